@@ -1,0 +1,54 @@
+"""tiocross: small neural networks on passive TiO2 memristor crossbars, and honestly how well they will work there.
+
+Names are imported when first used: ``import tiocross`` loads neither numba nor matplotlib.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "MLP": "learning.network",
+    "train": "learning.training",
+    "TrainingSettings": "learning.training",
+    "NoiseInjection": "learning.techniques",
+    "ConductanceDropout": "learning.techniques",
+    "RangePenalty": "learning.techniques",
+    "Device": "devices.device",
+    "TuningError": "devices.device",
+    "DisturbQuantiles": "devices.device",
+    "DisturbSamples": "devices.device",
+    "StuckDevices": "devices.device",
+    "TIO2": "devices.tio2",
+    "load_device": "devices.files",
+    "save_device": "devices.files",
+    "program": "devices.variability",
+    "map_weights": "mapping.pairs",
+    "Crossbar": "circuit.crossbar",
+    "Solution": "circuit.crossbar",
+    "solve": "circuit.crossbar",
+    "transfer_matrix": "circuit.crossbar",
+    "transfer": "experiment.transfers",
+    "Transfer": "experiment.transfers",
+    "ConvergenceError": "errors",
+    "Dataset": "datasets",
+    "Moons": "datasets",
+}
+_MODULES = ("datasets", "units", "plot", "errors")
+
+__all__ = [*_HOMES, *_MODULES, "__version__"]
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        value = getattr(importlib.import_module(f"tiocross.{_HOMES[name]}"), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"tiocross.{name}")
+    else:
+        raise AttributeError(f"module 'tiocross' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted(__all__)

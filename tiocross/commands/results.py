@@ -1,0 +1,172 @@
+"""The results folder of the experiment: networks, rows, provenance, figures; every file whole or absent."""
+
+import hashlib
+import os
+import platform
+import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+import tiocross
+from tiocross import plot
+from tiocross.experiment.half_moons import RECIPES, chip_generator
+from tiocross.experiment.inference import PointClassifier
+from tiocross.experiment.transfers import SimulatedChips
+from tiocross.storage import replacing, save_json
+
+MAPPED = ("regular", "straight line, robustly trained", "hardware-aware (paper)", "hardware-aware, centred inputs")
+_MAP_CHIPS = 1  # blocks of chips behind the shading of a decision map
+FIGURES = ("decision_maps", "rate_curves", "accuracy_histograms", "conductance_maps")
+
+
+class ResultsFolder:
+    """Where a run writes. A new run takes the place of an earlier one in the same folder.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder; made if it does not exist (unitless).
+
+    Raises
+    ------
+    ValueError
+        If it cannot be made or written to; nothing is left behind.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        try:
+            (self.path / "networks").mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path / "networks"), tempfile.TemporaryFile(dir=self.path):
+                pass
+        except OSError as error:
+            raise ValueError(f"cannot write to the output folder {self.path}: {error.strerror}; choose another "
+                             "with --out") from None
+
+    def clear(self):
+        """Remove what an earlier run left, and nothing else."""
+        ours = [self.path / name for name in ("summary.json", "provenance.json", "table.txt")]
+        ours += [self.path / f"{figure}.{kind}" for figure in FIGURES for kind in ("png", "pdf")]
+        for file in [*ours, *(self.path / "networks").glob("*_seed*.npz")]:
+            file.unlink(missing_ok=True)
+
+    def save_network(self, network, recipe, seed):
+        """Write one trained network."""
+        network.save(self.path / "networks" / f"{slug(recipe.name)}_seed{seed}.npz")
+
+    def save_rows(self, rows, settings, moons, *, complete):
+        """Write ``summary.json`` with the rows finished so far."""
+        save_json(self.path / "summary.json", {
+            "schema": 1,
+            "complete": complete,
+            "n_transfers": settings.n_transfers,
+            "seeds": list(settings.seeds),
+            "wire_resistances": list(settings.wire_resistances),
+            "data": {"source": moons.source, "n_train": len(moons.train), "n_validation": len(moons.validation),
+                     "n_test": len(moons.test), **moons.overlaps},
+            "rows": rows,
+        })
+
+    def save_provenance(self, **facts):
+        """Write ``provenance.json``: versions, machine kind, arguments, and what the caller adds."""
+        packages = {name: metadata.version(name) for name in ("numpy", "numba", "matplotlib")}
+        save_json(self.path / "provenance.json", {
+            "versions": {"tiocross": tiocross.__version__, "python": platform.python_version(), **packages},
+            "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
+            "arguments": sys.argv[1:],
+            **facts,
+        })
+
+    def save_text(self, name, text):
+        """Write a text file."""
+        with replacing(self.path / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    def save_figure(self, figure, name):
+        """Write a figure as PNG and PDF."""
+        for kind in ("png", "pdf"):
+            with replacing(self.path / f"{name}.{kind}") as temporary:
+                figure.savefig(temporary, dpi=150)
+
+
+def slug(name):
+    """File name for a recipe: letters and digits joined by single underscores."""
+    return "_".join("".join(letter if letter.isalnum() else " " for letter in name).split())
+
+
+def fingerprint(moons):
+    """SHA-256 of all points and labels, to tell data sets apart."""
+    digest = hashlib.sha256()
+    for part in (moons.train, moons.validation, moons.test):
+        digest.update(np.ascontiguousarray(part.points).tobytes() + part.labels.tobytes())
+    return digest.hexdigest()
+
+
+def draw_figures(folder, moons, device, settings, networks, outcomes):
+    """Draw and save all figures.
+
+    Parameters
+    ----------
+    folder : ResultsFolder
+        Where to (unitless).
+    moons : Moons
+        The data (unitless).
+    device : Device
+        The device of the chips (unitless).
+    settings : ExperimentSettings
+        Seeds and wires (unitless).
+    networks : dict
+        (recipe name, seed) to MLP (unitless).
+    outcomes : dict
+        (recipe name, seed, wire resistance) to (rates, accuracies) (unitless).
+    """
+    folder.save_figure(_decision_maps(moons, device, settings, networks, outcomes), "decision_maps")
+    for name, draw, index in (("rate_curves", plot.rate_curves, 0), ("accuracy_histograms", plot.accuracy_histogram, 1)):
+        folder.save_figure(_by_resistance(draw, index, settings, outcomes), name)
+    folder.save_figure(_conductance_maps(device, settings, networks), "conductance_maps")
+
+
+def _decision_maps(moons, device, settings, networks, outcomes):
+    seed, resistance = settings.seeds[0], settings.wire_resistances[-1]
+    low, high = moons.test.points.min(axis=0), moons.test.points.max(axis=0)
+    grid = tuple(np.linspace(a, b, 120) for a, b in zip(low - 0.05, high + 0.05))
+    points = np.stack(np.meshgrid(*grid), axis=-1).reshape(-1, 2)
+    figure, axes = plot.new_figure(2, 2, width=11, height=8.5)
+    for panel, name in zip(axes.flat, MAPPED):
+        network = networks[name, seed]
+        chips = SimulatedChips(network, device, wire_resistance=resistance, rng=chip_generator(seed))
+        shares = PointClassifier(network, points).classify(chips.block(0)).mean(axis=0).reshape(120, 120)
+        nominal = network.logits(points).reshape(120, 120)
+        plot.decision_map(panel, grid, shares, nominal, moons.test, outcomes[name, seed, resistance][0], title=name)
+    axes[0, 0].legend(loc="lower left", fontsize=8)
+    figure.suptitle(f"Seed {seed}, {resistance:g} ohm per wire segment. Solid: boundary in software. "
+                    "Dashed: 5 % and 95 % of 500 chips answer class 1.", fontsize=10)
+    return figure
+
+
+def _by_resistance(draw, index, settings, outcomes):
+    names = [recipe.name for recipe in RECIPES if recipe.name in (*MAPPED, "regular, centred inputs")]
+    figure, axes = plot.new_figure(1, len(settings.wire_resistances), width=5.6 * len(settings.wire_resistances), height=4.6)
+    for panel, resistance in zip(axes[0], settings.wire_resistances):
+        many = {name: [outcomes[name, seed, resistance][index] for seed in settings.seeds] for name in names}
+        records = many if index == 0 else {name: np.concatenate(parts) for name, parts in many.items()}
+        draw(panel, records, title=f"{resistance:g} ohm per wire segment, {len(settings.seeds)} training seeds")
+    axes[0, 0].legend(fontsize=8, loc="lower left" if index == 0 else "upper left")
+    return figure
+
+
+def _conductance_maps(device, settings, networks):
+    name, seed = "hardware-aware (paper)", settings.seeds[0]
+    chips = SimulatedChips(networks[name, seed], device, rng=chip_generator(seed))
+    figure, axes = plot.new_figure(len(chips.targets), 3, width=13, height=3.2 * len(chips.targets))
+    for row, target, programmed in zip(axes, chips.targets, chips.conductances(0)):
+        window = (min(target.min(), programmed[0].min()), max(target.max(), programmed[0].max()))
+        plot.conductance_map(row[0], target, title="target", window=window)
+        plot.conductance_map(row[1], programmed[0], title="programmed, chip 0", window=window)
+        plot.conductance_map(row[2], programmed[0] - target, title="programmed - target", window=(-40e-6, 40e-6),
+                             difference=True)
+    figure.suptitle(f"{name}, seed {seed}: bit lines 2 j and 2 j + 1 are the plus and minus side of output j", fontsize=10)
+    return figure

@@ -1,0 +1,195 @@
+"""The experiment of Drolet et al., arXiv:2305.18495, on the physical mapping: recipes, runs, rows.
+
+Every recipe gets the same number of steps and the same start and chips for the same seed. Two rows are there to keep the
+robust share honest: a straight line trained with every technique, which wins it cheaply, and weight decay alone, which
+the authors' code gives only to the hardware-aware network.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tiocross.errors import as_count, as_number
+from tiocross.learning.network import MLP
+from tiocross.learning.techniques import ConductanceDropout, NoiseInjection, RangePenalty
+from tiocross.learning.training import TrainingSettings, train
+
+RANGE_STRENGTH = 1e-4
+WEIGHT_DECAY = 1e-4  # of the authors' hardware-aware optimiser
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one row of the table is trained.
+
+    Parameters
+    ----------
+    name : str
+        Name of the row (unitless).
+    techniques : tuple of str
+        Any of "noise", "dropout", "range" (unitless).
+    weight_decay : float
+        Of the optimiser (unitless).
+    sizes : tuple of int
+        Layer sizes (unitless).
+    centred : bool
+        Whether the network sees inputs centred on zero instead of in [0, 1] (unitless).
+    """
+
+    name: str
+    techniques: tuple = ()
+    weight_decay: float = 0.0
+    sizes: tuple = (2, 8, 1)
+    centred: bool = False
+
+
+_ALL = ("noise", "dropout", "range")
+RECIPES = (
+    Recipe("regular"),
+    Recipe("straight line, robustly trained", _ALL, WEIGHT_DECAY, sizes=(2, 1)),
+    Recipe("hardware-aware (paper)", _ALL, WEIGHT_DECAY),
+    Recipe("noise injection alone", ("noise",)),
+    Recipe("conductance dropout alone", ("dropout",)),
+    Recipe("range penalty alone", ("range",)),
+    Recipe("weight decay alone", (), WEIGHT_DECAY),
+    Recipe("regular, centred inputs", centred=True),
+    Recipe("hardware-aware, centred inputs", _ALL, WEIGHT_DECAY, centred=True),
+)
+
+
+@dataclass(frozen=True)
+class ExperimentSettings:
+    """Size of the experiment.
+
+    Parameters
+    ----------
+    seeds : tuple of int
+        Training seeds (unitless).
+    wire_resistances : tuple of float
+        Of one wire segment [ohm].
+    n_transfers : int
+        Simulated chips for each network and wire resistance (unitless).
+    training : TrainingSettings
+        The same for every recipe, save the weight decay (unitless).
+    """
+
+    seeds: tuple = (0, 1, 2)
+    wire_resistances: tuple = (0.0, 2.0)
+    n_transfers: int = 20_000
+    training: TrainingSettings = field(default_factory=lambda: TrainingSettings(n_steps=3000, n_chips=4))
+
+    def __post_init__(self):
+        if not self.seeds or not self.wire_resistances:
+            raise ValueError("an experiment needs at least one seed and one wire resistance")
+        for seed in self.seeds:
+            as_count("a seed", seed, low=0)
+        for name in ("seeds", "wire_resistances"):
+            if len(set(getattr(self, name))) < len(getattr(self, name)):
+                raise ValueError(f"{name} must differ from each other; got {getattr(self, name)}")
+        for resistance in self.wire_resistances:
+            as_number("wire_resistance", resistance, low=0.0, unit="ohm")
+        as_count("n_transfers", self.n_transfers)
+
+
+def train_recipe(recipe, moons, device, seed, training, on_progress=None):
+    """Network of one recipe and seed.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to train (unitless).
+    moons : Moons
+        The data (unitless).
+    device : Device
+        What the techniques simulate (unitless).
+    seed : int
+        Training seed: the same start for every recipe of the same layer sizes (unitless).
+    training : TrainingSettings
+        Steps, batch, chips; the weight decay is the recipe's (unitless).
+    on_progress : callable, optional
+        As in `train` (unitless).
+
+    Returns
+    -------
+    MLP
+        The trained network.
+    """
+    rng = np.random.default_rng([seed, 0])
+    network = MLP(*recipe.sizes, rng=rng)
+    if recipe.centred:
+        network.centre_inputs(moons.train)
+    makers = {"noise": lambda: NoiseInjection(device), "dropout": lambda: ConductanceDropout(device),
+              "range": lambda: RangePenalty(RANGE_STRENGTH)}
+    settings = TrainingSettings(**{**vars(training), "weight_decay": recipe.weight_decay})
+    return train(network, moons.train, [makers[name]() for name in recipe.techniques], rng=rng, settings=settings,
+                 on_progress=on_progress)
+
+
+def chip_generator(seed):
+    """Generator of the chips that every network of one training seed is put on, a `numpy.random.Generator`."""
+    return np.random.default_rng([seed, 1])
+
+
+def make_row(recipe, seed, outcome):
+    """Row of ``summary.json`` for one network and wire resistance.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        How it was trained (unitless).
+    seed : int
+        Its training seed (unitless).
+    outcome : Transfer
+        What the chips did (unitless).
+
+    Returns
+    -------
+    dict
+        Plain names and numbers; ``intervals`` holds the 95 % interval of each figure.
+    """
+    summary = outcome.summary()
+    names = ("nominal_accuracy", "mean_accuracy", "p05_accuracy", "robust_fraction_95", "robust_fraction_99", "n_undecided")
+    figures = {name: getattr(summary, name) for name in names}
+    return {
+        "name": recipe.name,
+        "wire_resistance": outcome.wire_resistance,
+        "seed": seed,
+        **{name: estimate.value for name, estimate in figures.items()},
+        "n_devices": outcome.n_devices,
+        "intervals": {name: [estimate.low, estimate.high] for name, estimate in figures.items()},
+    }
+
+
+def format_table(rows):
+    """Table of mean and spread over seeds, for people.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Rows of `make_row` (unitless).
+
+    Returns
+    -------
+    str
+        One line for each recipe and wire resistance.
+    """
+    columns = {"nominal_accuracy": "nominal", "mean_accuracy": "mean", "p05_accuracy": "5th pct",
+               "robust_fraction_95": "robust 95 %", "robust_fraction_99": "robust 99 %"}
+    width = max(len(row["name"]) for row in rows)
+    lines = []
+    for resistance in dict.fromkeys(row["wire_resistance"] for row in rows):
+        here = [row for row in rows if row["wire_resistance"] == resistance]
+        lines += [f"wire resistance {resistance:g} ohm per segment",
+                  "  " + "".ljust(width) + "".join(title.rjust(16) for title in columns.values()) + "  devices"]
+        for name in dict.fromkeys(row["name"] for row in here):
+            group = [row for row in here if row["name"] == name]
+            cells = "".join(_mean_and_spread([row[column] for row in group]).rjust(16) for column in columns)
+            lines.append(f"  {name.ljust(width)}{cells}{group[0]['n_devices']:9d}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _mean_and_spread(values):
+    if len(values) == 1:
+        return f"{values[0]:.3f}"
+    return f"{np.mean(values):.3f} +- {np.std(values, ddof=1):.3f}"

@@ -1,0 +1,232 @@
+"""What thousands of transfers say, with intervals.
+
+Points share the chips and chips share the points, so an interval resamples both. With many of them, groups of equal size
+are resampled instead of single ones: chips, and points in a random order, are exchangeable, so means over groups carry
+the same variance at a fraction of the cost.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+N_REPLICATES = 400
+_N_GROUPS = 200  # resampled units of chips, and of points, at most
+_Z = 1.959963984540054  # 97.5 % quantile of the normal law
+_TINY = 1e-7  # rounding of a rate in single precision; rates of n chips lie 1 / n apart
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95 % interval.
+
+    Parameters
+    ----------
+    value : float
+        The figure (unitless).
+    low, high : float
+        Ends of the interval (unitless).
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self):
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a transfer says about a network; print it.
+
+    Parameters
+    ----------
+    nominal_accuracy : Estimate
+        Share of points right in software (unitless).
+    mean_accuracy : Estimate
+        Accuracy averaged over chips (unitless).
+    p05_accuracy : Estimate
+        5th percentile of the accuracy over chips: 95 % of the chips are better (unitless).
+    robust_fraction_95, robust_fraction_99 : Estimate
+        Share of points right on at least 95 % and 99 % of the chips (unitless).
+    n_undecided : Estimate
+        Number of points whose rate is too near 95 % to tell from which side, see `count_undecided` (unitless).
+    n_transfers, n_points : int
+        Size of the simulation (unitless).
+    """
+
+    nominal_accuracy: Estimate
+    mean_accuracy: Estimate
+    p05_accuracy: Estimate
+    robust_fraction_95: Estimate
+    robust_fraction_99: Estimate
+    n_undecided: Estimate
+    n_transfers: int
+    n_points: int
+
+    def __str__(self):
+        undecided = self.n_undecided
+        return "\n".join([
+            f"{self.n_points} points on {self.n_transfers} simulated chips; 95 % intervals in brackets",
+            f"  nominal accuracy            {self.nominal_accuracy}",
+            f"  mean accuracy               {self.mean_accuracy}",
+            f"  5th percentile              {self.p05_accuracy}",
+            f"  right on >= 95 % of chips   {self.robust_fraction_95}",
+            f"  right on >= 99 % of chips   {self.robust_fraction_99}",
+            f"  points undecided at 95 %    {undecided.value:.0f} [{undecided.low:.0f}, {undecided.high:.0f}]",
+        ])
+
+
+def robust_fraction(rates, level):
+    """Share of points that are right on at least a fraction ``level`` of the chips.
+
+    Parameters
+    ----------
+    rates : (n_points,) ndarray
+        Fraction of chips on which each point is right (unitless).
+    level : float
+        Wanted fraction of chips (unitless).
+
+    Returns
+    -------
+    float
+        Share of points (unitless).
+    """
+    return float((np.asarray(rates) >= level - _TINY).mean())
+
+
+def count_undecided(rates, n_transfers, level=0.95):
+    """Number of points whose 95 % Wilson interval holds ``level``: more chips could move them to either side.
+
+    Parameters
+    ----------
+    rates : (n_points,) ndarray
+        Fraction of chips on which each point is right (unitless).
+    n_transfers : int
+        Number of chips (unitless).
+    level : float, optional
+        Fraction of chips in question (unitless).
+
+    Returns
+    -------
+    int
+        How many; the Wilson interval holds the level where |rate - level| <= z sqrt(level (1 - level) / n) (unitless).
+    """
+    return int((np.abs(np.asarray(rates) - level) <= _undecided_band(level, n_transfers)).sum())
+
+
+def wilson_interval(n_right, n_total):
+    """95 % interval of a share.
+
+    Parameters
+    ----------
+    n_right, n_total : int
+        Count and total (unitless).
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper end (unitless).
+    """
+    share, spread = n_right / n_total, _Z * _Z / n_total
+    middle = (share + spread / 2) / (1 + spread)
+    half = np.sqrt(share * (1 - share) * spread + spread * spread / 4) / (1 + spread)
+    return float(middle - half), float(middle + half)
+
+
+def summarise(correct, nominally_correct, *, rng):
+    """Summary of a transfer.
+
+    Parameters
+    ----------
+    correct : (n_transfers, n_points) bool ndarray
+        Whether each chip is right at each point (unitless).
+    nominally_correct : (n_points,) bool ndarray
+        Whether the network is right in software (unitless).
+    rng : numpy.random.Generator
+        Draws the replicates of the intervals (unitless).
+
+    Returns
+    -------
+    Summary
+        Every figure with its 95 % interval (percentiles of the resampled figure).
+    """
+    n_transfers, n_points = correct.shape
+    rates = correct.mean(axis=0)
+    band = _undecided_band(0.95, n_transfers)
+    values = (nominally_correct.mean(), rates.mean(), percentile(correct.mean(axis=1), 0.05),
+              robust_fraction(rates, 0.95), robust_fraction(rates, 0.99), count_undecided(rates, n_transfers))
+
+    order = rng.permutation(n_points)
+    shuffled = correct.view(np.uint8).take(order, axis=1)
+    chips, points = _Groups(n_transfers, rng), _Groups(n_points, rng)
+    replicate_rates = chips.mean(chips.sum_members(shuffled))  # (N_REPLICATES, n_points)
+    weights = points.member_weights()
+    replicate_accuracies = points.mean(points.sum_members(shuffled.T))  # (N_REPLICATES, n_transfers)
+    replicates = (
+        weights @ nominally_correct[order],
+        (weights * replicate_rates).sum(axis=1),
+        [percentile(row[members], 0.05) for row, members in zip(replicate_accuracies, chips.members())],
+        (weights * (replicate_rates >= 0.95 - _TINY)).sum(axis=1),
+        (weights * (replicate_rates >= 0.99 - _TINY)).sum(axis=1),
+        n_points * (weights * (np.abs(replicate_rates - 0.95) <= band)).sum(axis=1),
+    )
+    ends = [np.percentile(replicate, [2.5, 97.5]) for replicate in replicates]
+    return Summary(*(Estimate(float(value), float(low), float(high)) for value, (low, high) in zip(values, ends)),
+                   n_transfers=n_transfers, n_points=n_points)
+
+
+def percentile(values, fraction):
+    """Smallest value with at least this fraction of the values at or below it.
+
+    Parameters
+    ----------
+    values : (n,) ndarray
+        Values, for example accuracies of chips (unitless).
+    fraction : float
+        Within (0, 1] (unitless).
+
+    Returns
+    -------
+    float
+        One of the values (unitless).
+    """
+    rank = int(np.ceil(fraction * len(values) * (1 - _TINY))) - 1
+    return float(np.partition(values, rank)[rank])
+
+
+class _Groups:
+    """Units 0 .. n-1 dealt out to at most _N_GROUPS groups, and N_REPLICATES resamples of the groups."""
+
+    def __init__(self, n, rng):
+        self.n_units, self.n_groups = n, max(min(n, _N_GROUPS), -(-n // 65535))  # sums fit 16 bits
+        self.sizes = np.bincount(np.arange(n) % self.n_groups)
+        self.drawn = rng.integers(0, self.n_groups, (N_REPLICATES, self.n_groups))
+        self.counts = np.stack([np.bincount(row, minlength=self.n_groups) for row in self.drawn]).astype(np.float32)
+
+    def sum_members(self, values):
+        """(n_groups, ...) sums over the units of each group of (n_units, ...) values 0 and 1."""
+        total = np.zeros_like(values[: self.n_groups], dtype=np.uint16)  # keeps the order of a transposed array
+        for start in range(0, self.n_units, self.n_groups):
+            part = values[start : start + self.n_groups]
+            total[: len(part)] += part
+        return total.astype(np.float32)
+
+    def mean(self, group_sums):
+        """(N_REPLICATES, ...) mean over the units of each resample."""
+        return (self.counts @ group_sums) / (self.counts @ self.sizes.astype(np.float32))[:, None]
+
+    def members(self):
+        """Units of each resample, with repeats."""
+        for row in self.drawn:
+            rounds = row + np.arange(0, self.n_units, self.n_groups)[:, None]
+            yield rounds[rounds < self.n_units]
+
+    def member_weights(self):
+        """(N_REPLICATES, n_units) share of each unit in each resample."""
+        weights = self.counts[:, np.arange(self.n_units) % self.n_groups]
+        return weights / weights.sum(axis=1, keepdims=True)
+
+
+def _undecided_band(level, n_transfers):
+    return _Z * np.sqrt(level * (1 - level) / n_transfers)

@@ -1,0 +1,215 @@
+"""Thousands of simulated weight transfers: map, program, solve, classify.
+
+Each chip is a matrix per layer, because its devices are linear: with wires it is the transfer matrix of the solved
+circuit, so that the wires cost a few solutions per chip and nothing per test point. Between layers the electronics is
+taken as ideal: currents are sensed, subtracted in pairs, scaled, passed through the activation and driven again.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from tiocross.circuit.crossbar import Crossbar, transfer_matrix
+from tiocross.datasets import Dataset
+from tiocross.devices.device import Device
+from tiocross.devices.variability import apply_writes, draw_writes
+from tiocross.errors import as_count, as_number, require_generator
+from tiocross.experiment.inference import PointClassifier
+from tiocross.experiment.statistics import summarise
+from tiocross.learning.training import require_matching
+from tiocross.mapping.pairs import map_weights
+
+READ_VOLTAGE = 0.2  # [V] largest magnitude on a word line; the read voltage of the measured arrays
+CHIPS_PER_BLOCK = 500  # drawn from one stream, so that chip 17 does not depend on how many follow it
+
+
+@dataclass(frozen=True, eq=False)
+class Transfer:
+    """Outcome of transferring one network to many simulated chips.
+
+    Parameters
+    ----------
+    correct : (n_transfers, n_points) bool ndarray
+        Whether each chip is right at each point (unitless).
+    nominally_correct : (n_points,) bool ndarray
+        Whether the network is right in software (unitless).
+    n_devices : int
+        Devices on a chip, all layers together (unitless).
+    wire_resistance : float
+        Of one wire segment [ohm].
+    volts_per_input : float
+        Voltage that stands for an encoded input of 1, and for the bias, on the first layer [V].
+    summary_seed : int
+        Seeds the resampling of `summary` (unitless).
+    """
+
+    correct: np.ndarray
+    nominally_correct: np.ndarray
+    n_devices: int
+    wire_resistance: float
+    volts_per_input: float
+    summary_seed: int
+
+    @property
+    def n_transfers(self):
+        """Number of chips (unitless)."""
+        return len(self.correct)
+
+    @property
+    def nominal_accuracy(self):
+        """Share of points right in software (unitless)."""
+        return float(self.nominally_correct.mean())
+
+    @cached_property
+    def accuracies(self):
+        """Accuracy of each chip, (n_transfers,) (unitless)."""
+        return self.correct.mean(axis=1)
+
+    @cached_property
+    def rates(self):
+        """Fraction of chips on which each point is right, (n_points,) (unitless)."""
+        return self.correct.mean(axis=0)
+
+    def summary(self):
+        """The figures with their 95 % intervals, a `Summary`; the same every time."""
+        return summarise(self.correct, self.nominally_correct, rng=np.random.default_rng(self.summary_seed))
+
+
+def transfer(network, dataset, *, device, wire_resistance=0.0, n_transfers=2_000, rng, mapping="pairs", workers=1,
+             on_progress=None):
+    """Put a network on thousands of simulated chips and see which points each gets right.
+
+    Parameters
+    ----------
+    network : MLP
+        The trained network (unitless).
+    dataset : Dataset
+        Test points (unitless).
+    device : Device
+        What programming leaves behind (unitless).
+    wire_resistance : float, optional
+        Of one wire segment [ohm].
+    n_transfers : int, optional
+        Number of chips (unitless).
+    rng : numpy.random.Generator
+        Seeds the chips; the same seed gives the same chips for every network of the same layer sizes, whatever the
+        wires, and chip 17 is the same for any number of chips and workers (unitless).
+    mapping : str, optional
+        "pairs" or, without wires, "signed"; see `map_weights` (unitless).
+    workers : int, optional
+        Threads; the outcome does not depend on it (unitless).
+    on_progress : callable, optional
+        Called as ``on_progress(n_done, n_transfers)`` from time to time; raise from it to stop (unitless).
+
+    Returns
+    -------
+    Transfer
+        Which chip is right at which point.
+
+    Raises
+    ------
+    ValueError
+        If the dataset does not fit the network, a weight is not finite, the resistance is negative or there are no
+        transfers.
+
+    Notes
+    -----
+    Inputs are driven as voltages, the largest encoded magnitude of the dataset (or the bias input of 1, if larger) at
+    0.2 V. The circuit is linear, so this scale has no effect on the classes.
+    """
+    n_transfers = as_count("n_transfers", n_transfers)
+    as_count("workers", workers)
+    resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
+    require_generator(rng)
+    for what, value, kind in (("dataset", dataset, Dataset), ("device", device, Device)):
+        if not isinstance(value, kind):
+            raise TypeError(f"{what} must be a {kind.__name__}; got {value!r}")
+    require_matching(network, dataset)
+    chips = SimulatedChips(network, device, wire_resistance=resistance, rng=rng, mapping=mapping)
+    classifier = PointClassifier(network, dataset.points)
+    correct = np.empty((n_transfers, len(dataset)), dtype=bool)
+
+    def judge(start):
+        stop = min(start + CHIPS_PER_BLOCK, n_transfers)
+        classes = classifier.classify([array[: stop - start] for array in chips.block(start // CHIPS_PER_BLOCK)])
+        np.equal(classes, dataset.labels, out=correct[start:stop])
+        return stop
+
+    for stop in _in_threads(judge, range(0, n_transfers, CHIPS_PER_BLOCK), workers):
+        if on_progress is not None:
+            on_progress(stop, n_transfers)
+    return Transfer(
+        correct=correct,
+        nominally_correct=network.predict(dataset.points) == dataset.labels,
+        n_devices=chips.targets.n_devices,
+        wire_resistance=resistance,
+        volts_per_input=READ_VOLTAGE / max(1.0, float(np.abs(network.encode(dataset.points)).max())),
+        summary_seed=chips.entropy,
+    )
+
+
+class SimulatedChips:
+    """Programmed chips of one network, made block by block, always the same for the same seed.
+
+    Parameters
+    ----------
+    network : MLP
+        The trained network (unitless).
+    device : Device
+        What programming leaves behind (unitless).
+    wire_resistance : float, optional
+        Of one wire segment [ohm].
+    rng : numpy.random.Generator
+        One number of it seeds all chips (unitless).
+    mapping : str, optional
+        "pairs" or, without wires, "signed" (unitless).
+
+    Attributes
+    ----------
+    targets : Targets
+        What is programmed [S].
+    entropy : int
+        The seed (unitless).
+    """
+
+    def __init__(self, network, device, *, wire_resistance=0.0, rng, mapping="pairs"):
+        if mapping == "signed" and wire_resistance > 0:
+            raise ValueError("signed coordinates are not conductances and cannot be solved with wires; use "
+                             f"mapping='pairs' or wire_resistance=0; got {wire_resistance:g} ohm")
+        self.targets = map_weights(network, device, mapping=mapping)
+        self.device = device
+        self.wire_resistance = wire_resistance
+        self.entropy = int(rng.integers(2**63))
+
+    def conductances(self, block):
+        """What a write leaves behind on the chips of one block: a list of ``(CHIPS_PER_BLOCK, n_word_lines,
+        n_bit_lines)`` arrays, one a layer [S]."""
+        return [self._program(layer, index, block) for index, layer in enumerate(self.targets.layers)]
+
+    def block(self, block):
+        """Weights that the chips of one block compute with, wires included: a list of ``(CHIPS_PER_BLOCK,
+        n_inputs + 1, n_outputs)`` arrays, one a layer (unitless)."""
+        programmed = self.conductances(block)
+        if self.wire_resistance > 0:
+            programmed = [transfer_matrix(Crossbar(state, self.wire_resistance)) for state in programmed]
+        return self.targets.weights(programmed)
+
+    def _program(self, layer, index, block):
+        stream = np.random.SeedSequence(self.entropy, spawn_key=(index, block))
+        rng = np.random.Generator(np.random.Philox(stream))
+        writes = draw_writes(self.device, layer.n_later_writes, CHIPS_PER_BLOCK, rng)
+        return apply_writes(layer.conductances, writes, floor=self.targets.mapping == "pairs")
+
+
+def _in_threads(function, arguments, workers):
+    """Results in order; when the consumer stops early, what has not begun is dropped."""
+    if workers == 1:
+        yield from map(function, arguments)
+        return
+    executor = ThreadPoolExecutor(workers, thread_name_prefix="tiocross")
+    try:
+        yield from executor.map(function, arguments)
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)

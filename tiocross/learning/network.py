@@ -1,0 +1,273 @@
+"""Multilayer perceptrons: layers of weights, a forward pass for one network or many copies, files."""
+
+import zipfile
+
+import numpy as np
+
+from tiocross.errors import as_count, as_finite, nearest_name, require_generator, require_name
+from tiocross.learning.autograd import Tensor, sigmoid
+from tiocross.storage import replacing
+
+ACTIVATIONS = ("sigmoid", "tanh", "relu")
+FORMAT = "tiocross network 1"
+
+
+class MLP:
+    """A multilayer perceptron with one logit (two classes) or one logit per class.
+
+    Parameters
+    ----------
+    *sizes : int
+        Number of inputs, of units of each hidden layer, of outputs; ``MLP(2, 8, 1, rng=rng)`` (unitless).
+    rng : numpy.random.Generator
+        Draws the start weights, uniform within +-sqrt(6 / (n_inputs + n_outputs)) of a layer; biases start at zero
+        (unitless).
+    activation : str, optional
+        "sigmoid", "tanh" or "relu" behind every hidden layer (unitless).
+
+    Attributes
+    ----------
+    arrays : list of (n_inputs + 1, n_outputs) ndarray
+        Weights of each layer with the bias as the last row, as on the crossbar (unitless).
+    input_offset, input_scale : (n_inputs,) ndarray
+        The network sees (points - input_offset) * input_scale; part of the network and saved with it (unitless).
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two sizes, a size below 1, or the activation is unknown.
+    """
+
+    def __init__(self, *sizes, rng, activation="sigmoid"):
+        if len(sizes) < 2:
+            raise ValueError(f"an MLP needs a number of inputs and of outputs, such as MLP(2, 8, 1, rng=rng); got {sizes}")
+        sizes = [as_count("a layer's size", size) for size in sizes]
+        require_name("activation", activation, ACTIVATIONS)
+        require_generator(rng)
+        self.activation = activation
+        self.arrays = [_start_weights(n_in, n_out, rng) for n_in, n_out in zip(sizes, sizes[1:])]
+        self.input_offset = np.zeros(sizes[0])
+        self.input_scale = np.ones(sizes[0])
+
+    @property
+    def sizes(self):
+        """Number of inputs, hidden units and outputs (unitless)."""
+        return (len(self.arrays[0]) - 1, *(array.shape[1] for array in self.arrays))
+
+    @property
+    def layers(self):
+        """``(weights (n_inputs, n_outputs), bias (n_outputs,))`` of each layer, views on the arrays (unitless)."""
+        return [(array[:-1], array[-1]) for array in self.arrays]
+
+    @property
+    def n_classes(self):
+        """Number of classes it tells apart (unitless)."""
+        return max(2, self.sizes[-1])
+
+    def copy(self):
+        """A network of its own with the same weights."""
+        return self.with_arrays([array.copy() for array in self.arrays])
+
+    def with_arrays(self, arrays):
+        """The same network with other weights.
+
+        Parameters
+        ----------
+        arrays : list of (n_inputs + 1, n_outputs) ndarray
+            Weights, bias last (unitless).
+
+        Returns
+        -------
+        MLP
+            A network that holds ``arrays`` themselves.
+        """
+        other = object.__new__(MLP)
+        other.activation = self.activation
+        other.arrays = list(arrays)
+        other.input_offset, other.input_scale = self.input_offset.copy(), self.input_scale.copy()
+        return other
+
+    def centre_inputs(self, dataset):
+        """Make the network see the training points as spanning [-1, 1] in every feature.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            Training points (unitless).
+
+        Notes
+        -----
+        A crossbar reads positive and negative voltages alike. Inputs centred on zero need no large bias and use the
+        conductance window evenly; a constant feature is only centred.
+        """
+        self._require_features(dataset.points)
+        low, high = dataset.points.min(axis=0), dataset.points.max(axis=0)
+        self.input_offset = (low + high) / 2
+        self.input_scale = 2 / np.where(high > low, high - low, 2.0)
+
+    def encode(self, points):
+        """What the first layer sees of ``points``.
+
+        Parameters
+        ----------
+        points : (n_points, n_inputs) array_like
+            Features (unitless).
+
+        Returns
+        -------
+        (n_points, n_inputs) ndarray
+            (points - input_offset) * input_scale (unitless).
+
+        Raises
+        ------
+        ValueError
+            If the number of features is not the network's, or a value is not finite.
+        """
+        points = as_finite("points", points, ndim=2)
+        self._require_features(points)
+        return (points - self.input_offset) * self.input_scale
+
+    def logits(self, points):
+        """Outputs before the sigmoid or softmax.
+
+        Parameters
+        ----------
+        points : (n_points, n_inputs) array_like
+            Features (unitless).
+
+        Returns
+        -------
+        (n_points, n_outputs) ndarray
+            Logits (unitless).
+        """
+        return forward(self.arrays, self.encode(points), self.activation)
+
+    def predict(self, points):
+        """Class of each point.
+
+        Parameters
+        ----------
+        points : (n_points, n_inputs) array_like
+            Features (unitless).
+
+        Returns
+        -------
+        (n_points,) int ndarray
+            With one logit 1 where it is positive; else the class of the largest logit (unitless).
+        """
+        return classify(self.logits(points))
+
+    def save(self, path):
+        """Write the network as ``.npz`` without pickle; it appears whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file to write (unitless).
+        """
+        arrays = {f"layer_{k}": array for k, array in enumerate(self.arrays)}
+        with replacing(path) as temporary, open(temporary, "wb") as file:
+            np.savez(file, format=FORMAT, activation=self.activation, input_offset=self.input_offset,
+                     input_scale=self.input_scale, **arrays)
+
+    @classmethod
+    def load(cls, path):
+        """Network from a file that `save` wrote, bit for bit.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file to read (unitless).
+
+        Returns
+        -------
+        MLP
+            The network.
+
+        Raises
+        ------
+        ValueError
+            If the file is not such a file, or damaged.
+        """
+        content = _read_npz(path)
+        if str(content.get("format")) != FORMAT:
+            raise ValueError(f"{path} is not a network that tiocross saved: it lacks the mark {FORMAT!r}")
+        return cls._from_content(content, path)
+
+    @classmethod
+    def _from_content(cls, content, path):
+        keys = [f"layer_{k}" for k in range(sum(name.startswith("layer_") for name in content))]
+        missing = {"activation", "input_offset", "input_scale", "layer_0", *keys} - set(content)
+        if missing:
+            raise ValueError(f"{path} is damaged: {min(missing)!r} is missing")
+        arrays = [as_finite(f"{key} of {path}", content[key], ndim=2) for key in keys]
+        activation = str(content["activation"])
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"{path} has the unknown activation {activation!r}; {nearest_name(activation, ACTIVATIONS)}")
+        if any(len(after) - 1 != before.shape[1] for before, after in zip(arrays, arrays[1:])):
+            raise ValueError(f"{path} is damaged: layers of shapes {[a.shape for a in arrays]} do not fit together")
+        network = object.__new__(cls)
+        network.activation, network.arrays = activation, arrays
+        network.input_offset = as_finite(f"input_offset of {path}", content["input_offset"], ndim=1)
+        network.input_scale = as_finite(f"input_scale of {path}", content["input_scale"], ndim=1)
+        if not len(network.input_offset) == len(network.input_scale) == network.sizes[0]:
+            raise ValueError(f"{path} is damaged: input_offset and input_scale do not have {network.sizes[0]} entries")
+        return network
+
+    def _require_features(self, points):
+        if points.shape[-1] != self.sizes[0]:
+            raise ValueError(f"points must have {self.sizes[0]} features, as many as the network has inputs; "
+                             f"got shape {points.shape}")
+
+
+def forward(arrays, inputs, activation):
+    """Logits of a network, or of many copies of it in one pass.
+
+    Parameters
+    ----------
+    arrays : list of (..., n_inputs + 1, n_outputs) ndarray or Tensor
+        Weights of each layer, bias last; leading axes are copies (unitless).
+    inputs : (n_points, n_inputs) ndarray
+        Encoded points (unitless).
+    activation : str
+        "sigmoid", "tanh" or "relu" (unitless).
+
+    Returns
+    -------
+    (..., n_points, n_outputs) ndarray or Tensor
+        Logits, of the kind of ``arrays`` (unitless).
+    """
+    signal = inputs
+    for depth, array in enumerate(arrays):
+        if depth > 0:
+            signal = _activate(signal, activation)
+        signal = signal @ array[..., :-1, :] + array[..., -1:, :]
+    return signal
+
+
+def classify(logits):
+    """Class of each point from ``(..., n_points, n_outputs)`` logits: sign of a single one, else the largest."""
+    return (logits[..., 0] > 0).astype(np.int64) if logits.shape[-1] == 1 else logits.argmax(axis=-1)
+
+
+def _activate(signal, activation):
+    if isinstance(signal, Tensor):
+        return getattr(signal, activation)()
+    return {"sigmoid": sigmoid, "tanh": np.tanh, "relu": lambda x: np.maximum(x, 0.0)}[activation](signal)
+
+
+def _start_weights(n_inputs, n_outputs, rng):
+    bound = np.sqrt(6 / (n_inputs + n_outputs))
+    return np.concatenate([rng.uniform(-bound, bound, (n_inputs, n_outputs)), np.zeros((1, n_outputs))])
+
+
+def _read_npz(path):
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not hasattr(file, "files"):
+                raise ValueError("a single array")
+            return {name: file[name] for name in file.files}
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, OSError) as error:
+        if isinstance(error, FileNotFoundError | IsADirectoryError | PermissionError):
+            raise
+        raise ValueError(f"{path} is not a network that tiocross saved, or it is truncated: {error}") from None

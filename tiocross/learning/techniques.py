@@ -1,0 +1,224 @@
+"""Ways to train for the hardware. Each is usable alone and in any combination.
+
+`NoiseInjection` and `ConductanceDropout` send each training step through the very functions that map weights and
+program simulated chips; what they differ in is which of the device's effects they let through.
+"""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from tiocross.devices.device import Device
+from tiocross.devices.variability import Writes, apply_writes, draw_writes
+from tiocross.errors import as_number, require_name
+from tiocross.learning.autograd import hold
+from tiocross.mapping.pairs import (
+    MAPPINGS,
+    count_pair_writes,
+    largest_magnitudes,
+    pair_conductances,
+    pair_differences,
+    window_of,
+)
+
+
+@dataclass(frozen=True)
+class NoiseInjection:
+    """Train with tuning error and write disturb: w -> w + error(w), with fresh draws at every step.
+
+    The reparametrisation trick: errors are a differentiable function of the weight and of draws that do not depend on
+    it, so gradients flow to the weights through the same function that programs chips.
+
+    Parameters
+    ----------
+    device : Device
+        Its tuning error and write disturb are injected (unitless).
+    mapping : str, optional
+        "pairs" or "signed", as in `map_weights` (unitless).
+    """
+
+    device: Device
+    mapping: str = "pairs"
+
+    def __post_init__(self):
+        _require_device(self)
+
+    @property
+    def simulated_device(self):
+        """The device with the effects that this technique lets through."""
+        return self.device.without("stuck")
+
+
+@dataclass(frozen=True)
+class ConductanceDropout:
+    """Train with stuck devices: a weight hit by a sampled stuck device takes that conductance for the step.
+
+    Such a weight is not updated through that chip: no gradient flows to it, neither through the stuck device nor
+    through its partner.
+
+    Parameters
+    ----------
+    device : Device
+        Its stuck devices are sampled (unitless).
+    mapping : str, optional
+        "pairs" or "signed", as in `map_weights` (unitless).
+    """
+
+    device: Device
+    mapping: str = "pairs"
+
+    def __post_init__(self):
+        _require_device(self)
+
+    @property
+    def simulated_device(self):
+        """The device with the effects that this technique lets through."""
+        return self.device.without("tuning", "disturb")
+
+
+@dataclass(frozen=True)
+class RangePenalty:
+    """Add strength * sum over layers of (largest |weight|)^2 to the loss.
+
+    The largest magnitude of a layer lands on the end of the conductance window, so an error of one device, in
+    siemens, weighs less when the range of the weights is small.
+
+    Parameters
+    ----------
+    strength : float
+        Factor of the penalty (unitless).
+    """
+
+    strength: float
+
+    def __post_init__(self):
+        as_number("strength", self.strength, low=0.0)
+
+    def penalty(self, arrays):
+        """The penalty of a network.
+
+        Parameters
+        ----------
+        arrays : list of (n_inputs + 1, n_outputs) Tensor
+            Weights of each layer, bias last (unitless).
+
+        Returns
+        -------
+        Tensor
+            A number to add to the loss (unitless).
+        """
+        return sum(abs(array).max() ** 2 for array in arrays) * self.strength
+
+
+class ChipSampler:
+    """Weights as simulated chips would hold them, differentiable, for the simulating techniques of a list.
+
+    All layers go through the mapping and the write in one pass: put one below the other they are a single tall layer
+    with one output, of shape (n_weights, 1), each row with its own layer's scale.
+
+    Parameters
+    ----------
+    techniques : list
+        Techniques; those with a ``simulated_device`` are combined into one device (unitless).
+    sizes : tuple of int
+        Layer sizes of the network (unitless).
+
+    Raises
+    ------
+    ValueError
+        If two of them disagree on the mapping, the device's window or an effect.
+    """
+
+    def __init__(self, techniques, sizes):
+        simulating = [technique for technique in techniques if hasattr(technique, "simulated_device")]
+        self.mapping = simulating[0].mapping if simulating else "pairs"
+        self.device = None
+        for technique in simulating:
+            if technique.mapping != self.mapping:
+                raise ValueError(f"techniques must share one mapping; got {self.mapping!r} and {technique.mapping!r}")
+            self.device = _combine(self.device, technique.simulated_device)
+        self._shapes = [(n_in + 1, n_out) for n_in, n_out in zip(sizes, sizes[1:])]
+        self._n_later_writes = [count_pair_writes(shape, self.mapping) for shape in self._shapes]
+        self._digital = np.zeros((sum(rows * columns for rows, columns in self._shapes), 1))
+        if self.mapping == "signed":
+            self._digital[-sizes[-1] :] = 1.0  # the output bias is not put on devices
+
+    def draw(self, n_chips, rng):
+        """Draws for ``n_chips`` chips: `Writes` of shape (n_chips, n_weights, 2)."""
+        drawn = [draw_writes(self.device, later, n_chips, rng) for later in self._n_later_writes]
+        return Writes(*(np.concatenate([getattr(writes, field.name).reshape(n_chips, -1, 2) for writes in drawn], axis=1)
+                        for field in fields(Writes)))
+
+    def sample(self, weights, writes):
+        """Weights on chips.
+
+        Parameters
+        ----------
+        weights : (n_weights, 1) Tensor
+            All layers, one below the other (unitless).
+        writes : Writes
+            Draws of shape (n_chips, n_weights, 2) (unitless).
+
+        Returns
+        -------
+        (n_chips, n_weights, 1) Tensor
+            What each chip computes with (unitless).
+        """
+        low, high = window_of(self.device, self.mapping)
+        scale = (high - low) / self._largest_magnitudes(weights.value)
+        hit = writes.stuck.any(axis=-1, keepdims=True)
+        targets = pair_conductances(hold(weights, hit), low, scale)
+        programmed = apply_writes(targets, writes, floor=self.mapping == "pairs")
+        sampled = pair_differences(programmed) / scale
+        if self.mapping == "signed":
+            sampled = sampled * (1.0 - self._digital) + weights * self._digital
+        return sampled
+
+    def _largest_magnitudes(self, weights):
+        parts = [largest_magnitudes(array, self.mapping) * np.ones(array.shape)
+                 for array in split_layers(weights, self._shapes)]
+        return np.concatenate([part.reshape(-1, 1) for part in parts])
+
+
+def split_layers(weights, shapes):
+    """Arrays of the layers that stand one below the other in ``weights``.
+
+    Parameters
+    ----------
+    weights : (..., n_weights, 1) ndarray or Tensor
+        All layers (unitless).
+    shapes : list of tuple of int
+        (n_inputs + 1, n_outputs) of each layer (unitless).
+
+    Returns
+    -------
+    list of (..., n_inputs + 1, n_outputs) ndarray or Tensor
+        One array a layer; views, if ``weights`` is an array (unitless).
+    """
+    arrays, start = [], 0
+    for rows, columns in shapes:
+        part = weights[..., start : start + rows * columns, :]
+        arrays.append(part.reshape(*part.shape[:-2], rows, columns))
+        start += rows * columns
+    return arrays
+
+
+def _combine(first, second):
+    if first is None:
+        return second
+    if (first.g_min, first.g_max) != (second.g_min, second.g_max):
+        raise ValueError(f"techniques must share one window; got {first.g_min:g} to {first.g_max:g} S and "
+                         f"{second.g_min:g} to {second.g_max:g} S")
+    chosen = {}
+    for effect in ("tuning", "disturb", "stuck"):
+        ours, theirs = getattr(first, effect), getattr(second, effect)
+        if ours is not None and theirs is not None and ours != theirs:
+            raise ValueError(f"two techniques bring different {effect!r} effects; give both the same device")
+        chosen[effect] = theirs if ours is None else ours
+    return replace(first, **chosen)
+
+
+def _require_device(technique):
+    if not isinstance(technique.device, Device):
+        raise TypeError(f"{type(technique).__name__} takes a Device, for example TIO2; got {technique.device!r}")
+    require_name("mapping", technique.mapping, MAPPINGS)

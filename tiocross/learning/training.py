@@ -1,0 +1,217 @@
+"""Training: the loop, the losses, Adam."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tiocross.errors import as_count, as_number, require_generator, require_name
+from tiocross.learning.autograd import Tensor
+from tiocross.learning.network import forward
+from tiocross.learning.techniques import ChipSampler, split_layers
+
+SCHEDULES = ("cosine", "constant")
+_CHIPS_PER_DRAW = 256  # chips drawn at once: the cost of drawing is per call rather than per number
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How to train.
+
+    Parameters
+    ----------
+    n_steps : int
+        Steps of the optimiser (unitless).
+    batch_size : int
+        Points in a step, drawn without replacement within an epoch (unitless).
+    n_chips : int
+        Simulated chips in a step, where a technique simulates them (unitless).
+    learning_rate : float
+        Rate of Adam, at the start with a cosine schedule (unitless).
+    schedule : str
+        "cosine", falling to zero at the last step, or "constant" (unitless).
+    weight_decay : float
+        Added to the gradient as weight_decay * weight, bias included, as in the paper's code (unitless).
+    """
+
+    n_steps: int = 2000
+    batch_size: int = 256
+    n_chips: int = 8
+    learning_rate: float = 0.1
+    schedule: str = "cosine"
+    weight_decay: float = 0.0
+
+    def __post_init__(self):
+        for name in ("n_steps", "batch_size", "n_chips"):
+            as_count(name, getattr(self, name))
+        as_number("learning_rate", self.learning_rate, low=0.0)
+        as_number("weight_decay", self.weight_decay, low=0.0)
+        require_name("schedule", self.schedule, SCHEDULES)
+
+
+class Adam:
+    """Adam on one array, in place (Kingma and Ba, arXiv:1412.6980).
+
+    Parameters
+    ----------
+    weights : ndarray
+        Changed by `step` (unitless).
+    weight_decay : float, optional
+        Added to the gradient as weight_decay * weight (unitless).
+    """
+
+    def __init__(self, weights, *, weight_decay=0.0):
+        self.weights = weights
+        self.weight_decay = weight_decay
+        self.n_steps = 0
+        self._mean, self._square = np.zeros((2, *weights.shape))
+
+    def step(self, grad, learning_rate):
+        """One step against ``grad``.
+
+        Parameters
+        ----------
+        grad : ndarray
+            Gradient, of the shape of the weights (unitless).
+        learning_rate : float
+            Rate of this step (unitless).
+        """
+        self.n_steps += 1
+        grad = grad + self.weight_decay * self.weights
+        self._mean += 0.1 * (grad - self._mean)
+        self._square += 0.001 * (grad * grad - self._square)
+        mean = self._mean / (1 - 0.9**self.n_steps)
+        square = self._square / (1 - 0.999**self.n_steps)
+        self.weights -= learning_rate * mean / (np.sqrt(square) + 1e-8)
+
+
+def train(network, dataset, techniques=(), *, rng, settings=TrainingSettings(), on_progress=None):
+    """A trained copy of a network.
+
+    Parameters
+    ----------
+    network : MLP
+        Where to start; left as it is (unitless).
+    dataset : Dataset
+        Training points (unitless).
+    techniques : list, optional
+        Any of `NoiseInjection`, `ConductanceDropout`, `RangePenalty` (unitless).
+    rng : numpy.random.Generator
+        Source of chance for batches and simulated chips (unitless).
+    settings : TrainingSettings, optional
+        Steps, batch, chips per step, Adam (unitless).
+    on_progress : callable, optional
+        Called as ``on_progress(n_done, n_steps)`` after each step; raise from it to stop (unitless).
+
+    Returns
+    -------
+    MLP
+        The network after the last step.
+
+    Raises
+    ------
+    ValueError
+        If the dataset does not fit the network, or the techniques do not fit each other.
+    FloatingPointError
+        If the loss is no longer finite.
+    """
+    require_generator(rng)
+    for technique in techniques:
+        if not hasattr(technique, "simulated_device") and not hasattr(technique, "penalty"):
+            raise TypeError(f"techniques must be NoiseInjection, ConductanceDropout or RangePenalty; got {technique!r}")
+    require_matching(network, dataset)
+    inputs, sampler = network.encode(dataset.points), ChipSampler(techniques, network.sizes)
+    penalties = [technique for technique in techniques if hasattr(technique, "penalty")]
+    shapes = [array.shape for array in network.arrays]
+    weights = np.concatenate([array.reshape(-1, 1) for array in network.arrays])
+    adam = Adam(weights, weight_decay=settings.weight_decay)
+    batches = draw_batches(len(dataset), settings.batch_size, rng)
+    chips = _draw_chips(sampler, settings.n_chips, rng)
+    for step in range(settings.n_steps):
+        batch = next(batches)
+        tensor = Tensor(weights)
+        sampled = tensor if sampler.device is None else sampler.sample(tensor, next(chips))
+        logits = forward(split_layers(sampled, shapes), inputs[batch], network.activation)
+        loss = classification_loss(logits, dataset.labels[batch])
+        for technique in penalties:
+            loss = loss + technique.penalty(split_layers(tensor, shapes))
+        if not np.isfinite(loss.value):
+            raise FloatingPointError(f"the loss is {loss.value} at step {step}; lower the learning rate "
+                                     f"({settings.learning_rate:g})")
+        loss.backward()
+        adam.step(tensor.grad, _rate_at(step, settings))
+        if on_progress is not None:
+            on_progress(step + 1, settings.n_steps)
+    return network.with_arrays([array.copy() for array in split_layers(weights, shapes)])
+
+
+def classification_loss(logits, labels):
+    """Mean cross-entropy, binary for one logit and softmax for several.
+
+    Parameters
+    ----------
+    logits : (..., n_points, n_outputs) Tensor
+        Outputs of a network or many copies of it (unitless).
+    labels : (n_points,) int ndarray
+        Class of each point (unitless).
+
+    Returns
+    -------
+    Tensor
+        Mean over points and copies (unitless).
+    """
+    if logits.shape[-1] == 1:
+        return (logits.softplus() - logits * labels[:, None]).mean()
+    chosen = (np.arange(logits.shape[-1]) == labels[:, None]).astype(np.float64)
+    return (logits.log_sum_exp() - (logits * chosen).sum(axis=-1)).mean()
+
+
+def draw_batches(n_points, batch_size, rng):
+    """Endless batches of indices; each epoch is a new order of all points, its last batch may be smaller.
+
+    Parameters
+    ----------
+    n_points, batch_size : int
+        Number of points, and of points in a batch (unitless).
+    rng : numpy.random.Generator
+        Source of chance (unitless).
+
+    Yields
+    ------
+    (n,) int ndarray
+        Indices of the points of one batch (unitless).
+    """
+    while True:
+        order = rng.permutation(n_points)
+        for start in range(0, n_points, batch_size):
+            yield order[start : start + batch_size]
+
+
+def require_matching(network, dataset):
+    """Raise ValueError unless the network can classify the dataset.
+
+    Parameters
+    ----------
+    network : MLP
+        The network (unitless).
+    dataset : Dataset
+        The points (unitless).
+    """
+    if dataset.n_features != network.sizes[0]:
+        raise ValueError(f"the network has {network.sizes[0]} inputs but the dataset has {dataset.n_features} features")
+    if dataset.n_classes > network.n_classes:
+        raise ValueError(f"the network tells {network.n_classes} classes apart but the dataset has labels up to "
+                         f"{dataset.n_classes - 1}")
+
+
+def _draw_chips(sampler, n_chips, rng):
+    per_draw = max(1, _CHIPS_PER_DRAW // n_chips)
+    while True:
+        drawn = sampler.draw(per_draw * n_chips, rng)
+        for k in range(per_draw):
+            yield drawn[k * n_chips : (k + 1) * n_chips]
+
+
+def _rate_at(step, settings):
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    return settings.learning_rate * 0.5 * (1 + np.cos(np.pi * step / settings.n_steps))

@@ -1,0 +1,183 @@
+"""Records to matplotlib Axes, units on every label.
+
+Every function draws on Axes it is given and returns them; `new_figure` makes a figure without the global state of
+pyplot. Colours are those of Okabe and Ito, safe for colour-blind readers; lines differ in dash as well.
+"""
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from tiocross.units import uS
+
+COLOURS = ("#000000", "#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#F0E442")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)), (0, (1, 3)), (0, (3, 1)))
+_MARKERS = ("o", "^", "s", "D", "v")
+_MOST_POINTS = 400  # more would hide the map behind them
+
+
+def new_figure(n_rows=1, n_columns=1, *, width=6.4, height=4.8):
+    """A figure with a grid of axes, outside pyplot.
+
+    Parameters
+    ----------
+    n_rows, n_columns : int, optional
+        Grid (unitless).
+    width, height : float, optional
+        Size of the figure, in inches (unitless here).
+
+    Returns
+    -------
+    tuple
+        Figure, and ``(n_rows, n_columns)`` ndarray of Axes.
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(n_rows, n_columns, squeeze=False)
+
+
+def decision_map(axes, grid, shares, nominal, dataset, rates, *, title="", colour_bars=True):
+    """Where chips disagree, the boundary in software, and test points coloured by their rate.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+        Where to draw (unitless).
+    grid : tuple of ndarray
+        Coordinates (n_x,) and (n_y,) of the map (unitless).
+    shares : (n_y, n_x) ndarray
+        Share of chips that answer class 1 (unitless).
+    nominal : (n_y, n_x) ndarray
+        Logit in software; its zero is the boundary (unitless).
+    dataset : Dataset
+        Test points; the first 400 are drawn (unitless).
+    rates : (n_points,) ndarray
+        Share of chips on which each point is right (unitless).
+    title : str, optional
+        Title of the axes.
+    colour_bars : bool, optional
+        Whether to add the two colour bars (unitless).
+
+    Returns
+    -------
+    matplotlib Axes
+        ``axes``.
+    """
+    disagreement = np.minimum(shares, 1 - shares)
+    shade = axes.pcolormesh(*grid, disagreement, cmap="Greys", vmin=0, vmax=0.7, rasterized=True)
+    axes.contour(*grid, shares, levels=[0.05, 0.95], colors="0.35", linestyles="--", linewidths=0.9)
+    axes.contour(*grid, nominal, levels=[0.0], colors=COLOURS[3], linewidths=1.8)
+    for label in np.unique(dataset.labels):
+        here = np.flatnonzero(dataset.labels[:_MOST_POINTS] == label)
+        points = axes.scatter(*dataset.points[here].T, c=rates[here], cmap="cividis", vmin=0.5, vmax=1, s=16, linewidths=0.3,
+                              edgecolors="white", marker=_MARKERS[label % len(_MARKERS)], label=f"class {label}")
+    axes.set(title=title, xlabel="feature x0 (unitless)", ylabel="feature x1 (unitless)",
+             xlim=(grid[0][0], grid[0][-1]), ylim=(grid[1][0], grid[1][-1]))
+    if colour_bars:
+        bar = axes.figure.colorbar(shade, ax=axes, format=PercentFormatter(1), boundaries=np.linspace(0, 0.5, 101),
+                                   ticks=[0, 0.25, 0.5])
+        bar.set_label("chips against the majority (%)")
+        bar = axes.figure.colorbar(points, ax=axes, format=PercentFormatter(1), extend="min")
+        bar.set_label("chips that are right at the point (%)")
+    return axes
+
+
+def rate_curves(axes, rates_by_name, *, title=""):
+    """Share of test points that are right on at least x % of the chips.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+        Where to draw (unitless).
+    rates_by_name : dict of str to list of (n_points,) ndarray
+        For each network, the rates of every training seed; the line is their mean, the band their range (unitless).
+    title : str, optional
+        Title of the axes.
+
+    Returns
+    -------
+    matplotlib Axes
+        ``axes``.
+    """
+    levels = np.linspace(0.5, 1.0, 201)
+    for k, (name, many) in enumerate(rates_by_name.items()):
+        shares = np.array([[(rates >= level - 1e-7).mean() for level in levels] for rates in many])
+        axes.fill_between(levels, shares.min(axis=0), shares.max(axis=0), color=COLOURS[k], alpha=0.18, linewidth=0)
+        axes.plot(levels, shares.mean(axis=0), color=COLOURS[k], linestyle=DASHES[k], label=name)
+    axes.axvline(0.95, color="0.6", linewidth=0.8)
+    axes.set(title=title, xlabel="chips on which a point is right, at least (%)", ylabel="test points (%)", xlim=(0.5, 1),
+             ylim=(0, 1.0))
+    axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=""))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
+    axes.grid(alpha=0.25)
+    return axes
+
+
+def accuracy_histogram(axes, accuracies_by_name, *, title=""):
+    """Distribution of the accuracy over chips.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+        Where to draw (unitless).
+    accuracies_by_name : dict of str to (n_chips,) ndarray
+        Accuracies for each network (unitless).
+    title : str, optional
+        Title of the axes.
+
+    Returns
+    -------
+    matplotlib Axes
+        ``axes``.
+    """
+    lowest = min(accuracies.min() for accuracies in accuracies_by_name.values())
+    edges = np.linspace(np.floor(lowest * 20) / 20, 1.0, 81)
+    for k, (name, accuracies) in enumerate(accuracies_by_name.items()):
+        share = np.histogram(accuracies, edges)[0] / len(accuracies)
+        axes.stairs(share, edges, color=COLOURS[k], linestyle=DASHES[k], linewidth=1.4, label=name)
+    axes.set_yscale("log")
+    axes.set(title=title, xlabel="accuracy of a chip on the test points (%)",
+             ylabel=f"chips in a bin of {100 * (edges[1] - edges[0]):.2g} % accuracy (%)")
+    axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=""))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol="", decimals=2))
+    axes.grid(alpha=0.25)
+    return axes
+
+
+def conductance_map(axes, conductances, *, title="", window=None, stuck=None, difference=False):
+    """Conductances of one array, word lines downwards as on the chip.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+        Where to draw (unitless).
+    conductances : (n_word_lines, n_bit_lines) ndarray
+        What to show [S].
+    title : str, optional
+        Title of the axes.
+    window : tuple of float, optional
+        Ends of the colour scale [S].
+    stuck : (n_word_lines, n_bit_lines) bool ndarray, optional
+        Devices to cross out (unitless).
+    difference : bool, optional
+        Whether ``conductances`` are differences, shown on a diverging scale (unitless).
+
+    Returns
+    -------
+    matplotlib Axes
+        ``axes``.
+    """
+    shown = np.asarray(conductances) / uS
+    low, high = (shown.min(), shown.max()) if window is None else (window[0] / uS, window[1] / uS)
+    image = axes.imshow(shown, cmap="PuOr" if difference else "viridis", vmin=low, vmax=high, aspect="auto",
+                        interpolation="nearest")
+    if stuck is not None:
+        rows, columns = np.nonzero(stuck)
+        axes.scatter(columns, rows, marker="x", color=COLOURS[3], s=45, linewidths=2)
+    axes.set(title=title, xlabel="bit line", ylabel="word line (last: bias)")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.figure.colorbar(image, ax=axes, extend="both" if difference else "neither").set_label(
+        "difference (uS)" if difference else "conductance (uS)")
+    return axes
