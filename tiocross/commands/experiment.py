@@ -1,10 +1,12 @@
 """``tiocross experiment``: train in processes, transfer in threads, write results as they come."""
 
 import contextlib
+import itertools
 import multiprocessing
 import signal
+import threading
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, ThreadPoolExecutor, wait
 
 from tiocross.commands.progress import ProgressLine
 from tiocross.commands.results import ResultsFolder, draw_figures, fingerprint
@@ -62,43 +64,54 @@ def run_experiment(*, out, data, device, n_seeds, n_transfers, wire_resistances,
     if any(overlaps.values()):
         print(f"note: of the {len(moons.test)} test points {overlaps['test_points_in_train']} also stand in the training "
               f"data and {overlaps['test_points_in_validation']} in the validation data; this flatters every row")
-    networks, outcomes, rows = {}, {}, {}
-
-    def save(complete):
-        order = [row for name in RECIPES for r in settings.wire_resistances for seed in settings.seeds
-                 if (row := rows.get((name.name, seed, r))) is not None]
-        folder.save_rows(order, settings, moons, complete=complete)
-        folder.save_provenance(device=to_json(card), data_sha256=fingerprint(moons), workers=workers,
-                               training=vars(settings.training), seconds=round(time.time() - started, 2))
-        return order
-
-    tasks = [(recipe, seed) for seed in settings.seeds for recipe in RECIPES]
-    n_runs = len(tasks) * len(settings.wire_resistances)
-    progress = ProgressLine(**{"networks trained": len(tasks), "transfers": n_runs})
+    results = _Results(folder, settings, moons, card, workers, started)
     try:
-        for recipe, seed, network in _train_all(tasks, moons, card, settings, workers):
-            networks[recipe.name, seed] = network
-            progress.update("networks trained", len(networks))
-            folder.save_network(network, recipe, seed)
-            for resistance in settings.wire_resistances:
-                outcome = transfer(network, moons.test, device=card, wire_resistance=resistance, n_transfers=n_transfers,
-                                   rng=chip_generator(seed), workers=workers,
-                                   on_progress=lambda done, total: progress.update("transfers", len(rows) + done / total))
-                outcomes[recipe.name, seed, resistance] = outcome.rates, outcome.accuracies
-                rows[recipe.name, seed, resistance] = make_row(recipe, seed, outcome)
-            save(complete=False)
-        draw_figures(folder, moons, card, settings, networks, outcomes)
-        finished = save(complete=True)
+        for kind, *result in _run_all(moons, card, settings, workers):
+            (results.add_network if kind == "network" else results.add_row)(*result)
+        draw_figures(folder, moons, card, settings, results.networks, results.outcomes)
+        results.save(complete=True)
     except KeyboardInterrupt:
-        progress.close()
-        print(f"interrupted: {len(rows)} of {n_runs} rows are in {folder.path / 'summary.json'}")
+        results.progress.close()
+        print(f"interrupted: {len(results.rows)} of {results.n_rows} rows are in {folder.path / 'summary.json'}")
         raise
     finally:
-        progress.close()
-    table = format_table(finished)
+        results.progress.close()
+    table = format_table(results.ordered_rows())
     folder.save_text("table.txt", table)
     _print_report(table, settings, moons, card, folder, time.time() - started)
     return 0
+
+
+class _Results:
+    """What is finished so far, in memory and in the folder."""
+
+    def __init__(self, folder, settings, moons, device, workers, started):
+        self.folder, self.settings, self.moons, self.device = folder, settings, moons, device
+        self.workers, self.started = workers, started
+        self.networks, self.outcomes, self.rows = {}, {}, {}
+        n_networks = len(RECIPES) * len(settings.seeds)
+        self.n_rows = n_networks * len(settings.wire_resistances)
+        self.progress = ProgressLine(**{"networks trained": n_networks, "transfers": self.n_rows})
+
+    def add_network(self, recipe, seed, network):
+        self.networks[recipe.name, seed] = network
+        self.folder.save_network(network, recipe, seed)
+        self.progress.update("networks trained", len(self.networks))
+
+    def add_row(self, recipe, seed, resistance, row, rates, accuracies):
+        self.rows[recipe.name, seed, resistance] = row
+        self.outcomes[recipe.name, seed, resistance] = rates, accuracies
+        self.progress.update("transfers", len(self.rows))
+        self.save(complete=False)
+
+    def ordered_rows(self):
+        keys = itertools.product((recipe.name for recipe in RECIPES), self.settings.wire_resistances, self.settings.seeds)
+        return [self.rows[name, seed, resistance] for name, resistance, seed in keys if (name, seed, resistance) in self.rows]
+
+    def save(self, complete):
+        self.folder.save_rows(self.ordered_rows(), self.settings, self.moons, complete=complete)
+        self.folder.save_provenance(device=to_json(self.device), data_sha256=fingerprint(self.moons), workers=self.workers,
+                                    training=vars(self.settings.training), seconds=round(time.time() - self.started, 2))
 
 
 def _print_report(table, settings, moons, card, folder, seconds):
@@ -110,24 +123,50 @@ def _print_report(table, settings, moons, card, folder, seconds):
     print(f"results, networks and figures are in {folder.path} ({seconds:.1f} s)")
 
 
-def _train_all(tasks, moons, device, settings, workers):
-    """Yield (recipe, seed, network) as they are ready; in this process if there is one worker."""
+def _run_all(moons, device, settings, workers):
+    """Yield ("network", recipe, seed, network) and ("row", ...) as they are ready."""
     if workers == 1:
-        for recipe, seed in tasks:
-            yield recipe, seed, train_recipe(recipe, moons, device, seed, settings.training)
+        for recipe in RECIPES:
+            for seed, network in zip(settings.seeds, train_recipe(recipe, moons, device, settings)):
+                yield "network", recipe, seed, network
+                for resistance in settings.wire_resistances:
+                    yield "row", *_transfer_task(network, recipe, seed, resistance, moons, device, settings, None)
         return
     context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-    executor = ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context, initializer=_begin_process, initargs=(stop,))
+    stop_training, stop_transfers = context.Event(), threading.Event()
+    trainers = ProcessPoolExecutor(min(workers, len(RECIPES)), context, _begin_process, (stop_training,))
+    judges = ThreadPoolExecutor(workers, thread_name_prefix="tiocross")
     try:
         with _interrupts_held():  # a Ctrl-C while processes start would leave them half made
-            futures = {executor.submit(_train_task, recipe, moons, device, seed, settings.training): (recipe, seed)
-                       for recipe, seed in tasks}
-        for future in as_completed(futures):
-            yield (*futures.pop(future), future.result())
+            training = {trainers.submit(_train_task, recipe, moons, device, settings): recipe for recipe in RECIPES}
+        transfers = set()
+        while training or transfers:
+            done, _ = wait({*training, *transfers}, return_when=FIRST_COMPLETED)
+            for future in done:
+                if future in transfers:
+                    transfers.remove(future)
+                    yield "row", *future.result()
+                    continue
+                recipe = training.pop(future)
+                for seed, network in zip(settings.seeds, future.result()):
+                    yield "network", recipe, seed, network
+                    transfers |= {judges.submit(_transfer_task, network, recipe, seed, resistance, moons, device, settings,
+                                                stop_transfers) for resistance in settings.wire_resistances}
     finally:
-        stop.set()
-        executor.shutdown(wait=True, cancel_futures=True)
+        stop_training.set()
+        stop_transfers.set()
+        judges.shutdown(wait=True, cancel_futures=True)
+        trainers.shutdown(wait=True, cancel_futures=True)
+
+
+def _transfer_task(network, recipe, seed, resistance, moons, device, settings, stop):
+    def check(done, total):
+        if stop is not None and stop.is_set():
+            raise InterruptedError("the transfer was asked to stop")
+
+    outcome = transfer(network, moons.test, device=device, wire_resistance=resistance, n_transfers=settings.n_transfers,
+                       rng=chip_generator(seed), on_progress=check)
+    return recipe, seed, resistance, make_row(recipe, seed, outcome), outcome.rates, outcome.accuracies
 
 
 def _begin_process(stop):
@@ -136,12 +175,12 @@ def _begin_process(stop):
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
 
 
-def _train_task(recipe, moons, device, seed, training):
+def _train_task(recipe, moons, device, settings):
     def check(done, total):
         if done % 64 == 0 and _stop.is_set():
             raise InterruptedError("training was asked to stop")
 
-    return train_recipe(recipe, moons, device, seed, training, on_progress=check)
+    return train_recipe(recipe, moons, device, settings, on_progress=check)
 
 
 @contextlib.contextmanager

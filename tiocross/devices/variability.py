@@ -135,11 +135,12 @@ def draw_writes(device, n_later_writes, n_chips, rng):
     Notes
     -----
     Every random number is drawn whether its effect is on or off, so that switching one effect off leaves the others'
-    draws as they were.
+    draws as they were. The conductance of a stuck device comes from the numbers that its tuning and its disturb, which
+    it does not undergo, leave unused.
     """
     shape = (n_chips, *n_later_writes.shape)
-    offsets, spreads, stuck_levels = rng.standard_normal((3, *shape))
-    disturb_levels, fates, hrs_levels = rng.random((3, *shape))
+    offsets, spreads = rng.standard_normal((2, *shape))
+    levels, fates = rng.random((2, *shape))
     constant, linear, quadratic = np.zeros(shape), np.ones(shape), np.zeros(shape)
     stuck = np.zeros(shape, dtype=bool)
     if device.tuning is not None:
@@ -147,14 +148,13 @@ def draw_writes(device, n_later_writes, n_chips, rng):
         linear += tuning.offset_mean + tuning.offset_std * offsets + tuning.spread_intercept * spreads
         quadratic += tuning.spread_slope * spreads
     if device.disturb is not None:
-        constant += disturb_changes(device.disturb, n_later_writes, disturb_levels)
+        constant += disturb_changes(device.disturb, n_later_writes, levels)
     if device.stuck is not None:
         faults = device.stuck
-        at_lrs = fates < faults.probability_lrs
         stuck = fates < faults.probability_lrs + faults.probability_hrs
-        lrs = np.maximum(faults.lrs_mean + faults.lrs_std * stuck_levels, 0.0)
-        hrs = faults.hrs_low + (faults.hrs_high - faults.hrs_low) * hrs_levels
-        constant[stuck] = np.where(at_lrs, lrs, hrs)[stuck]
+        lrs = np.maximum(faults.lrs_mean + faults.lrs_std * spreads[stuck], 0.0)
+        hrs = faults.hrs_low + (faults.hrs_high - faults.hrs_low) * levels[stuck]
+        constant[stuck] = np.where(fates[stuck] < faults.probability_lrs, lrs, hrs)
         linear[stuck] = quadratic[stuck] = 0.0
     return Writes(constant, linear, quadratic, stuck)
 

@@ -5,14 +5,14 @@ robust share honest: a straight line trained with every technique, which wins it
 the authors' code gives only to the hardware-aware network.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from tiocross.errors import as_count, as_number
 from tiocross.learning.network import MLP
 from tiocross.learning.techniques import ConductanceDropout, NoiseInjection, RangePenalty
-from tiocross.learning.training import TrainingSettings, train
+from tiocross.learning.training import TrainingSettings, train_many
 
 RANGE_STRENGTH = 1e-4
 WEIGHT_DECAY = 1e-4  # of the authors' hardware-aware optimiser
@@ -91,8 +91,8 @@ class ExperimentSettings:
         as_count("n_transfers", self.n_transfers)
 
 
-def train_recipe(recipe, moons, device, seed, training, on_progress=None):
-    """Network of one recipe and seed.
+def train_recipe(recipe, moons, device, settings, on_progress=None):
+    """Networks of one recipe, one for each seed.
 
     Parameters
     ----------
@@ -102,27 +102,25 @@ def train_recipe(recipe, moons, device, seed, training, on_progress=None):
         The data (unitless).
     device : Device
         What the techniques simulate (unitless).
-    seed : int
-        Training seed: the same start for every recipe of the same layer sizes (unitless).
-    training : TrainingSettings
-        Steps, batch, chips; the weight decay is the recipe's (unitless).
+    settings : ExperimentSettings
+        Seeds and training; a seed gives the same start to every recipe of the same layer sizes (unitless).
     on_progress : callable, optional
         As in `train` (unitless).
 
     Returns
     -------
-    MLP
-        The trained network.
+    list of MLP
+        The trained networks, in the order of the seeds.
     """
-    rng = np.random.default_rng([seed, 0])
-    network = MLP(*recipe.sizes, rng=rng)
+    rngs = [np.random.default_rng([seed, 0]) for seed in settings.seeds]
+    networks = [MLP(*recipe.sizes, rng=rng) for rng in rngs]
     if recipe.centred:
-        network.centre_inputs(moons.train)
+        for network in networks:
+            network.centre_inputs(moons.train)
     makers = {"noise": lambda: NoiseInjection(device), "dropout": lambda: ConductanceDropout(device),
               "range": lambda: RangePenalty(RANGE_STRENGTH)}
-    settings = TrainingSettings(**{**vars(training), "weight_decay": recipe.weight_decay})
-    return train(network, moons.train, [makers[name]() for name in recipe.techniques], rng=rng, settings=settings,
-                 on_progress=on_progress)
+    return train_many(networks, moons.train, [makers[name]() for name in recipe.techniques], rngs=rngs,
+                      settings=replace(settings.training, weight_decay=recipe.weight_decay), on_progress=on_progress)
 
 
 def chip_generator(seed):

@@ -23,10 +23,12 @@ class PointClassifier:
         encoded = network.encode(points)
         self._sizes = np.array(network.sizes, dtype=np.int64)
         self._activation = ACTIVATIONS.index(network.activation)
-        self._order = order_by_neighbourhood(encoded, _TILE)
-        tiles = _in_groups(encoded[self._order], _TILE)  # (T, F, W)
-        self._tiles = tiles
-        self._box_low, self._box_high = (_in_groups(corner, _TILE) for corner in (tiles.min(axis=2), tiles.max(axis=2)))
+        order = order_by_neighbourhood(encoded, _TILE)
+        self._n_points = len(order)
+        self._places = np.ascontiguousarray(_in_groups(order[:, None], _TILE)[:, 0])  # (T, W)
+        self._tiles = _in_groups(encoded[order], _TILE)  # (T, F, W)
+        corners = self._tiles.min(axis=2), self._tiles.max(axis=2)
+        self._box_low, self._box_high = (_in_groups(corner, _TILE) for corner in corners)
 
     def classify(self, arrays):
         """Class of each point on each copy.
@@ -43,11 +45,11 @@ class PointClassifier:
         """
         n_copies = len(arrays[0])
         flat = np.concatenate([np.reshape(array, (n_copies, -1)) for array in arrays], axis=1)
-        found = np.empty((n_copies, len(self._tiles), _TILE), dtype=np.uint8)
-        signal = np.empty((4, int(self._sizes[1:].max()), _TILE))
-        classify_points(flat, self._sizes, self._activation, self._tiles, self._box_low, self._box_high, signal, found)
-        classes = np.empty((n_copies, len(self._order)), dtype=np.uint8)
-        classes[:, self._order] = found.reshape(n_copies, -1)[:, : len(self._order)]
+        signal = np.empty((4, int(self._sizes.max()), _TILE))
+        verdicts = np.empty(_TILE, dtype=np.uint8)
+        classes = np.empty((n_copies, self._n_points), dtype=np.uint8)
+        classify_points(flat, self._sizes, self._activation, self._tiles, self._places, self._box_low, self._box_high,
+                        signal, verdicts, classes)
         return classes
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-N_REPLICATES = 400
+N_REPLICATES = 300
 _N_GROUPS = 200  # resampled units of chips, and of points, at most
 _Z = 1.959963984540054  # 97.5 % quantile of the normal law
 _TINY = 1e-7  # rounding of a rate in single precision; rates of n chips lie 1 / n apart
@@ -152,17 +152,17 @@ def summarise(correct, nominally_correct, *, rng):
         Every figure with its 95 % interval (percentiles of the resampled figure).
     """
     n_transfers, n_points = correct.shape
-    rates = correct.mean(axis=0)
     band = _undecided_band(0.95, n_transfers)
-    values = (nominally_correct.mean(), rates.mean(), percentile(correct.mean(axis=1), 0.05),
-              robust_fraction(rates, 0.95), robust_fraction(rates, 0.99), count_undecided(rates, n_transfers))
-
     order = rng.permutation(n_points)
     shuffled = correct.view(np.uint8).take(order, axis=1)
     chips, points = _Groups(n_transfers, rng), _Groups(n_points, rng)
-    replicate_rates = chips.mean(chips.sum_members(shuffled))  # (N_REPLICATES, n_points)
+    by_chips, by_points = chips.sum_members(shuffled), points.sum_members(shuffled.T)
+    rates, accuracies = by_chips.sum(axis=0) / n_transfers, by_points.sum(axis=0) / n_points
+    values = (nominally_correct.mean(), accuracies.mean(), percentile(accuracies, 0.05), robust_fraction(rates, 0.95),
+              robust_fraction(rates, 0.99), count_undecided(rates, n_transfers))
+    replicate_rates = chips.mean(by_chips)  # (N_REPLICATES, n_points)
+    replicate_accuracies = points.mean(by_points)  # (N_REPLICATES, n_transfers)
     weights = points.member_weights()
-    replicate_accuracies = points.mean(points.sum_members(shuffled.T))  # (N_REPLICATES, n_transfers)
     replicates = (
         weights @ nominally_correct[order],
         (weights * replicate_rates).sum(axis=1),

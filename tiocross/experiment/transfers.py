@@ -130,11 +130,12 @@ def transfer(network, dataset, *, device, wire_resistance=0.0, n_transfers=2_000
     chips = SimulatedChips(network, device, wire_resistance=resistance, rng=rng, mapping=mapping)
     classifier = PointClassifier(network, dataset.points)
     correct = np.empty((n_transfers, len(dataset)), dtype=bool)
+    labels = dataset.labels.astype(np.uint8)
 
     def judge(start):
         stop = min(start + CHIPS_PER_BLOCK, n_transfers)
         classes = classifier.classify([array[: stop - start] for array in chips.block(start // CHIPS_PER_BLOCK)])
-        np.equal(classes, dataset.labels, out=correct[start:stop])
+        np.equal(classes, labels, out=correct[start:stop])
         return stop
 
     for stop in _in_threads(judge, range(0, n_transfers, CHIPS_PER_BLOCK), workers):

@@ -148,11 +148,16 @@ class Tensor:
         total = self.sum(axis)
         return total * (total.value.size / self.value.size)
 
-    def max(self):
-        """Largest element; its gradient is shared equally among ties (unitless)."""
-        largest = self.value.max()
+    def max(self, axis=None):
+        """Largest element over one or more axes, or all; its gradient is shared equally among ties (unitless)."""
+        largest = self.value.max(axis=axis, keepdims=True)
         hit = self.value == largest
-        return Tensor(largest, (self,), lambda g: (g * hit / hit.sum(),))
+        share = hit / hit.sum(axis=axis, keepdims=True)
+
+        def pull(g):
+            return (share * (g if axis is None else np.expand_dims(g, axis)),)
+
+        return Tensor(largest.reshape(self.value.max(axis=axis).shape), (self,), pull)
 
     # Nonlinearities.
 
@@ -171,17 +176,76 @@ class Tensor:
         on = self.value > 0
         return Tensor(self.value * on, (self,), lambda g: (g * on,))
 
-    def softplus(self):
-        """log(1 + exp(x)), without overflow (unitless)."""
-        rest = np.log1p(np.exp(-np.abs(self.value)))
-        return Tensor(np.maximum(self.value, 0) + rest, (self,), lambda g: (g * sigmoid(self.value),))
 
-    def log_sum_exp(self):
-        """log(sum(exp(x))) over the last axis, without overflow (unitless)."""
-        shift = self.value.max(axis=-1, keepdims=True)
-        exps = np.exp(self.value - shift)
-        total = exps.sum(axis=-1, keepdims=True)
-        return Tensor((np.log(total) + shift)[..., 0], (self,), lambda g: (g[..., None] * exps / total,))
+def affine(signal, array):
+    """signal @ weights + bias, the weighing of a layer, as one operation.
+
+    Parameters
+    ----------
+    signal : (..., n_points, n_inputs) Tensor or ndarray
+        What drives the layer (unitless).
+    array : (..., n_inputs + 1, n_outputs) Tensor
+        Weights with the bias as the last row (unitless).
+
+    Returns
+    -------
+    (..., n_points, n_outputs) Tensor
+        Weighed sums (unitless).
+    """
+    inputs = signal.value if isinstance(signal, Tensor) else signal
+    weights, bias = array.value[..., :-1, :], array.value[..., -1:, :]
+
+    def pull_array(g):
+        return np.concatenate([np.swapaxes(inputs, -1, -2) @ g, g.sum(axis=-2, keepdims=True)], axis=-2)
+
+    value = inputs @ weights
+    value += bias
+    if not isinstance(signal, Tensor):
+        return Tensor(value, (array,), lambda g: (pull_array(g),))
+    return Tensor(value, (signal, array), lambda g: (g @ np.swapaxes(weights, -1, -2), pull_array(g)))
+
+
+def binary_cross_entropy(logits, labels):
+    """Mean over points and copies of log(1 + exp(z)) - y z, with z a logit and y its label.
+
+    Parameters
+    ----------
+    logits : (..., n_points, 1) Tensor
+        One logit a point (unitless).
+    labels : (..., n_points) ndarray
+        0 or 1; leading axes broadcast (unitless).
+
+    Returns
+    -------
+    Tensor
+        A number (unitless).
+    """
+    z, y = logits.value, labels[..., None]
+    value = (np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))) - y * z).mean()
+    return Tensor(value, (logits,), lambda g: ((sigmoid(z) - y) * (g / z.size),))
+
+
+def softmax_cross_entropy(logits, labels):
+    """Mean over points and copies of log(sum(exp(z))) - z[y], with z the logits of a point and y its label.
+
+    Parameters
+    ----------
+    logits : (..., n_points, n_classes) Tensor
+        One logit for each class (unitless).
+    labels : (..., n_points) int ndarray
+        Class of each point; leading axes broadcast (unitless).
+
+    Returns
+    -------
+    Tensor
+        A number (unitless).
+    """
+    shifted = logits.value - logits.value.max(axis=-1, keepdims=True)
+    exps = np.exp(shifted)
+    total = exps.sum(axis=-1, keepdims=True)
+    chosen = np.arange(shifted.shape[-1]) == labels[..., None]
+    value = (np.log(total[..., 0]) - (shifted * chosen).sum(axis=-1)).mean()
+    return Tensor(value, (logits,), lambda g: ((exps / total - chosen) * (g / (total.size)),))
 
 
 def hold(tensor, held):
@@ -216,8 +280,11 @@ def sigmoid(x):
     ndarray
         Values in [0, 1] (unitless).
     """
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1.0, e) / (1.0 + e)
+    y = np.negative(x, out=np.empty(np.shape(x)))
+    np.minimum(y, 700.0, out=y)  # exp overflows beyond 709
+    np.exp(y, out=y)
+    y += 1.0
+    return np.reciprocal(y, out=y)
 
 
 def _binary(operation, a, b, pull_a, pull_b):

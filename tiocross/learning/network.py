@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 
 from tiocross.errors import as_count, as_finite, nearest_name, require_generator, require_name
-from tiocross.learning.autograd import Tensor, sigmoid
+from tiocross.learning.autograd import Tensor, affine, sigmoid
 from tiocross.storage import replacing
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu")
@@ -241,7 +241,10 @@ def forward(arrays, inputs, activation):
     for depth, array in enumerate(arrays):
         if depth > 0:
             signal = _activate(signal, activation)
-        signal = signal @ array[..., :-1, :] + array[..., -1:, :]
+        if isinstance(array, Tensor):
+            signal = affine(signal, array)
+        else:
+            signal = signal @ array[..., :-1, :] + array[..., -1:, :]
     return signal
 
 

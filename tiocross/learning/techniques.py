@@ -99,15 +99,15 @@ class RangePenalty:
 
         Parameters
         ----------
-        arrays : list of (n_inputs + 1, n_outputs) Tensor
-            Weights of each layer, bias last (unitless).
+        arrays : list of (..., n_inputs + 1, n_outputs) Tensor
+            Weights of each layer, bias last; leading axes are networks, whose penalties add up (unitless).
 
         Returns
         -------
         Tensor
             A number to add to the loss (unitless).
         """
-        return sum(abs(array).max() ** 2 for array in arrays) * self.strength
+        return sum((abs(array).max(axis=(-2, -1)) ** 2).sum() for array in arrays) * self.strength
 
 
 class ChipSampler:
@@ -143,25 +143,29 @@ class ChipSampler:
         if self.mapping == "signed":
             self._digital[-sizes[-1] :] = 1.0  # the output bias is not put on devices
 
-    def draw(self, n_chips, rng):
-        """Draws for ``n_chips`` chips: `Writes` of shape (n_chips, n_weights, 2)."""
-        drawn = [draw_writes(self.device, later, n_chips, rng) for later in self._n_later_writes]
-        return Writes(*(np.concatenate([getattr(writes, field.name).reshape(n_chips, -1, 2) for writes in drawn], axis=1)
-                        for field in fields(Writes)))
+    def draw(self, n_chips, rngs):
+        """Draws for ``n_chips`` chips from each generator: `Writes` of shape (n_rngs, n_chips, n_weights, 2)."""
+        drawn = [[draw_writes(self.device, later, n_chips, rng) for later in self._n_later_writes] for rng in rngs]
+
+        def joined(name):
+            return np.stack([np.concatenate([getattr(writes, name).reshape(n_chips, -1, 2) for writes in layers], axis=1)
+                             for layers in drawn])
+
+        return Writes(*(joined(field.name) for field in fields(Writes)))
 
     def sample(self, weights, writes):
         """Weights on chips.
 
         Parameters
         ----------
-        weights : (n_weights, 1) Tensor
+        weights : (n_networks, 1, n_weights, 1) Tensor
             All layers, one below the other (unitless).
         writes : Writes
-            Draws of shape (n_chips, n_weights, 2) (unitless).
+            Draws of shape (n_networks, n_chips, n_weights, 2) (unitless).
 
         Returns
         -------
-        (n_chips, n_weights, 1) Tensor
+        (n_networks, n_chips, n_weights, 1) Tensor
             What each chip computes with (unitless).
         """
         low, high = window_of(self.device, self.mapping)
@@ -175,9 +179,11 @@ class ChipSampler:
         return sampled
 
     def _largest_magnitudes(self, weights):
-        parts = [largest_magnitudes(array, self.mapping) * np.ones(array.shape)
-                 for array in split_layers(weights, self._shapes)]
-        return np.concatenate([part.reshape(-1, 1) for part in parts])
+        parts = []
+        for array in split_layers(weights, self._shapes):
+            magnitudes = np.broadcast_to(largest_magnitudes(array, self.mapping), array.shape)
+            parts.append(magnitudes.reshape(*array.shape[:-2], -1, 1))
+        return np.concatenate(parts, axis=-2)
 
 
 def split_layers(weights, shapes):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tiocross.errors import as_count, as_number, require_generator, require_name
-from tiocross.learning.autograd import Tensor
+from tiocross.learning.autograd import Tensor, binary_cross_entropy, softmax_cross_entropy
 from tiocross.learning.network import forward
 from tiocross.learning.techniques import ChipSampler, split_layers
 
@@ -114,24 +114,54 @@ def train(network, dataset, techniques=(), *, rng, settings=TrainingSettings(), 
     FloatingPointError
         If the loss is no longer finite.
     """
-    require_generator(rng)
-    for technique in techniques:
-        if not hasattr(technique, "simulated_device") and not hasattr(technique, "penalty"):
-            raise TypeError(f"techniques must be NoiseInjection, ConductanceDropout or RangePenalty; got {technique!r}")
-    require_matching(network, dataset)
-    inputs, sampler = network.encode(dataset.points), ChipSampler(techniques, network.sizes)
+    return train_many([network], dataset, techniques, rngs=[rng], settings=settings, on_progress=on_progress)[0]
+
+
+def train_many(networks, dataset, techniques=(), *, rngs, settings=TrainingSettings(), on_progress=None):
+    """Trained copies of several networks of one shape, in one pass: the same bits as one after the other, but faster.
+
+    Parameters
+    ----------
+    networks : list of MLP
+        Where to start, for example one for each seed; left as they are (unitless).
+    dataset : Dataset
+        Training points (unitless).
+    techniques : list, optional
+        As in `train` (unitless).
+    rngs : list of numpy.random.Generator
+        Source of chance of each network (unitless).
+    settings : TrainingSettings, optional
+        As in `train` (unitless).
+    on_progress : callable, optional
+        As in `train` (unitless).
+
+    Returns
+    -------
+    list of MLP
+        The networks after the last step.
+
+    Raises
+    ------
+    ValueError, FloatingPointError
+        As in `train`; also if the networks differ in layer sizes or activation.
+    """
+    _require_trainable(networks, dataset, techniques, rngs)
+    inputs = np.stack([network.encode(dataset.points) for network in networks])
+    sampler = ChipSampler(techniques, networks[0].sizes)
     penalties = [technique for technique in techniques if hasattr(technique, "penalty")]
-    shapes = [array.shape for array in network.arrays]
-    weights = np.concatenate([array.reshape(-1, 1) for array in network.arrays])
+    shapes = [array.shape for array in networks[0].arrays]
+    # Axes: network, simulated chip, weights of all layers, 1.
+    weights = np.stack([np.concatenate([array.reshape(-1, 1) for array in network.arrays]) for network in networks])[:, None]
     adam = Adam(weights, weight_decay=settings.weight_decay)
-    batches = draw_batches(len(dataset), settings.batch_size, rng)
-    chips = _draw_chips(sampler, settings.n_chips, rng)
+    batches = zip(*(draw_batches(len(dataset), settings.batch_size, rng) for rng in rngs))
+    chips = _draw_chips(sampler, settings.n_chips, rngs)
+    each = np.arange(len(networks))[:, None]
     for step in range(settings.n_steps):
-        batch = next(batches)
+        batch = np.stack(next(batches))
         tensor = Tensor(weights)
         sampled = tensor if sampler.device is None else sampler.sample(tensor, next(chips))
-        logits = forward(split_layers(sampled, shapes), inputs[batch], network.activation)
-        loss = classification_loss(logits, dataset.labels[batch])
+        logits = forward(split_layers(sampled, shapes), inputs[each, batch][:, None], networks[0].activation)
+        loss = classification_loss(logits, dataset.labels[batch][:, None]) * len(networks)
         for technique in penalties:
             loss = loss + technique.penalty(split_layers(tensor, shapes))
         if not np.isfinite(loss.value):
@@ -141,7 +171,23 @@ def train(network, dataset, techniques=(), *, rng, settings=TrainingSettings(), 
         adam.step(tensor.grad, _rate_at(step, settings))
         if on_progress is not None:
             on_progress(step + 1, settings.n_steps)
-    return network.with_arrays([array.copy() for array in split_layers(weights, shapes)])
+    return [network.with_arrays([array.copy() for array in split_layers(trained, shapes)])
+            for network, trained in zip(networks, weights[:, 0])]
+
+
+def _require_trainable(networks, dataset, techniques, rngs):
+    if not networks or len(networks) != len(rngs):
+        raise ValueError(f"train_many needs one generator for each network; got {len(networks)} networks, {len(rngs)} rngs")
+    for rng in rngs:
+        require_generator(rng)
+    for technique in techniques:
+        if not hasattr(technique, "simulated_device") and not hasattr(technique, "penalty"):
+            raise TypeError(f"techniques must be NoiseInjection, ConductanceDropout or RangePenalty; got {technique!r}")
+    for network in networks:
+        require_matching(network, dataset)
+        if (network.sizes, network.activation) != (networks[0].sizes, networks[0].activation):
+            raise ValueError(f"networks trained together must have one shape; got {networks[0].sizes} "
+                             f"{networks[0].activation} and {network.sizes} {network.activation}")
 
 
 def classification_loss(logits, labels):
@@ -151,18 +197,15 @@ def classification_loss(logits, labels):
     ----------
     logits : (..., n_points, n_outputs) Tensor
         Outputs of a network or many copies of it (unitless).
-    labels : (n_points,) int ndarray
-        Class of each point (unitless).
+    labels : (..., n_points) int ndarray
+        Class of each point; leading axes broadcast against those of the logits (unitless).
 
     Returns
     -------
     Tensor
         Mean over points and copies (unitless).
     """
-    if logits.shape[-1] == 1:
-        return (logits.softplus() - logits * labels[:, None]).mean()
-    chosen = (np.arange(logits.shape[-1]) == labels[:, None]).astype(np.float64)
-    return (logits.log_sum_exp() - (logits * chosen).sum(axis=-1)).mean()
+    return (binary_cross_entropy if logits.shape[-1] == 1 else softmax_cross_entropy)(logits, labels)
 
 
 def draw_batches(n_points, batch_size, rng):
@@ -203,12 +246,13 @@ def require_matching(network, dataset):
                          f"{dataset.n_classes - 1}")
 
 
-def _draw_chips(sampler, n_chips, rng):
+def _draw_chips(sampler, n_chips, rngs):
+    """Endless draws of shape (n_networks, n_chips, n_weights, 2), many steps at once."""
     per_draw = max(1, _CHIPS_PER_DRAW // n_chips)
     while True:
-        drawn = sampler.draw(per_draw * n_chips, rng)
+        drawn = sampler.draw(per_draw * n_chips, rngs)
         for k in range(per_draw):
-            yield drawn[k * n_chips : (k + 1) * n_chips]
+            yield drawn[:, k * n_chips : (k + 1) * n_chips]
 
 
 def _rate_at(step, settings):

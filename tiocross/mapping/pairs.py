@@ -208,21 +208,21 @@ def largest_magnitudes(weights, mapping):
 
     Parameters
     ----------
-    weights : (n_inputs + 1, n_outputs) ndarray
+    weights : (..., n_inputs + 1, n_outputs) ndarray
         Weights of a layer, bias last (unitless).
     mapping : str
         "pairs": one for the layer; "signed": one for the weights, one for the bias (unitless).
 
     Returns
     -------
-    (n_inputs + 1, 1) ndarray
+    (..., n_inputs + 1, 1) ndarray
         The magnitude for each word line; 1 where all weights are zero (unitless).
     """
-    magnitudes = np.abs(weights).max(axis=1, keepdims=True)
+    magnitudes = np.abs(weights).max(axis=-1, keepdims=True)
     groups = [slice(None)] if mapping == "pairs" else [slice(0, -1), slice(-1, None)]
     for group in groups:
-        magnitudes[group] = magnitudes[group].max(initial=0.0) or 1.0
-    return magnitudes
+        magnitudes[..., group, :] = magnitudes[..., group, :].max(axis=-2, keepdims=True)
+    return np.where(magnitudes > 0, magnitudes, 1.0)
 
 
 def count_pair_writes(shape, mapping):
