@@ -6,8 +6,10 @@ pyplot. Colours are those of Okabe and Ito, safe for colour-blind readers; lines
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from tiocross.units import uS
 
@@ -15,6 +17,9 @@ COLOURS = ("#000000", "#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#5
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)), (0, (1, 3)), (0, (3, 1)))
 _MARKERS = ("o", "^", "s", "D", "v")
 _MOST_POINTS = 400  # more would hide the map behind them
+_GREYS = LinearSegmentedColormap.from_list("light greys", ["white", "0.35"])  # black points stay visible on it
+_DISAGREEMENT = {"cmap": _GREYS, "vmin": 0.0, "vmax": 0.5}
+_RATE = {"cmap": "cividis", "vmin": 0.5, "vmax": 1.0}
 
 
 def new_figure(n_rows=1, n_columns=1, *, width=6.4, height=4.8):
@@ -37,7 +42,7 @@ def new_figure(n_rows=1, n_columns=1, *, width=6.4, height=4.8):
     return figure, figure.subplots(n_rows, n_columns, squeeze=False)
 
 
-def decision_map(axes, grid, shares, nominal, dataset, rates, *, title="", colour_bars=True):
+def decision_map(axes, grid, shares, nominal, dataset, rates, *, title=""):
     """Where chips disagree, the boundary in software, and test points coloured by their rate.
 
     Parameters
@@ -56,31 +61,39 @@ def decision_map(axes, grid, shares, nominal, dataset, rates, *, title="", colou
         Share of chips on which each point is right (unitless).
     title : str, optional
         Title of the axes.
-    colour_bars : bool, optional
-        Whether to add the two colour bars (unitless).
 
     Returns
     -------
     matplotlib Axes
-        ``axes``.
+        ``axes``; see `decision_colour_bars`.
     """
-    disagreement = np.minimum(shares, 1 - shares)
-    shade = axes.pcolormesh(*grid, disagreement, cmap="Greys", vmin=0, vmax=0.7, rasterized=True)
+    axes.pcolormesh(*grid, np.minimum(shares, 1 - shares), rasterized=True, **_DISAGREEMENT)
     axes.contour(*grid, shares, levels=[0.05, 0.95], colors="0.35", linestyles="--", linewidths=0.9)
     axes.contour(*grid, nominal, levels=[0.0], colors=COLOURS[3], linewidths=1.8)
     for label in np.unique(dataset.labels):
         here = np.flatnonzero(dataset.labels[:_MOST_POINTS] == label)
-        points = axes.scatter(*dataset.points[here].T, c=rates[here], cmap="cividis", vmin=0.5, vmax=1, s=16, linewidths=0.3,
-                              edgecolors="white", marker=_MARKERS[label % len(_MARKERS)], label=f"class {label}")
+        axes.scatter(*dataset.points[here].T, c=rates[here], s=16, linewidths=0.3, edgecolors="white",
+                     marker=_MARKERS[label % len(_MARKERS)], label=f"class {label}", **_RATE)
     axes.set(title=title, xlabel="feature x0 (unitless)", ylabel="feature x1 (unitless)",
              xlim=(grid[0][0], grid[0][-1]), ylim=(grid[1][0], grid[1][-1]))
-    if colour_bars:
-        bar = axes.figure.colorbar(shade, ax=axes, format=PercentFormatter(1), boundaries=np.linspace(0, 0.5, 101),
-                                   ticks=[0, 0.25, 0.5])
-        bar.set_label("chips against the majority (%)")
-        bar = axes.figure.colorbar(points, ax=axes, format=PercentFormatter(1), extend="min")
-        bar.set_label("chips that are right at the point (%)")
     return axes
+
+
+def decision_colour_bars(figure, axes):
+    """Add the two colour bars of `decision_map`, once for many maps.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure
+        The figure (unitless).
+    axes : list of matplotlib Axes
+        Maps that make room for the bars (unitless).
+    """
+    for scale, label, extend in ((_RATE, "chips that are right at the point (%)", "min"),
+                                 (_DISAGREEMENT, "chips against the majority (%)", "neither")):
+        mappable = ScalarMappable(Normalize(scale["vmin"], scale["vmax"]), scale["cmap"])
+        bar = figure.colorbar(mappable, ax=axes, format=PercentFormatter(1, symbol=""), extend=extend, shrink=0.8)
+        bar.set_label(label)
 
 
 def rate_curves(axes, rates_by_name, *, title=""):
@@ -114,38 +127,45 @@ def rate_curves(axes, rates_by_name, *, title=""):
     return axes
 
 
-def accuracy_histogram(axes, accuracies_by_name, *, title=""):
-    """Distribution of the accuracy over chips.
+def accuracy_histogram(axes, accuracies, *, lowest=None, title="", colour=COLOURS[2]):
+    """Distribution of the accuracy over chips, on a logarithmic scale that shows the rare bad ones.
 
     Parameters
     ----------
     axes : matplotlib Axes
         Where to draw (unitless).
-    accuracies_by_name : dict of str to (n_chips,) ndarray
-        Accuracies for each network (unitless).
+    accuracies : (n_chips,) ndarray
+        Accuracy of each chip (unitless).
+    lowest : float, optional
+        Where the axis begins; the worst chip without it (unitless).
     title : str, optional
         Title of the axes.
+    colour : str, optional
+        Of the bars.
 
     Returns
     -------
     matplotlib Axes
-        ``axes``.
+        ``axes``; the dashed line is the mean, the dotted one the 5th percentile.
     """
-    lowest = min(accuracies.min() for accuracies in accuracies_by_name.values())
-    edges = np.linspace(np.floor(lowest * 20) / 20, 1.0, 81)
-    for k, (name, accuracies) in enumerate(accuracies_by_name.items()):
-        share = np.histogram(accuracies, edges)[0] / len(accuracies)
-        axes.stairs(share, edges, color=COLOURS[k], linestyle=DASHES[k], linewidth=1.4, label=name)
+    start = int(100 * min(np.min(accuracies), 0.99 if lowest is None else lowest))
+    edges = np.arange(start, 101) / 100
+    share = np.histogram(accuracies, edges)[0] / len(accuracies)
+    axes.stairs(share, edges, color=colour, fill=True, baseline=1e-5)
+    axes.axvline(np.mean(accuracies), color="black", linestyle="--", linewidth=1)
+    axes.axvline(np.percentile(accuracies, 5), color="black", linestyle=":", linewidth=1.2)
     axes.set_yscale("log")
-    axes.set(title=title, xlabel="accuracy of a chip on the test points (%)",
-             ylabel=f"chips in a bin of {100 * (edges[1] - edges[0]):.2g} % accuracy (%)")
+    axes.set(xlim=(edges[0], 1.0), ylim=(1e-5, 1.5))
+    axes.set_title(title, fontsize=9, loc="left")
+    axes.set_xlabel("accuracy of a chip on the test points (%)")
+    axes.set_ylabel("chips per 1 % bin (%)")
     axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=""))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol="", decimals=2))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:g}"))
     axes.grid(alpha=0.25)
     return axes
 
 
-def conductance_map(axes, conductances, *, title="", window=None, stuck=None, difference=False):
+def conductance_map(axes, conductances, *, title="", window=None, difference=False):
     """Conductances of one array, word lines downwards as on the chip.
 
     Parameters
@@ -158,8 +178,6 @@ def conductance_map(axes, conductances, *, title="", window=None, stuck=None, di
         Title of the axes.
     window : tuple of float, optional
         Ends of the colour scale [S].
-    stuck : (n_word_lines, n_bit_lines) bool ndarray, optional
-        Devices to cross out (unitless).
     difference : bool, optional
         Whether ``conductances`` are differences, shown on a diverging scale (unitless).
 
@@ -172,9 +190,6 @@ def conductance_map(axes, conductances, *, title="", window=None, stuck=None, di
     low, high = (shown.min(), shown.max()) if window is None else (window[0] / uS, window[1] / uS)
     image = axes.imshow(shown, cmap="PuOr" if difference else "viridis", vmin=low, vmax=high, aspect="auto",
                         interpolation="nearest")
-    if stuck is not None:
-        rows, columns = np.nonzero(stuck)
-        axes.scatter(columns, rows, marker="x", color=COLOURS[3], s=45, linewidths=2)
     axes.set(title=title, xlabel="bit line", ylabel="word line (last: bias)")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.yaxis.get_major_locator().set_params(integer=True)

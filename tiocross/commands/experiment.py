@@ -6,10 +6,10 @@ import multiprocessing
 import signal
 import threading
 import time
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 
 from tiocross.commands.progress import ProgressLine
-from tiocross.commands.results import ResultsFolder, draw_figures, fingerprint
+from tiocross.commands.results import FIGURES, ResultsFolder, draw_figure, fingerprint
 from tiocross.datasets import load_moons
 from tiocross.devices.files import load_device, to_json
 from tiocross.devices.tio2 import TIO2
@@ -22,7 +22,7 @@ from tiocross.experiment.half_moons import (
     make_row,
     train_recipe,
 )
-from tiocross.experiment.transfers import transfer
+from tiocross.experiment.transfers import compile_kernels, transfer
 
 _stop = None  # in a training process: the event that asks it to stop
 
@@ -65,16 +65,22 @@ def run_experiment(*, out, data, device, n_seeds, n_transfers, wire_resistances,
         print(f"note: of the {len(moons.test)} test points {overlaps['test_points_in_train']} also stand in the training "
               f"data and {overlaps['test_points_in_validation']} in the validation data; this flatters every row")
     results = _Results(folder, settings, moons, card, workers, started)
+    crew = _Crew(workers)
     try:
-        for kind, *result in _run_all(moons, card, settings, workers):
+        for kind, *result in _run_all(crew, moons, card, settings):
             (results.add_network if kind == "network" else results.add_row)(*result)
-        draw_figures(folder, moons, card, settings, results.networks, results.outcomes)
+        figures = [crew.start(draw_figure, name, folder.path, moons, card, settings, results.networks, results.outcomes)
+                   for name in FIGURES]
+        for figure in figures:
+            figure.result()
         results.save(complete=True)
     except KeyboardInterrupt:
         results.progress.close()
-        print(f"interrupted: {len(results.rows)} of {results.n_rows} rows are in {folder.path / 'summary.json'}")
+        kept = f"; {len(results.rows)} of {results.n_rows} rows are in {folder.path / 'summary.json'}" if results.rows else ""
+        print(f"stopped before the end{kept}")
         raise
     finally:
+        crew.dismiss()
         results.progress.close()
     table = format_table(results.ordered_rows())
     folder.save_text("table.txt", table)
@@ -123,50 +129,85 @@ def _print_report(table, settings, moons, card, folder, seconds):
     print(f"results, networks and figures are in {folder.path} ({seconds:.1f} s)")
 
 
-def _run_all(moons, device, settings, workers):
+class _Crew:
+    """Processes for training and figures, which hold the interpreter, and threads for transfers, which do not.
+
+    With one worker everything runs in this thread, as it is handed in.
+    """
+
+    def __init__(self, workers):
+        self.stop = threading.Event()
+        self.n_ahead = 2 * workers if workers > 1 else 1
+        self.compiles_first = workers > 1
+        self._processes = self._threads = None
+        if workers > 1:
+            context = multiprocessing.get_context("spawn")
+            self._stop_processes = context.Event()
+            self._processes = ProcessPoolExecutor(workers, context, _begin_process, (self._stop_processes,))
+            self._threads = ThreadPoolExecutor(workers, thread_name_prefix="tiocross")
+
+    def start(self, function, *arguments):
+        """Future of ``function(*arguments)`` in a process; it can ask `_check_stop` whether to go on."""
+        if self._processes is None:
+            return _done_now(function, *arguments)
+        with _interrupts_held():  # a Ctrl-C while a process starts would leave it half made
+            return self._processes.submit(function, *arguments)
+
+    def start_thread(self, function, *arguments):
+        """Future of ``function(*arguments)`` in a thread."""
+        return _done_now(function, *arguments) if self._threads is None else self._threads.submit(function, *arguments)
+
+    def dismiss(self):
+        """Stop what runs, drop what waits, and return when all is quiet."""
+        self.stop.set()
+        if self._processes is not None:
+            self._stop_processes.set()
+            self._threads.shutdown(wait=True, cancel_futures=True)
+            self._processes.shutdown(wait=True, cancel_futures=True)
+
+
+def _run_all(crew, moons, device, settings):
     """Yield ("network", recipe, seed, network) and ("row", ...) as they are ready."""
-    if workers == 1:
-        for recipe in RECIPES:
-            for seed, network in zip(settings.seeds, train_recipe(recipe, moons, device, settings)):
+    waiting = list(RECIPES)
+    training, transfers = {}, set()
+    while waiting or training or transfers:
+        # Few are handed out ahead: with one worker handing out is doing, and rows should come early.
+        while waiting and len(training) < crew.n_ahead:
+            recipe = waiting.pop(0)
+            training[crew.start(_train_task, recipe, moons, device, settings)] = recipe
+        if crew.compiles_first:
+            compile_kernels()  # meanwhile, and in this thread, where Ctrl-C reaches it
+            crew.compiles_first = False
+        done, _ = wait({*training, *transfers}, return_when=FIRST_COMPLETED)
+        for future in done:
+            if future in transfers:
+                transfers.remove(future)
+                yield "row", *future.result()
+                continue
+            recipe = training.pop(future)
+            for seed, network in zip(settings.seeds, future.result()):
                 yield "network", recipe, seed, network
                 for resistance in settings.wire_resistances:
-                    yield "row", *_transfer_task(network, recipe, seed, resistance, moons, device, settings, None)
-        return
-    context = multiprocessing.get_context("spawn")
-    stop_training, stop_transfers = context.Event(), threading.Event()
-    trainers = ProcessPoolExecutor(min(workers, len(RECIPES)), context, _begin_process, (stop_training,))
-    judges = ThreadPoolExecutor(workers, thread_name_prefix="tiocross")
-    try:
-        with _interrupts_held():  # a Ctrl-C while processes start would leave them half made
-            training = {trainers.submit(_train_task, recipe, moons, device, settings): recipe for recipe in RECIPES}
-        transfers = set()
-        while training or transfers:
-            done, _ = wait({*training, *transfers}, return_when=FIRST_COMPLETED)
-            for future in done:
-                if future in transfers:
-                    transfers.remove(future)
-                    yield "row", *future.result()
-                    continue
-                recipe = training.pop(future)
-                for seed, network in zip(settings.seeds, future.result()):
-                    yield "network", recipe, seed, network
-                    transfers |= {judges.submit(_transfer_task, network, recipe, seed, resistance, moons, device, settings,
-                                                stop_transfers) for resistance in settings.wire_resistances}
-    finally:
-        stop_training.set()
-        stop_transfers.set()
-        judges.shutdown(wait=True, cancel_futures=True)
-        trainers.shutdown(wait=True, cancel_futures=True)
+                    transfers.add(crew.start_thread(_transfer_task, network, recipe, seed, resistance, moons, device,
+                                                    settings, crew.stop))
 
 
 def _transfer_task(network, recipe, seed, resistance, moons, device, settings, stop):
     def check(done, total):
-        if stop is not None and stop.is_set():
+        if stop.is_set():
             raise InterruptedError("the transfer was asked to stop")
 
     outcome = transfer(network, moons.test, device=device, wire_resistance=resistance, n_transfers=settings.n_transfers,
                        rng=chip_generator(seed), on_progress=check)
     return recipe, seed, resistance, make_row(recipe, seed, outcome), outcome.rates, outcome.accuracies
+
+
+def _train_task(recipe, moons, device, settings):
+    def check(done, total):
+        if _stop is not None and done % 64 == 0 and _stop.is_set():
+            raise InterruptedError("training was asked to stop")
+
+    return train_recipe(recipe, moons, device, settings, on_progress=check)
 
 
 def _begin_process(stop):
@@ -175,26 +216,20 @@ def _begin_process(stop):
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
 
 
-def _train_task(recipe, moons, device, settings):
-    def check(done, total):
-        if done % 64 == 0 and _stop.is_set():
-            raise InterruptedError("training was asked to stop")
-
-    return train_recipe(recipe, moons, device, settings, on_progress=check)
+def _done_now(function, *arguments):
+    future = Future()
+    future.set_result(function(*arguments))
+    return future
 
 
 @contextlib.contextmanager
 def _interrupts_held():
-    """Deliver an interrupt after the block instead of within it."""
-    arrived = []
-    try:
-        before = signal.signal(signal.SIGINT, lambda *_: arrived.append(True))
-    except ValueError:  # not the main thread: no interrupts come here
+    """Deliver an interrupt after the block instead of within it; processes started in the block never get one."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows: the processes ignore it once they run
         yield
         return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-    if arrived:
-        raise KeyboardInterrupt
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

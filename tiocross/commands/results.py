@@ -12,13 +12,14 @@ import numpy as np
 
 import tiocross
 from tiocross import plot
-from tiocross.experiment.half_moons import RECIPES, chip_generator
+from tiocross.experiment.half_moons import chip_generator
 from tiocross.experiment.inference import PointClassifier
-from tiocross.experiment.transfers import SimulatedChips
+from tiocross.experiment.transfers import CHIPS_PER_BLOCK, SimulatedChips
 from tiocross.storage import replacing, save_json
+from tiocross.units import uS
 
 MAPPED = ("regular", "straight line, robustly trained", "hardware-aware (paper)", "hardware-aware, centred inputs")
-_MAP_CHIPS = 1  # blocks of chips behind the shading of a decision map
+CURVES = (*MAPPED, "regular, centred inputs")
 FIGURES = ("decision_maps", "rate_curves", "accuracy_histograms", "conductance_maps")
 
 
@@ -90,6 +91,7 @@ class ResultsFolder:
         for kind in ("png", "pdf"):
             with replacing(self.path / f"{name}.{kind}") as temporary:
                 figure.savefig(temporary, dpi=150)
+            figure.set_layout_engine("none")  # laid out once; doing it again takes as long as drawing
 
 
 def slug(name):
@@ -105,13 +107,15 @@ def fingerprint(moons):
     return digest.hexdigest()
 
 
-def draw_figures(folder, moons, device, settings, networks, outcomes):
-    """Draw and save all figures.
+def draw_figure(name, path, moons, device, settings, networks, outcomes):
+    """Draw and save one figure.
 
     Parameters
     ----------
-    folder : ResultsFolder
-        Where to (unitless).
+    name : str
+        One of `FIGURES` (unitless).
+    path : Path
+        The results folder (unitless).
     moons : Moons
         The data (unitless).
     device : Device
@@ -123,10 +127,11 @@ def draw_figures(folder, moons, device, settings, networks, outcomes):
     outcomes : dict
         (recipe name, seed, wire resistance) to (rates, accuracies) (unitless).
     """
-    folder.save_figure(_decision_maps(moons, device, settings, networks, outcomes), "decision_maps")
-    for name, draw, index in (("rate_curves", plot.rate_curves, 0), ("accuracy_histograms", plot.accuracy_histogram, 1)):
-        folder.save_figure(_by_resistance(draw, index, settings, outcomes), name)
-    folder.save_figure(_conductance_maps(device, settings, networks), "conductance_maps")
+    makers = {"decision_maps": lambda: _decision_maps(moons, device, settings, networks, outcomes),
+              "rate_curves": lambda: _rate_curves(settings, outcomes),
+              "accuracy_histograms": lambda: _accuracy_histograms(settings, outcomes),
+              "conductance_maps": lambda: _conductance_maps(device, settings, networks)}
+    ResultsFolder(path).save_figure(makers[name](), name)
 
 
 def _decision_maps(moons, device, settings, networks, outcomes):
@@ -134,27 +139,42 @@ def _decision_maps(moons, device, settings, networks, outcomes):
     low, high = moons.test.points.min(axis=0), moons.test.points.max(axis=0)
     grid = tuple(np.linspace(a, b, 120) for a, b in zip(low - 0.05, high + 0.05))
     points = np.stack(np.meshgrid(*grid), axis=-1).reshape(-1, 2)
-    figure, axes = plot.new_figure(2, 2, width=11, height=8.5)
+    figure, axes = plot.new_figure(2, 2, width=10, height=8)
     for panel, name in zip(axes.flat, MAPPED):
         network = networks[name, seed]
         chips = SimulatedChips(network, device, wire_resistance=resistance, rng=chip_generator(seed))
         shares = PointClassifier(network, points).classify(chips.block(0)).mean(axis=0).reshape(120, 120)
         nominal = network.logits(points).reshape(120, 120)
         plot.decision_map(panel, grid, shares, nominal, moons.test, outcomes[name, seed, resistance][0], title=name)
+    plot.decision_colour_bars(figure, axes)
     axes[0, 0].legend(loc="lower left", fontsize=8)
     figure.suptitle(f"Seed {seed}, {resistance:g} ohm per wire segment. Solid: boundary in software. "
-                    "Dashed: 5 % and 95 % of 500 chips answer class 1.", fontsize=10)
+                    f"Dashed: 5 % and 95 % of {CHIPS_PER_BLOCK} chips answer class 1.", fontsize=10)
     return figure
 
 
-def _by_resistance(draw, index, settings, outcomes):
-    names = [recipe.name for recipe in RECIPES if recipe.name in (*MAPPED, "regular, centred inputs")]
+def _rate_curves(settings, outcomes):
     figure, axes = plot.new_figure(1, len(settings.wire_resistances), width=5.6 * len(settings.wire_resistances), height=4.6)
     for panel, resistance in zip(axes[0], settings.wire_resistances):
-        many = {name: [outcomes[name, seed, resistance][index] for seed in settings.seeds] for name in names}
-        records = many if index == 0 else {name: np.concatenate(parts) for name, parts in many.items()}
-        draw(panel, records, title=f"{resistance:g} ohm per wire segment, {len(settings.seeds)} training seeds")
-    axes[0, 0].legend(fontsize=8, loc="lower left" if index == 0 else "upper left")
+        rates = {name: [outcomes[name, seed, resistance][0] for seed in settings.seeds] for name in CURVES}
+        plot.rate_curves(panel, rates, title=f"{resistance:g} ohm per wire segment")
+    axes[0, 0].legend(fontsize=8, loc="lower left")
+    figure.suptitle(f"Mean and range over {len(settings.seeds)} training seed(s)", fontsize=10)
+    return figure
+
+
+def _accuracy_histograms(settings, outcomes):
+    n_columns = len(settings.wire_resistances)
+    lowest = min(outcomes[name, seed, resistance][1].min() for name in CURVES for seed in settings.seeds
+                 for resistance in settings.wire_resistances)
+    figure, axes = plot.new_figure(len(CURVES), n_columns, width=5 * n_columns, height=1.75 * len(CURVES))
+    for k, name in enumerate(CURVES):
+        for panel, resistance in zip(axes[k], settings.wire_resistances):
+            accuracies = np.concatenate([outcomes[name, seed, resistance][1] for seed in settings.seeds])
+            plot.accuracy_histogram(panel, accuracies, lowest=lowest, colour=plot.COLOURS[k],
+                                    title=f"{name}, {resistance:g} ohm per segment")
+            panel.label_outer()
+    figure.suptitle(f"Chips of {len(settings.seeds)} training seed(s). Dashed: mean. Dotted: 5th percentile.", fontsize=10)
     return figure
 
 
@@ -162,11 +182,12 @@ def _conductance_maps(device, settings, networks):
     name, seed = "hardware-aware (paper)", settings.seeds[0]
     chips = SimulatedChips(networks[name, seed], device, rng=chip_generator(seed))
     figure, axes = plot.new_figure(len(chips.targets), 3, width=13, height=3.2 * len(chips.targets))
-    for row, target, programmed in zip(axes, chips.targets, chips.conductances(0)):
-        window = (min(target.min(), programmed[0].min()), max(target.max(), programmed[0].max()))
-        plot.conductance_map(row[0], target, title="target", window=window)
-        plot.conductance_map(row[1], programmed[0], title="programmed, chip 0", window=window)
-        plot.conductance_map(row[2], programmed[0] - target, title="programmed - target", window=(-40e-6, 40e-6),
+    for layer, (row, target, states) in enumerate(zip(axes, chips.targets, chips.conductances(0))):
+        programmed = states[0]
+        window = (min(target.min(), programmed.min()), max(target.max(), programmed.max()))
+        plot.conductance_map(row[0], target, title=f"layer {layer + 1}, target", window=window)
+        plot.conductance_map(row[1], programmed, title=f"layer {layer + 1}, programmed (chip 0)", window=window)
+        plot.conductance_map(row[2], programmed - target, title="programmed - target", window=(-40 * uS, 40 * uS),
                              difference=True)
     figure.suptitle(f"{name}, seed {seed}: bit lines 2 j and 2 j + 1 are the plus and minus side of output j", fontsize=10)
     return figure

@@ -199,29 +199,40 @@ def disturb_changes(disturb, n_later_writes, levels):
     (n_chips, ...) ndarray
         Changes [S].
     """
+    if isinstance(disturb, DisturbQuantiles):
+        return _interpolate_quantiles(disturb, n_later_writes, levels)
+    return _pick_samples(disturb, n_later_writes, levels)
+
+
+
+def _interpolate_quantiles(disturb, n_later_writes, levels):
+    later, rows = np.unique(n_later_writes, return_inverse=True)
+    rows = rows.reshape(n_later_writes.shape)
+    position = np.interp(later, disturb.n_later_writes, np.arange(len(disturb.n_later_writes)))
+    below = np.minimum(position.astype(np.int64), max(len(disturb.n_later_writes) - 2, 0))
+    above = np.minimum(below + 1, len(disturb.n_later_writes) - 1)
+    table = disturb.changes[below] + (position - below)[:, None] * (disturb.changes[above] - disturb.changes[below])
+    table *= _growth(disturb, later)[:, None]
+    edges = disturb.probabilities
+    bins = np.searchsorted(edges, levels, side="right") - 1
+    low, high = table[rows, bins], table[rows, bins + 1]
+    return low + (high - low) * ((levels - edges[bins]) / (edges[bins + 1] - edges[bins]))
+
+
+def _pick_samples(disturb, n_later_writes, levels):
     changes = np.zeros(levels.shape)
     for k in np.unique(n_later_writes[n_later_writes > 0]):
+        nearest = disturb.n_later_writes[np.abs(disturb.n_later_writes - k).argmin()]
+        samples = disturb.changes[disturb.n_later_writes == nearest] * _growth(disturb, k)
         here = (slice(None), *np.nonzero(n_later_writes == k))
-        changes[here] = _changes_after(disturb, float(k), levels[here])
+        changes[here] = samples[(levels[here] * len(samples)).astype(np.int64)]
     return changes
 
 
-def _changes_after(disturb, k, levels):
+def _growth(disturb, k):
+    """Factor of the extrapolation: 0 for k = 0, 1 within the measured range."""
     k_max = disturb.n_later_writes.max()
-    growth = (max(k, k_max) / k_max) ** disturb.growth_exponent
-    if isinstance(disturb, DisturbQuantiles):
-        return growth * np.interp(levels, disturb.probabilities, _quantiles_after(disturb, k))
-    nearest = disturb.n_later_writes[np.abs(disturb.n_later_writes - k).argmin()]
-    samples = disturb.changes[disturb.n_later_writes == nearest]
-    return growth * samples[(levels * len(samples)).astype(np.int64)]
-
-
-def _quantiles_after(disturb, k):
-    """Row of the table at k, interpolated linearly between the listed k and held at its ends."""
-    position = np.interp(k, disturb.n_later_writes, np.arange(len(disturb.n_later_writes)))
-    below = int(position)
-    above = min(below + 1, len(disturb.n_later_writes) - 1)
-    return disturb.changes[below] + (position - below) * (disturb.changes[above] - disturb.changes[below])
+    return np.where(k > 0, (np.maximum(k, k_max) / k_max) ** disturb.growth_exponent, 0.0)
 
 
 def _require_within_window(targets, device):

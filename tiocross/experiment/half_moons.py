@@ -76,7 +76,7 @@ class ExperimentSettings:
     seeds: tuple = (0, 1, 2)
     wire_resistances: tuple = (0.0, 2.0)
     n_transfers: int = 20_000
-    training: TrainingSettings = field(default_factory=lambda: TrainingSettings(n_steps=3000, n_chips=4))
+    training: TrainingSettings = field(default_factory=lambda: TrainingSettings(n_steps=3000, n_chips=2))
 
     def __post_init__(self):
         if not self.seeds or not self.wire_resistances:

@@ -154,9 +154,8 @@ def summarise(correct, nominally_correct, *, rng):
     n_transfers, n_points = correct.shape
     band = _undecided_band(0.95, n_transfers)
     order = rng.permutation(n_points)
-    shuffled = correct.view(np.uint8).take(order, axis=1)
     chips, points = _Groups(n_transfers, rng), _Groups(n_points, rng)
-    by_chips, by_points = chips.sum_members(shuffled), points.sum_members(shuffled.T)
+    by_chips, by_points = _sum_groups(correct.view(np.uint8), order, chips.n_groups, points.n_groups)
     rates, accuracies = by_chips.sum(axis=0) / n_transfers, by_points.sum(axis=0) / n_points
     values = (nominally_correct.mean(), accuracies.mean(), percentile(accuracies, 0.05), robust_fraction(rates, 0.95),
               robust_fraction(rates, 0.99), count_undecided(rates, n_transfers))
@@ -204,14 +203,6 @@ class _Groups:
         self.drawn = rng.integers(0, self.n_groups, (N_REPLICATES, self.n_groups))
         self.counts = np.stack([np.bincount(row, minlength=self.n_groups) for row in self.drawn]).astype(np.float32)
 
-    def sum_members(self, values):
-        """(n_groups, ...) sums over the units of each group of (n_units, ...) values 0 and 1."""
-        total = np.zeros_like(values[: self.n_groups], dtype=np.uint16)  # keeps the order of a transposed array
-        for start in range(0, self.n_units, self.n_groups):
-            part = values[start : start + self.n_groups]
-            total[: len(part)] += part
-        return total.astype(np.float32)
-
     def mean(self, group_sums):
         """(N_REPLICATES, ...) mean over the units of each resample."""
         return (self.counts @ group_sums) / (self.counts @ self.sizes.astype(np.float32))[:, None]
@@ -226,6 +217,25 @@ class _Groups:
         """(N_REPLICATES, n_units) share of each unit in each resample."""
         weights = self.counts[:, np.arange(self.n_units) % self.n_groups]
         return weights / weights.sum(axis=1, keepdims=True)
+
+
+def _sum_groups(correct, order, n_chip_groups, n_point_groups):
+    """(n_chip_groups, n_points) and (n_point_groups, n_transfers) sums, with the points in the given order.
+
+    Goes through the chips a few hundred at a time, so that they are read from memory once.
+    """
+    n_transfers, n_points = correct.shape
+    by_chips = np.zeros((n_chip_groups, n_points), dtype=np.uint16)
+    by_points = np.empty((n_point_groups, n_transfers), dtype=np.float32)
+    for start in range(0, n_transfers, n_chip_groups):
+        part = correct[start : start + n_chip_groups].take(order, axis=1)
+        by_chips[: len(part)] += part
+        sums = np.zeros((len(part), n_point_groups), dtype=np.uint16)
+        for first in range(0, n_points, n_point_groups):
+            columns = part[:, first : first + n_point_groups]
+            sums[:, : columns.shape[1]] += columns
+        by_points[:, start : start + len(part)] = sums.T
+    return by_chips.astype(np.float32), by_points
 
 
 def _undecided_band(level, n_transfers):

@@ -7,7 +7,6 @@ taken as ideal: currents are sensed, subtracted in pairs, scaled, passed through
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from tiocross.devices.variability import apply_writes, draw_writes
 from tiocross.errors import as_count, as_number, require_generator
 from tiocross.experiment.inference import PointClassifier
 from tiocross.experiment.statistics import summarise
+from tiocross.learning.network import MLP
 from tiocross.learning.training import require_matching
 from tiocross.mapping.pairs import map_weights
 
@@ -33,6 +33,10 @@ class Transfer:
     ----------
     correct : (n_transfers, n_points) bool ndarray
         Whether each chip is right at each point (unitless).
+    accuracies : (n_transfers,) ndarray
+        Accuracy of each chip (unitless).
+    rates : (n_points,) ndarray
+        Fraction of chips on which each point is right (unitless).
     nominally_correct : (n_points,) bool ndarray
         Whether the network is right in software (unitless).
     n_devices : int
@@ -46,6 +50,8 @@ class Transfer:
     """
 
     correct: np.ndarray
+    accuracies: np.ndarray
+    rates: np.ndarray
     nominally_correct: np.ndarray
     n_devices: int
     wire_resistance: float
@@ -61,16 +67,6 @@ class Transfer:
     def nominal_accuracy(self):
         """Share of points right in software (unitless)."""
         return float(self.nominally_correct.mean())
-
-    @cached_property
-    def accuracies(self):
-        """Accuracy of each chip, (n_transfers,) (unitless)."""
-        return self.correct.mean(axis=1)
-
-    @cached_property
-    def rates(self):
-        """Fraction of chips on which each point is right, (n_points,) (unitless)."""
-        return self.correct.mean(axis=0)
 
     def summary(self):
         """The figures with their 95 % intervals, a `Summary`; the same every time."""
@@ -135,20 +131,33 @@ def transfer(network, dataset, *, device, wire_resistance=0.0, n_transfers=2_000
     def judge(start):
         stop = min(start + CHIPS_PER_BLOCK, n_transfers)
         classes = classifier.classify([array[: stop - start] for array in chips.block(start // CHIPS_PER_BLOCK)])
-        np.equal(classes, labels, out=correct[start:stop])
-        return stop
+        right = np.equal(classes, labels, out=correct[start:stop])
+        return stop, right.mean(axis=1), right.sum(axis=0)  # here, while they are in the cache
 
-    for stop in _in_threads(judge, range(0, n_transfers, CHIPS_PER_BLOCK), workers):
+    accuracies, counts = [], 0
+    for stop, block_accuracies, block_counts in _in_threads(judge, range(0, n_transfers, CHIPS_PER_BLOCK), workers):
+        accuracies.append(block_accuracies)
+        counts = counts + block_counts
         if on_progress is not None:
             on_progress(stop, n_transfers)
     return Transfer(
         correct=correct,
+        accuracies=np.concatenate(accuracies),
+        rates=counts / n_transfers,
         nominally_correct=network.predict(dataset.points) == dataset.labels,
         n_devices=chips.targets.n_devices,
         wire_resistance=resistance,
         volts_per_input=READ_VOLTAGE / max(1.0, float(np.abs(network.encode(dataset.points)).max())),
         summary_seed=chips.entropy,
     )
+
+
+def compile_kernels():
+    """Compile, or load from the cache, everything that `transfer` needs, so that its first call does not take seconds."""
+    rng = np.random.default_rng(0)
+    network = MLP(1, 1, rng=rng)
+    device = Device(g_min=1e-4, g_max=5e-4)
+    transfer(network, Dataset([[0.0], [1.0]], [0, 1]), device=device, wire_resistance=1.0, n_transfers=1, rng=rng)
 
 
 class SimulatedChips:
