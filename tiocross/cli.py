@@ -38,7 +38,8 @@ class _Parser(argparse.ArgumentParser):
 
     def all_commands(self):
         """Names of the commands."""
-        return [name for action in self._actions if isinstance(action, argparse._SubParsersAction) for name in action.choices]
+        groups = [action for action in self._actions if isinstance(action, argparse._SubParsersAction)]
+        return [name for group in groups for name in group.choices]
 
 
 def main(argv=None):
@@ -63,6 +64,9 @@ def main(argv=None):
     except (ValueError, TypeError, OSError) as error:
         print(f"tiocross: error: {_describe(error)}", file=sys.stderr)
         return 2
+    except MemoryError as error:
+        print(f"tiocross: failed: not enough memory ({error}); ask for fewer transfers", file=sys.stderr)
+        return 1
     except (RuntimeError, ArithmeticError) as error:
         print(f"tiocross: failed: {error}", file=sys.stderr)
         return 1

@@ -78,7 +78,7 @@ def as_conductances(what, values):
     if bad.any():
         position = tuple(int(i) for i in np.argwhere(bad)[0])
         cure = "" if array[position] < 0 else ". If these are microsiemens, multiply by tiocross.units.uS"
-        chip = f"array {position[:-2]}, " if len(position) > 2 else ""
+        chip = f"array {', '.join(map(str, position[:-2]))}, " if len(position) > 2 else ""
         raise ValueError(f"{what} must lie in [0, 1] S; got {array[position]:g} at {chip}word line {position[-2]}, "
                          f"bit line {position[-1]} ({int(bad.sum())} such){cure}.")
     return array

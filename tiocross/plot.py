@@ -1,7 +1,8 @@
 """Records to matplotlib Axes, units on every label.
 
 Every function draws on Axes it is given and returns them; `new_figure` makes a figure without the global state of
-pyplot. Colours are those of Okabe and Ito, safe for colour-blind readers; lines differ in dash as well.
+pyplot. Colours are those of Okabe and Ito, safe for colour-blind readers; neighbours differ
+in lightness, lines in dash as well.
 """
 
 import numpy as np
@@ -13,7 +14,8 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from tiocross.units import uS
 
-COLOURS = ("#000000", "#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#F0E442")
+COLOURS = ("#000000", "#E69F00", "#0072B2", "#56B4E9", "#D55E00", "#CC79A7", "#009E73", "#F0E442")
+_VERMILION = COLOURS[4]
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)), (0, (1, 3)), (0, (3, 1)))
 _MARKERS = ("o", "^", "s", "D", "v")
 _MOST_POINTS = 400  # more would hide the map behind them
@@ -69,7 +71,7 @@ def decision_map(axes, grid, shares, nominal, dataset, rates, *, title=""):
     """
     axes.pcolormesh(*grid, np.minimum(shares, 1 - shares), rasterized=True, **_DISAGREEMENT)
     axes.contour(*grid, shares, levels=[0.05, 0.95], colors="0.35", linestyles="--", linewidths=0.9)
-    axes.contour(*grid, nominal, levels=[0.0], colors=COLOURS[3], linewidths=1.8)
+    axes.contour(*grid, nominal, levels=[0.0], colors=_VERMILION, linewidths=1.8)
     for label in np.unique(dataset.labels):
         here = np.flatnonzero(dataset.labels[:_MOST_POINTS] == label)
         axes.scatter(*dataset.points[here].T, c=rates[here], s=16, linewidths=0.3, edgecolors="white",

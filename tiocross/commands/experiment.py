@@ -76,8 +76,8 @@ def run_experiment(*, out, data, device, n_seeds, n_transfers, wire_resistances,
         results.save(complete=True)
     except KeyboardInterrupt:
         results.progress.close()
-        kept = f"; {len(results.rows)} of {results.n_rows} rows are in {folder.path / 'summary.json'}" if results.rows else ""
-        print(f"stopped before the end{kept}")
+        kept = f"{len(results.rows)} of {results.n_rows} rows are in {folder.path / 'summary.json'}"
+        print(f"stopped before the end; {kept if results.rows else 'no row was finished'}")
         raise
     finally:
         crew.dismiss()
@@ -112,7 +112,7 @@ class _Results:
 
     def ordered_rows(self):
         keys = itertools.product((recipe.name for recipe in RECIPES), self.settings.wire_resistances, self.settings.seeds)
-        return [self.rows[name, seed, resistance] for name, resistance, seed in keys if (name, seed, resistance) in self.rows]
+        return [self.rows[key] for name, resistance, seed in keys if (key := (name, seed, resistance)) in self.rows]
 
     def save(self, complete):
         self.folder.save_rows(self.ordered_rows(), self.settings, self.moons, complete=complete)

@@ -39,6 +39,7 @@ class ResultsFolder:
 
     def __init__(self, path):
         self.path = Path(path)
+        _require_writable(self.path)
         try:
             (self.path / "networks").mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path / "networks"), tempfile.TemporaryFile(dir=self.path):
@@ -92,6 +93,15 @@ class ResultsFolder:
             with replacing(self.path / f"{name}.{kind}") as temporary:
                 figure.savefig(temporary, dpi=150)
             figure.set_layout_engine("none")  # laid out once; doing it again takes as long as drawing
+
+
+def _require_writable(path):
+    """Raise before a folder is made on the way to one that cannot be made."""
+    resolved = path.resolve()
+    existing = next(parent for parent in (resolved, *resolved.parents) if parent.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        what = "is not a folder" if not existing.is_dir() else "is not writable"
+        raise ValueError(f"cannot write to the output folder {path}: {existing} {what}; choose another with --out")
 
 
 def slug(name):

@@ -144,7 +144,20 @@ class ChipSampler:
             self._digital[-sizes[-1] :] = 1.0  # the output bias is not put on devices
 
     def draw(self, n_chips, rngs):
-        """Draws for ``n_chips`` chips from each generator: `Writes` of shape (n_rngs, n_chips, n_weights, 2)."""
+        """Draws for simulated chips.
+
+        Parameters
+        ----------
+        n_chips : int
+            Chips from each generator (unitless).
+        rngs : list of numpy.random.Generator
+            Sources of chance, one for each network (unitless).
+
+        Returns
+        -------
+        Writes
+            Arrays of shape (n_networks, n_chips, n_weights, 2).
+        """
         drawn = [[draw_writes(self.device, later, n_chips, rng) for later in self._n_later_writes] for rng in rngs]
 
         def joined(name):

@@ -126,7 +126,22 @@ def map_weights(network, device, *, mapping="pairs"):
 
 
 def stack_layer(weights, bias, layer=0):
-    """One ``(n_inputs + 1, n_outputs)`` array of a layer's weights with the bias as its last row (unitless)."""
+    """One array of a layer's weights, with the bias as its last row.
+
+    Parameters
+    ----------
+    weights : (n_inputs, n_outputs) array_like
+        Weights (unitless).
+    bias : (n_outputs,) array_like
+        Bias (unitless).
+    layer : int, optional
+        Number to name in errors (unitless).
+
+    Returns
+    -------
+    (n_inputs + 1, n_outputs) ndarray
+        The layer (unitless).
+    """
     weights = as_finite(f"weights of layer {layer}", weights, ndim=2)
     bias = as_finite(f"bias of layer {layer}", bias, ndim=1)
     return np.concatenate([weights, bias[None]])

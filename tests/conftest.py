@@ -1,0 +1,34 @@
+"""What several test files need."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tiocross import MLP, TIO2, NoiseInjection, TrainingSettings, datasets, train
+
+ROOT = Path(__file__).resolve().parent.parent
+MEASURED = ROOT.parent / "shared" / "data" / "drolet2023"
+
+
+@pytest.fixture(scope="session")
+def moons():
+    return datasets.load_moons()
+
+
+@pytest.fixture(scope="session")
+def network(moons):
+    """A 2-8-1 network that bends around the moons and stands some noise."""
+    rng = np.random.default_rng(3)
+    start = MLP(2, 8, 1, rng=rng)
+    start.centre_inputs(moons.train)
+    settings = TrainingSettings(n_steps=600, n_chips=2)
+    return train(start, moons.train, [NoiseInjection(TIO2)], rng=rng, settings=settings)
+
+
+@pytest.fixture(scope="session")
+def measured():
+    """Folder with the measured data, or a skip."""
+    if not MEASURED.is_dir():
+        pytest.skip("the measured data are not here")
+    return MEASURED

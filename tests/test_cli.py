@@ -1,0 +1,208 @@
+"""The command line as a user meets it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from tiocross import MLP, __version__, datasets, save_device, transfer
+from tiocross.cli import main
+from tiocross.commands.experiment import run_experiment
+from tiocross.devices.tio2 import TIO2
+from tiocross.experiment.half_moons import RECIPES, chip_generator
+
+ROW_KEYS = {"name": str, "wire_resistance": float, "seed": int, "nominal_accuracy": float, "mean_accuracy": float,
+            "p05_accuracy": float, "robust_fraction_95": float, "robust_fraction_99": float, "n_devices": int}
+
+
+def command(*arguments, **options):
+    return subprocess.run([sys.executable, "-m", "tiocross", *arguments], capture_output=True, text=True, cwd=ROOT, **options)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A small run with its output, on half moons of its own."""
+    folder = tmp_path_factory.mktemp("run")
+    datasets.save_moons(datasets.generate_moons(rng=np.random.default_rng(1), n_test=400), folder)
+    run = command("experiment", "--quick", "--data", str(folder), "--transfers", "600", "--out", str(folder / "out"),
+                  "--wire-resistance", "0", "5")
+    assert run.returncode == 0, run.stderr
+    return run, folder
+
+
+def test_results_folder_holds_what_is_promised(finished):
+    _, folder = finished
+    names = {path.name for path in (folder / "out").iterdir()}
+    figures = {f"{name}.{kind}" for name in ("decision_maps", "rate_curves", "accuracy_histograms", "conductance_maps")
+               for kind in ("png", "pdf")}
+    assert names == {"summary.json", "provenance.json", "table.txt", "networks", *figures}
+    for name in figures:
+        start = (folder / "out" / name).read_bytes()[:8]
+        assert start.startswith(b"\x89PNG" if name.endswith("png") else b"%PDF")
+    assert len(list((folder / "out" / "networks").glob("*.npz"))) == len(RECIPES)
+
+
+def test_summary_follows_its_schema(finished):
+    _, folder = finished
+
+    def refuse(word):
+        raise AssertionError(f"{word} in summary.json")
+
+    summary = json.loads((folder / "out" / "summary.json").read_text(), parse_constant=refuse)
+    assert (summary["schema"], summary["n_transfers"], summary["seeds"], summary["complete"]) == (1, 600, [0], True)
+    assert summary["wire_resistances"] == [0.0, 5.0]
+    assert len(summary["rows"]) == 2 * len(RECIPES)
+    for row in summary["rows"]:
+        assert ROW_KEYS.items() <= {key: type(value) for key, value in row.items()}.items()
+        for key in ("nominal_accuracy", "mean_accuracy", "robust_fraction_95"):
+            low, high = row["intervals"][key]
+            assert 0 <= low <= row[key] <= high <= 1
+    assert {row["name"]: row["n_devices"] for row in summary["rows"]}["straight line, robustly trained"] == 6
+    assert summary["data"]["test_points_in_train"] == 0
+
+
+def test_rows_can_be_reproduced_from_the_saved_networks(finished):
+    _, folder = finished
+    rows = json.loads((folder / "out" / "summary.json").read_text())["rows"]
+    row = next(row for row in rows if row["name"] == "regular" and row["wire_resistance"] == 5.0)
+    network = MLP.load(folder / "out" / "networks" / "regular_seed0.npz")
+    moons = datasets.load_moons(folder)
+    outcome = transfer(network, moons.test, device=TIO2, wire_resistance=5.0, n_transfers=600, rng=chip_generator(0))
+    assert outcome.accuracies.mean() == pytest.approx(row["mean_accuracy"], abs=1e-6)
+    assert (outcome.rates >= 0.95).mean() == pytest.approx(row["robust_fraction_95"], abs=1e-12)
+
+
+def test_provenance_names_versions_arguments_and_device(finished):
+    _, folder = finished
+    facts = json.loads((folder / "out" / "provenance.json").read_text())
+    assert facts["versions"]["tiocross"] == __version__ and set(facts["versions"]) >= {"python", "numpy", "numba", "matplotlib"}
+    assert facts["arguments"][:2] == ["experiment", "--quick"]
+    assert facts["device"]["g_max [S]"] == 5e-4 and facts["training"]["n_steps"] > 0 and len(facts["data_sha256"]) == 64
+
+
+def test_table_and_warnings_are_printed_and_progress_stays_quiet(finished):
+    run, folder = finished
+    assert run.stderr == ""
+    assert "A straight line wins it cheaply" in run.stdout and str(folder / "out") in run.stdout
+    for recipe in RECIPES:
+        assert run.stdout.count(f"  {recipe.name} ") == 2
+
+
+def test_outcome_does_not_depend_on_workers(finished, tmp_path, monkeypatch):
+    _, folder = finished
+    short = tuple(recipe for recipe in RECIPES if recipe.name in ("regular", "hardware-aware (paper)"))
+    monkeypatch.setattr("tiocross.commands.experiment.RECIPES", short)
+    monkeypatch.setattr("tiocross.commands.experiment.FIGURES", ())
+    run_experiment(out=tmp_path, data=folder, device=None, n_seeds=1, n_transfers=600, wire_resistances=[0, 5], workers=1)
+    one = json.loads((tmp_path / "summary.json").read_text())["rows"]
+    many = json.loads((folder / "out" / "summary.json").read_text())["rows"]
+    assert one == [row for row in many if row["name"] in {recipe.name for recipe in short}]
+
+
+def test_progress_shows_on_a_terminal_only(monkeypatch, capsys):
+    from tiocross.commands.progress import ProgressLine
+
+    for terminal, ci, shown in ((True, "", True), (False, "", False), (True, "true", False)):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda terminal=terminal: terminal, raising=False)
+        monkeypatch.setenv("CI", ci)
+        line = ProgressLine(transfers=4)
+        line._drawn -= 1
+        line.update("transfers", 2)
+        line.close()
+        assert ("2/4 transfers" in capsys.readouterr().err) == shown
+
+
+def test_overlap_of_test_and_training_points_is_reported(finished, tmp_path, monkeypatch, capsys):
+    _, folder = finished
+    moons = datasets.load_moons(folder)
+    shared = datasets.Moons(moons.train, moons.validation, datasets.Dataset(moons.train.points[:50], moons.train.labels[:50]), "x")
+    datasets.save_moons(shared, tmp_path)
+    monkeypatch.setattr("tiocross.commands.experiment.RECIPES", RECIPES[1:2])
+    monkeypatch.setattr("tiocross.commands.experiment.FIGURES", ())
+    run_experiment(out=tmp_path / "out", data=tmp_path, device=None, n_seeds=1, n_transfers=20, wire_resistances=[0], workers=1)
+    assert "of the 50 test points 50 also stand in the training data" in capsys.readouterr().out
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["data"]["test_points_in_train"] == 50
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["experiment", "--transfers", "0"], "n_transfers must be at least 1; got 0"),
+    (["experiment", "--wire-resistance", "-3"], "wire_resistance must be finite and at least 0 ohm; got -3 ohm"),
+    (["experiment", "--wire-resistance", "2", "2"], "wire_resistances must differ"),
+    (["experiment", "--seeds", "0"], "the number of seeds must be at least 1; got 0"),
+    (["experiment", "--workers", "0"], "the number of workers must be at least 1; got 0"),
+    (["experiment", "--transfer", "10"], "unknown argument '--transfer'; did you mean '--transfers'?"),
+    (["experimnt"], "unknown command 'experimnt'; did you mean 'experiment'?"),
+    (["experiment", "--transfers", "many"], "invalid int value: 'many'"),
+    (["experiment", "--data", "no/such/folder"], "moons_train.csv: No such file or directory"),
+    (["experiment", "--device", "no_device.json"], "no_device.json: No such file or directory"),
+    (["experiment", "--out", "README.md/results"], "README.md is not a folder; choose another with --out"),
+    ([], "the following arguments are required: COMMAND"),
+])
+def test_bad_input_is_one_line_and_exit_code_2(arguments, message, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    before = set(ROOT.iterdir())
+    try:
+        code = main(arguments)
+    except SystemExit as stop:
+        code = stop.code
+    error = capsys.readouterr().err
+    assert code == 2 and message in error and len(error.splitlines()) == 1
+    assert set(ROOT.iterdir()) == before
+
+
+def test_unwritable_folder_is_refused_before_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert main(["experiment", "--out", str(tmp_path / "results")]) == 2
+    assert "is not writable; choose another with --out" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_bad_files_end_with_exit_code_2_and_their_name(tmp_path, capsys):
+    save_device(TIO2, tmp_path / "device.json")
+    text = (tmp_path / "device.json").read_text()
+    (tmp_path / "device.json").write_text(text.replace("g_max [S]", "g_max [uS]"))
+    assert main(["experiment", "--device", str(tmp_path / "device.json"), "--out", str(tmp_path / "out")]) == 2
+    assert "did you mean 'g_max [S]'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_failure_while_computing_is_exit_code_1(tmp_path, monkeypatch, capsys):
+    def fail(**_):
+        raise FloatingPointError("the loss is nan at step 3")
+
+    monkeypatch.setattr("tiocross.commands.experiment.run_experiment", fail)
+    assert main(["experiment", "--out", str(tmp_path)]) == 1
+    assert "failed: the loss is nan at step 3" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent differently there")
+def test_interrupt_ends_the_run_soon_and_keeps_finished_rows(finished, tmp_path):
+    _, folder = finished
+    process = subprocess.Popen([sys.executable, "-m", "tiocross", "experiment", "--data", str(folder), "--out", str(tmp_path)],
+                               cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    summary = tmp_path / "summary.json"
+    deadline = time.monotonic() + 120
+    while not summary.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    start = time.monotonic()
+    output, error = process.communicate(timeout=60)
+    # "Within a second" is what a user sees; a loaded test machine may take longer, but not the minute of a full run.
+    assert time.monotonic() - start < 10
+    assert process.returncode == 130 and "Traceback" not in error and "interrupted" in error
+    rows = json.loads(summary.read_text())
+    assert rows["complete"] is False and f"{len(rows['rows'])} of " in output
+    assert not list(tmp_path.rglob(".*"))  # no half-written file
+
+
+def test_version_and_help():
+    assert command("--version").stdout == f"tiocross {__version__}\n"
+    text = command("experiment", "--help").stdout
+    for part in ("--wire-resistance OHM", "in ohm", "exit codes", "--quick"):
+        assert part in text

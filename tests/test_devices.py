@@ -1,0 +1,184 @@
+"""The published card, its file form, and what a device record refuses."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tiocross import TIO2, Device, DisturbQuantiles, DisturbSamples, StuckDevices, TuningError, load_device, save_device
+from tiocross.devices.variability import disturb_changes
+from tiocross.units import uS
+
+# Mean, std and quantiles of the measured changes after k later writes [uS], from the published lists.
+PUBLISHED_DISTURB = {
+    #   mean   std    1 %     5 %    25 %   50 %   75 %   95 %   99 %
+    1: (-0.37, 6.68, -26.99, -8.97, -2.44, -0.07, 2.22, 7.66, 19.78),
+    4: (-1.73, 10.02, -35.65, -21.87, -4.08, -0.47, 2.33, 11.35, 29.13),
+    12: (-5.33, 12.97, -39.23, -32.56, -10.33, -2.24, 2.32, 10.80, 22.78),
+    24: (-6.40, 16.79, -37.47, -33.81, -18.46, -3.29, 3.23, 21.52, 33.37),
+    43: (-5.99, 18.52, -38.84, -34.58, -17.77, -10.66, 10.91, 17.83, 31.36),
+}
+LEVELS = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]
+
+
+def changes_after(k, levels, disturb=TIO2.disturb):
+    return disturb_changes(disturb, np.array([[k]]), np.asarray(levels)[:, None, None])[:, 0, 0]
+
+
+def test_published_constants_of_drolet_2023():
+    assert (TIO2.g_min / uS, TIO2.g_max / uS) == pytest.approx((100, 500))
+    tuning, stuck = TIO2.tuning, TIO2.stuck
+    assert (tuning.offset_mean, tuning.offset_std) == pytest.approx((-0.00589, 0.00339))
+    # a G + b with a = -6.24e-4 %/uS and b = 0.691 %: 0.629 % at 100 uS, 0.379 % at 500 uS.
+    assert tuning.spread_slope * 100e-6 + tuning.spread_intercept == pytest.approx(0.00691 - 6.24e-6 * 100)
+    assert tuning.spread_slope * 500e-6 + tuning.spread_intercept == pytest.approx(0.00691 - 6.24e-6 * 500)
+    assert (stuck.probability_lrs, stuck.probability_hrs) == (0.005, 0.005)
+    assert (stuck.lrs_mean / uS, stuck.lrs_std / uS, stuck.hrs_low / uS, stuck.hrs_high / uS) == pytest.approx((573, 99, 10, 100))
+
+
+@pytest.mark.parametrize("k", PUBLISHED_DISTURB)
+def test_published_disturb_of_drolet_2023(k):
+    mean, std, *quantiles = PUBLISHED_DISTURB[k]
+    # The table holds these quantiles rounded to 0.005 uS.
+    np.testing.assert_allclose(changes_after(k, LEVELS) / uS, quantiles, atol=0.006)
+    # Straight lines between 27 quantiles lose a little of the tails' spread: 5 % of the std at most.
+    levels = (np.arange(200_000) + 0.5) / 200_000
+    drawn = changes_after(k, levels) / uS
+    assert drawn.mean() == pytest.approx(mean, abs=0.2)
+    assert drawn.std() == pytest.approx(std, rel=0.05)
+
+
+def test_disturb_between_beyond_and_without_later_writes():
+    levels = np.linspace(0, 0.999, 7)
+    assert not changes_after(0, levels).any()
+    np.testing.assert_allclose(changes_after(10, levels), (changes_after(8, levels) + changes_after(12, levels)) / 2)
+    np.testing.assert_allclose(changes_after(60, levels), changes_after(43, levels) * (60 / 43) ** 0.28)
+
+
+def test_quantile_table_follows_the_measured_lists(measured):
+    table = np.loadtxt(measured / "write_disturb.csv", delimiter=",", skiprows=3)
+    for k in TIO2.disturb.n_later_writes:
+        samples = table[table[:, 0] == k, 1]
+        np.testing.assert_allclose(changes_after(int(k), LEVELS), np.quantile(samples, LEVELS), atol=0.006e-6)
+
+
+def test_samples_are_resampled_as_they_are(measured):
+    table = np.loadtxt(measured / "write_disturb.csv", delimiter=",", skiprows=3)
+    disturb = DisturbSamples(table[:, 0], table[:, 1], growth_exponent=0.28, source="measured")
+    levels = np.random.default_rng(0).random(4000)
+    drawn = changes_after(7, levels, disturb)
+    samples = table[table[:, 0] == 7, 1]
+    assert np.isin(drawn, samples).all()
+    assert drawn.std() == pytest.approx(samples.std(), rel=0.1)  # 4000 draws of a heavy tail: 4 % is one sigma
+
+
+def test_samples_take_the_nearest_measured_count():
+    disturb = DisturbSamples([2, 2, 9], [1e-6, 2e-6, -3e-6], growth_exponent=0.5, source="three numbers")
+    assert changes_after(1, [0.0, 0.5], disturb).tolist() == [1e-6, 2e-6]
+    assert changes_after(8, [0.3], disturb).tolist() == [-3e-6]
+    assert changes_after(36, [0.3], disturb) == pytest.approx([-6e-6])
+
+
+def test_print_lists_every_active_effect_with_unit_and_source():
+    text = str(TIO2)
+    for part in ("100 to 500 uS", "N(-0.589 %, 0.339 %)", "k = 1 to 43", "0.5 % stuck at LRS, N(573, 99) uS", "U(10, 100) uS"):
+        assert part in text
+    assert text.count("source: ") == 4 and "off" not in text.replace("offset", "")
+    off = str(TIO2.without("disturb", "stuck"))
+    assert "disturb: off" in off and "stuck: off" in off and off.count("source: ") == 2
+
+
+def test_effects_are_switched_off_one_by_one():
+    assert TIO2.without("tuning") == Device(TIO2.g_min, TIO2.g_max, None, TIO2.disturb, TIO2.stuck, TIO2.name, TIO2.source)
+    ideal = TIO2.ideal()
+    assert ideal.tuning is ideal.disturb is ideal.stuck is None
+    with pytest.raises(ValueError, match="effect 'disturbance' is unknown; did you mean 'disturb'"):
+        TIO2.without("disturbance")
+
+
+def test_records_are_frozen_and_hashable():
+    with pytest.raises(AttributeError):
+        TIO2.g_min = 0.0
+    with pytest.raises(ValueError, match="read-only"):
+        TIO2.disturb.changes[0, 0] = 1.0
+    assert hash(TIO2) == hash(TIO2.without()) and TIO2 == TIO2.without()
+    assert TIO2 != TIO2.without("stuck")
+
+
+SAMPLED = Device(2e-6, 3e-4, disturb=DisturbSamples([1, 3], [1e-6, -1e-7], 0.1, "a list"), name="other", source="a lab book")
+
+
+@pytest.mark.parametrize("device", [TIO2, TIO2.ideal(), SAMPLED], ids=lambda device: device.name)
+def test_file_round_trip_is_exact(device, tmp_path):
+    path = tmp_path / "device.json"
+    save_device(device, path)
+    assert load_device(path) == device
+    content = json.loads(path.read_text())
+    assert content["g_min [S]"] == device.g_min
+
+
+def write(tmp_path, **changes):
+    save_device(TIO2, tmp_path / "device.json")
+    content = json.loads((tmp_path / "device.json").read_text())
+    for key, value in changes.items():
+        target = content
+        *path, last = key.split("/")
+        for part in path:
+            target = target[part]
+        if value is KeyError:
+            del target[last]
+        else:
+            target[last] = value
+    (tmp_path / "device.json").write_text(json.dumps(content))
+    return tmp_path / "device.json"
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"g_mni [S]": 1.0}, r"device.json: device has the unknown key 'g_mni \[S\]'; did you mean 'g_min \[S\]'"),
+    ({"stuck/lrs_mean [uS]": 573}, r"stuck has the unknown key 'lrs_mean \[uS\]'; did you mean 'lrs_mean \[S\]'"),
+    ({"tuning/offset_std [-]": KeyError}, r"tuning lacks 'offset_std \[-\]'"),
+    ({"g_max [S]": 500}, "If these are microsiemens"),
+    ({"g_max [S]": 1e-5}, "g_min must be below g_max"),
+    ({"stuck/probability_lrs [-]": 1.5}, r"probability_lrs must be finite and within \[0, 1\]; got 1.5"),
+    ({"stuck/probability_lrs [-]": "some"}, "probability_lrs must be a number; got 'some'"),
+    ({"tuning": 3}, "'tuning' must be an object or null; got 3"),
+    ({"disturb/changes [S]": [[1, 2]]}, "changes must have shape"),
+    ({"format": "other"}, "is not a device file"),
+])
+def test_bad_files_are_refused_with_the_place(changes, message, tmp_path):
+    with pytest.raises((ValueError, TypeError), match=message):
+        load_device(write(tmp_path, **changes))
+
+
+def test_file_that_is_not_json(tmp_path):
+    (tmp_path / "device.json").write_text('{"g_min')
+    with pytest.raises(ValueError, match="device.json is not JSON"):
+        load_device(tmp_path / "device.json")
+
+
+def test_saving_fails_whole(tmp_path, monkeypatch):
+    path = tmp_path / "device.json"
+    save_device(TIO2, path)
+    before = path.read_bytes()
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        save_device(TIO2.ideal(), path)
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["device.json"]
+
+
+@pytest.mark.parametrize(("make", "message"), [
+    (lambda: Device(5e-4, 1e-4), "g_min must be below g_max"),
+    (lambda: Device(100, 500), "If these are microsiemens"),
+    (lambda: TuningError(0, -1, 0, 0, ""), "offset_std must be finite and within"),
+    (lambda: Device(1e-4, 5e-4, TuningError(0, 0, -100.0, 0.01, "")), "spread of tuning becomes negative before g_max"),
+    (lambda: DisturbQuantiles([3, 1], [0, 1], [[0, 1], [0, 1]], 0, ""), "n_later_writes must increase"),
+    (lambda: DisturbQuantiles([1], [0.1, 1], [[0, 1e-6]], 0, ""), "probabilities must increase from 0 to 1"),
+    (lambda: DisturbQuantiles([1], [0, 1], [[1e-6, 0]], 0, ""), "not fall along a row"),
+    (lambda: DisturbQuantiles([1], [0, 1], [[-40, 40]], 0, ""), "If these are microsiemens"),
+    (lambda: DisturbSamples([0], [1e-6], 0, ""), "a whole number from 1"),
+    (lambda: StuckDevices(0.6, 5e-4, 1e-4, 0.6, 0, 1e-4, ""), "add up to at most 1"),
+    (lambda: StuckDevices(0.1, 5e-4, 1e-4, 0.1, 2e-4, 1e-4, ""), "hrs_low must not exceed hrs_high"),
+])
+def test_bad_records_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

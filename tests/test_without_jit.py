@@ -1,0 +1,66 @@
+"""The kernels give the same without compilation, and never reach outside their arrays."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+SCRIPT = """
+import json, sys
+import numpy as np
+from tiocross import MLP, TIO2, Crossbar, Dataset, solve, transfer, transfer_matrix
+rng = np.random.default_rng(0)
+g = rng.uniform(1e-5, 1e-3, (2, 4, 3))
+solution = solve(Crossbar(g, 20.0), rng.uniform(-0.2, 0.2, 4))
+network = MLP(2, 3, 1, rng=rng)
+data = Dataset(rng.uniform(0, 1, (70, 2)), np.arange(70) % 2)
+outcome = transfer(network, data, device=TIO2, wire_resistance=3.0, n_transfers=2, rng=np.random.default_rng(1))
+three = MLP(2, 4, 3, rng=rng, activation="tanh")
+classes = transfer(three, Dataset(data.points, np.arange(70) % 3), device=TIO2, n_transfers=2, rng=rng)
+json.dump({"currents": solution.bit_line_currents.tolist(), "n_sweeps": solution.n_sweeps.tolist(),
+           "matrix": transfer_matrix(Crossbar(g, 20.0)).tolist(), "correct": outcome.correct.astype(int).tolist(),
+           "classes": classes.correct.astype(int).tolist()}, sys.stdout)
+"""
+
+
+def run(**environment):
+    done = subprocess.run([sys.executable, "-W", "error", "-c", SCRIPT], capture_output=True, text=True, check=True, cwd=ROOT,
+                          env={**os.environ, **environment})
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    return run()
+
+
+@pytest.mark.parametrize("environment", [{"NUMBA_DISABLE_JIT": "1"}, {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": "checked"}])
+def test_same_numbers_without_compilation_and_with_bounds_checked(compiled, environment, tmp_path):
+    if "NUMBA_CACHE_DIR" in environment:
+        environment = {**environment, "NUMBA_CACHE_DIR": str(tmp_path)}
+    plain = run(**environment)
+    assert plain["correct"] == compiled["correct"] and plain["classes"] == compiled["classes"]
+    assert plain["n_sweeps"] == compiled["n_sweeps"]
+    # The same operations in the same order; only the rounding of fused or reordered ones may differ.
+    np.testing.assert_allclose(plain["currents"], compiled["currents"], rtol=1e-12)
+    np.testing.assert_allclose(plain["matrix"], compiled["matrix"], rtol=1e-12)
+
+
+def test_kernels_compile_where_no_cache_can_be_written(compiled, monkeypatch):
+    import numba
+
+    from tiocross.circuit.kernels import jit
+
+    original = numba.njit
+
+    def refuse_cache(*arguments, **options):
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(numba, "njit", refuse_cache)
+    assert jit.kernel(lambda x: x + 1)(2) == 3
