@@ -146,7 +146,7 @@ def test_progress_is_reported_and_can_stop_the_work(network, few):
     ({"n_transfers": 0}, "n_transfers must be at least 1; got 0"),
     ({"n_transfers": 10.5}, "n_transfers must be a whole number"),
     ({"wire_resistance": -2.0}, "wire_resistance must be finite and at least 0 ohm; got -2 ohm"),
-    ({"device": "TIO2"}, "device must be a Device; got 'TIO2'"),
+    ({"device": "TIO2"}, "device must be a Device, for example tiocross.TIO2; got 'TIO2'"),
     ({"rng": 3}, "rng must be a numpy.random.Generator"),
     ({"workers": 0}, "workers must be at least 1"),
     ({"mapping": "signed", "wire_resistance": 1.0}, "signed coordinates are not conductances"),

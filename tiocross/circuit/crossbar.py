@@ -147,7 +147,8 @@ def transfer_matrix(crossbar, *, rtol=1e-9):
     crossbar : Crossbar
         The circuit, or many of one shape (unitless).
     rtol : float, optional
-        Wanted bound on the error, relative to the largest current of the same input line (unitless).
+        Wanted bound on the error of an entry, relative to the largest entry of its row or, with fewer bit lines than
+        word lines, where the bit lines' ends are driven instead, of its column (unitless).
 
     Returns
     -------

@@ -256,6 +256,12 @@ class Device:
         return "\n".join(lines)
 
 
+def require_device(device):
+    """Raise TypeError unless ``device`` is a Device."""
+    if not isinstance(device, Device):
+        raise TypeError(f"device must be a Device, for example tiocross.TIO2; got {device!r}")
+
+
 def _freeze(record, name, *, ndim):
     """Replace a field by its validated, read-only array."""
     array = as_finite(name, getattr(record, name), ndim=ndim).copy()

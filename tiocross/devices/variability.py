@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tiocross.devices.device import Device, DisturbQuantiles
+from tiocross.devices.device import DisturbQuantiles, require_device
 from tiocross.errors import as_conductances, as_count, require_generator
 
 
@@ -74,6 +74,7 @@ def program(targets, device, *, rng, n_chips=None, order=None):
     Tuning, then disturb by the k devices of the array that are programmed later, then stuck devices, which keep their
     own conductance. Draws are independent between devices and chips.
     """
+    require_device(device)
     targets = as_conductances("targets", targets)
     if targets.ndim != 2:
         raise ValueError(f"targets must have shape (n_word_lines, n_bit_lines); got {targets.shape}")

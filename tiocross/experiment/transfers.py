@@ -12,7 +12,7 @@ import numpy as np
 
 from tiocross.circuit.crossbar import Crossbar, transfer_matrix
 from tiocross.datasets import Dataset
-from tiocross.devices.device import Device
+from tiocross.devices.device import Device, require_device
 from tiocross.devices.variability import apply_writes, draw_writes
 from tiocross.errors import as_count, as_number, require_generator
 from tiocross.experiment.inference import PointClassifier
@@ -119,9 +119,9 @@ def transfer(network, dataset, *, device, wire_resistance=0.0, n_transfers=2_000
     as_count("workers", workers)
     resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
     require_generator(rng)
-    for what, value, kind in (("dataset", dataset, Dataset), ("device", device, Device)):
-        if not isinstance(value, kind):
-            raise TypeError(f"{what} must be a {kind.__name__}; got {value!r}")
+    require_device(device)
+    if not isinstance(dataset, Dataset):
+        raise TypeError(f"dataset must be a Dataset; got {dataset!r}")
     require_matching(network, dataset)
     chips = SimulatedChips(network, device, wire_resistance=resistance, rng=rng, mapping=mapping)
     classifier = PointClassifier(network, dataset.points)

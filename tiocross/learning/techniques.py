@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from tiocross.devices.device import Device
+from tiocross.devices.device import Device, require_device
 from tiocross.devices.variability import Writes, apply_writes, draw_writes
 from tiocross.errors import as_number, require_name
 from tiocross.learning.autograd import hold
@@ -238,6 +238,5 @@ def _combine(first, second):
 
 
 def _require_device(technique):
-    if not isinstance(technique.device, Device):
-        raise TypeError(f"{type(technique).__name__} takes a Device, for example TIO2; got {technique.device!r}")
+    require_device(technique.device)
     require_name("mapping", technique.mapping, MAPPINGS)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tiocross.devices.device import Device
+from tiocross.devices.device import require_device
 from tiocross.devices.variability import count_later_writes
 from tiocross.errors import as_finite, require_name
 
@@ -118,6 +118,7 @@ def map_weights(network, device, *, mapping="pairs"):
     The signed mapping follows the authors' published code in what matters for its numbers: weights, biases and the two
     polarities are scaled and programmed as arrays of their own, and the output bias is not put on devices.
     """
+    require_device(device)
     require_name("mapping", mapping, MAPPINGS)
     stacked = [stack_layer(weights, bias, layer) for layer, (weights, bias) in enumerate(network.layers)]
     last = len(stacked) - 1
