@@ -39,9 +39,10 @@ def dense_crossbar(conductances, voltages, wire_resistance):
 
 
 def reduced_crossbar(conductances, voltages, r_word, r_bit):
-    """Currents [A] from the equation for the device voltages u alone, regular at zero resistance:
+    """Currents and largest gross current of a bit line [A], from the equation for the device voltages u alone:
 
-    u + r_b K_b (G o u) + r_w (G o u) K_w = V 1^T with K_w[j, k] = min(j, k), K_b[i, l] = min(M + 1 - i, M + 1 - l).
+    u + r_b K_b (G o u) + r_w (G o u) K_w = V 1^T with K_w[j, k] = min(j, k), K_b[i, l] = min(M + 1 - i, M + 1 - l),
+    which is regular at zero resistance.
     """
     g = np.asarray(conductances, dtype=float)
     n_word, n_bit = g.shape
@@ -50,7 +51,7 @@ def reduced_crossbar(conductances, voltages, r_word, r_bit):
     k_bit = np.minimum.outer(n_word + 1 - i, n_word + 1 - i)
     system = np.eye(g.size) + (r_bit * np.kron(k_bit, np.eye(n_bit)) + r_word * np.kron(np.eye(n_word), k_word)) * g.ravel()
     u = np.linalg.solve(system, np.repeat(voltages, n_bit)).reshape(g.shape)
-    return (g * u).sum(axis=0)
+    return (g * u).sum(axis=0), np.abs(g * u).sum(axis=0).max()
 
 
 def kirchhoff_residuals(conductances, voltages, wire_resistance, word, bit):

@@ -8,7 +8,8 @@ from tiocross import ConvergenceError, Crossbar, solve, transfer_matrix
 from tiocross.units import mV, ohm, uS
 
 SHAPES = [(1, 1), (1, 7), (6, 1), (3, 16), (9, 2), (5, 8), (12, 10)]
-# solve() promises currents to 1e-9 of the largest one; the dense solution adds condition * eps, far below that here.
+# solve() promises currents to 1e-9 of the largest gross current of a bit line, the sum of its devices' currents without
+# their signs; the dense solution adds condition * eps, far below that here.
 PROMISE = 1e-9
 
 
@@ -24,7 +25,7 @@ def test_currents_and_node_voltages_equal_the_dense_solution(shape, resistance):
     conductances, voltages = random_case(shape, seed=11)
     solution = solve(Crossbar(conductances, resistance), voltages)
     currents, word, bit = dense_crossbar(conductances, voltages, resistance)
-    scale = np.abs(currents).max()
+    scale = np.abs(conductances * (word - bit)).sum(axis=0).max()
     assert np.abs(solution.bit_line_currents - currents).max() <= PROMISE * scale
     # A node voltage is off by at most the unbalanced current times the resistance of the longest way out.
     slack = PROMISE * scale * resistance * sum(shape) + 1e-15
@@ -39,15 +40,33 @@ def test_random_circuits_equal_the_reduced_equation(seed):
     shape = tuple(rng.integers(1, 12, 2))
     resistance = float(10 ** rng.uniform(-3, 2.5))
     conductances, voltages = random_case(shape, seed=100 + seed, low=1e-9, high=1e-2)
-    expected = reduced_crossbar(conductances, voltages, resistance, resistance)
+    expected, gross = reduced_crossbar(conductances, voltages, resistance, resistance)
     found = solve(Crossbar(conductances, resistance), voltages).bit_line_currents
-    assert np.abs(found - expected).max() <= PROMISE * np.abs(expected).max()
+    assert np.abs(found - expected).max() <= PROMISE * gross
+
+
+@pytest.mark.parametrize("resistance", [0.0, 1e-9, 1e-3, 20.0])
+def test_inputs_that_cancel_are_solved_to_the_gross_current(resistance):
+    voltages = np.array([0.2, -0.2, 0, 0, 0, 0, 0, 0])
+    solution = solve(Crossbar(np.full((8, 8), 3e-4), resistance), voltages)
+    expected, gross = reduced_crossbar(np.full((8, 8), 3e-4), voltages, resistance, resistance)
+    assert np.abs(solution.bit_line_currents - expected).max() <= PROMISE * gross
+    assert solution.uncertainty <= PROMISE * gross
+
+
+def test_one_driven_line_far_from_the_sense_end():
+    conductances = np.full((128, 8), 5e-4)
+    solution = solve(Crossbar(conductances, 20.0), np.eye(128)[0])
+    expected, gross = reduced_crossbar(conductances, np.eye(128)[0], 20.0, 20.0)
+    assert np.abs(solution.bit_line_currents - expected).max() <= PROMISE * gross
 
 
 def test_ideal_wires_multiply_by_the_conductances():
     conductances, voltages = random_case((7, 4), seed=1)
     solution = solve(Crossbar(conductances), voltages)
     np.testing.assert_allclose(solution.bit_line_currents, voltages @ conductances, rtol=1e-13, atol=1e-20)
+    assert solution.n_sweeps == 0 and solution.unbalanced == 0.0
+    assert (solution.word_line_voltages == voltages[:, None]).all() and not solution.bit_line_voltages.any()
     assert np.array_equal(transfer_matrix(Crossbar(conductances)), conductances)
 
 
@@ -138,10 +157,12 @@ def test_uncertainty_bounds_the_error(rtol):
     for seed in range(5):
         conductances, voltages = random_case((9, 14), seed=seed, low=1e-4, high=1e-3)
         solution = solve(Crossbar(conductances, 30.0), voltages, rtol=rtol)
-        exact, _, _ = dense_crossbar(conductances, voltages, 30.0)
+        exact, word, bit = dense_crossbar(conductances, voltages, 30.0)
         error = np.abs(solution.bit_line_currents - exact).max()
         assert error <= solution.uncertainty + 1e-18
-        assert solution.uncertainty <= rtol * np.abs(solution.bit_line_currents).max()
+        gross = np.abs(conductances * solution.device_voltages).sum(axis=0).max()
+        assert solution.uncertainty <= rtol * gross * (1 + 1e-12)
+        assert gross == pytest.approx(np.abs(conductances * (word - bit)).sum(axis=0).max(), rel=30 * rtol)
 
 
 def test_superposition_scaling_and_permutation_of_bit_lines():
@@ -206,6 +227,17 @@ def test_memory_layout_and_type_of_the_input_do_not_matter():
     assert solve(Crossbar([[1, 0], [0, 1]]), [1, 2]).bit_line_currents.tolist() == [1.0, 2.0]
 
 
+def test_empty_batches_give_empty_results_and_arrays_are_kept_as_checked():
+    crossbar = Crossbar(np.full((3, 2), 1e-4), 5.0)
+    assert solve(crossbar, np.zeros((0, 3))).bit_line_currents.shape == (0, 2)
+    mine = np.full((3, 2), 1e-4)
+    crossbar = Crossbar(mine, 5.0)
+    mine[0, 0] = np.nan
+    assert crossbar.conductances[0, 0] == 1e-4
+    with pytest.raises(ValueError, match="read-only"):
+        crossbar.conductances[0, 0] = 1.0
+
+
 def test_open_devices_and_undriven_arrays():
     conductances, voltages = random_case((4, 5), seed=12)
     conductances[:, 2] = 0.0
@@ -221,7 +253,7 @@ def test_large_resistive_array_converges_or_says_so():
     conductances = np.random.default_rng(13).uniform(1e-4, 5e-4, (48, 40))
     crossbar, voltages = Crossbar(conductances, 100.0), np.full(48, 0.2)
     solution = solve(crossbar, voltages)
-    exact = reduced_crossbar(conductances, voltages, 100.0, 100.0)
+    exact, _ = reduced_crossbar(conductances, voltages, 100.0, 100.0)
     assert np.abs(solution.bit_line_currents - exact).max() <= PROMISE * exact.max()
     with pytest.raises(ConvergenceError, match="not balanced to rtol = 1e-09 after 3 sweeps.*Raise max_sweeps") as caught:
         solve(crossbar, voltages, max_sweeps=3)
@@ -232,7 +264,9 @@ def test_large_resistive_array_converges_or_says_so():
 def test_precision_that_floating_point_cannot_give_is_refused():
     conductances, voltages = random_case((12, 12), seed=14, low=1e-4, high=5e-4)
     with pytest.raises(ConvergenceError, match="below what double precision can resolve"):
-        solve(Crossbar(conductances, 10.0), voltages, rtol=1e-19, max_sweeps=300)
+        solve(Crossbar(conductances, 10.0), voltages, rtol=1e-14, max_sweeps=300)
+    with pytest.raises(ValueError, match="rtol must be finite and within"):
+        solve(Crossbar(conductances, 10.0), voltages, rtol=1e-19)
 
 
 @pytest.mark.parametrize(("conductances", "message"), [
@@ -241,7 +275,10 @@ def test_precision_that_floating_point_cannot_give_is_refused():
     ([[1e-4], [np.nan]], r"must be finite; got nan at index \(1, 0\)"),
     ([1e-4, 2e-4], r"must have shape \(..., n_word_lines, n_bit_lines\)"),
     (np.zeros((0, 3)), "none of them zero"),
-    ("many", "must be an array of numbers"),
+    ("many", "must be an array of real numbers; got a str"),
+    ([[1e-4 + 1j]], "must be an array of real numbers; got a list of complex128"),
+    ([[1e-4], [1e-4, 1e-4]], "must be an array of numbers; got a ragged list"),
+    (np.ma.masked_array([[1e-4, 2e-4]], [[True, False]]), "must not be masked"),
 ])
 def test_bad_conductances_are_named(conductances, message):
     with pytest.raises((ValueError, TypeError), match=message):
@@ -262,6 +299,9 @@ def test_position_of_a_bad_conductance_in_a_batch_is_named():
     (lambda: solve(Crossbar([[1e-4, 1e-4]]), [0.1, 0.1]), r"voltages must have shape \(..., 1\)"),
     (lambda: solve(Crossbar([[1e-4]]), [np.nan]), "voltages must be finite"),
     (lambda: solve(Crossbar([[1e-4]]), 0.2), "voltages must have shape"),
+    (lambda: solve(np.array([[1e-4]]), [0.2]), "crossbar must be a Crossbar, such as .* got a ndarray"),
+    (lambda: transfer_matrix([[1e-4]]), "crossbar must be a Crossbar"),
+    (lambda: transfer_matrix(Crossbar([[1e-4]], 1.0), rtol="tight"), "rtol must be a number; got 'tight'"),
     (lambda: solve(Crossbar([[1e-4]]), [0.2], rtol=-1.0), "rtol must be finite and within"),
     (lambda: solve(Crossbar([[1e-4]]), [0.2], max_sweeps=0), "max_sweeps must be at least 1"),
     (lambda: solve(Crossbar(np.full((3, 1, 1), 1e-4)), np.zeros((2, 1))), "do not broadcast"),

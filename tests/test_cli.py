@@ -13,7 +13,7 @@ from conftest import ROOT
 
 from tiocross import MLP, __version__, datasets, save_device, transfer
 from tiocross.cli import main
-from tiocross.commands.experiment import run_experiment
+from tiocross.commands.experiment import Experiment
 from tiocross.devices.tio2 import TIO2
 from tiocross.experiment.half_moons import RECIPES, chip_generator
 
@@ -89,7 +89,8 @@ def test_provenance_names_versions_arguments_and_device(finished):
 def test_table_and_warnings_are_printed_and_progress_stays_quiet(finished):
     run, folder = finished
     assert run.stderr == ""
-    assert "A straight line wins it cheaply" in run.stdout and str(folder / "out") in run.stdout
+    assert "Read it beside the nominal accuracy" in run.stdout and str(folder / "out") in run.stdout
+    assert (folder / "out" / "table.txt").read_text() in run.stdout
     for recipe in RECIPES:
         assert run.stdout.count(f"  {recipe.name} ") == 2
 
@@ -99,7 +100,7 @@ def test_outcome_does_not_depend_on_workers(finished, tmp_path, monkeypatch):
     short = tuple(recipe for recipe in RECIPES if recipe.name in ("regular", "hardware-aware (paper)"))
     monkeypatch.setattr("tiocross.commands.experiment.RECIPES", short)
     monkeypatch.setattr("tiocross.commands.experiment.FIGURES", ())
-    run_experiment(out=tmp_path, data=folder, device=None, n_seeds=1, n_transfers=600, wire_resistances=[0, 5], workers=1)
+    Experiment(out=tmp_path, data=folder, device=None, n_seeds=1, n_transfers=600, wire_resistances=[0, 5], workers=1).run()
     one = json.loads((tmp_path / "summary.json").read_text())["rows"]
     many = json.loads((folder / "out" / "summary.json").read_text())["rows"]
     assert one == [row for row in many if row["name"] in {recipe.name for recipe in short}]
@@ -125,8 +126,9 @@ def test_overlap_of_test_and_training_points_is_reported(finished, tmp_path, mon
     datasets.save_moons(shared, tmp_path)
     monkeypatch.setattr("tiocross.commands.experiment.RECIPES", RECIPES[1:2])
     monkeypatch.setattr("tiocross.commands.experiment.FIGURES", ())
-    run_experiment(out=tmp_path / "out", data=tmp_path, device=None, n_seeds=1, n_transfers=20, wire_resistances=[0], workers=1)
-    assert "of the 50 test points 50 also stand in the training data" in capsys.readouterr().out
+    Experiment(out=tmp_path / "out", data=tmp_path, device=None, n_seeds=1, n_transfers=20, wire_resistances=[0], workers=1).run()
+    note = "note: 50 of the test points also stand in the training data"
+    assert note in capsys.readouterr().out and note in (tmp_path / "out" / "table.txt").read_text()
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["data"]["test_points_in_train"] == 50
 
 
@@ -141,6 +143,8 @@ def test_overlap_of_test_and_training_points_is_reported(finished, tmp_path, mon
     (["experiment", "--transfers", "many"], "invalid int value: 'many'"),
     (["experiment", "--data", "no/such/folder"], "moons_train.csv: No such file or directory"),
     (["experiment", "--device", "no_device.json"], "no_device.json: No such file or directory"),
+    (["experiment", "--out", ""], "the output folder needs a name"),
+    (["experiment", "--transfers", "1000000000"], "GB of memory; ask for fewer"),
     (["experiment", "--out", "README.md/results"], "README.md is not a folder; choose another with --out"),
     ([], "the following arguments are required: COMMAND"),
 ])
@@ -173,12 +177,37 @@ def test_bad_files_end_with_exit_code_2_and_their_name(tmp_path, capsys):
 
 
 def test_failure_while_computing_is_exit_code_1(tmp_path, monkeypatch, capsys):
-    def fail(**_):
-        raise FloatingPointError("the loss is nan at step 3")
+    for error, text in ((FloatingPointError("the loss is nan at step 3"), "the loss is nan at step 3"),
+                        (OSError(28, "No space left on device", "summary.json"), "summary.json: No space left on device"),
+                        (MemoryError("80 GB"), "not enough memory (80 GB); ask for fewer transfers")):
+        def fail(self, error=error):
+            raise error
 
-    monkeypatch.setattr("tiocross.commands.experiment.run_experiment", fail)
-    assert main(["experiment", "--out", str(tmp_path)]) == 1
-    assert "failed: the loss is nan at step 3" in capsys.readouterr().err
+        monkeypatch.setattr("tiocross.commands.experiment.Experiment.run", fail)
+        assert main(["experiment", "--out", str(tmp_path / "out")]) == 1
+        assert f"tiocross: failed: {text}\n" == capsys.readouterr().err
+
+
+def test_folder_with_files_of_others_is_left_alone(tmp_path, capsys):
+    (tmp_path / "networks").mkdir()
+    mine = [tmp_path / "summary.json", tmp_path / "networks" / "my_seed_study.npz"]
+    for file in mine:
+        file.write_text("{}")
+    assert main(["experiment", "--out", str(tmp_path)]) == 2
+    assert "holds files that tiocross experiment did not write; choose another with --out" in capsys.readouterr().err
+    assert all(file.read_text() == "{}" for file in mine)
+
+
+def test_new_run_takes_the_place_of_an_earlier_one_only(finished, tmp_path, monkeypatch):
+    _, folder = finished
+    monkeypatch.setattr("tiocross.commands.experiment.RECIPES", RECIPES[1:2])
+    monkeypatch.setattr("tiocross.commands.experiment.FIGURES", ())
+    options = {"out": tmp_path / "out", "data": folder, "device": None, "n_transfers": 20, "wire_resistances": [0], "workers": 1}
+    Experiment(n_seeds=2, **options).run()
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    Experiment(n_seeds=1, **options).run()
+    assert [path.name for path in (tmp_path / "out" / "networks").iterdir()] == ["straight_line_robustly_trained_seed0.npz"]
+    assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent differently there")

@@ -18,7 +18,7 @@ ALLOWED = {
     "circuit": LEAVES | {"circuit.kernels"},
     "devices": LEAVES,
     "mapping": LEAVES | {"devices"},
-    "learning": LEAVES | {"devices", "mapping"},
+    "learning": LEAVES | {"datasets", "devices", "mapping"},
     "experiment": LEAVES | {"circuit", "datasets", "devices", "mapping", "learning", "experiment.kernels"},
     "plot": {"units"},
 }

@@ -277,8 +277,8 @@ def test_centring_on_points_of_another_number_of_features_is_refused():
 @pytest.mark.parametrize("points, kind, text", [
     ([[0.0, 1.0], [np.nan, 2.0], [np.inf, 0.0]], ValueError, r"points must be finite; got nan at index \(1, 0\) \(2 such\)"),
     ([0.0, 1.0], ValueError, r"points must have 2 axes; got shape \(2,\)"),
-    ([["a", "b"]], TypeError, "points must be an array of numbers; got list"),
-    ([[1.0, 2.0], [3.0]], TypeError, "points must be an array of numbers; got list"),
+    ([["a", "b"]], TypeError, "points must be an array of .*numbers; got a .*list"),
+    ([[1.0, 2.0], [3.0]], TypeError, "points must be an array of .*numbers; got a .*list"),
 ])
 def test_points_that_are_not_finite_numbers_are_refused(points, kind, text):
     with pytest.raises(kind, match=text):
@@ -288,11 +288,11 @@ def test_points_that_are_not_finite_numbers_are_refused(points, kind, text):
 # Files.
 
 
-def content_of(network):
-    """The arrays that a file of this network holds."""
-    arrays = {f"layer_{k}": array for k, array in enumerate(network.arrays)}
-    return {"format": FORMAT, "activation": network.activation, "input_offset": network.input_offset,
-            "input_scale": network.input_scale, **arrays}
+def content_of(network, folder):
+    """The arrays in the file of a network, to be changed and written again."""
+    network.save(folder / "original.npz")
+    with np.load(folder / "original.npz", allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
 
 
 def write_file(path, **content):
@@ -341,8 +341,8 @@ def test_the_file_holds_plain_arrays_and_no_pickle(tmp_path):
     make_network(2, 8, 1).save(tmp_path / "network.npz")
     with np.load(tmp_path / "network.npz", allow_pickle=False) as file:
         names = set(file.files)
-        assert all(file[name].dtype.kind in "fU" for name in names)
-    assert names == {"format", "activation", "input_offset", "input_scale", "layer_0", "layer_1"}
+        assert all(file[name].dtype.kind in "fiuU" for name in names)  # numbers and text
+    assert names >= {"format", "activation", "input_offset", "input_scale", "layer_0", "layer_1"}
 
 
 def test_the_file_has_the_permissions_of_an_ordinary_file(tmp_path):
@@ -483,9 +483,9 @@ def test_one_damaged_byte_anywhere_is_refused_or_harmless(tmp_path):
     assert not strange, f"{len(strange)} damaged files of {len(whole)}, the first ones: {strange[:3]}"
 
 
-@pytest.mark.parametrize("mark", ["tiocross network 2", "tiocross device 1", "", None])
+@pytest.mark.parametrize("mark", ["tiocross network 999", "tiocross device 1", "", None])
 def test_a_wrong_or_missing_mark_is_refused(tmp_path, mark):
-    content = content_of(make_network(2, 3, 1))
+    content = content_of(make_network(2, 3, 1), tmp_path)
     del content["format"]
     if mark is not None:
         content["format"] = mark
@@ -495,31 +495,32 @@ def test_a_wrong_or_missing_mark_is_refused(tmp_path, mark):
 
 @pytest.mark.parametrize("name", ["activation", "input_offset", "input_scale", "layer_0", "layer_1", "layer_2"])
 def test_a_missing_array_is_refused(tmp_path, name):
-    content = content_of(make_network(2, 5, 4, 3))
+    # The last layer too: what is left without it would be a network, but not the one that was saved.
+    content = content_of(make_network(2, 5, 4, 3), tmp_path)
     del content[name]
     path = write_file(tmp_path / "network.npz", **content)
     assert_refused(path, "is damaged")
 
 
 def test_a_missing_array_is_named(tmp_path):
-    content = content_of(make_network(2, 5, 4, 3))
+    content = content_of(make_network(2, 5, 4, 3), tmp_path)
     del content["layer_1"]
     assert_refused(write_file(tmp_path / "network.npz", **content), "is damaged: 'layer_1' is missing")
 
 
 def test_a_file_without_layers_is_refused(tmp_path):
-    content = content_of(make_network(2, 3))
+    content = content_of(make_network(2, 3), tmp_path)
     del content["layer_0"]
     assert_refused(write_file(tmp_path / "network.npz", **content), "is damaged: 'layer_0' is missing")
 
 
 WRONG_CONTENT = {
     "last layer has an input too many": (
-        {"layer_1": np.ones((5, 1))}, r"layers of shapes \[\(3, 3\), \(5, 1\)\] do not fit together"),
+        {"layer_1": np.ones((5, 1))}, r"layers of shapes \[\(3, 3\), \(5, 1\)\] do not have sizes \[2, 3, 1\]"),
     "first layer has an output too many": (
-        {"layer_0": np.ones((3, 4))}, r"layers of shapes \[\(3, 4\), \(4, 1\)\] do not fit together"),
+        {"layer_0": np.ones((3, 4))}, r"layers of shapes \[\(3, 4\), \(4, 1\)\] do not have sizes \[2, 3, 1\]"),
     "first layer has an input too many": (
-        {"layer_0": np.ones((4, 3))}, "input_offset and input_scale do not have 3 entries"),
+        {"layer_0": np.ones((4, 3))}, "do not have sizes"),
     "layer with one axis": ({"layer_1": np.ones(4)}, r"layer_1 of .* must have 2 axes; got shape \(4,\)"),
     "layer with three axes": (
         {"layer_0": np.ones((2, 3, 3))}, r"layer_0 of .* must have 2 axes; got shape \(2, 3, 3\)"),
@@ -537,14 +538,14 @@ WRONG_CONTENT = {
     "weights are objects": ({"layer_1": np.full((4, 1), None)}, "Object arrays cannot be loaded"),
     "misspelt activation": ({"activation": "tanhh"}, r"unknown activation 'tanhh'; did you mean 'tanh'\?"),
     "activation is an array": ({"activation": np.array([1, 2])}, "unknown activation"),
-    "misnamed layer": ({"layer_x": np.ones((4, 1))}, "is damaged: 'layer_2' is missing"),
+    "misnamed layer": ({"layer_x": np.ones((4, 1))}, "is damaged: 'layer_x' is missing or does not belong there"),
 }
 
 
 @pytest.mark.parametrize("case", WRONG_CONTENT)
 def test_arrays_of_a_wrong_shape_or_content_are_refused(tmp_path, case):
     changed, text = WRONG_CONTENT[case]
-    content = content_of(MLP(2, 3, 1, rng=np.random.default_rng(0)))
+    content = content_of(MLP(2, 3, 1, rng=np.random.default_rng(0)), tmp_path)
     path = write_file(tmp_path / "network.npz", **{**content, **changed})
     assert_refused(path, text)
 
@@ -556,7 +557,7 @@ def test_a_pickle_in_the_file_is_never_run(tmp_path):
         def __reduce__(self):
             return victim.touch, ()
 
-    content = content_of(MLP(2, 3, 1, rng=np.random.default_rng(0)))
+    content = content_of(MLP(2, 3, 1, rng=np.random.default_rng(0)), tmp_path)
     path = write_file(tmp_path / "network.npz", **{**content, "layer_1": np.array([[Trap()]], dtype=object)})
     assert_refused(path, "is not a network that tiocross saved")
     assert not victim.exists()

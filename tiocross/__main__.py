@@ -1,8 +1,6 @@
 """``python -m tiocross``."""
 
-import sys
-
-from tiocross.cli import main
+from tiocross.cli import run_and_exit
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_and_exit()

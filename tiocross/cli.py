@@ -57,22 +57,35 @@ def main(argv=None):
     """
     arguments = _make_parser().parse_args(argv)
     try:
-        return arguments.run(arguments)
+        try:
+            job = arguments.prepare(arguments)
+        except (ValueError, TypeError, OSError) as error:
+            print(f"tiocross: error: {_describe(error)}", file=sys.stderr)
+            return 2
+        job()
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
-    except (ValueError, TypeError, OSError) as error:
-        print(f"tiocross: error: {_describe(error)}", file=sys.stderr)
-        return 2
-    except MemoryError as error:
-        print(f"tiocross: failed: not enough memory ({error}); ask for fewer transfers", file=sys.stderr)
+    except (ValueError, TypeError, OSError, MemoryError, RuntimeError, ArithmeticError) as error:
+        print(f"tiocross: failed: {_describe(error)}", file=sys.stderr)
         return 1
-    except (RuntimeError, ArithmeticError) as error:
-        print(f"tiocross: failed: {error}", file=sys.stderr)
-        return 1
+    return 0
+
+
+def run_and_exit():
+    """Run the command line and end the process with its exit code; after an interrupt without waiting for threads that
+    are still compiling."""
+    code = main()
+    if code == 130:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _describe(error):
+    if isinstance(error, MemoryError):
+        return f"not enough memory ({error}); ask for fewer transfers"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)
@@ -103,14 +116,15 @@ def _add_experiment(commands):
     add("--wire-resistance", type=float, nargs="+", default=[0.0, 2.0], metavar="OHM",
         help="resistances of one wire segment in ohm (default: 0 2)")
     add("--workers", type=int, metavar="N", help="processes and threads (default: one for each CPU)")
-    parser.set_defaults(run=_run_experiment)
+    parser.set_defaults(prepare=_prepare_experiment)
 
 
-def _run_experiment(arguments):
-    from tiocross.commands.experiment import run_experiment  # numba and matplotlib: not for --help
+def _prepare_experiment(arguments):
+    """The run, ready to be called, with everything that could be wrong with its arguments checked."""
+    from tiocross.commands.experiment import Experiment  # numba and matplotlib: not for --help
 
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return run_experiment(
+    return Experiment(
         out=arguments.out,
         data=arguments.data,
         device=arguments.device,
@@ -118,4 +132,4 @@ def _run_experiment(arguments):
         n_transfers=arguments.transfers if arguments.transfers is not None else (2_000 if arguments.quick else 20_000),
         wire_resistances=arguments.wire_resistance,
         workers=workers if arguments.workers is None else arguments.workers,
-    )
+    ).run

@@ -34,8 +34,9 @@ class Dataset:
     labels: np.ndarray
 
     def __post_init__(self):
-        points = as_finite("points", self.points, ndim=2)
-        labels = as_finite("labels", self.labels, ndim=1)
+        points = np.array(as_finite("points", self.points, ndim=2))
+        given = np.asarray(self.labels)
+        labels = as_finite("labels", given.astype(int) if given.dtype == bool else self.labels, ndim=1)
         if len(points) == 0 or points.shape[1] == 0:
             raise ValueError(f"a dataset needs at least one point and one feature; got points of shape {points.shape}")
         if len(points) != len(labels):
@@ -44,8 +45,12 @@ class Dataset:
             raise ValueError(f"labels must be whole numbers from 0; got {labels[(labels < 0) | (labels % 1 != 0)][0]:g}")
         if (labels == labels[0]).all():
             raise ValueError(f"a dataset needs at least two classes; all {len(labels)} labels are {labels[0]:g}")
+        if labels.max() > 65535:
+            raise ValueError(f"labels number the classes from 0, at most 65535; got {labels.max():g}")
+        labels = labels.astype(np.int64)
+        points.flags.writeable = labels.flags.writeable = False  # what was checked stays as it was
         object.__setattr__(self, "points", points)
-        object.__setattr__(self, "labels", labels.astype(np.int64))
+        object.__setattr__(self, "labels", labels)
 
     def __len__(self):
         return len(self.labels)
@@ -170,7 +175,14 @@ def load_moons(folder=None):
         if part.n_features != 2 or part.n_classes != 2:
             raise ValueError(f"{folder / f'moons_{name}.csv'} must hold 2 features and labels 0 and 1; "
                              f"got {part.n_features} features and labels up to {part.n_classes - 1}")
-    return Moons(*parts, source=str(folder))
+    return Moons(*parts, source=_stated_source(folder / "moons_train.csv") or str(folder))
+
+
+def _stated_source(path):
+    """What the comment on top of a file says of where it comes from."""
+    with open(path, encoding="utf-8-sig") as file:
+        first = file.readline()
+    return first.removeprefix("# Half moons, train part; ").strip() if first.startswith("# Half moons, train part; ") else ""
 
 
 def save_moons(moons, folder):
@@ -212,8 +224,11 @@ def read_dataset(path):
         If the header states no unit or another one than ``[-]``, or a row is not of the header's length or not numbers.
     """
     path = Path(path)
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = [(n, row) for n, row in enumerate(csv.reader(file), 1) if row and not row[0].lstrip().startswith("#")]
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = [(n, row) for n, row in enumerate(csv.reader(file), 1) if row and not row[0].lstrip().startswith("#")]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not CSV text: {error}") from None
     if not rows:
         raise ValueError(f"{path} is empty; expected a header such as 'x0 [-],x1 [-],label [-]' and one row a point")
     header = [name.strip() for name in rows[0][1]]

@@ -55,11 +55,16 @@ def require_name(what, name, valid_names):
 
 
 def as_finite(what, values, *, ndim=None):
-    """Float64 copy-free array of ``values``; ValueError with the position of the first value that is not finite."""
+    """Float64 array of ``values``; ValueError with the position of the first value that is not finite."""
     try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{what} must be an array of numbers; got {type(values).__name__}: {error}") from None
+        given = np.asarray(values)
+    except ValueError as error:
+        raise TypeError(f"{what} must be an array of numbers; got a ragged {type(values).__name__}: {error}") from None
+    if given.dtype.kind not in "iuf" and given.size:
+        raise TypeError(f"{what} must be an array of real numbers; got a {type(values).__name__} of {given.dtype}")
+    if np.ma.is_masked(values):
+        raise TypeError(f"{what} must not be masked; fill or drop the masked values first")
+    array = given.astype(np.float64, copy=False)
     if ndim is not None and array.ndim != ndim:
         raise ValueError(f"{what} must have {ndim} axes; got shape {array.shape}")
     bad = ~np.isfinite(array)

@@ -11,6 +11,7 @@ import numpy as np
 from tiocross.circuit.kernels.line_gauss_seidel import sweep_until_balanced
 from tiocross.errors import ConvergenceError, as_conductances, as_count, as_finite, as_number
 
+_SMALLEST_RTOL = 1e-14  # below, rounding alone would be taken for imbalance
 _NODES_PER_CALL = 4_000_000  # node updates in one kernel call, about 0.1 s, so that Ctrl-C and other threads get through
 
 
@@ -35,7 +36,9 @@ class Crossbar:
     wire_resistance: float = 0.0
 
     def __post_init__(self):
-        object.__setattr__(self, "conductances", as_conductances("conductances", self.conductances))
+        conductances = np.array(as_conductances("conductances", self.conductances))
+        conductances.flags.writeable = False  # what was checked stays as it was
+        object.__setattr__(self, "conductances", conductances)
         resistance = as_number("wire_resistance", self.wire_resistance, low=0.0, unit="ohm")
         object.__setattr__(self, "wire_resistance", resistance)
 
@@ -94,8 +97,8 @@ def solve(crossbar, voltages, *, rtol=1e-9, max_sweeps=100_000):
     voltages : (..., n_word_lines) array_like
         Drive of each word line; leading axes are a batch and broadcast against those of the conductances [V].
     rtol : float, optional
-        Wanted bound on the error of the currents, relative to the largest bit-line current of the same
-        solution (unitless).
+        Wanted bound on the error of the currents, relative to the largest gross current of a bit line: the sum of its
+        devices' currents without their signs, which is its current where all inputs have one sign (unitless).
     max_sweeps : int, optional
         Give up after so many sweeps (unitless).
 
@@ -116,17 +119,20 @@ def solve(crossbar, voltages, *, rtol=1e-9, max_sweeps=100_000):
     Line Gauss-Seidel. The residuals are summed at every sweep: a current injected at any node leaves through the ends
     of the lines, so no bit-line current is off by more than that sum.
     """
+    _require_crossbar(crossbar)
     voltages = as_finite("voltages", voltages)
     if voltages.ndim == 0 or voltages.shape[-1] != crossbar.n_word_lines:
         raise ValueError(f"voltages must have shape (..., {crossbar.n_word_lines}), one for each word line; "
                          f"got {voltages.shape}")
-    as_number("rtol", rtol, low=0.0, high=1.0)
+    _require_rtol(rtol)
     as_count("max_sweeps", max_sweeps)
     try:
         batch = np.broadcast_shapes(crossbar.conductances.shape[:-2], voltages.shape[:-1])
     except ValueError:
         raise ValueError(f"leading axes of conductances {crossbar.conductances.shape} and voltages {voltages.shape} "
                          "do not broadcast against each other") from None
+    if crossbar.wire_resistance == 0.0 or 0 in batch:
+        return _solve_ideal(crossbar, voltages, batch)
     arrays, inputs = _arrange(crossbar.conductances, voltages, batch)
     drops, report = _sweep(arrays, inputs, crossbar.wire_resistance, rtol, max_sweeps)
     word, bit = (drop.reshape(*batch, *crossbar.conductances.shape[-2:]) for drop in drops)
@@ -160,7 +166,9 @@ def transfer_matrix(crossbar, *, rtol=1e-9):
     ConvergenceError
         If the bound is not reached.
     """
-    if crossbar.wire_resistance == 0.0:
+    _require_crossbar(crossbar)
+    _require_rtol(rtol)
+    if crossbar.wire_resistance == 0.0 or crossbar.conductances.size == 0:
         return crossbar.conductances.copy()
     shape = crossbar.conductances.shape
     arrays = crossbar.conductances.reshape(-1, *shape[-2:])
@@ -175,6 +183,30 @@ def transfer_matrix(crossbar, *, rtol=1e-9):
     if turned:
         matrix = matrix[:, ::-1, ::-1].transpose(0, 2, 1)
     return np.ascontiguousarray(matrix).reshape(shape)
+
+
+def _require_crossbar(crossbar):
+    if not isinstance(crossbar, Crossbar):
+        raise TypeError(f"crossbar must be a Crossbar, such as Crossbar(conductances, wire_resistance=2.0); got a "
+                        f"{type(crossbar).__name__}")
+
+
+def _require_rtol(rtol):
+    as_number("rtol", rtol, low=_SMALLEST_RTOL, high=1.0)
+
+
+def _solve_ideal(crossbar, voltages, batch):
+    """The matrix product: no wire drops any voltage."""
+    nodes = (*batch, crossbar.n_word_lines, crossbar.n_bit_lines)
+    return Solution(
+        crossbar=crossbar,
+        bit_line_currents=(voltages[..., None, :] @ crossbar.conductances)[..., 0, :],
+        word_line_voltages=np.broadcast_to(voltages[..., None], nodes).copy(),
+        bit_line_voltages=np.zeros(nodes),
+        n_sweeps=np.zeros(batch, dtype=np.int64),
+        unbalanced=np.zeros(batch),
+        uncertainty=np.zeros(batch),
+    )
 
 
 def _arrange(conductances, voltages, batch):
@@ -196,9 +228,9 @@ def _sweep(arrays, inputs, resistance, rtol, max_sweeps):
     n_arrays, n_word, n_bit = arrays.shape
     count = inputs.shape[:2]
     drop_word, drop_bit = np.zeros((2, *count, n_word, n_bit))
-    pivots = np.empty((2, n_word, n_bit))
+    pivots, column = np.empty((2, n_word, n_bit)), np.empty(n_bit)
     n_sweeps, unbalanced = np.zeros(count, dtype=np.int64), np.zeros(count)
-    uncertainty = np.full(count, np.inf)
+    uncertainty, gross = np.full(count, np.inf), np.zeros(count)
     nodes = count[1] * n_word * n_bit
     arrays_per_call = max(1, _NODES_PER_CALL // (8 * nodes))
     for start in range(0, n_arrays, arrays_per_call):
@@ -209,8 +241,8 @@ def _sweep(arrays, inputs, resistance, rtol, max_sweeps):
             if budget <= 0:
                 raise _not_converged(n_sweeps, unbalanced, uncertainty, part, rtol)
             n_open = sweep_until_balanced(arrays[part], inputs[part], resistance, resistance, rtol, budget,
-                                          drop_word[part], drop_bit[part], pivots[0], pivots[1],
-                                          n_sweeps[part], unbalanced[part], uncertainty[part])
+                                          drop_word[part], drop_bit[part], pivots[0], pivots[1], column,
+                                          n_sweeps[part], unbalanced[part], uncertainty[part], gross[part])
             if n_open == 0:
                 break
     return (drop_word, drop_bit), {"n_sweeps": n_sweeps, "unbalanced": unbalanced, "uncertainty": uncertainty}

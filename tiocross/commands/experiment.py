@@ -24,11 +24,16 @@ from tiocross.experiment.half_moons import (
 )
 from tiocross.experiment.transfers import compile_kernels, transfer
 
+_LARGEST_MEMORY = 16e9  # [bytes] of transfers in flight
+READING_NOTES = """\
+nominal: accuracy in software. mean, 5th pct: accuracy over chips. robust p %: share of test points that are right on at
+least p % of the chips. Read it beside the nominal accuracy: the straight line has few weights to go wrong.
+"hardware-aware (paper)": the paper's techniques on physical devices; its headline belongs to other coordinates (README)."""
 _stop = None  # in a training process: the event that asks it to stop
 
 
-def run_experiment(*, out, data, device, n_seeds, n_transfers, wire_resistances, workers):
-    """Run the experiment and write its results folder.
+class Experiment:
+    """The experiment, ready to run: making it checks everything that can be wrong, before anything is changed.
 
     Parameters
     ----------
@@ -41,63 +46,69 @@ def run_experiment(*, out, data, device, n_seeds, n_transfers, wire_resistances,
     wire_resistances : list of float
         Of one wire segment [ohm].
 
-    Returns
-    -------
-    int
-        0.
-
     Raises
     ------
-    ValueError
-        For bad input, before anything is written or computed.
+    ValueError, TypeError, OSError
+        For bad input; nothing was written then.
     """
-    started = time.time()
-    as_count("the number of seeds", n_seeds)
-    as_count("the number of workers", workers)
-    settings = ExperimentSettings(seeds=tuple(range(n_seeds)), n_transfers=n_transfers,
-                                  wire_resistances=tuple(float(r) for r in wire_resistances))
-    moons = load_moons(data)
-    card = TIO2 if device is None else load_device(device)
-    folder = ResultsFolder(out)
-    folder.clear()
-    overlaps = moons.overlaps
-    if any(overlaps.values()):
-        print(f"note: of the {len(moons.test)} test points {overlaps['test_points_in_train']} also stand in the training "
-              f"data and {overlaps['test_points_in_validation']} in the validation data; this flatters every row")
-    results = _Results(folder, settings, moons, card, workers, started)
-    crew = _Crew(workers)
-    try:
-        for kind, *result in _run_all(crew, moons, card, settings):
-            (results.add_network if kind == "network" else results.add_row)(*result)
-        figures = [crew.start(draw_figure, name, folder.path, moons, card, settings, results.networks, results.outcomes)
-                   for name in FIGURES]
-        for figure in figures:
-            figure.result()
-        results.save(complete=True)
-    except KeyboardInterrupt:
-        results.progress.close()
-        kept = f"{len(results.rows)} of {results.n_rows} rows are in {folder.path / 'summary.json'}"
-        print(f"stopped before the end; {kept if results.rows else 'no row was finished'}")
-        raise
-    finally:
-        crew.dismiss()
-        results.progress.close()
-    table = format_table(results.ordered_rows())
-    folder.save_text("table.txt", table)
-    _print_report(table, settings, moons, card, folder, time.time() - started)
-    return 0
+
+    def __init__(self, *, out, data, device, n_seeds, n_transfers, wire_resistances, workers):
+        as_count("the number of seeds", n_seeds)
+        self.workers = as_count("the number of workers", workers)
+        self.settings = ExperimentSettings(seeds=tuple(range(n_seeds)), n_transfers=n_transfers,
+                                           wire_resistances=tuple(float(r) for r in wire_resistances))
+        self.moons = load_moons(data)
+        self.device = TIO2 if device is None else load_device(device)
+        n_bytes = n_transfers * len(self.moons.test) * self.workers
+        if n_bytes > _LARGEST_MEMORY:
+            raise ValueError(f"{n_transfers} transfers of {len(self.moons.test)} points with {self.workers} workers take "
+                             f"{n_bytes / 1e9:.0f} GB of memory; ask for fewer")
+        self.folder = ResultsFolder(out)
+
+    def run(self):
+        """Train, transfer, draw, and write the results folder."""
+        results = _Results(self)
+        crew = _Crew(self.workers)
+        try:
+            for kind, *result in _run_all(crew, self.moons, self.device, self.settings):
+                (results.add_network if kind == "network" else results.add_row)(*result)
+            _draw_all(crew, self, results)
+            results.save(complete=True)
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough; what follows takes a moment
+            results.progress.close()
+            crew.abandon()
+            kept = f"{len(results.rows)} of {results.n_rows} rows are in {self.folder.path / 'summary.json'}"
+            print(f"stopped before the end; {kept if results.rows else 'no row was finished'}")
+            raise
+        finally:
+            results.progress.close()
+            crew.dismiss()
+        report = _report(results.ordered_rows(), self)
+        self.folder.save_text("table.txt", report)
+        print(f"{report}\nresults, networks and figures are in {self.folder.path} "
+              f"({time.monotonic() - results.started:.1f} s)")
+
+
+def _draw_all(crew, experiment, results):
+    figures = [crew.start(draw_figure, name, experiment.folder.path, experiment.moons, experiment.device,
+                          experiment.settings, results.networks, results.outcomes) for name in FIGURES]
+    for figure in figures:
+        figure.result()
 
 
 class _Results:
     """What is finished so far, in memory and in the folder."""
 
-    def __init__(self, folder, settings, moons, device, workers, started):
-        self.folder, self.settings, self.moons, self.device = folder, settings, moons, device
-        self.workers, self.started = workers, started
+    def __init__(self, experiment):
+        self.started = time.monotonic()
+        self.experiment, self.folder, self.settings = experiment, experiment.folder, experiment.settings
         self.networks, self.outcomes, self.rows = {}, {}, {}
-        n_networks = len(RECIPES) * len(settings.seeds)
-        self.n_rows = n_networks * len(settings.wire_resistances)
+        n_networks = len(RECIPES) * len(self.settings.seeds)
+        self.n_rows = n_networks * len(self.settings.wire_resistances)
         self.progress = ProgressLine(**{"networks trained": n_networks, "transfers": self.n_rows})
+        self.folder.begin()
+        self.save_provenance()
 
     def add_network(self, recipe, seed, network):
         self.networks[recipe.name, seed] = network
@@ -115,36 +126,49 @@ class _Results:
         return [self.rows[key] for name, resistance, seed in keys if (key := (name, seed, resistance)) in self.rows]
 
     def save(self, complete):
-        self.folder.save_rows(self.ordered_rows(), self.settings, self.moons, complete=complete)
-        self.folder.save_provenance(device=to_json(self.device), data_sha256=fingerprint(self.moons), workers=self.workers,
-                                    training=vars(self.settings.training), seconds=round(time.time() - self.started, 2))
+        self.folder.save_rows(self.ordered_rows(), self.settings, self.experiment.moons, complete=complete)
+        self.save_provenance()
+
+    def save_provenance(self):
+        self.folder.save_provenance(
+            device=to_json(self.experiment.device),
+            data_sha256=fingerprint(self.experiment.moons),
+            workers=self.experiment.workers,
+            training=vars(self.settings.training),
+            recipes=[vars(recipe) for recipe in RECIPES],
+            seconds=round(time.monotonic() - self.started, 2),
+        )
 
 
-def _print_report(table, settings, moons, card, folder, seconds):
-    print(f"{len(moons.test)} test points ({moons.source}), {settings.n_transfers} chips each, {card.name}; "
-          f"mean +- spread over {len(settings.seeds)} training seed(s)")
-    print("robust p %: share of test points that are right on at least p % of the chips. A straight line wins it cheaply:")
-    print("read it beside the nominal accuracy.\n")
-    print(table)
-    print(f"results, networks and figures are in {folder.path} ({seconds:.1f} s)")
+def _report(rows, experiment):
+    """The table, with what is needed to read it."""
+    moons, settings = experiment.moons, experiment.settings
+    n_seeds, overlaps = len(settings.seeds), moons.overlaps
+    spread = "mean +- standard deviation over seeds" if n_seeds > 1 else "95 % interval over chips and points in brackets"
+    lines = [f"{len(moons.test)} test points ({moons.source})",
+             f"{settings.n_transfers} chips of {experiment.device.name}; training seeds: {n_seeds}; {spread}"]
+    if any(overlaps.values()):
+        lines.append(f"note: {overlaps['test_points_in_train']} of the test points also stand in the training data, "
+                     f"{overlaps['test_points_in_validation']} in the validation data; this may flatter every row")
+    return "\n".join([*lines, "", format_table(rows), READING_NOTES, ""])
 
 
 class _Crew:
     """Processes for training and figures, which hold the interpreter, and threads for transfers, which do not.
 
-    With one worker everything runs in this thread, as it is handed in.
+    With one worker, training and figures run in this thread as they are handed in. Transfers and compilation are never
+    in this thread, so that Ctrl-C always finds it awake.
     """
 
     def __init__(self, workers):
         self.stop = threading.Event()
         self.n_ahead = 2 * workers if workers > 1 else 1
-        self.compiles_first = workers > 1
-        self._processes = self._threads = None
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="tiocross")
+        self._processes = None
         if workers > 1:
             context = multiprocessing.get_context("spawn")
             self._stop_processes = context.Event()
             self._processes = ProcessPoolExecutor(workers, context, _begin_process, (self._stop_processes,))
-            self._threads = ThreadPoolExecutor(workers, thread_name_prefix="tiocross")
 
     def start(self, function, *arguments):
         """Future of ``function(*arguments)`` in a process; it can ask `_check_stop` whether to go on."""
@@ -155,29 +179,37 @@ class _Crew:
 
     def start_thread(self, function, *arguments):
         """Future of ``function(*arguments)`` in a thread."""
-        return _done_now(function, *arguments) if self._threads is None else self._threads.submit(function, *arguments)
+        return self._threads.submit(function, *arguments)
 
     def dismiss(self):
         """Stop what runs, drop what waits, and return when all is quiet."""
+        self._ask_to_stop(wait=True)
+
+    def abandon(self):
+        """The same without waiting: processes are ended, threads end at their next block of chips."""
+        for process in multiprocessing.active_children():
+            process.terminate()
+        self._ask_to_stop(wait=False)
+        self.dismiss = lambda: None
+
+    def _ask_to_stop(self, wait):
         self.stop.set()
         if self._processes is not None:
             self._stop_processes.set()
-            self._threads.shutdown(wait=True, cancel_futures=True)
-            self._processes.shutdown(wait=True, cancel_futures=True)
+            self._processes.shutdown(wait=wait, cancel_futures=True)
+        self._threads.shutdown(wait=wait, cancel_futures=True)
 
 
 def _run_all(crew, moons, device, settings):
     """Yield ("network", recipe, seed, network) and ("row", ...) as they are ready."""
     waiting = list(RECIPES)
     training, transfers = {}, set()
+    compiled = crew.start_thread(compile_kernels)  # while the first networks are trained
     while waiting or training or transfers:
         # Few are handed out ahead: with one worker handing out is doing, and rows should come early.
         while waiting and len(training) < crew.n_ahead:
             recipe = waiting.pop(0)
             training[crew.start(_train_task, recipe, moons, device, settings)] = recipe
-        if crew.compiles_first:
-            compile_kernels()  # meanwhile, and in this thread, where Ctrl-C reaches it
-            crew.compiles_first = False
         done, _ = wait({*training, *transfers}, return_when=FIRST_COMPLETED)
         for future in done:
             if future in transfers:
@@ -188,11 +220,13 @@ def _run_all(crew, moons, device, settings):
             for seed, network in zip(settings.seeds, future.result()):
                 yield "network", recipe, seed, network
                 for resistance in settings.wire_resistances:
-                    transfers.add(crew.start_thread(_transfer_task, network, recipe, seed, resistance, moons, device,
-                                                    settings, crew.stop))
+                    transfers.add(crew.start_thread(_transfer_task, compiled, network, recipe, seed, resistance, moons,
+                                                    device, settings, crew.stop))
 
 
-def _transfer_task(network, recipe, seed, resistance, moons, device, settings, stop):
+def _transfer_task(compiled, network, recipe, seed, resistance, moons, device, settings, stop):
+    compiled.result()
+
     def check(done, total):
         if stop.is_set():
             raise InterruptedError("the transfer was asked to stop")

@@ -1,10 +1,10 @@
 """The results folder of the experiment: networks, rows, provenance, figures; every file whole or absent."""
 
 import hashlib
+import json
 import os
 import platform
 import sys
-import tempfile
 from importlib import metadata
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 
 import tiocross
 from tiocross import plot
-from tiocross.experiment.half_moons import chip_generator
+from tiocross.experiment.half_moons import RECIPES, chip_generator
 from tiocross.experiment.inference import PointClassifier
 from tiocross.experiment.transfers import CHIPS_PER_BLOCK, SimulatedChips
 from tiocross.storage import replacing, save_json
@@ -20,6 +20,7 @@ from tiocross.units import uS
 
 MAPPED = ("regular", "straight line, robustly trained", "hardware-aware (paper)", "hardware-aware, centred inputs")
 CURVES = (*MAPPED, "regular, centred inputs")
+_MARK = "tiocross"  # in the provenance file: the folder was written by a run
 FIGURES = ("decision_maps", "rate_curves", "accuracy_histograms", "conductance_maps")
 
 
@@ -29,30 +30,37 @@ class ResultsFolder:
     Parameters
     ----------
     path : str or Path
-        The folder; made if it does not exist (unitless).
+        The folder; `begin` makes it if it does not exist (unitless).
 
     Raises
     ------
     ValueError
-        If it cannot be made or written to; nothing is left behind.
+        If it cannot be made or written to, or holds files that no run of tiocross wrote; nothing is changed then.
     """
 
     def __init__(self, path):
+        if not str(path):
+            raise ValueError("the output folder needs a name; got an empty one")
         self.path = Path(path)
         _require_writable(self.path)
-        try:
-            (self.path / "networks").mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.path / "networks"), tempfile.TemporaryFile(dir=self.path):
-                pass
-        except OSError as error:
-            raise ValueError(f"cannot write to the output folder {self.path}: {error.strerror}; choose another "
-                             "with --out") from None
+        if self.path.is_dir() and any(self.path.iterdir()) and not self._is_ours():
+            raise ValueError(f"the output folder {self.path} holds files that tiocross experiment did not write; "
+                             "choose another with --out")
 
-    def clear(self):
-        """Remove what an earlier run left, and nothing else."""
-        ours = [self.path / name for name in ("summary.json", "provenance.json", "table.txt")]
+    def _is_ours(self):
+        try:
+            return _MARK in json.loads((self.path / "provenance.json").read_text(encoding="utf-8"))["versions"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def begin(self):
+        """Make the folder; remove what an earlier run left in it, and nothing else."""
+        (self.path / "networks").mkdir(parents=True, exist_ok=True)
+        ours = [self.path / name for name in ("summary.json", "table.txt")]
         ours += [self.path / f"{figure}.{kind}" for figure in FIGURES for kind in ("png", "pdf")]
-        for file in [*ours, *(self.path / "networks").glob("*_seed*.npz")]:
+        for recipe in RECIPES:
+            ours += (self.path / "networks").glob(f"{slug(recipe.name)}_seed*.npz")
+        for file in ours:
             file.unlink(missing_ok=True)
 
     def save_network(self, network, recipe, seed):
@@ -76,7 +84,7 @@ class ResultsFolder:
         """Write ``provenance.json``: versions, machine kind, arguments, and what the caller adds."""
         packages = {name: metadata.version(name) for name in ("numpy", "numba", "matplotlib")}
         save_json(self.path / "provenance.json", {
-            "versions": {"tiocross": tiocross.__version__, "python": platform.python_version(), **packages},
+            "versions": {_MARK: tiocross.__version__, "python": platform.python_version(), **packages},
             "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
             "arguments": sys.argv[1:],
             **facts,
@@ -157,7 +165,8 @@ def _decision_maps(moons, device, settings, networks, outcomes):
         nominal = network.logits(points).reshape(120, 120)
         plot.decision_map(panel, grid, shares, nominal, moons.test, outcomes[name, seed, resistance][0], title=name)
     plot.decision_colour_bars(figure, axes)
-    axes[0, 0].legend(loc="lower left", fontsize=8)
+    for handle in axes[0, 0].legend(loc="lower left", fontsize=8).legend_handles:
+        handle.set(array=None, facecolor="0.5")  # the marker tells the class; colour is the rate
     figure.suptitle(f"Seed {seed}, {resistance:g} ohm per wire segment. Solid: boundary in software. "
                     f"Dashed: 5 % and 95 % of {CHIPS_PER_BLOCK} chips answer class 1.", fontsize=10)
     return figure
@@ -184,7 +193,8 @@ def _accuracy_histograms(settings, outcomes):
             plot.accuracy_histogram(panel, accuracies, lowest=lowest, colour=plot.COLOURS[k],
                                     title=f"{name}, {resistance:g} ohm per segment")
             panel.label_outer()
-    figure.suptitle(f"Chips of {len(settings.seeds)} training seed(s). Dashed: mean. Dotted: 5th percentile.", fontsize=10)
+    figure.suptitle(f"All chips of {len(settings.seeds)} training seed(s) together. Dashed: mean. Dotted: 5th percentile.",
+                    fontsize=10)
     return figure
 
 

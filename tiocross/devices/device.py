@@ -4,10 +4,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from tiocross.errors import as_conductances, as_finite, as_number, require_name
+from tiocross.errors import LARGEST_CONDUCTANCE, as_finite, as_number, require_name
 from tiocross.units import percent, uS
-
-EFFECTS = ("tuning", "disturb", "stuck")
 
 
 class _ArrayRecord:
@@ -47,10 +45,10 @@ class TuningError:
     source: str
 
     def __post_init__(self):
-        as_number("offset_mean", self.offset_mean, low=-1.0, high=1.0)
-        as_number("offset_std", self.offset_std, low=0.0, high=1.0)
-        as_number("spread_slope", self.spread_slope, unit="1/S")
-        as_number("spread_intercept", self.spread_intercept, low=0.0, high=1.0)
+        _store_number(self, "offset_mean", low=-1.0, high=1.0)
+        _store_number(self, "offset_std", low=0.0, high=1.0)
+        _store_number(self, "spread_slope", unit="1/S")
+        _store_number(self, "spread_intercept", low=0.0, high=1.0)
 
     def __str__(self):
         slope = self.spread_slope * uS / percent
@@ -90,7 +88,7 @@ class DisturbQuantiles(_ArrayRecord):
         k = _freeze(self, "n_later_writes", ndim=1)
         p = _freeze(self, "probabilities", ndim=1)
         changes = _freeze(self, "changes", ndim=2)
-        as_number("growth_exponent", self.growth_exponent)
+        _store_number(self, "growth_exponent")
         if len(k) == 0 or k[0] < 1 or (np.diff(k) <= 0).any():
             raise ValueError(f"n_later_writes must increase from 1 or more; got {k}")
         if len(p) < 2 or p[0] != 0 or p[-1] != 1 or (np.diff(p) <= 0).any():
@@ -134,7 +132,7 @@ class DisturbSamples(_ArrayRecord):
     def __post_init__(self):
         k = _freeze(self, "n_later_writes", ndim=1)
         changes = _freeze(self, "changes", ndim=1)
-        as_number("growth_exponent", self.growth_exponent)
+        _store_number(self, "growth_exponent")
         if len(k) == 0 or len(k) != len(changes) or (k < 1).any() or (k % 1 != 0).any():
             raise ValueError("n_later_writes must hold a whole number from 1 for each of the changes; "
                              f"got {len(k)} for {len(changes)} changes")
@@ -172,7 +170,7 @@ class StuckDevices:
 
     def __post_init__(self):
         for name in ("probability_lrs", "probability_hrs", "lrs_mean", "lrs_std", "hrs_low", "hrs_high"):
-            as_number(name, getattr(self, name), low=0.0, high=1.0)
+            _store_number(self, name, low=0.0, high=1.0)
         if self.probability_lrs + self.probability_hrs > 1:
             raise ValueError("probability_lrs and probability_hrs must add up to at most 1; got "
                              f"{self.probability_lrs:g} and {self.probability_hrs:g}")
@@ -182,6 +180,9 @@ class StuckDevices:
     def __str__(self):
         return (f"{self.probability_lrs / percent:g} % stuck at LRS, N({self.lrs_mean / uS:g}, {self.lrs_std / uS:g}) uS; "
                 f"{self.probability_hrs / percent:g} % stuck at HRS, U({self.hrs_low / uS:g}, {self.hrs_high / uS:g}) uS")
+
+
+EFFECTS = {"tuning": (TuningError,), "disturb": (DisturbQuantiles, DisturbSamples), "stuck": (StuckDevices,)}
 
 
 @dataclass(frozen=True)
@@ -213,7 +214,16 @@ class Device:
     source: str = "not stated"
 
     def __post_init__(self):
-        as_conductances("the window (g_min, g_max)", [[self.g_min, self.g_max]])
+        for name in ("g_min", "g_max"):
+            value = as_number(name, getattr(self, name), low=0.0, unit="S")
+            if value > LARGEST_CONDUCTANCE:
+                raise ValueError(f"{name} must lie in [0, 1] S; got {value:g}. If these are microsiemens, multiply by "
+                                 "tiocross.units.uS")
+            object.__setattr__(self, name, value)
+        for name, kinds in EFFECTS.items():
+            if not isinstance(getattr(self, name), (*kinds, type(None))):
+                names = " or ".join(kind.__name__ for kind in kinds)
+                raise TypeError(f"{name} must be a {names}, or None to switch it off; got {getattr(self, name)!r}")
         if not self.g_min < self.g_max:
             raise ValueError(f"g_min must be below g_max; got {self.g_min:g} and {self.g_max:g} S")
         if self.tuning is not None and self.tuning.spread_slope * self.g_max + self.tuning.spread_intercept < 0:
@@ -259,7 +269,12 @@ class Device:
 def require_device(device):
     """Raise TypeError unless ``device`` is a Device."""
     if not isinstance(device, Device):
-        raise TypeError(f"device must be a Device, for example tiocross.TIO2; got {device!r}")
+        raise TypeError(f"device must be a Device, for example tiocross.TIO2; got {str(device)[:80]!r}")
+
+
+def _store_number(record, name, **bounds):
+    """Replace a field by its validated float."""
+    object.__setattr__(record, name, as_number(name, getattr(record, name), **bounds))
 
 
 def _freeze(record, name, *, ndim):

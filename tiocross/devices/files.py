@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tiocross.devices.device import Device, DisturbQuantiles, DisturbSamples, StuckDevices, TuningError
+from tiocross.devices.device import EFFECTS, Device, DisturbQuantiles, DisturbSamples, StuckDevices, TuningError
 from tiocross.errors import nearest_name
 from tiocross.storage import save_json
 
@@ -18,7 +18,6 @@ _UNITS = {  # field -> unit in the file
     StuckDevices: {"probability_lrs": "-", "lrs_mean": "S", "lrs_std": "S",
                    "probability_hrs": "-", "hrs_low": "S", "hrs_high": "S"},
 }
-_EFFECTS = {"tuning": (TuningError,), "disturb": (DisturbQuantiles, DisturbSamples), "stuck": (StuckDevices,)}
 
 
 def save_device(device, path):
@@ -48,7 +47,7 @@ def to_json(device):
         Plain numbers, strings, lists and dicts; every key of a number states its unit.
     """
     content = {"format": FORMAT, "name": device.name, **_record_to_json(device)}
-    for effect in _EFFECTS:
+    for effect in EFFECTS:
         value = getattr(device, effect)
         content[effect] = None if value is None else _record_to_json(value)
     return content
@@ -74,7 +73,7 @@ def load_device(path):
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON: {error}") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path} is not a device file: it must hold an object with \"format\": \"{FORMAT}\"")
@@ -86,15 +85,16 @@ def load_device(path):
 
 def _device_from(content):
     content = {key: value for key, value in content.items() if key != "format"}
-    effects = {effect: content.pop(effect) for effect in _EFFECTS if effect in content}
+    fields = _fields_from("device", content, Device, extra={"name", *EFFECTS})
+    effects = {effect: fields.pop(effect) for effect in EFFECTS}
     built = {effect: _effect_from(effect, value) for effect, value in effects.items() if value is not None}
-    return Device(**_fields_from("device", content, Device, extra={"name"}), **built)
+    return Device(**fields, **built)
 
 
 def _effect_from(effect, content):
     if not isinstance(content, dict):
         raise ValueError(f"{effect!r} must be an object or null; got {content!r}")
-    kinds = _EFFECTS[effect]
+    kinds = EFFECTS[effect]
     kind = kinds[0] if len(kinds) == 1 or any(key.startswith("probabilities") for key in content) else kinds[1]
     return kind(**_fields_from(effect, content, kind))
 

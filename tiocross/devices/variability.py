@@ -108,9 +108,9 @@ def count_later_writes(shape, order=None):
     """
     n_devices = int(np.prod(shape))
     turns = np.arange(n_devices).reshape(shape) if order is None else np.asarray(order)
-    if turns.shape != tuple(shape) or not np.array_equal(np.sort(turns, axis=None), np.arange(n_devices)):
+    if turns.size == 0 or turns.shape != tuple(shape) or not np.array_equal(np.sort(turns, axis=None), np.arange(n_devices)):
         raise ValueError(f"order must be a permutation of 0 to {n_devices - 1} in shape {tuple(shape)}; "
-                         f"got shape {turns.shape} with values {turns.min()} to {turns.max()}")
+                         f"got shape {turns.shape}" + (f", values {turns.min()} to {turns.max()}" if turns.size else ""))
     return n_devices - 1 - turns.astype(np.int64)
 
 

@@ -43,6 +43,7 @@ class Recipe:
     centred: bool = False
 
 
+_CELL = 22  # characters in a column of the table
 _ALL = ("noise", "dropout", "range")
 RECIPES = (
     Recipe("regular"),
@@ -153,6 +154,7 @@ def make_row(recipe, seed, outcome):
         "wire_resistance": outcome.wire_resistance,
         "seed": seed,
         **{name: estimate.value for name, estimate in figures.items()},
+        "n_undecided": int(summary.n_undecided.value),
         "n_devices": outcome.n_devices,
         "intervals": {name: [estimate.low, estimate.high] for name, estimate in figures.items()},
     }
@@ -178,16 +180,19 @@ def format_table(rows):
     for resistance in dict.fromkeys(row["wire_resistance"] for row in rows):
         here = [row for row in rows if row["wire_resistance"] == resistance]
         lines += [f"wire resistance {resistance:g} ohm per segment",
-                  "  " + "".ljust(width) + "".join(title.rjust(16) for title in columns.values()) + "  devices"]
+                  "  " + "".ljust(width) + "".join(title.rjust(_CELL) for title in columns.values()) + "  devices"]
         for name in dict.fromkeys(row["name"] for row in here):
             group = [row for row in here if row["name"] == name]
-            cells = "".join(_mean_and_spread([row[column] for row in group]).rjust(16) for column in columns)
+            cells = "".join(_mean_and_spread(group, column).rjust(_CELL) for column in columns)
             lines.append(f"  {name.ljust(width)}{cells}{group[0]['n_devices']:9d}")
         lines.append("")
     return "\n".join(lines)
 
 
-def _mean_and_spread(values):
+def _mean_and_spread(group, column):
+    """Mean and standard deviation over seeds; for a single seed the interval over chips and points."""
+    values = [row[column] for row in group]
     if len(values) == 1:
-        return f"{values[0]:.3f}"
+        low, high = group[0]["intervals"][column]
+        return f"{values[0]:.3f} [{low:.3f}, {high:.3f}]"
     return f"{np.mean(values):.3f} +- {np.std(values, ddof=1):.3f}"

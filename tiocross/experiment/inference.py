@@ -17,9 +17,16 @@ class PointClassifier:
         Gives layer sizes, activation and input encoding; its weights are not used (unitless).
     points : (n_points, n_features) array_like
         Features (unitless).
+
+    Raises
+    ------
+    ValueError
+        If the network tells more than 256 classes apart.
     """
 
     def __init__(self, network, points):
+        if network.n_classes > 256:
+            raise ValueError(f"transfers tell at most 256 classes apart; the network has {network.n_classes}")
         encoded = network.encode(points)
         self._sizes = np.array(network.sizes, dtype=np.int64)
         self._activation = ACTIVATIONS.index(network.activation)

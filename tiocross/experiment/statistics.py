@@ -131,7 +131,7 @@ def wilson_interval(n_right, n_total):
     share, spread = n_right / n_total, _Z * _Z / n_total
     middle = (share + spread / 2) / (1 + spread)
     half = np.sqrt(share * (1 - share) * spread + spread * spread / 4) / (1 + spread)
-    return float(middle - half), float(middle + half)
+    return max(float(middle - half), 0.0), min(float(middle + half), 1.0)
 
 
 def summarise(correct, nominally_correct, *, rng):
@@ -149,14 +149,22 @@ def summarise(correct, nominally_correct, *, rng):
     Returns
     -------
     Summary
-        Every figure with its 95 % interval (percentiles of the resampled figure).
+        Every figure with its 95 % interval.
+
+    Notes
+    -----
+    The ends are percentiles of the resampled figure less its bias, the difference of its mean from the figure: a sample
+    of a sample scatters twice, which shifts figures that hang on a threshold or a tail to one side. The interval always
+    holds the figure itself. On simulated populations it covered the truth in 84 to 95 % of repetitions, except the robust
+    fraction at 99 % with 1000 chips or fewer (54 to 74 %): so few chips hardly know a rate to 1 %.
     """
     n_transfers, n_points = correct.shape
     band = _undecided_band(0.95, n_transfers)
     order = rng.permutation(n_points)
     chips, points = _Groups(n_transfers, rng), _Groups(n_points, rng)
     by_chips, by_points = _sum_groups(correct.view(np.uint8), order, chips.n_groups, points.n_groups)
-    rates, accuracies = by_chips.sum(axis=0) / n_transfers, by_points.sum(axis=0) / n_points
+    rates = by_chips.sum(axis=0, dtype=np.float64) / n_transfers
+    accuracies = by_points.sum(axis=0, dtype=np.float64) / n_points
     values = (nominally_correct.mean(), accuracies.mean(), percentile(accuracies, 0.05), robust_fraction(rates, 0.95),
               robust_fraction(rates, 0.99), count_undecided(rates, n_transfers))
     replicate_rates = chips.mean(by_chips)  # (N_REPLICATES, n_points)
@@ -170,9 +178,15 @@ def summarise(correct, nominally_correct, *, rng):
         (weights * (replicate_rates >= 0.99 - _TINY)).sum(axis=1),
         n_points * (weights * (np.abs(replicate_rates - 0.95) <= band)).sum(axis=1),
     )
-    ends = [np.percentile(replicate, [2.5, 97.5]) for replicate in replicates]
-    return Summary(*(Estimate(float(value), float(low), float(high)) for value, (low, high) in zip(values, ends)),
-                   n_transfers=n_transfers, n_points=n_points)
+    tops = (1.0, 1.0, 1.0, 1.0, 1.0, n_points)
+    return Summary(*map(_interval, values, replicates, tops), n_transfers=n_transfers, n_points=n_points)
+
+
+def _interval(value, replicates, top):
+    """Estimate with the percentiles of the replicates less their bias, within [0, top] and holding the value."""
+    value = float(value)
+    low, high = np.percentile(replicates, [2.5, 97.5]) - (np.mean(replicates, dtype=np.float64) - value)
+    return Estimate(value, float(min(max(low, 0.0), value)), float(max(min(high, top), value)))
 
 
 def percentile(values, fraction):

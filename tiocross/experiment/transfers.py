@@ -113,15 +113,14 @@ def transfer(network, dataset, *, device, wire_resistance=0.0, n_transfers=2_000
     Notes
     -----
     Inputs are driven as voltages, the largest encoded magnitude of the dataset (or the bias input of 1, if larger) at
-    0.2 V. The circuit is linear, so this scale has no effect on the classes.
+    0.2 V; between layers, where relu knows no largest value, the electronics scales likewise. The circuit is linear, so
+    these scales have no effect on the classes.
     """
     n_transfers = as_count("n_transfers", n_transfers)
     as_count("workers", workers)
     resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
     require_generator(rng)
     require_device(device)
-    if not isinstance(dataset, Dataset):
-        raise TypeError(f"dataset must be a Dataset; got {dataset!r}")
     require_matching(network, dataset)
     chips = SimulatedChips(network, device, wire_resistance=resistance, rng=rng, mapping=mapping)
     classifier = PointClassifier(network, dataset.points)
@@ -130,7 +129,7 @@ def transfer(network, dataset, *, device, wire_resistance=0.0, n_transfers=2_000
 
     def judge(start):
         stop = min(start + CHIPS_PER_BLOCK, n_transfers)
-        classes = classifier.classify([array[: stop - start] for array in chips.block(start // CHIPS_PER_BLOCK)])
+        classes = classifier.classify(chips.block(start // CHIPS_PER_BLOCK, stop - start))
         right = np.equal(classes, labels, out=correct[start:stop])
         return stop, right.mean(axis=1), right.sum(axis=0)  # here, while they are in the cache
 
@@ -198,10 +197,22 @@ class SimulatedChips:
         n_bit_lines)`` arrays, one a layer [S]."""
         return [self._program(layer, index, block) for index, layer in enumerate(self.targets.layers)]
 
-    def block(self, block):
-        """Weights that the chips of one block compute with, wires included: a list of ``(CHIPS_PER_BLOCK,
-        n_inputs + 1, n_outputs)`` arrays, one a layer (unitless)."""
-        programmed = self.conductances(block)
+    def block(self, block, n_chips=CHIPS_PER_BLOCK):
+        """Weights that the first chips of one block compute with, wires included.
+
+        Parameters
+        ----------
+        block : int
+            Number of the block (unitless).
+        n_chips : int, optional
+            How many of its chips (unitless).
+
+        Returns
+        -------
+        list of (n_chips, n_inputs + 1, n_outputs) ndarray
+            One array a layer, bias last (unitless).
+        """
+        programmed = [state[:n_chips] for state in self.conductances(block)]
         if self.wire_resistance > 0:
             programmed = [transfer_matrix(Crossbar(state, self.wire_resistance)) for state in programmed]
         return self.targets.weights(programmed)

@@ -205,49 +205,6 @@ def affine(signal, array):
     return Tensor(value, (signal, array), lambda g: (g @ np.swapaxes(weights, -1, -2), pull_array(g)))
 
 
-def binary_cross_entropy(logits, labels):
-    """Mean over points and copies of log(1 + exp(z)) - y z, with z a logit and y its label.
-
-    Parameters
-    ----------
-    logits : (..., n_points, 1) Tensor
-        One logit a point (unitless).
-    labels : (..., n_points) ndarray
-        0 or 1; leading axes broadcast (unitless).
-
-    Returns
-    -------
-    Tensor
-        A number (unitless).
-    """
-    z, y = logits.value, labels[..., None]
-    value = (np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))) - y * z).mean()
-    return Tensor(value, (logits,), lambda g: ((sigmoid(z) - y) * (g / z.size),))
-
-
-def softmax_cross_entropy(logits, labels):
-    """Mean over points and copies of log(sum(exp(z))) - z[y], with z the logits of a point and y its label.
-
-    Parameters
-    ----------
-    logits : (..., n_points, n_classes) Tensor
-        One logit for each class (unitless).
-    labels : (..., n_points) int ndarray
-        Class of each point; leading axes broadcast (unitless).
-
-    Returns
-    -------
-    Tensor
-        A number (unitless).
-    """
-    shifted = logits.value - logits.value.max(axis=-1, keepdims=True)
-    exps = np.exp(shifted)
-    total = exps.sum(axis=-1, keepdims=True)
-    chosen = np.arange(shifted.shape[-1]) == labels[..., None]
-    value = (np.log(total[..., 0]) - (shifted * chosen).sum(axis=-1)).mean()
-    return Tensor(value, (logits,), lambda g: ((exps / total - chosen) * (g / (total.size)),))
-
-
 def hold(tensor, held):
     """The same values, but no gradient flows where ``held`` is true.
 

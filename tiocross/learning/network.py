@@ -1,7 +1,5 @@
 """Multilayer perceptrons: layers of weights, a forward pass for one network or many copies, files."""
 
-import zipfile
-
 import numpy as np
 
 from tiocross.errors import as_count, as_finite, nearest_name, require_generator, require_name
@@ -167,7 +165,7 @@ class MLP:
         """
         arrays = {f"layer_{k}": array for k, array in enumerate(self.arrays)}
         with replacing(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, format=FORMAT, activation=self.activation, input_offset=self.input_offset,
+            np.savez(file, format=FORMAT, sizes=self.sizes, activation=self.activation, input_offset=self.input_offset,
                      input_scale=self.input_scale, **arrays)
 
     @classmethod
@@ -190,22 +188,28 @@ class MLP:
             If the file is not such a file, or damaged.
         """
         content = _read_npz(path)
-        if str(content.get("format")) != FORMAT:
-            raise ValueError(f"{path} is not a network that tiocross saved: it lacks the mark {FORMAT!r}")
-        return cls._from_content(content, path)
+        try:
+            return cls._from_content(content, path)
+        except TypeError as error:
+            raise ValueError(f"{path} is damaged: {error}") from None
 
     @classmethod
     def _from_content(cls, content, path):
-        keys = [f"layer_{k}" for k in range(sum(name.startswith("layer_") for name in content))]
-        missing = {"activation", "input_offset", "input_scale", "layer_0", *keys} - set(content)
-        if missing:
-            raise ValueError(f"{path} is damaged: {min(missing)!r} is missing")
+        if str(content.get("format")) != FORMAT:
+            raise ValueError(f"{path} is not a network that tiocross saved: it lacks the mark {FORMAT!r}")
+        sizes = as_finite(f"sizes of {path}", content.get("sizes", []), ndim=1).astype(int).tolist()
+        keys = [f"layer_{k}" for k in range(len(sizes) - 1)]
+        expected = {"format", "sizes", "activation", "input_offset", "input_scale", *keys}
+        if len(sizes) < 2 or set(content) != expected:
+            odd = sorted(expected ^ set(content))
+            raise ValueError(f"{path} is damaged: {odd[0] if odd else 'sizes'!r} is missing or does not belong there")
         arrays = [as_finite(f"{key} of {path}", content[key], ndim=2) for key in keys]
         activation = str(content["activation"])
         if activation not in ACTIVATIONS:
             raise ValueError(f"{path} has the unknown activation {activation!r}; {nearest_name(activation, ACTIVATIONS)}")
-        if any(len(after) - 1 != before.shape[1] for before, after in zip(arrays, arrays[1:])):
-            raise ValueError(f"{path} is damaged: layers of shapes {[a.shape for a in arrays]} do not fit together")
+        shapes = [(n_in + 1, n_out) for n_in, n_out in zip(sizes, sizes[1:])]
+        if min(sizes) < 1 or [array.shape for array in arrays] != shapes:
+            raise ValueError(f"{path} is damaged: layers of shapes {[a.shape for a in arrays]} do not have sizes {sizes}")
         network = object.__new__(cls)
         network.activation, network.arrays = activation, arrays
         network.input_offset = as_finite(f"input_offset of {path}", content["input_offset"], ndim=1)
@@ -266,11 +270,12 @@ def _start_weights(n_inputs, n_outputs, rng):
 
 def _read_npz(path):
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not hasattr(file, "files"):
-                raise ValueError("a single array")
-            return {name: file[name] for name in file.files}
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, OSError) as error:
-        if isinstance(error, FileNotFoundError | IsADirectoryError | PermissionError):
-            raise
+        with open(path, "rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not hasattr(archive, "files"):
+                raise ValueError("it holds a single array")
+            return {name: archive[name] for name in archive.files}
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
+        raise
+    except Exception as error:  # a damaged archive can make zipfile and NumPy raise almost anything
         raise ValueError(f"{path} is not a network that tiocross saved, or it is truncated: {error}") from None

@@ -27,7 +27,8 @@ class NoiseInjection:
     """Train with tuning error and write disturb: w -> w + error(w), with fresh draws at every step.
 
     The reparametrisation trick: errors are a differentiable function of the weight and of draws that do not depend on
-    it, so gradients flow to the weights through the same function that programs chips.
+    it, so gradients flow to the weights through the same function that programs chips. The mapping's scale, set by the
+    largest weight of a layer, is a constant in the gradient (straight-through).
 
     Parameters
     ----------

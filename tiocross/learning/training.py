@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tiocross.datasets import Dataset
 from tiocross.errors import as_count, as_number, require_generator, require_name
-from tiocross.learning.autograd import Tensor, binary_cross_entropy, softmax_cross_entropy
-from tiocross.learning.network import forward
+from tiocross.learning.autograd import Tensor
+from tiocross.learning.losses import classification_loss
+from tiocross.learning.network import MLP, forward
 from tiocross.learning.techniques import ChipSampler, split_layers
 
 SCHEDULES = ("cosine", "constant")
@@ -145,6 +147,8 @@ def train_many(networks, dataset, techniques=(), *, rngs, settings=TrainingSetti
     ValueError, FloatingPointError
         As in `train`; also if the networks differ in layer sizes or activation.
     """
+    if not isinstance(settings, TrainingSettings):
+        raise TypeError(f"settings must be TrainingSettings(...); got {settings!r}")
     _require_trainable(networks, dataset, techniques, rngs)
     inputs = np.stack([network.encode(dataset.points) for network in networks])
     sampler = ChipSampler(techniques, networks[0].sizes)
@@ -180,32 +184,17 @@ def _require_trainable(networks, dataset, techniques, rngs):
         raise ValueError(f"train_many needs one generator for each network; got {len(networks)} networks, {len(rngs)} rngs")
     for rng in rngs:
         require_generator(rng)
+    if not isinstance(techniques, list | tuple):
+        raise TypeError(f"techniques must be a list, such as [NoiseInjection(TIO2)]; got {techniques!r}")
     for technique in techniques:
-        if not hasattr(technique, "simulated_device") and not hasattr(technique, "penalty"):
+        known = hasattr(technique, "simulated_device") or hasattr(technique, "penalty")
+        if not known or isinstance(technique, type):
             raise TypeError(f"techniques must be NoiseInjection, ConductanceDropout or RangePenalty; got {technique!r}")
     for network in networks:
         require_matching(network, dataset)
         if (network.sizes, network.activation) != (networks[0].sizes, networks[0].activation):
             raise ValueError(f"networks trained together must have one shape; got {networks[0].sizes} "
                              f"{networks[0].activation} and {network.sizes} {network.activation}")
-
-
-def classification_loss(logits, labels):
-    """Mean cross-entropy, binary for one logit and softmax for several.
-
-    Parameters
-    ----------
-    logits : (..., n_points, n_outputs) Tensor
-        Outputs of a network or many copies of it (unitless).
-    labels : (..., n_points) int ndarray
-        Class of each point; leading axes broadcast against those of the logits (unitless).
-
-    Returns
-    -------
-    Tensor
-        Mean over points and copies (unitless).
-    """
-    return (binary_cross_entropy if logits.shape[-1] == 1 else softmax_cross_entropy)(logits, labels)
 
 
 def draw_batches(n_points, batch_size, rng):
@@ -238,7 +227,15 @@ def require_matching(network, dataset):
         The network (unitless).
     dataset : Dataset
         The points (unitless).
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it cannot, or one of them is something else.
     """
+    for what, value, kind in (("network", network, MLP), ("dataset", dataset, Dataset)):
+        if not isinstance(value, kind):
+            raise TypeError(f"{what} must be a {kind.__name__}; got a {type(value).__name__}")
     if dataset.n_features != network.sizes[0]:
         raise ValueError(f"the network has {network.sizes[0]} inputs but the dataset has {dataset.n_features} features")
     if dataset.n_classes > network.n_classes:

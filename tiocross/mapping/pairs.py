@@ -17,6 +17,7 @@ from tiocross.devices.variability import count_later_writes
 from tiocross.errors import as_finite, require_name
 
 MAPPINGS = ("pairs", "signed")
+_VANISHING = 1e-290  # smaller weights would give an infinite scale; they count as zero
 _POLARITY = np.array([1.0, -1.0])
 
 
@@ -72,7 +73,7 @@ class Targets:
         return len(self.layers)
 
     def __getitem__(self, index):
-        return self.layers[index].conductances
+        return tuple(self)[index]
 
     def __iter__(self):
         return (layer.conductances for layer in self.layers)
@@ -120,6 +121,8 @@ def map_weights(network, device, *, mapping="pairs"):
     """
     require_device(device)
     require_name("mapping", mapping, MAPPINGS)
+    if not hasattr(network, "layers"):
+        raise TypeError(f"network must be an MLP, or have its layers; got a {type(network).__name__}")
     stacked = [stack_layer(weights, bias, layer) for layer, (weights, bias) in enumerate(network.layers)]
     last = len(stacked) - 1
     layers = [map_layer(weights, device, mapping, is_output=(k == last)) for k, weights in enumerate(stacked)]
@@ -232,13 +235,13 @@ def largest_magnitudes(weights, mapping):
     Returns
     -------
     (..., n_inputs + 1, 1) ndarray
-        The magnitude for each word line; 1 where all weights are zero (unitless).
+        The magnitude for each word line; 1 where all weights are zero or below 1e-290 (unitless).
     """
     magnitudes = np.abs(weights).max(axis=-1, keepdims=True)
     groups = [slice(None)] if mapping == "pairs" else [slice(0, -1), slice(-1, None)]
     for group in groups:
         magnitudes[..., group, :] = magnitudes[..., group, :].max(axis=-2, keepdims=True)
-    return np.where(magnitudes > 0, magnitudes, 1.0)
+    return np.where(magnitudes > _VANISHING, magnitudes, 1.0)
 
 
 def count_pair_writes(shape, mapping):

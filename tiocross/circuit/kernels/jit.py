@@ -3,23 +3,14 @@
 import numba
 
 # nogil: a lab program's other threads go on. error_model: no branch before each division, which would stop
-# vectorisation; no kernel divides by zero.
+# vectorisation; no kernel divides by zero. No fastmath: fused or reordered sums would make a weight and its negative
+# leave a rest, and results differ between kinds of processor.
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 
 def kernel(function):
     """Compile ``function`` on first call, cached between processes where a place to cache can be written."""
-    return _compile(function, _OPTIONS)
-
-
-def fused_kernel(function):
-    """The same with fused multiply-add, which rounds once instead of twice: the last bit may differ between kinds of
-    processor, so it is for results that do not hang on it."""
-    return _compile(function, {**_OPTIONS, "fastmath": {"contract"}})
-
-
-def _compile(function, options):
     try:
-        return numba.njit(cache=True, **options)(function)
+        return numba.njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:  # no writable place for the cache: compile anew in every process
-        return numba.njit(**options)(function)
+        return numba.njit(**_OPTIONS)(function)

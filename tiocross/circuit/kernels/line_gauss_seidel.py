@@ -26,6 +26,8 @@ unbalanced      (C, B)                largest Kirchhoff residual at a node      
 uncertainty     (C, B)                sum of all |residuals|: bounds the error of every   A
                                       bit-line current, because a current injected at a
                                       node leaves through the ends of the lines
+gross           (C, B)                largest sum of |device currents| of a bit line      A
+column          (N,)                  scratch                                             A
 """
 
 from tiocross.circuit.kernels.jit import kernel
@@ -33,8 +35,8 @@ from tiocross.circuit.kernels.jit import kernel
 
 @kernel
 def sweep_until_balanced(conductances, voltages, r_word, r_bit, rtol, budget, drop_word, drop_bit,
-                         pivot_word, pivot_bit, n_sweeps, unbalanced, uncertainty):
-    """Sweep each circuit up to ``budget`` times or until uncertainty <= rtol * (largest bit-line current).
+                         pivot_word, pivot_bit, column, n_sweeps, unbalanced, uncertainty, gross):
+    """Sweep each circuit up to ``budget`` times or until uncertainty <= rtol * gross.
 
     Returns the number of circuits that are not there yet; call again to go on.
     """
@@ -45,7 +47,7 @@ def sweep_until_balanced(conductances, voltages, r_word, r_bit, rtol, budget, dr
         g = conductances[c]
         factored = False
         for b in range(n_inputs):
-            if uncertainty[c, b] <= rtol * _largest_current(drop_bit[c, b]):
+            if uncertainty[c, b] <= rtol * gross[c, b]:
                 continue
             if not factored:
                 _factor(g, r_word, r_bit, pivot_word, pivot_bit)
@@ -56,21 +58,14 @@ def sweep_until_balanced(conductances, voltages, r_word, r_bit, rtol, budget, dr
                 _solve_word_lines(g, v, r_word, r_bit, pivot_word, word, bit)
                 _solve_bit_lines(g, v, r_word, r_bit, pivot_bit, word, bit)
                 n_sweeps[c, b] += 1
-                unbalanced[c, b], uncertainty[c, b] = _residual(g, v, r_word, r_bit, word, bit)
-                if uncertainty[c, b] <= rtol * _largest_current(bit):
+                unbalanced[c, b], uncertainty[c, b] = _residual(g, v, r_word, r_bit, word, bit, column)
+                gross[c, b] = column.max()
+                if uncertainty[c, b] <= rtol * gross[c, b]:
                     done = True
                     break
             if not done:
                 n_open += 1
     return n_open
-
-
-@kernel
-def _largest_current(bit):
-    largest = 0.0
-    for j in range(bit.shape[1]):
-        largest = max(largest, abs(bit[bit.shape[0] - 1, j]))
-    return largest
 
 
 @kernel
@@ -115,14 +110,17 @@ def _solve_bit_lines(g, v, r_word, r_bit, pivot, word, bit):
 
 
 @kernel
-def _residual(g, v, r_word, r_bit, word, bit):
-    """Largest |residual| and sum of |residuals| over all nodes; the segment currents are formed first."""
+def _residual(g, v, r_word, r_bit, word, bit, column):
+    """Largest |residual| and sum of |residuals| over all nodes; the segment currents are formed first. Fills ``column``
+    with the sum of |device currents| of each bit line."""
     n_word, n_bit = g.shape
+    column[:] = 0.0
     largest = 0.0
     total = 0.0
     for i in range(n_word):
         for j in range(n_bit):
             device = g[i, j] * (v[i] - r_word * word[i, j] - r_bit * bit[i, j])
+            column[j] += abs(device)
             before = word[i, j] - (word[i, j - 1] if j > 0 else 0.0)
             after = word[i, j + 1] - word[i, j] if j < n_bit - 1 else 0.0
             at_word = abs(before - after - device)

@@ -23,10 +23,10 @@ classes      (C, n_points) uint8       out: class of each point
 All numbers are unitless.
 """
 
-from tiocross.circuit.kernels.jit import fused_kernel
+from tiocross.circuit.kernels.jit import kernel
 
 
-@fused_kernel
+@kernel
 def classify_points(weights, sizes, activation, points, places, box_low, box_high, signal, verdicts, classes):
     """Fill ``classes``; returns the number of tiles that were decided by their bounds."""
     n_tiles, _, width = points.shape
@@ -57,7 +57,7 @@ def classify_points(weights, sizes, activation, points, places, box_low, box_hig
     return n_bounded
 
 
-@fused_kernel
+@kernel
 def _evaluate(weights, c, sizes, activation, points, tile, signal):
     """Logits of the W points of a tile, left in ``signal[returned index]``."""
     into = 0
@@ -83,7 +83,7 @@ def _evaluate(weights, c, sizes, activation, points, tile, signal):
     return 1 - into
 
 
-@fused_kernel
+@kernel
 def _bound_logits(weights, c, sizes, activation, box_low, box_high, group, signal):
     """Lower and upper bounds of the logits over W boxes, left in ``signal[returned index]`` and the one behind it."""
     into = 0
@@ -116,7 +116,7 @@ def _bound_logits(weights, c, sizes, activation, box_low, box_high, group, signa
     return 2 - into
 
 
-@fused_kernel
+@kernel
 def _activate(signal, row, n_units, activation):
     """Sigmoid and tanh to 1e-13 relative: exp by ten terms of its series at x / 256 and eight squarings, which, unlike
     a library call, vectorises. Beyond +-40 (tanh: +-20) both are flat in double precision."""
