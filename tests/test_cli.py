@@ -98,9 +98,9 @@ def test_table_and_warnings_are_printed_and_progress_stays_quiet(finished):
 def test_outcome_does_not_depend_on_workers(finished, tmp_path, monkeypatch):
     _, folder = finished
     short = tuple(recipe for recipe in RECIPES if recipe.name in ("regular", "hardware-aware (paper)"))
-    monkeypatch.setattr("tiocross.commands.experiment.RECIPES", short)
     monkeypatch.setattr("tiocross.commands.experiment.FIGURES", ())
-    Experiment(out=tmp_path, data=folder, device=None, n_seeds=1, n_transfers=600, wire_resistances=[0, 5], workers=1).run()
+    Experiment(out=tmp_path, data=folder, device=None, n_seeds=1, n_transfers=600, wire_resistances=[0, 5], workers=1,
+               recipes=short).run()
     one = json.loads((tmp_path / "summary.json").read_text())["rows"]
     many = json.loads((folder / "out" / "summary.json").read_text())["rows"]
     assert one == [row for row in many if row["name"] in {recipe.name for recipe in short}]
@@ -124,9 +124,9 @@ def test_overlap_of_test_and_training_points_is_reported(finished, tmp_path, mon
     moons = datasets.load_moons(folder)
     shared = datasets.Moons(moons.train, moons.validation, datasets.Dataset(moons.train.points[:50], moons.train.labels[:50]), "x")
     datasets.save_moons(shared, tmp_path)
-    monkeypatch.setattr("tiocross.commands.experiment.RECIPES", RECIPES[1:2])
     monkeypatch.setattr("tiocross.commands.experiment.FIGURES", ())
-    Experiment(out=tmp_path / "out", data=tmp_path, device=None, n_seeds=1, n_transfers=20, wire_resistances=[0], workers=1).run()
+    Experiment(out=tmp_path / "out", data=tmp_path, device=None, n_seeds=1, n_transfers=20, wire_resistances=[0], workers=1,
+               recipes=RECIPES[1:2]).run()
     note = "note: 50 of the test points also stand in the training data"
     assert note in capsys.readouterr().out and note in (tmp_path / "out" / "table.txt").read_text()
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["data"]["test_points_in_train"] == 50
@@ -200,9 +200,9 @@ def test_folder_with_files_of_others_is_left_alone(tmp_path, capsys):
 
 def test_new_run_takes_the_place_of_an_earlier_one_only(finished, tmp_path, monkeypatch):
     _, folder = finished
-    monkeypatch.setattr("tiocross.commands.experiment.RECIPES", RECIPES[1:2])
     monkeypatch.setattr("tiocross.commands.experiment.FIGURES", ())
-    options = {"out": tmp_path / "out", "data": folder, "device": None, "n_transfers": 20, "wire_resistances": [0], "workers": 1}
+    options = {"out": tmp_path / "out", "data": folder, "device": None, "n_transfers": 20, "wire_resistances": [0], "workers": 1,
+               "recipes": RECIPES[1:2]}
     Experiment(n_seeds=2, **options).run()
     (tmp_path / "out" / "notes.txt").write_text("mine")
     Experiment(n_seeds=1, **options).run()

@@ -1,6 +1,18 @@
-"""``python -m tiocross``."""
+"""The command ``tiocross``, also as ``python -m tiocross``."""
 
-from tiocross.cli import run_and_exit
+import os
+
+
+def run():
+    """Run the command line and end the process."""
+    # Work is shared out by chip and by network; threads of the linear algebra on top would only get in its way. They are
+    # fixed when NumPy is first loaded, so this comes before everything else, and only here: a library must not do it.
+    for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+    from tiocross.cli import run_and_exit
+
+    run_and_exit()
+
 
 if __name__ == "__main__":
-    run_and_exit()
+    run()

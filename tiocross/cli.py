@@ -111,6 +111,7 @@ def _add_experiment(commands):
                                       "(default: the shipped set)")
     add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card)")
     add("--quick", action="store_true", help="1 seed and 2 000 chips instead of 3 and 20 000, for a first look")
+    add("--more", action="store_true", help="two more rows: weight decay alone, and regular training with centred inputs")
     add("--seeds", type=int, metavar="N", help="number of training seeds (default: 3; with --quick 1)")
     add("--transfers", type=int, metavar="N", help="simulated chips for each network (default: 20000; with --quick 2000)")
     add("--wire-resistance", type=float, nargs="+", default=[0.0, 2.0], metavar="OHM",
@@ -122,9 +123,11 @@ def _add_experiment(commands):
 def _prepare_experiment(arguments):
     """The run, ready to be called, with everything that could be wrong with its arguments checked."""
     from tiocross.commands.experiment import Experiment  # numba and matplotlib: not for --help
+    from tiocross.experiment.half_moons import MORE_RECIPES, RECIPES
 
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Experiment(
+        recipes=(*RECIPES, *MORE_RECIPES) if arguments.more else RECIPES,
         out=arguments.out,
         data=arguments.data,
         device=arguments.device,

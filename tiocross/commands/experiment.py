@@ -1,6 +1,7 @@
 """``tiocross experiment``: train in processes, transfer in threads, write results as they come."""
 
 import contextlib
+import gc
 import itertools
 import multiprocessing
 import signal
@@ -22,7 +23,7 @@ from tiocross.experiment.half_moons import (
     make_row,
     train_recipe,
 )
-from tiocross.experiment.transfers import compile_kernels, transfer
+from tiocross.experiment.transfers import SimulatedChips, compile_kernels, judge_chips
 
 _LARGEST_MEMORY = 16e9  # [bytes] of transfers in flight
 READING_NOTES = """\
@@ -45,6 +46,8 @@ class Experiment:
         Training seeds, chips for each network, processes and threads (unitless).
     wire_resistances : list of float
         Of one wire segment [ohm].
+    recipes : tuple of Recipe, optional
+        Rows of the table (unitless).
 
     Raises
     ------
@@ -52,11 +55,12 @@ class Experiment:
         For bad input; nothing was written then.
     """
 
-    def __init__(self, *, out, data, device, n_seeds, n_transfers, wire_resistances, workers):
+    def __init__(self, *, out, data, device, n_seeds, n_transfers, wire_resistances, workers, recipes=RECIPES):
         as_count("the number of seeds", n_seeds)
         self.workers = as_count("the number of workers", workers)
         self.settings = ExperimentSettings(seeds=tuple(range(n_seeds)), n_transfers=n_transfers,
-                                           wire_resistances=tuple(float(r) for r in wire_resistances))
+                                           wire_resistances=tuple(float(r) for r in wire_resistances),
+                                           recipes=recipes)
         self.moons = load_moons(data)
         self.device = TIO2 if device is None else load_device(device)
         n_bytes = n_transfers * len(self.moons.test) * self.workers
@@ -104,7 +108,7 @@ class _Results:
         self.started = time.monotonic()
         self.experiment, self.folder, self.settings = experiment, experiment.folder, experiment.settings
         self.networks, self.outcomes, self.rows = {}, {}, {}
-        n_networks = len(RECIPES) * len(self.settings.seeds)
+        n_networks = len(self.settings.recipes) * len(self.settings.seeds)
         self.n_rows = n_networks * len(self.settings.wire_resistances)
         self.progress = ProgressLine(**{"networks trained": n_networks, "transfers": self.n_rows})
         self.folder.begin()
@@ -122,7 +126,8 @@ class _Results:
         self.save(complete=False)
 
     def ordered_rows(self):
-        keys = itertools.product((recipe.name for recipe in RECIPES), self.settings.wire_resistances, self.settings.seeds)
+        names = [recipe.name for recipe in self.settings.recipes]
+        keys = itertools.product(names, self.settings.wire_resistances, self.settings.seeds)
         return [self.rows[key] for name, resistance, seed in keys if (key := (name, seed, resistance)) in self.rows]
 
     def save(self, complete):
@@ -135,7 +140,7 @@ class _Results:
             data_sha256=fingerprint(self.experiment.moons),
             workers=self.experiment.workers,
             training=vars(self.settings.training),
-            recipes=[vars(recipe) for recipe in RECIPES],
+            recipes=[vars(recipe) for recipe in self.settings.recipes],
             seconds=round(time.monotonic() - self.started, 2),
         )
 
@@ -183,26 +188,28 @@ class _Crew:
 
     def dismiss(self):
         """Stop what runs, drop what waits, and return when all is quiet."""
-        self._ask_to_stop(wait=True)
-
-    def abandon(self):
-        """The same without waiting: processes are ended, threads end at their next block of chips."""
-        for process in multiprocessing.active_children():
-            process.terminate()
-        self._ask_to_stop(wait=False)
-        self.dismiss = lambda: None
-
-    def _ask_to_stop(self, wait):
         self.stop.set()
         if self._processes is not None:
             self._stop_processes.set()
-            self._processes.shutdown(wait=wait, cancel_futures=True)
-        self._threads.shutdown(wait=wait, cancel_futures=True)
+            self._processes.shutdown(wait=True, cancel_futures=True)
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def abandon(self):
+        """The same without waiting: processes are ended, threads end at their next block of chips."""
+        self.stop.set()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.terminate()
+        if self._processes is not None:
+            self._processes.shutdown(wait=True, cancel_futures=True)
+        self._processes = self._stop_processes = None
+        gc.collect()  # gives the processes' semaphores back, which a process that ends without clean-up would leak
+        self.dismiss = lambda: None
 
 
 def _run_all(crew, moons, device, settings):
     """Yield ("network", recipe, seed, network) and ("row", ...) as they are ready."""
-    waiting = list(RECIPES)
+    waiting = list(settings.recipes)
     training, transfers = {}, set()
     compiled = crew.start_thread(compile_kernels)  # while the first networks are trained
     while waiting or training or transfers:
@@ -214,26 +221,29 @@ def _run_all(crew, moons, device, settings):
         for future in done:
             if future in transfers:
                 transfers.remove(future)
-                yield "row", *future.result()
+                yield from future.result()
                 continue
             recipe = training.pop(future)
             for seed, network in zip(settings.seeds, future.result()):
                 yield "network", recipe, seed, network
-                for resistance in settings.wire_resistances:
-                    transfers.add(crew.start_thread(_transfer_task, compiled, network, recipe, seed, resistance, moons,
-                                                    device, settings, crew.stop))
+                transfers.add(crew.start_thread(_transfer_task, compiled, network, recipe, seed, moons, device, settings,
+                                                crew.stop))
 
 
-def _transfer_task(compiled, network, recipe, seed, resistance, moons, device, settings, stop):
+def _transfer_task(compiled, network, recipe, seed, moons, device, settings, stop):
+    """("row", ...) of one network for each wire resistance, on chips that are programmed once."""
     compiled.result()
 
     def check(done, total):
         if stop.is_set():
             raise InterruptedError("the transfer was asked to stop")
 
-    outcome = transfer(network, moons.test, device=device, wire_resistance=resistance, n_transfers=settings.n_transfers,
-                       rng=chip_generator(seed), on_progress=check)
-    return recipe, seed, resistance, make_row(recipe, seed, outcome), outcome.rates, outcome.accuracies
+    chips, rows = SimulatedChips(network, device, rng=chip_generator(seed)), []
+    for resistance in settings.wire_resistances:
+        outcome = judge_chips(network, moons.test, chips.with_wires(resistance), n_transfers=settings.n_transfers,
+                              on_progress=check)
+        rows.append(("row", recipe, seed, resistance, make_row(recipe, seed, outcome), outcome.rates, outcome.accuracies))
+    return rows
 
 
 def _train_task(recipe, moons, device, settings):

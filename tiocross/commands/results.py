@@ -12,14 +12,13 @@ import numpy as np
 
 import tiocross
 from tiocross import plot
-from tiocross.experiment.half_moons import RECIPES, chip_generator
+from tiocross.experiment.half_moons import MORE_RECIPES, RECIPES, chip_generator
 from tiocross.experiment.inference import PointClassifier
 from tiocross.experiment.transfers import CHIPS_PER_BLOCK, SimulatedChips
 from tiocross.storage import replacing, save_json
 from tiocross.units import uS
 
 MAPPED = ("regular", "straight line, robustly trained", "hardware-aware (paper)", "hardware-aware, centred inputs")
-CURVES = (*MAPPED, "regular, centred inputs")
 _MARK = "tiocross"  # in the provenance file: the folder was written by a run
 FIGURES = ("decision_maps", "rate_curves", "accuracy_histograms", "conductance_maps")
 
@@ -58,7 +57,7 @@ class ResultsFolder:
         (self.path / "networks").mkdir(parents=True, exist_ok=True)
         ours = [self.path / name for name in ("summary.json", "table.txt")]
         ours += [self.path / f"{figure}.{kind}" for figure in FIGURES for kind in ("png", "pdf")]
-        for recipe in RECIPES:
+        for recipe in (*RECIPES, *MORE_RECIPES):
             ours += (self.path / "networks").glob(f"{slug(recipe.name)}_seed*.npz")
         for file in ours:
             file.unlink(missing_ok=True)
@@ -99,7 +98,7 @@ class ResultsFolder:
         """Write a figure as PNG and PDF."""
         for kind in ("png", "pdf"):
             with replacing(self.path / f"{name}.{kind}") as temporary:
-                figure.savefig(temporary, dpi=150)
+                figure.savefig(temporary, dpi=120)
             figure.set_layout_engine("none")  # laid out once; doing it again takes as long as drawing
 
 
@@ -175,7 +174,7 @@ def _decision_maps(moons, device, settings, networks, outcomes):
 def _rate_curves(settings, outcomes):
     figure, axes = plot.new_figure(1, len(settings.wire_resistances), width=5.6 * len(settings.wire_resistances), height=4.6)
     for panel, resistance in zip(axes[0], settings.wire_resistances):
-        rates = {name: [outcomes[name, seed, resistance][0] for seed in settings.seeds] for name in CURVES}
+        rates = {name: [outcomes[name, seed, resistance][0] for seed in settings.seeds] for name in MAPPED}
         plot.rate_curves(panel, rates, title=f"{resistance:g} ohm per wire segment")
     axes[0, 0].legend(fontsize=8, loc="lower left")
     figure.suptitle(f"Mean and range over {len(settings.seeds)} training seed(s)", fontsize=10)
@@ -184,10 +183,10 @@ def _rate_curves(settings, outcomes):
 
 def _accuracy_histograms(settings, outcomes):
     n_columns = len(settings.wire_resistances)
-    lowest = min(outcomes[name, seed, resistance][1].min() for name in CURVES for seed in settings.seeds
+    lowest = min(outcomes[name, seed, resistance][1].min() for name in MAPPED for seed in settings.seeds
                  for resistance in settings.wire_resistances)
-    figure, axes = plot.new_figure(len(CURVES), n_columns, width=5 * n_columns, height=1.75 * len(CURVES))
-    for k, name in enumerate(CURVES):
+    figure, axes = plot.new_figure(len(MAPPED), n_columns, width=5 * n_columns, height=1.75 * len(MAPPED))
+    for k, name in enumerate(MAPPED):
         for panel, resistance in zip(axes[k], settings.wire_resistances):
             accuracies = np.concatenate([outcomes[name, seed, resistance][1] for seed in settings.seeds])
             plot.accuracy_histogram(panel, accuracies, lowest=lowest, colour=plot.COLOURS[k],

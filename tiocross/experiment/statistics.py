@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-N_REPLICATES = 300
+N_REPLICATES = 200
 _N_GROUPS = 200  # resampled units of chips, and of points, at most
 _Z = 1.959963984540054  # 97.5 % quantile of the normal law
 _TINY = 1e-7  # rounding of a rate in single precision; rates of n chips lie 1 / n apart

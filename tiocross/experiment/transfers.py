@@ -6,6 +6,7 @@ taken as ideal: currents are sensed, subtracted in pairs, scaled, passed through
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,6 +124,32 @@ def transfer(network, dataset, *, device, wire_resistance=0.0, n_transfers=2_000
     require_device(device)
     require_matching(network, dataset)
     chips = SimulatedChips(network, device, wire_resistance=resistance, rng=rng, mapping=mapping)
+    return judge_chips(network, dataset, chips, n_transfers=n_transfers, workers=workers, on_progress=on_progress)
+
+
+def judge_chips(network, dataset, chips, *, n_transfers, workers=1, on_progress=None):
+    """The second half of `transfer`: chips of the network solved and asked for the class of every point.
+
+    Parameters
+    ----------
+    network : MLP
+        The trained network (unitless).
+    dataset : Dataset
+        Test points (unitless).
+    chips : SimulatedChips
+        Its chips (unitless).
+    n_transfers : int
+        Number of chips (unitless).
+    workers : int, optional
+        Threads (unitless).
+    on_progress : callable, optional
+        As in `transfer` (unitless).
+
+    Returns
+    -------
+    Transfer
+        Which chip is right at which point.
+    """
     classifier = PointClassifier(network, dataset.points)
     correct = np.empty((n_transfers, len(dataset)), dtype=bool)
     labels = dataset.labels.astype(np.uint8)
@@ -145,7 +172,7 @@ def transfer(network, dataset, *, device, wire_resistance=0.0, n_transfers=2_000
         rates=counts / n_transfers,
         nominally_correct=network.predict(dataset.points) == dataset.labels,
         n_devices=chips.targets.n_devices,
-        wire_resistance=resistance,
+        wire_resistance=chips.wire_resistance,
         volts_per_input=READ_VOLTAGE / max(1.0, float(np.abs(network.encode(dataset.points)).max())),
         summary_seed=chips.entropy,
     )
@@ -191,11 +218,36 @@ class SimulatedChips:
         self.device = device
         self.wire_resistance = wire_resistance
         self.entropy = int(rng.integers(2**63))
+        self._programmed = None
+
+    def with_wires(self, wire_resistance):
+        """The same chips with other wires; what is programmed is kept and shared from now on.
+
+        Parameters
+        ----------
+        wire_resistance : float
+            Of one wire segment [ohm].
+
+        Returns
+        -------
+        SimulatedChips
+            Chips with the same conductances.
+        """
+        if self._programmed is None:
+            self._programmed = {}
+        other = copy(self)
+        other.wire_resistance = wire_resistance
+        return other
 
     def conductances(self, block):
         """What a write leaves behind on the chips of one block: a list of ``(CHIPS_PER_BLOCK, n_word_lines,
         n_bit_lines)`` arrays, one a layer [S]."""
-        return [self._program(layer, index, block) for index, layer in enumerate(self.targets.layers)]
+        if self._programmed is not None and block in self._programmed:
+            return self._programmed[block]
+        states = [self._program(layer, index, block) for index, layer in enumerate(self.targets.layers)]
+        if self._programmed is not None:
+            self._programmed[block] = states
+        return states
 
     def block(self, block, n_chips=CHIPS_PER_BLOCK):
         """Weights that the first chips of one block compute with, wires included.
