@@ -43,7 +43,6 @@ class Recipe:
     centred: bool = False
 
 
-_CELL = 22  # characters in a column of the table
 _ALL = ("noise", "dropout", "range")
 RECIPES = (
     Recipe("regular"),
@@ -181,14 +180,15 @@ def format_table(rows):
     columns = {"nominal_accuracy": "nominal", "mean_accuracy": "mean", "p05_accuracy": "5th pct",
                "robust_fraction_95": "robust 95 %", "robust_fraction_99": "robust 99 %"}
     width = max(len(row["name"]) for row in rows)
+    cell = 16 if len({row["seed"] for row in rows}) > 1 else 22
     lines = []
     for resistance in dict.fromkeys(row["wire_resistance"] for row in rows):
         here = [row for row in rows if row["wire_resistance"] == resistance]
         lines += [f"wire resistance {resistance:g} ohm per segment",
-                  "  " + "".ljust(width) + "".join(title.rjust(_CELL) for title in columns.values()) + "  devices"]
+                  "  " + "".ljust(width) + "".join(title.rjust(cell) for title in columns.values()) + "  devices"]
         for name in dict.fromkeys(row["name"] for row in here):
             group = [row for row in here if row["name"] == name]
-            cells = "".join(_mean_and_spread(group, column).rjust(_CELL) for column in columns)
+            cells = "".join(_mean_and_spread(group, column).rjust(cell) for column in columns)
             lines.append(f"  {name.ljust(width)}{cells}{group[0]['n_devices']:9d}")
         lines.append("")
     return "\n".join(lines)
