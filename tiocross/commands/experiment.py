@@ -75,7 +75,8 @@ class Experiment:
         crew = _Crew(self.workers)
         try:
             for kind, *result in _run_all(crew, self.moons, self.device, self.settings):
-                (results.add_network if kind == "network" else results.add_row)(*result)
+                with _interrupts_held():  # what is in memory, in the files and in the message shall agree
+                    (results.add_network if kind == "network" else results.add_row)(*result)
             _draw_all(crew, self, results)
             results.save(complete=True)
         except KeyboardInterrupt:
@@ -269,11 +270,15 @@ def _done_now(function, *arguments):
 @contextlib.contextmanager
 def _interrupts_held():
     """Deliver an interrupt after the block instead of within it; processes started in the block never get one."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows: the processes ignore it once they run
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    arrived = []
+    before = signal.signal(signal.SIGINT, lambda *_: arrived.append(True))
+    masks = hasattr(signal, "pthread_sigmask")  # elsewhere (Windows) the processes ignore it once they run
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masks else None
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if masks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, before)
+    if arrived:
+        raise KeyboardInterrupt
