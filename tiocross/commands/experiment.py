@@ -196,13 +196,18 @@ class _Crew:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     def abandon(self):
-        """The same without waiting: processes are ended, threads end at their next block of chips."""
+        """The same within a second: processes that do not stop by themselves are ended, threads are left to end at
+        their next block of chips."""
         self.stop.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            process.terminate()
         if self._processes is not None:
-            self._processes.shutdown(wait=True, cancel_futures=True)
+            self._stop_processes.set()
+            closing = threading.Thread(target=self._processes.shutdown, kwargs={"cancel_futures": True}, daemon=True)
+            closing.start()
+            closing.join(0.5)
+            for process in multiprocessing.active_children():
+                process.terminate()
+            closing.join(0.2)  # Python 3.10 may wait for ended processes for ever
         self._processes = self._stop_processes = None
         gc.collect()  # gives the processes' semaphores back, which a process that ends without clean-up would leak
         self.dismiss = lambda: None
