@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
@@ -83,7 +84,7 @@ class Moons:
     test: Dataset
     source: str
 
-    @property
+    @cached_property
     def overlaps(self):
         """Dict with the number of test points that also stand in ``train`` and in ``validation``, to be reported."""
         return {"test_points_in_train": count_shared_points(self.test, self.train),

@@ -109,6 +109,7 @@ class _Results:
         self.started = time.monotonic()
         self.experiment, self.folder, self.settings = experiment, experiment.folder, experiment.settings
         self.networks, self.outcomes, self.rows = {}, {}, {}
+        self.data_sha256 = fingerprint(experiment.moons)
         n_networks = len(self.settings.recipes) * len(self.settings.seeds)
         self.n_rows = n_networks * len(self.settings.wire_resistances)
         self.progress = ProgressLine(**{"networks trained": n_networks, "transfers": self.n_rows})
@@ -138,7 +139,7 @@ class _Results:
     def save_provenance(self):
         self.folder.save_provenance(
             device=to_json(self.experiment.device),
-            data_sha256=fingerprint(self.experiment.moons),
+            data_sha256=self.data_sha256,
             workers=self.experiment.workers,
             training=vars(self.settings.training),
             recipes=[vars(recipe) for recipe in self.settings.recipes],
@@ -177,7 +178,7 @@ class _Crew:
             self._processes = ProcessPoolExecutor(workers, context, _begin_process, (self._stop_processes,))
 
     def start(self, function, *arguments):
-        """Future of ``function(*arguments)`` in a process; it can ask `_check_stop` whether to go on."""
+        """Future of ``function(*arguments)`` in a process; training looks at `_stop` there to see whether to go on."""
         if self._processes is None:
             return _done_now(function, *arguments)
         with _interrupts_held():  # a Ctrl-C while a process starts would leave it half made
