@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tiocross.circuit.crossbar import Crossbar, transfer_matrix
+from tiocross.circuit.crossbar import Crossbar
+from tiocross.circuit.matrices import transfer_matrix
 from tiocross.datasets import Dataset
 from tiocross.devices.device import Device, require_device
 from tiocross.devices.variability import apply_writes, draw_writes

@@ -1,0 +1,196 @@
+"""How the ends of the lines are connected: named boundary conditions for reading and writing.
+
+Every line has two ends, left and right of a word line, top and bottom of a bit line, each connected to a voltage or
+floating. A selected word line is driven at its left end, a selected bit line sensed at its bottom end, held at 0 V.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tiocross.circuit.crossbar import require_crossbar
+from tiocross.errors import as_finite, as_number, require_name
+
+READ_SCHEMES = ("floating", "grounded", "V/2", "V/3")
+WRITE_SCHEMES = ("V/2", "V/3")
+
+
+@dataclass(frozen=True, eq=False)
+class Biasing:
+    """Voltages at the ends of the lines, NaN where an end floats; leading axes are a batch.
+
+    Parameters
+    ----------
+    left, right : (..., n_word_lines) ndarray
+        At the ends of the word lines [V].
+    top, bottom : (..., n_bit_lines) ndarray
+        At the ends of the bit lines [V].
+    selected : (int, int), optional
+        Word line and bit line of the device that is read or written (unitless).
+
+    Raises
+    ------
+    ValueError
+        If a voltage is infinite or the leading axes do not fit.
+    """
+
+    left: np.ndarray
+    right: np.ndarray
+    top: np.ndarray
+    bottom: np.ndarray
+    selected: tuple = None
+
+    def __post_init__(self):
+        ends = {name: _as_end(name, getattr(self, name)) for name in ("left", "right", "top", "bottom")}
+        try:
+            np.broadcast_shapes(*(end.shape[:-1] for end in ends.values()))
+        except ValueError:
+            raise ValueError("the leading axes of the ends do not broadcast against each other: "
+                             + ", ".join(f"{name} {end.shape}" for name, end in ends.items())) from None
+        for name, end in ends.items():
+            object.__setattr__(self, name, end)
+
+    @property
+    def batch(self):
+        """Shape of the batch (unitless)."""
+        return np.broadcast_shapes(*(end.shape[:-1] for end in (self.left, self.right, self.top, self.bottom)))
+
+
+def read_columns(crossbar, voltages):
+    """Read of all bit lines at once: word lines driven at the left, bit lines held at 0 V at the bottom.
+
+    Parameters
+    ----------
+    crossbar : Crossbar
+        The circuit (unitless).
+    voltages : (..., n_word_lines) array_like
+        Of the word lines [V].
+
+    Returns
+    -------
+    Biasing
+    """
+    return custom(crossbar, left=voltages, bottom=0.0)
+
+
+def read_device(crossbar, word_line, bit_line, voltage, *, unselected="floating"):
+    """Read of one device: its word line at ``voltage``, its bit line sensed at 0 V.
+
+    Parameters
+    ----------
+    crossbar : Crossbar
+        The circuit (unitless).
+    word_line, bit_line : int
+        The selected device (unitless).
+    voltage : float
+        Of the selected word line [V].
+    unselected : str, optional
+        What the other lines do: "floating"; "grounded", all at 0 V; "V/2", all at half the voltage; "V/3", word lines at
+        a third of it and bit lines at two thirds (unitless).
+
+    Returns
+    -------
+    Biasing
+    """
+    require_name("unselected", unselected, READ_SCHEMES)
+    return _select(crossbar, word_line, bit_line, voltage, unselected)
+
+
+def write_device(crossbar, word_line, bit_line, voltage, *, scheme="V/2"):
+    """Write of one device: its word line at ``voltage``, its bit line at 0 V, the others half or third selected.
+
+    Parameters
+    ----------
+    crossbar : Crossbar
+        The circuit (unitless).
+    word_line, bit_line : int
+        The selected device (unitless).
+    voltage : float
+        Of the selected word line; positive to SET [V].
+    scheme : str, optional
+        "V/2", all other lines at half the voltage; "V/3", other word lines at a third, bit lines at two thirds (unitless).
+
+    Returns
+    -------
+    Biasing
+    """
+    require_name("scheme", scheme, WRITE_SCHEMES)
+    return _select(crossbar, word_line, bit_line, voltage, scheme)
+
+
+def custom(crossbar, *, left=None, right=None, top=None, bottom=None):
+    """Any voltages on any ends.
+
+    Parameters
+    ----------
+    crossbar : Crossbar
+        The circuit (unitless).
+    left, right : float or (..., n_word_lines) array_like, optional
+        At the ends of the word lines; None, or NaN for single lines, where they float [V].
+    top, bottom : float or (..., n_bit_lines) array_like, optional
+        At the ends of the bit lines; None, or NaN for single lines, where they float [V].
+
+    Returns
+    -------
+    Biasing
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit or a voltage is infinite.
+    """
+    require_crossbar(crossbar)
+    ends = {"left": left, "right": right, "top": top, "bottom": bottom}
+    for name, values in ends.items():
+        n_lines = crossbar.n_word_lines if name in ("left", "right") else crossbar.n_bit_lines
+        values = np.nan if values is None else values
+        ends[name] = np.full(n_lines, values) if np.ndim(values) == 0 else values
+    biasing = Biasing(**ends)
+    require_fitting(crossbar, biasing)
+    return biasing
+
+
+def require_fitting(crossbar, biasing):
+    """Raise ValueError unless the biasing has as many lines as the crossbar, and its selected device."""
+    for name in ("left", "right", "top", "bottom"):
+        n_lines = crossbar.n_word_lines if name in ("left", "right") else crossbar.n_bit_lines
+        end = getattr(biasing, name)
+        if end.shape[-1] != n_lines:
+            raise ValueError(f"{name} must be one voltage or have shape (..., {n_lines}), one for each line of the crossbar; "
+                             f"got {end.shape}")
+    if biasing.selected is not None:
+        word_line, bit_line = biasing.selected
+        _as_line("selected word line", word_line, crossbar.n_word_lines)
+        _as_line("selected bit line", bit_line, crossbar.n_bit_lines)
+
+
+def _as_end(name, values):
+    """Float64 copy with at least one axis; NaN is allowed."""
+    floating = np.asarray(values)
+    if floating.dtype.kind in "f" and np.isnan(floating).any():
+        as_finite(name, np.where(np.isnan(floating), 0.0, floating))
+    else:
+        as_finite(name, values)
+    end = np.atleast_1d(np.array(values, dtype=np.float64))
+    end.flags.writeable = False
+    return end
+
+
+def _select(crossbar, word_line, bit_line, voltage, scheme):
+    require_crossbar(crossbar)
+    voltage = as_number("voltage", voltage, unit="V")
+    word_line = _as_line("word_line", word_line, crossbar.n_word_lines)
+    bit_line = _as_line("bit_line", bit_line, crossbar.n_bit_lines)
+    of_words, of_bits = {"floating": (np.nan, np.nan), "grounded": (0.0, 0.0), "V/2": (voltage / 2, voltage / 2),
+                         "V/3": (voltage / 3, 2 * voltage / 3)}[scheme]
+    left, bottom = np.full(crossbar.n_word_lines, of_words), np.full(crossbar.n_bit_lines, of_bits)
+    left[word_line], bottom[bit_line] = voltage, 0.0
+    return Biasing(left, np.full_like(left, np.nan), np.full_like(bottom, np.nan), bottom, (word_line, bit_line))
+
+
+def _as_line(name, line, n_lines):
+    if isinstance(line, bool) or not isinstance(line, (int, np.integer)):
+        raise TypeError(f"{name} must be a whole number; got {line!r}")
+    if not 0 <= line < n_lines:
+        raise ValueError(f"{name} must lie in 0 .. {n_lines - 1}; got {line}")
+    return int(line)

@@ -1,0 +1,144 @@
+"""Every circuit of a batch through the right solver, and the judgement whether it is solved."""
+
+import numpy as np
+
+from tiocross.circuit.newton import solve_nonlinear
+from tiocross.circuit.workspace import Workspace
+from tiocross.errors import ConvergenceError
+
+
+def run_circuits(crossbar, ends, rtol, max_sweeps, *, selected=None, nodes=False):
+    """Solve each array for each set of end voltages.
+
+    Parameters
+    ----------
+    crossbar : Crossbar
+        C arrays, in whatever leading axes (unitless).
+    ends : (C or 1, B, 2, 2, n) ndarray
+        For each array, or for all: root (left, bottom) and far (right, top) voltages of word lines and of bit lines, NaN
+        where floating or beyond the last line [V].
+    rtol : float
+        Wanted sum of residuals, relative to the largest gross current of a sensed bit line (unitless).
+    max_sweeps : int
+        Most sweeps (unitless).
+    selected : (int, int), optional
+        Selected device, whose bit line then sets the scale (unitless).
+    nodes : bool, optional
+        Whether to keep the node voltages (unitless).
+
+    Returns
+    -------
+    currents : (C, B, n_bit_lines) ndarray
+        Out of the bottom ends [A].
+    report : (C, B, 4) ndarray
+        Sweeps, largest and summed residual [A], largest gross current of a sensed bit line [A].
+    voltages : (C, B, 2, n_word_lines, n_bit_lines) ndarray or None
+        Of bit-line and word-line nodes [V].
+
+    Raises
+    ------
+    ValueError
+        If the ends contradict each other or a line has no path to one that is connected.
+    ConvergenceError
+        If a circuit is not solved.
+    """
+    _require_consistent(crossbar, ends)
+    shape, n_arrays = crossbar.conductances.shape[-2:], len(crossbar.arrays)
+    count = (n_arrays, ends.shape[1])
+    results = (np.empty((*count, shape[1])), np.empty((*count, 6)), np.empty((*count, 2, *shape) if nodes else (*count, 0)))
+    for of_arrays, of_inputs in _groups(ends, n_arrays):
+        some = ends[of_arrays if len(ends) > 1 else slice(None)][:, of_inputs]
+        found = _run_group(crossbar, of_arrays, some, rtol, max_sweeps, selected, nodes)
+        for whole, piece in zip(results, found):
+            whole[of_arrays, of_inputs] = piece
+    currents, report, voltages = results
+    currents[np.broadcast_to(np.isnan(ends[:, :, 1, 0, : shape[1]]), currents.shape)] = 0.0  # nothing leaves an open end
+    _require_solved(crossbar, ends, report, rtol)
+    return currents, report[..., :4], voltages if nodes else None
+
+
+def _groups(ends, n_arrays):
+    """Arrays and inputs whose ends float alike, as pairs of slices or indices; usually one of all."""
+    floating = np.isnan(ends)
+    everything = slice(0, n_arrays)
+    if (floating == floating[0, 0]).all():
+        yield everything, slice(None)
+        return
+    for c in range(len(ends)):
+        patterns = floating[c].reshape(ends.shape[1], -1)
+        _, kinds = np.unique(patterns, axis=0, return_inverse=True)
+        for kind in range(kinds.max() + 1):
+            yield (slice(c, c + 1) if len(ends) > 1 else everything), np.flatnonzero(kinds.ravel() == kind)
+
+
+def _run_group(crossbar, of_arrays, ends, rtol, max_sweeps, selected, nodes):
+    shape = crossbar.conductances.shape[-2:]
+    pattern = ~np.isnan(ends[0, 0])
+    arrays = crossbar.arrays[of_arrays]
+    _require_anchored(arrays, pattern.any(axis=1), shape)
+    sensed = pattern[1, 0, : shape[1]].copy() if selected is None else np.arange(shape[1]) == selected[1]
+    workspace = Workspace(crossbar, ends.reshape(-1, *ends.shape[2:]), sensed | ~sensed.any())
+    drives = workspace.drives.reshape(*ends.shape[:2], *workspace.drives.shape[1:])
+    if crossbar.iv is None:
+        return workspace.solve(arrays, drives, rtol, max_sweeps, nodes=nodes)
+    parameters = np.broadcast_to(crossbar.iv.parameter, crossbar.conductances.shape).reshape(-1, *shape)[of_arrays]
+    count = (len(arrays), ends.shape[1])
+    results = (np.empty((*count, shape[1])), np.empty((*count, 6)), np.empty((*count, 2, *shape) if nodes else (*count, 0)))
+    for c, (array, parameter) in enumerate(zip(arrays, parameters)):
+        parameter = np.require(parameter, requirements=["C", "W"])
+        for k, drive in enumerate(drives[min(c, len(drives) - 1)]):
+            results[0][c, k], results[1][c, k], solver = solve_nonlinear(workspace, crossbar.iv, parameter, array, drive,
+                                                                         rtol, max_sweeps)
+            if nodes:
+                results[2][c, k] = solver.node_voltages
+    return results
+
+
+def _require_consistent(crossbar, ends):
+    """A line without any resistance can be held at one voltage only."""
+    sides = (("word line", crossbar.word_line_resistance + crossbar.source_resistance),
+             ("bit line", crossbar.bit_line_resistance + crossbar.sense_resistance))
+    for side, (name, resistance) in enumerate(sides):
+        root, far = np.moveaxis(ends[:, :, side, :, : len(resistance)], 2, 0)
+        bad = (resistance == 0) & ~np.isnan(root) & ~np.isnan(far) & (root != far)
+        if bad.any():
+            at = tuple(np.argwhere(bad)[0])
+            raise ValueError(f"{name} {at[-1]} has no resistance but its ends are held at {root[at]:g} V and {far[at]:g} V; "
+                             "let one end float, or give the line or its source a resistance")
+
+
+def _require_anchored(arrays, connected, shape):
+    """From every line a path over devices must lead to a connected end, or its voltage is anything."""
+    words, bits = connected[0, : shape[0]], connected[1, : shape[1]]
+    if words.all() and bits.all():
+        return
+    for c, array in enumerate(arrays):
+        joined, word, bit = array > 0, words, bits
+        while True:
+            more = word | (joined & bit).any(axis=1), bit | (joined & word[:, None]).any(axis=0)
+            if (more[0] == word).all() and (more[1] == bit).all():
+                break
+            word, bit = more
+        if not (word.all() and bit.all()):
+            name, line = ("word line", np.argmin(word)) if not word.all() else ("bit line", np.argmin(bit))
+            chip = f" of array {c}" if len(arrays) > 1 else ""
+            raise ValueError(f"{name} {line}{chip} has no path to ground: it floats, and no device joins it to a line that "
+                             "is driven or grounded; connect one of its ends")
+
+
+def _require_solved(crossbar, ends, report, rtol):
+    """Raise ConvergenceError for the worst circuit whose residuals are too large, unless no current flows at all: then
+    rounding of the node voltages is all there is."""
+    n_sweeps, largest, total, gross = np.moveaxis(report[..., :4], -1, 0)
+    if (total <= rtol * gross).all():
+        return
+    highest = np.nanmax(np.abs(ends), axis=(2, 3, 4), initial=0.0)
+    rounding = 16 * np.finfo(float).eps * highest * crossbar.arrays.sum(axis=(1, 2))[:, None]
+    unsolved = ~((total <= rtol * gross) | (total <= rounding) & (gross <= rounding))
+    if unsolved.any():
+        worst = np.unravel_index(np.argmax(np.where(unsolved, total, -1.0)), total.shape)
+        raise ConvergenceError(
+            f"the circuit is not solved to rtol = {rtol:g} after {int(n_sweeps[worst])} sweeps: residuals add up to "
+            f"{total[worst]:.3g} A, {largest[worst]:.3g} A at the worst node, beside a gross current of {gross[worst]:.3g} A. "
+            "Raise max_sweeps, or rtol if this is below what double precision can resolve",
+            n_sweeps=int(n_sweeps[worst]), unbalanced=float(largest[worst]), uncertainty=float(total[worst]))

@@ -1,0 +1,150 @@
+"""Which lines are lumped together on the coarse crossbars that correct a large one: geometry only, no resistances."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+LINES_PER_BLOCK = 4  # lines lumped into one
+_LARGEST_COUPLING = 2.0  # coarsening ends before segment resistance times lumped conductance passes this
+_MOST_LEVELS = 8
+_SMALLEST = 9  # crossings of an array that is not lumped further
+_FAST_ENOUGH = 0.03  # contraction of plain sweeps below which nothing coarse is needed
+
+
+def choose_levels(crossbar, resistances):
+    """How many levels pay, from the mean device and the mean wire; 1 where plain sweeps converge at once.
+
+    Parameters
+    ----------
+    crossbar : Crossbar
+        Devices (unitless).
+    resistances : (2, 3, n) ndarray
+        Of a segment, and behind the root and far ends, of word lines and bit lines; infinite for floating ends [ohm].
+
+    Returns
+    -------
+    int
+        Number of levels, the array itself included.
+
+    Notes
+    -----
+    The contraction of a sweep is estimated by that of the slowest mode of a uniform array, g / (g + lam) for each side,
+    1 / lam = 0.4 r n^2 + R n for n devices on a line with r a segment and R at its end.
+    """
+    shape = crossbar.conductances.shape[-2:]
+    mean = crossbar.conductances.mean()
+    contraction, coupling = 1.0, mean
+    for side, n in enumerate(shape):
+        across = shape[1 - side]  # devices on a line of this side
+        wire, ends = resistances[side, 0, :n].mean(), resistances[side, 1:, :n].min(axis=0).max()
+        load = mean * (0.4 * wire * across**2 + ends * across)
+        contraction *= load / (1.0 + load) if np.isfinite(load) else 1.0
+        coupling *= np.sqrt(wire)
+    if contraction < _FAST_ENOUGH:
+        return 1
+    n_levels = 2
+    while n_levels < _MOST_LEVELS and coupling * LINES_PER_BLOCK ** (2 * n_levels) <= _LARGEST_COUPLING:
+        n_levels += 1
+    return n_levels
+
+
+class Plan(NamedTuple):
+    """Geometry of the levels; L levels, the first the array itself; W is two more than its longer side.
+
+    ``places`` (L, 4, W): positions of the nodes along a word line, and along a bit line, two ends included; weight of the
+    coarse node after each node of a word line, and of a bit line. ``numbers`` (L, 5, W): numbers of word lines and bit
+    lines, then first rows in the pool of f_word, f_bit, b, w, q, g, wide and the conjugate gradients' scratch; first
+    line of each block of word lines, and of bit lines; first node along a word line beyond so many coarse nodes; coarse
+    nodes at or above each node of a bit line. ``pool``: shape of the pool. ``n_wide``: rows of ``wide``.
+    """
+
+    places: np.ndarray
+    numbers: np.ndarray
+    pool: tuple
+    n_wide: int
+
+
+@lru_cache(maxsize=64)
+def plan_levels(n_word, n_bit, kinds, n_levels, lines_per_block=LINES_PER_BLOCK):
+    """Plan of up to ``n_levels`` levels, with the shape of the pool and the number of rows of ``wide``.
+
+    Lines are lumped only with neighbours whose ends are connected alike, for lines that float move together and a driven
+    line beside them does not.
+
+    Parameters
+    ----------
+    n_word, n_bit : int
+        Numbers of word lines and bit lines (unitless).
+    kinds : bytes
+        How each line's ends are connected, word lines first: one value for each kind (unitless).
+    n_levels : int
+        Most levels, 1 for no lumping (unitless).
+    lines_per_block : int, optional
+        Lines lumped into one; with 1 and two levels the coarse crossbar is the array itself, which conjugate gradients
+        then solve (unitless).
+
+    Returns
+    -------
+    Plan
+    """
+    kind_word, kind_bit = np.frombuffer(kinds[:n_word], np.uint8), np.frombuffer(kinds[n_word:], np.uint8)
+    at_word, at_bit = np.arange(n_bit + 2.0), np.arange(n_word + 2.0)
+    width = max(n_word, n_bit, 8) + 2
+    places, numbers = np.zeros((n_levels, 4, width)), np.zeros((n_levels, 5, width), np.int64)
+    n_rows, n_wide, n_columns = 0, 0, 1
+    for level in range(n_levels):
+        m, n = len(kind_word), len(kind_bit)
+        place, number = places[level], numbers[level]
+        number[0, :2] = m, n
+        place[0, : n + 2], place[1, : m + 2] = at_word, at_bit
+        if level > 0:
+            n_columns = max(n_columns, n)
+            number[0, 2:8] = n_rows + m * np.arange(6)
+            n_rows += 6 * m
+        blocks_word, blocks_bit = _blocks(kind_word, lines_per_block), _blocks(kind_bit, lines_per_block)
+        k, c = len(blocks_word) - 1, len(blocks_bit) - 1
+        if level == n_levels - 1 or lines_per_block > 1 and (m * n <= _SMALLEST or 2 * k * c > m * n):
+            number[0, 9] = n_rows
+            n_rows += 4 * m if level > 0 else 0
+            break
+        if level == 0:
+            n_wide = k + 2
+        else:
+            number[0, 8] = n_rows
+            n_rows += k + 2
+        number[1, : k + 1], number[2, : c + 1] = blocks_word, blocks_bit
+        coarse_word, coarse_bit = _centres(at_word, blocks_bit), _centres(at_bit, blocks_word)
+        before, place[2, :n] = _between(at_word, coarse_word)
+        number[3, : c + 2] = np.searchsorted(before, np.arange(c + 2))
+        number[4, :m], place[3, :m] = _between(at_bit, coarse_bit)
+        at_word, at_bit = coarse_word, coarse_bit
+        kind_word, kind_bit = kind_word[blocks_word[:-1]], kind_bit[blocks_bit[:-1]]
+    return Plan(places[: level + 1].copy(), numbers[: level + 1].copy(), (max(n_rows, 1), n_columns), n_wide)
+
+
+def _blocks(kinds, lines_per_block):
+    """First line of each block and the end of the last: runs of one kind, cut into nearly equal pieces."""
+    edges = [0, *(np.flatnonzero(np.diff(kinds)) + 1), len(kinds)]
+    if len(kinds) <= 2:
+        return np.arange(len(kinds) + 1)
+    pieces = [np.linspace(a, b, -(-(b - a) // lines_per_block) + 1).round().astype(np.int64)[:-1]
+              for a, b in zip(edges[:-1], edges[1:])]
+    return np.concatenate([*pieces, [len(kinds)]])
+
+
+def _centres(at, blocks):
+    """Positions of the coarse nodes, the middle of their blocks, between the two ends of the line."""
+    middles = np.add.reduceat(at[1:-1], blocks[:-1]) / np.diff(blocks)
+    return np.concatenate([at[:1], middles, at[-1:]])
+
+
+def _between(at, coarse):
+    """For each node: how many coarse nodes lie at or before it, and the weight of the one after. Outside, the first or
+    last node of the line itself stands for the coarse node that is not there."""
+    nodes, inner = at[1:-1], coarse[1:-1]
+    before = np.searchsorted(inner, nodes, side="right")
+    lower = np.where(before > 0, inner[before - 1], nodes[0])
+    upper = np.where(before < len(inner), inner[np.minimum(before, len(inner) - 1)], nodes[-1])
+    apart = upper > lower
+    return before, np.where(apart, (nodes - lower) / np.where(apart, upper - lower, 1.0), 0.0)

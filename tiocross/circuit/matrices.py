@@ -1,0 +1,80 @@
+"""A crossbar of ohmic devices as a matrix, and when to find it."""
+
+import numpy as np
+
+from tiocross.circuit.crossbar import Crossbar, require_crossbar
+from tiocross.circuit.elimination import eliminate
+from tiocross.circuit.engine import run_circuits
+from tiocross.errors import as_number
+
+_SMALLEST_RTOL = 1e-14
+_ELIMINATED_FROM = 48  # lines on the shorter side from which elimination beats driving line by line
+_INPUTS_WORTH_ELIMINATION = 60  # solutions that take as long
+
+
+def transfer_matrix(crossbar, *, rtol=1e-9):
+    """Matrix T with bit-line currents = voltages @ T: a crossbar of ohmic devices, read at all bit lines, is that matrix.
+
+    Parameters
+    ----------
+    crossbar : Crossbar
+        The circuit, or many of one shape (unitless).
+    rtol : float, optional
+        Wanted bound on the error of an entry, relative to the largest entry of its row or, with fewer bit lines than
+        word lines, where the bit lines' ends are driven instead, of its column (unitless).
+
+    Returns
+    -------
+    (..., n_word_lines, n_bit_lines) ndarray
+        Transfer conductances; without any resistance the conductances themselves [S].
+
+    Raises
+    ------
+    ValueError
+        If the devices do not obey Ohm's law.
+    ConvergenceError
+        If the bound is not reached.
+
+    Notes
+    -----
+    Small arrays are driven line by line, from the side with fewer lines; large ones are eliminated block by block, exact
+    to rounding.
+    """
+    require_crossbar(crossbar)
+    as_number("rtol", rtol, low=_SMALLEST_RTOL, high=1.0)
+    if crossbar.iv is not None:
+        raise ValueError(f"devices with a {type(crossbar.iv).__name__} law have no transfer matrix; solve for each input, or "
+                         "take iv=None for the matrix at small voltages")
+    shape = crossbar.conductances.shape
+    if crossbar.is_ideal or crossbar.conductances.size == 0:
+        return crossbar.conductances.copy()
+    if min(shape[-2:]) >= _ELIMINATED_FROM:
+        matrix = eliminate(crossbar.arrays, crossbar.word_line_resistance, crossbar.bit_line_resistance,
+                           crossbar.source_resistance, crossbar.sense_resistance)
+        return np.ascontiguousarray(matrix).reshape(shape)
+    # Reciprocity: driving the bit lines' ends and sensing the word lines' is the same crossbar turned by 180 degrees
+    # about its diagonal, so the side with fewer lines is driven.
+    turned = shape[-1] < shape[-2]
+    driven = _turn(crossbar) if turned else crossbar
+    n = driven.n_word_lines
+    ends = np.full((1, n, 2, 2, max(shape[-2:])), np.nan)
+    ends[0, :, 0, 0, :n] = np.eye(n)
+    ends[0, :, 1, 0, : driven.n_bit_lines] = 0.0
+    matrix, _, _ = run_circuits(driven, ends, rtol, 1_000)
+    if turned:
+        matrix = matrix[:, ::-1, ::-1].swapaxes(-1, -2)
+    return np.ascontiguousarray(matrix).reshape(shape)
+
+
+def matrix_pays(crossbar, n_inputs):
+    """Whether the transfer matrix takes less time than ``n_inputs`` (unitless) solutions of each array (unitless)."""
+    shorter = min(crossbar.conductances.shape[-2:])
+    return n_inputs > (_INPUTS_WORTH_ELIMINATION if shorter >= _ELIMINATED_FROM else 1.5 * shorter + 2)
+
+
+def _turn(crossbar):
+    """The crossbar with word lines and bit lines exchanged, seen from the other corner."""
+    return Crossbar(crossbar.conductances[..., ::-1, ::-1].swapaxes(-1, -2),
+                    word_line_resistance=crossbar.bit_line_resistance[::-1],
+                    bit_line_resistance=crossbar.word_line_resistance[::-1],
+                    source_resistance=crossbar.sense_resistance[::-1], sense_resistance=crossbar.source_resistance[::-1])

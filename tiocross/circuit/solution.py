@@ -1,0 +1,152 @@
+"""What a solved crossbar tells: currents at once, voltages and powers on request."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from tiocross.circuit.biasing import Biasing
+from tiocross.circuit.crossbar import Crossbar
+
+
+@dataclass(frozen=True, eq=False)
+class EndCurrents:
+    """Currents into the array through the ends of its lines, 0 where an end floats.
+
+    Parameters
+    ----------
+    left, right : (..., n_word_lines) ndarray
+        Of the word lines [A].
+    top, bottom : (..., n_bit_lines) ndarray
+        Of the bit lines [A].
+    """
+
+    left: np.ndarray
+    right: np.ndarray
+    top: np.ndarray
+    bottom: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """State of a solved crossbar; leading axes are arrays and inputs, broadcast against each other.
+
+    Voltages cost memory and, for batches and large arrays, a second solution: they are found when first asked for, and so
+    are the powers and the currents of the other ends.
+
+    Parameters
+    ----------
+    crossbar : Crossbar
+        The circuit (unitless).
+    biasing : Biasing
+        How its ends are connected (unitless).
+    bit_line_currents : (..., n_bit_lines) ndarray
+        Out of the bottom ends; 0 where they float [A].
+    n_sweeps : (...) int ndarray
+        Sweeps until the residual was reached; 0 where a matrix product served (unitless).
+    unbalanced : (...) ndarray
+        Largest Kirchhoff residual at a node [A].
+    uncertainty : (...) ndarray
+        Sum of all residuals: no end's current is off by more, for a current that is lacking at a node is lacking at the
+        ends. Where a matrix product served, what a probe by sweeps found wrong with the matrix, scaled. Rounding comes on top: some 1e-16 of the conductance of a line times the largest voltage [A].
+    request : callable
+        Gives the node voltages, bit lines then word lines, as (..., 2, n_word_lines, n_bit_lines) [V].
+    """
+
+    crossbar: Crossbar
+    biasing: Biasing
+    bit_line_currents: np.ndarray
+    n_sweeps: np.ndarray
+    unbalanced: np.ndarray
+    uncertainty: np.ndarray
+    request: object
+
+    @cached_property
+    def _nodes(self):
+        return self.request()
+
+    @property
+    def bit_line_voltages(self):
+        """Voltage of each bit-line node, (..., n_word_lines, n_bit_lines) [V]."""
+        return self._nodes[..., 0, :, :]
+
+    @property
+    def word_line_voltages(self):
+        """Voltage of each word-line node, (..., n_word_lines, n_bit_lines) [V]."""
+        return self._nodes[..., 1, :, :]
+
+    @property
+    def device_voltages(self):
+        """Voltage across each device, word line minus bit line, (..., n_word_lines, n_bit_lines) [V]."""
+        return self.word_line_voltages - self.bit_line_voltages
+
+    @property
+    def device_currents(self):
+        """Current of each device from its word line to its bit line, (..., n_word_lines, n_bit_lines) [A]."""
+        return self.crossbar.currents(self.device_voltages)
+
+    @cached_property
+    def end_currents(self):
+        """Currents into the array, an `EndCurrents`; of a line without any resistance that is connected at both ends
+        all of it is counted at the left or bottom end."""
+        crossbar, biasing = self.crossbar, self.biasing
+        left, right = _split(self.device_currents.sum(axis=-1), self.word_line_voltages[..., -1],
+                             crossbar.word_line_resistance + crossbar.source_resistance, biasing.left, biasing.right)
+        bottom, top = _split(-self.device_currents.sum(axis=-2), self.bit_line_voltages[..., 0, :],
+                             crossbar.bit_line_resistance + crossbar.sense_resistance, biasing.bottom, biasing.top)
+        return EndCurrents(left, right, top, bottom)
+
+    @cached_property
+    def power(self):
+        """Power that the sources supply, (...) [W]."""
+        biasing, currents = self.biasing, self.end_currents
+        return sum((np.nan_to_num(getattr(biasing, end)) * getattr(currents, end)).sum(axis=-1)
+                   for end in ("left", "right", "top", "bottom"))
+
+    @cached_property
+    def device_power(self):
+        """Power dissipated in the devices, (...) [W]."""
+        return (self.device_voltages * self.device_currents).sum(axis=(-2, -1))
+
+    @cached_property
+    def wire_power(self):
+        """Power dissipated in wires, source and sense resistances, (...) [W]."""
+        crossbar, ends = self.crossbar, self.end_currents
+        along_words = ends.left[..., None] - np.cumsum(self.device_currents, axis=-1)[..., :-1]
+        along_bits = ends.top[..., None, :] + np.cumsum(self.device_currents, axis=-2)[..., :-1, :]
+        segments = ((along_words**2).sum(axis=-1) * crossbar.word_line_resistance).sum(axis=-1)
+        segments = segments + ((along_bits**2).sum(axis=-2) * crossbar.bit_line_resistance).sum(axis=-1)
+        at_words = (ends.left**2 + ends.right**2) * (crossbar.word_line_resistance + crossbar.source_resistance)
+        at_bits = (ends.top**2 + ends.bottom**2) * (crossbar.bit_line_resistance + crossbar.sense_resistance)
+        return segments + at_words.sum(axis=-1) + at_bits.sum(axis=-1)
+
+    @property
+    def selected_current(self):
+        """Current through the selected device, (...) [A]."""
+        return self.device_currents[(..., *self._selected)]
+
+    @property
+    def selected_voltage(self):
+        """Voltage across the selected device, (...) [V]."""
+        return self.device_voltages[(..., *self._selected)]
+
+    @property
+    def sneak_current(self):
+        """What the selected bit line's current has besides the selected device's, (...) [A]."""
+        return self.bit_line_currents[..., self._selected[1]] - self.selected_current
+
+    @property
+    def _selected(self):
+        if self.biasing.selected is None:
+            raise ValueError("no device is selected; solve with a biasing from read_device or write_device")
+        return self.biasing.selected
+
+
+def _split(total, far_nodes, resistance, root, far):
+    """Currents into a line through its root and its far end, from what its devices draw."""
+    far_driven = ~np.isnan(far)
+    into_far = np.where(far_driven & (resistance > 0),
+                        (np.nan_to_num(far) - far_nodes) / np.where(resistance > 0, resistance, 1.0), 0.0)
+    into_far = np.where(far_driven & np.isnan(root), total, into_far)
+    into_root = np.where(np.isnan(root), 0.0, total - into_far)
+    return into_root, into_far

@@ -1,0 +1,177 @@
+"""From the terms of a circuit to the kernel's: ends of lines, geometry, scratch, calls of bounded length."""
+
+from functools import cached_property
+
+import numpy as np
+
+from tiocross.circuit.hierarchy import LINES_PER_BLOCK, choose_levels, plan_levels
+from tiocross.circuit.kernels.multilevel import solve_arrays
+
+_CROSSINGS_PER_CALL = 3_000_000  # in one kernel call, about 0.1 s, so that Ctrl-C and progress get through
+_PATIENCE = 8  # calls without half the residual after which only rounding is left
+_N_FIGURES = 6  # the kernel's report on a circuit: sweeps, largest and summed residual, gross current, two of its own
+
+
+class Workspace:
+    """Solves linear circuits of one shape with the same wires and the same ends connected.
+
+    Parameters
+    ----------
+    crossbar : Crossbar
+        Its shape and its resistances (unitless).
+    ends : (n_inputs, 2, 2, n) ndarray
+        Root (left, bottom) and far (right, top) voltages of word lines and of bit lines, NaN where floating; one pattern
+        of floating ends for all inputs [V].
+    sensed : (n_bit_lines,) bool ndarray
+        Bit lines whose gross current sets the scale of the tolerance (unitless).
+    robust : bool, optional
+        Whether to correct on the array itself, by conjugate gradients, which always converges, instead of on coarse
+        crossbars, which is much faster where these are good pictures of it (unitless).
+    """
+
+    def __init__(self, crossbar, ends, sensed, *, robust=False):
+        self._arguments = crossbar, ends, sensed
+        self.n_word_lines, self.n_bit_lines = crossbar.conductances.shape[-2:]
+        self.sensed = sensed
+        self.resistances, self.drives = _connect(crossbar, ends)
+        shape = (self.n_word_lines, self.n_bit_lines)
+        kinds = [(np.isinf(self.resistances[side, 1:, :n]) * [[1], [2]]).sum(axis=0).astype(np.uint8)
+                 for side, n in enumerate(shape)]
+        n_levels, lines_per_block = (2, 1) if robust else (choose_levels(crossbar, self.resistances), LINES_PER_BLOCK)
+        self.plan = plan_levels(*shape, np.concatenate(kinds).tobytes(), n_levels, lines_per_block)
+        width = _padded(self.n_bit_lines)
+        self.fine = np.empty((4, self.n_word_lines, width))
+        self.scratch = (np.empty((self.plan.n_wide, width)), np.empty(self.plan.pool),
+                        np.zeros((len(self.plan.numbers), 2, 8, self.resistances.shape[2])),
+                        np.empty((max(self.n_word_lines, 4), width)), np.empty((6, width)))
+        self.nothing = np.empty((0, self.n_bit_lines))
+        self.no_nodes = np.empty((0, 0, 2, 0, 0))
+
+    def solve(self, arrays, drives, rtol, max_sweeps, *, nodes=False):
+        """Solve every array for every drive.
+
+        Parameters
+        ----------
+        arrays : (n_arrays, n_word_lines, n_bit_lines) ndarray
+            Devices [S].
+        drives : (n_arrays or 1, n_inputs, 2, 2, n) ndarray
+            Rows of ``self.drives``, for each array or for all [V].
+        rtol : float
+            Wanted sum of residuals relative to the largest gross current of a sensed bit line (unitless).
+        max_sweeps : int
+            Most sweeps (unitless).
+        nodes : bool, optional
+            Whether to keep the node voltages (unitless).
+
+        Returns
+        -------
+        currents : (n_arrays, n_inputs, n_bit_lines) ndarray
+            Out of the bottom ends [A].
+        report : (n_arrays, n_inputs, 6) ndarray
+            Sweeps, largest and summed residual [A], gross current [A], and two figures of the kernel's own.
+        voltages : (n_arrays, n_inputs, 2, n_word_lines, n_bit_lines) ndarray or None
+            Of bit-line and word-line nodes [V].
+        """
+        count = (len(arrays), drives.shape[1])
+        currents, report = np.empty((*count, self.n_bit_lines)), np.zeros((*count, _N_FIGURES))
+        voltages = np.empty((*count, 2, self.n_word_lines, self.n_bit_lines)) if nodes else self.no_nodes
+        crossings = self.n_word_lines * self.n_bit_lines
+        step = max(1, _CROSSINGS_PER_CALL // (8 * crossings * count[1]))
+        if 8 * crossings <= _CROSSINGS_PER_CALL:
+            for start in range(0, len(arrays), step):
+                part = slice(start, start + step)
+                self._call(arrays[part], self.nothing, drives[part] if len(drives) > 1 else drives, rtol,
+                           min(max_sweeps, 200), 2, currents[part], report[part], voltages[part])
+        for c, k in np.argwhere(~(report[..., 2] <= rtol * report[..., 3]) | (report[..., 0] == 0)):
+            drive = drives[min(c, len(drives) - 1), k]
+            solver = self._solve_in_steps(arrays[c], drive, rtol, max_sweeps, currents[c, k], report[c, k])
+            if nodes:
+                voltages[c, k] = solver.node_voltages
+        return currents, report, voltages if nodes else None
+
+    def advance(self, array, injected, drive, budget, start, currents, report, rtol=0.0):
+        """Sweep one circuit with currents injected at its word-line nodes and drawn from its bit-line nodes.
+
+        Parameters
+        ----------
+        array : (n_word_lines, n_bit_lines) ndarray
+            Devices [S].
+        injected : (n_word_lines, n_bit_lines) ndarray
+            Currents [A].
+        drive : (2, 2, n) ndarray
+            One row of ``self.drives`` [V].
+        budget : int
+            Sweeps (unitless).
+        start : int
+            2 from zero, 1 with new devices, 0 with the same ones (unitless).
+        currents : (n_bit_lines,) ndarray
+            Filled with the currents out of the bottom ends [A].
+        report : (6,) ndarray
+            Added to (unitless).
+        rtol : float, optional
+            Where to stop before the budget is used up (unitless).
+        """
+        self._call(array[None], injected, drive[None, None], rtol, budget, start, currents[None, None], report[None, None],
+                   self.no_nodes)
+
+    @property
+    def node_voltages(self):
+        """Bit-line and word-line voltages of the circuit solved last, (2, n_word_lines, n_bit_lines) [V]."""
+        return self.fine[:2, :, : self.n_bit_lines]
+
+    @cached_property
+    def robust(self):
+        """The same for circuits that do not converge here."""
+        return Workspace(*self._arguments, robust=True)
+
+    def _solve_in_steps(self, array, drive, rtol, max_sweeps, currents, report):
+        """A circuit that is too large for one call, or one that did not converge; returns the workspace with its nodes."""
+        solver, start, best, waiting = self, 2, np.inf, 0
+        if report[0] > 0:
+            solver = self.robust
+            solver.node_voltages[0] = 0.0
+        budget = max(1, min(8, _CROSSINGS_PER_CALL // array.size))
+        while report[0] < max_sweeps and waiting < _PATIENCE:
+            report[4:] = np.inf, 0.0  # patience is counted here
+            solver.advance(array, self.nothing, drive, min(budget, max_sweeps - int(report[0])), start, currents, report, rtol)
+            if report[2] <= rtol * report[3]:
+                break
+            start, waiting = 0, 0 if report[2] < 0.5 * best else waiting + 1
+            best = min(best, report[2])
+            if waiting >= 3 and solver is self:
+                solver = self.go_robust()
+                start = 1
+        return solver
+
+    def go_robust(self):
+        """The robust workspace, with this one's bit-line voltages as its start."""
+        self.robust.node_voltages[0] = self.node_voltages[0]
+        return self.robust
+
+    def _call(self, arrays, injected, drives, rtol, budget, start, currents, report, voltages):
+        places, numbers, _, _ = self.plan
+        return solve_arrays(arrays, injected, drives, self.resistances, places, numbers, self.sensed, rtol, budget, start,
+                            self.fine, *self.scratch, currents, report, voltages)
+
+
+def _padded(n):
+    """Row length of scratch: a power of two would map all rows to the same places of the cache."""
+    return n + 8 if n % 64 == 0 else n
+
+
+def _connect(crossbar, ends):
+    """Resistances (2, 3, W) and drives (n_inputs, 2, 2, W) for the kernel; W is two more than the longer side."""
+    shape = crossbar.conductances.shape[-2:]
+    resistances = np.zeros((2, 3, max(*shape, 8) + 2))
+    drives = np.zeros((len(ends), 2, 2, resistances.shape[2]))
+    wires = ((crossbar.word_line_resistance, crossbar.source_resistance),
+             (crossbar.bit_line_resistance, crossbar.sense_resistance))
+    for side, (n, (wire, beyond)) in enumerate(zip(shape, wires)):
+        voltages = ends[:, side, :, :n].copy()
+        ideal = (wire + beyond == 0) & ~np.isnan(voltages[0, 1])
+        # A line that drops nothing has one voltage: what holds it at the far end may as well hold it at the root.
+        voltages[:, 0, ideal], voltages[:, 1, ideal] = voltages[:, 1, ideal], np.nan
+        resistances[side, 0, :n] = wire
+        resistances[side, 1:, :n] = np.where(np.isnan(voltages[0]), np.inf, beyond)
+        drives[:, side, :, :n] = np.nan_to_num(voltages)
+    return resistances, drives
