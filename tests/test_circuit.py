@@ -255,16 +255,16 @@ def test_large_resistive_array_converges_or_says_so():
     solution = solve(crossbar, voltages)
     exact, _ = reduced_crossbar(conductances, voltages, 100.0, 100.0)
     assert np.abs(solution.bit_line_currents - exact).max() <= PROMISE * exact.max()
-    with pytest.raises(ConvergenceError, match="not balanced to rtol = 1e-09 after 3 sweeps.*Raise max_sweeps") as caught:
+    with pytest.raises(ConvergenceError, match="not solved to rtol = 1e-09 after 3 sweeps.*Raise max_sweeps") as caught:
         solve(crossbar, voltages, max_sweeps=3)
     assert caught.value.n_sweeps == 3
     assert caught.value.unbalanced > 0 and caught.value.uncertainty >= caught.value.unbalanced
 
 
 def test_precision_that_floating_point_cannot_give_is_refused():
-    conductances, voltages = random_case((12, 12), seed=14, low=1e-4, high=5e-4)
+    conductances, voltages = random_case((60, 40), seed=14, low=5e-3, high=1e-2)
     with pytest.raises(ConvergenceError, match="below what double precision can resolve"):
-        solve(Crossbar(conductances, 10.0), voltages, rtol=1e-14, max_sweeps=300)
+        solve(Crossbar(conductances, 1e4), voltages, rtol=1e-14)
     with pytest.raises(ValueError, match="rtol must be finite and within"):
         solve(Crossbar(conductances, 10.0), voltages, rtol=1e-19)
 

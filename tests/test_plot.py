@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tiocross import Dataset, plot
-from tiocross.units import uS
+from tiocross import Dataset, plot, plot_circuits
+from tiocross.units import uS, uW
 
 RNG = np.random.default_rng
 
@@ -76,3 +76,85 @@ def test_colours_of_neighbouring_lines_differ_in_lightness():
     values = [luminance(colour) for colour in plot.COLOURS[:5]]
     assert min(abs(a - b) for a, b in zip(values, values[1:])) > 0.05
     assert len(plot.DASHES) >= len(plot.COLOURS) and len(set(map(str, plot.DASHES))) == len(plot.DASHES)
+
+
+def names_beside(axes):
+    """Text and height of the names at the right ends of lines, from the top."""
+    return sorted(((text.xy[1], text.get_text()) for text in axes.texts), reverse=True)
+
+
+def test_voltage_map_shows_shares_word_lines_downwards_at_their_places():
+    figure, axes = plot.new_figure()
+    shares = np.linspace(1, 0.25, 12).reshape(4, 3)
+    plot_circuits.voltage_map(axes[0, 0], shares, step=5, title="write")
+    plot_circuits.voltage_colour_bar(figure, [axes[0, 0]], "device voltage / read voltage")
+    image = axes[0, 0].images[0]
+    np.testing.assert_allclose(image.get_array(), shares)
+    assert image.get_clim() == (0, 1)
+    assert image.get_extent() == [-2.5, 12.5, 17.5, -2.5]  # values at lines 0, 5, 10 and, downwards, 0, 5, 10, 15
+    assert axes[0, 0].get_ylim()[0] > axes[0, 0].get_ylim()[1]
+    assert labels_of(axes[0, 0]) == ("bit line", "word line")
+    assert figure.axes[1].get_ylabel() == "device voltage / read voltage (%)"
+    assert {text.get_text() for text in axes[0, 0].texts} <= {f"{share} %" for share in range(30, 100, 10)} != set()
+
+
+def test_voltage_map_of_one_value_has_no_contours():
+    _, axes = plot.new_figure()
+    plot_circuits.voltage_map(axes[0, 0], np.ones((4, 3)))
+    assert not axes[0, 0].texts
+
+
+def test_contours_can_be_those_of_another_array():
+    _, axes = plot.new_figure()
+    plot_circuits.voltage_map(axes[0, 0], np.ones((4, 3)), smooth=np.linspace(0.75, 0.85, 12).reshape(4, 3))
+    assert {text.get_text() for text in axes[0, 0].texts} == {"80 %"}
+
+
+def test_bit_line_losses_are_points_and_lines_of_one_colour():
+    _, axes = plot.new_figure()
+    points, lines = {"1 ohm": [0.1, 0.3], "5 ohm": [0.4, 0.6]}, {"1 ohm": [0.1, 0.2], "5 ohm": [0.5, 0.5]}
+    plot_circuits.bit_line_losses(axes[0, 0], points, lines)
+    assert [list(line.get_ydata()) for line in axes[0, 0].lines] == [[0.1, 0.3], [0.1, 0.2], [0.4, 0.6], [0.5, 0.5]]
+    colours = [line.get_color() for line in axes[0, 0].lines]
+    assert colours[0] == colours[1] != colours[2] == colours[3]
+    assert labels_of(axes[0, 0]) == ("bit line", "loss of bit-line current (%)")
+    assert [name for _, name in names_beside(axes[0, 0])] == ["5 ohm", "1 ohm"]
+
+
+def test_read_errors_and_powers_are_medians_in_percent_and_microwatt():
+    _, axes = plot.new_figure(1, 2)
+    sizes = (4, 6, 8)
+    values = {"floating": np.array([[1, 2, 4], [2, 3, 5], [9, 9, 9]]), "grounded": -np.array([[0.01, 0.02, 0.05]] * 3)}
+    plot_circuits.read_errors(axes[0, 0], sizes, values)
+    plot_circuits.read_powers(axes[0, 1], sizes, {name: np.abs(of_name) * uW for name, of_name in values.items()})
+    for panel, scale in zip(axes[0], (100, 1)):
+        np.testing.assert_allclose(panel.lines[0].get_ydata(), scale * np.array([2, 3, 5]))
+        np.testing.assert_allclose(panel.lines[1].get_ydata(), scale * np.array([0.01, 0.02, 0.05]))
+        assert panel.get_xscale() == panel.get_yscale() == "log"
+        assert [tick.get_text() for tick in panel.get_xticklabels()] == ["4", "8"]
+        assert [name for _, name in names_beside(panel)] == ["floating", "grounded"]
+        band = panel.collections[0].get_paths()[0].get_extents()
+        assert band.y0 < panel.lines[0].get_ydata()[0] and band.y1 > panel.lines[0].get_ydata()[-1]
+    assert labels_of(axes[0, 0]) == ("word lines and bit lines", "error of the sensed current (%)")
+    assert labels_of(axes[0, 1]) == ("word lines and bit lines", "power of one read (uW)")
+
+
+def test_approximation_errors_keep_to_the_range_asked_for():
+    _, axes = plot.new_figure()
+    errors = {"8 x 8": np.array([[0.01, 0.1, 1.0]])}
+    plot_circuits.approximation_errors(axes[0, 0], [0.1, 1, 10], errors, lowest=1e-3, highest=10)
+    np.testing.assert_allclose(axes[0, 0].lines[0].get_ydata(), [1, 10, 100])
+    assert axes[0, 0].get_ylim() == pytest.approx((0.1, 1000))
+    assert labels_of(axes[0, 0]) == ("resistance of a wire segment (ohm)", "largest error of a bit-line current (%)")
+
+
+def test_write_voltages_have_a_linear_scale_and_names_that_do_not_touch():
+    _, axes = plot.new_figure()
+    shares = {name: np.array([[1.0, 0.9, end]]) for name, end in (("a", 0.5), ("b", 0.505), ("c", 0.2), ("d", 0.495))}
+    plot_circuits.write_voltages(axes[0, 0], (4, 8, 16), shares)
+    assert axes[0, 0].get_yscale() == "linear" and axes[0, 0].get_ylim()[0] == 0
+    assert labels_of(axes[0, 0]) == ("word lines and bit lines", "device voltage / write voltage (%)")
+    heights, names = zip(*names_beside(axes[0, 0]))
+    assert names == ("b", "a", "d", "c")
+    assert min(-np.diff(heights)) > 0.06
+    assert heights[-1] == pytest.approx(0.2 / 1.02)  # far from the others: where its line ends

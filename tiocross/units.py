@@ -20,6 +20,10 @@ mA = 1e-3
 uA = 1e-6
 nA = 1e-9
 
+watt = W = 1.0
+mW = 1e-3
+uW = 1e-6
+
 second = 1.0
 ms = 1e-3
 us = 1e-6

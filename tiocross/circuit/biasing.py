@@ -156,8 +156,8 @@ def require_fitting(crossbar, biasing):
         n_lines = crossbar.n_word_lines if name in ("left", "right") else crossbar.n_bit_lines
         end = getattr(biasing, name)
         if end.shape[-1] != n_lines:
-            raise ValueError(f"{name} must be one voltage or have shape (..., {n_lines}), one for each line of the crossbar; "
-                             f"got {end.shape}")
+            raise ValueError(f"{name} must be one voltage or have shape (..., {n_lines}), one for each line of the "
+                             f"crossbar; got {end.shape}")
     if biasing.selected is not None:
         word_line, bit_line = biasing.selected
         _as_line("selected word line", word_line, crossbar.n_word_lines)

@@ -7,6 +7,7 @@ its bit line.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from types import NoneType
 
 import numpy as np
@@ -89,6 +90,18 @@ class Crossbar:
         """Whether no wire, source or sense resistance drops any voltage (unitless)."""
         return not any(resistances.any() for resistances in (self.word_line_resistance, self.bit_line_resistance,
                                                              self.source_resistance, self.sense_resistance))
+
+    @cached_property
+    def read_resistances(self):
+        """Of a segment, and behind the root (left, bottom) and far ends, of word lines and of bit lines, when all bit lines
+        are read: (2, 3, n), infinite where an end floats [ohm]."""
+        shape = self.conductances.shape[-2:]
+        resistances = np.zeros((2, 3, max(*shape, 8) + 2))
+        for side, lines in enumerate(((self.word_line_resistance, self.source_resistance),
+                                      (self.bit_line_resistance, self.sense_resistance))):
+            resistances[side, :2, : shape[side]] = lines
+            resistances[side, 2, : shape[side]] = np.inf
+        return resistances
 
     def currents(self, device_voltages):
         """Current of each device [A] at the voltages across it [V]."""

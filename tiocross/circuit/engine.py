@@ -2,9 +2,16 @@
 
 import numpy as np
 
+from tiocross.circuit.hierarchy import choose_levels, kinds_of_lines, plan_levels
+from tiocross.circuit.kernels.small_arrays import solve_small
 from tiocross.circuit.newton import solve_nonlinear
-from tiocross.circuit.workspace import Workspace
+from tiocross.circuit.workspace import Workspace, connect
 from tiocross.errors import ConvergenceError
+
+_LANES = 32  # arrays side by side: enough to fill the vector units, few enough to stay in the cache
+_SMALL = 1_024  # devices of an array up to which many go side by side
+_MOST_PLAIN_SWEEPS = 60
+_CROSSINGS_PER_CALL = 1_000_000  # in one kernel call, about 0.1 s
 
 
 def run_circuits(crossbar, ends, rtol, max_sweeps, *, selected=None, nodes=False):
@@ -44,8 +51,7 @@ def run_circuits(crossbar, ends, rtol, max_sweeps, *, selected=None, nodes=False
     """
     _require_consistent(crossbar, ends)
     shape, n_arrays = crossbar.conductances.shape[-2:], len(crossbar.arrays)
-    count = (n_arrays, ends.shape[1])
-    results = (np.empty((*count, shape[1])), np.empty((*count, 6)), np.empty((*count, 2, *shape) if nodes else (*count, 0)))
+    results = _room((n_arrays, ends.shape[1]), shape, nodes)
     for of_arrays, of_inputs in _groups(ends, n_arrays):
         some = ends[of_arrays if len(ends) > 1 else slice(None)][:, of_inputs]
         found = _run_group(crossbar, of_arrays, some, rtol, max_sweeps, selected, nodes)
@@ -53,8 +59,90 @@ def run_circuits(crossbar, ends, rtol, max_sweeps, *, selected=None, nodes=False
             whole[of_arrays, of_inputs] = piece
     currents, report, voltages = results
     currents[np.broadcast_to(np.isnan(ends[:, :, 1, 0, : shape[1]]), currents.shape)] = 0.0  # nothing leaves an open end
-    _require_solved(crossbar, ends, report, rtol)
+    require_solved(crossbar, np.nanmax(np.abs(ends), axis=(2, 3, 4), initial=0.0), report, rtol)
     return currents, report[..., :4], voltages if nodes else None
+
+
+def run_read(crossbar, voltages, rtol, max_sweeps, *, nodes=False):
+    """Solve ohmic arrays read at all bit lines.
+
+    Parameters
+    ----------
+    crossbar : Crossbar
+        C arrays (unitless).
+    voltages : (C or 1, B, n_word_lines) ndarray
+        Drives for each array, or for all [V].
+    rtol : float
+        Wanted sum of residuals relative to the largest gross current of a bit line (unitless).
+    max_sweeps : int
+        Most sweeps (unitless).
+    nodes : bool, optional
+        Whether to keep the node voltages (unitless).
+
+    Returns
+    -------
+    (ndarray, ndarray, ndarray)
+        As of `run_circuits`, but not judged.
+    """
+    arrays, shape = crossbar.arrays, crossbar.conductances.shape[-2:]
+    if shape[0] * shape[1] > _SMALL:
+        drives = _read_drives(crossbar, voltages)
+        return _run_levels(arrays, crossbar.read_resistances, drives, None, rtol, max_sweeps, nodes)
+    results = _run_small(crossbar, voltages, rtol, max_sweeps, nodes)
+    for c, k in np.argwhere(results[1][..., 0] == 0):  # too strongly coupled for plain sweeps
+        drives = _read_drives(crossbar, voltages[min(c, len(voltages) - 1), k].reshape(1, 1, -1))
+        found = _run_levels(arrays[c : c + 1], crossbar.read_resistances, drives, None, rtol, max_sweeps, nodes)
+        for whole, piece in zip(results, found):
+            whole[c, k] = piece[0, 0]
+    return results
+
+
+def _room(count, shape, nodes):
+    """Currents, reports and node voltages to be filled, the last without content unless wanted."""
+    return np.empty((*count, shape[1])), np.zeros((*count, 6)), np.empty((*count, 2, *shape) if nodes else (*count, 0))
+
+
+def _read_drives(crossbar, voltages):
+    drives = np.zeros((*voltages.shape[:2], 2, 2, crossbar.read_resistances.shape[2]))
+    drives[:, :, 0, 0, : voltages.shape[2]] = voltages
+    return drives
+
+
+def _run_small(crossbar, voltages, rtol, max_sweeps, nodes):
+    """Many arrays side by side, by plain sweeps; sweeps stay 0 where these are too many."""
+    arrays, resistances = crossbar.arrays, crossbar.read_resistances
+    n_arrays, n_word, n_bit = arrays.shape
+    n_lanes, n_inputs = min(n_arrays, _LANES), voltages.shape[1]
+    results = _room((n_arrays, n_inputs), (n_word, n_bit), nodes)
+    currents, report, found = results
+    found = found if nodes else np.empty((0, 0, 2, 0, 0))
+    work, row = np.empty((6, n_word, n_bit, n_lanes)), np.empty((9, max(n_word, n_bit), n_lanes))
+    lines = np.ascontiguousarray(resistances[:, :2]).reshape(4, -1)
+    step = n_lanes * max(1, _CROSSINGS_PER_CALL // (n_lanes * n_inputs * n_word * n_bit))
+    for start in range(0, n_arrays, step):
+        part = slice(start, start + step)
+        solve_small(arrays[part], voltages[part] if len(voltages) > 1 else voltages, lines, rtol,
+                    min(max_sweeps, _MOST_PLAIN_SWEEPS), work, row, currents[part], report[part], found[part])
+    return results
+
+
+def _run_levels(arrays, resistances, drives, sensed, rtol, max_sweeps, nodes):
+    """Arrays of any size, each with as many levels as its own devices ask for, whatever the others' are."""
+    shape = arrays.shape[1:]
+    sensed = np.ones(shape[1], dtype=bool) if sensed is None else sensed
+    levels = choose_levels(arrays.mean(axis=(1, 2)), resistances, shape)
+    kinds = kinds_of_lines(resistances, shape)
+    if (levels == levels[0]).all():
+        workspace = Workspace(resistances, plan_levels(*shape, kinds, int(levels[0])), sensed)
+        return workspace.solve(arrays, drives, rtol, max_sweeps, nodes=nodes)
+    results = _room((len(arrays), drives.shape[1]), shape, nodes)
+    for n_levels in np.unique(levels):
+        some = np.flatnonzero(levels == n_levels)
+        workspace = Workspace(resistances, plan_levels(*shape, kinds, int(n_levels)), sensed)
+        found = workspace.solve(arrays[some], drives[some] if len(drives) > 1 else drives, rtol, max_sweeps, nodes=nodes)
+        for whole, piece in zip(results, found):
+            whole[some] = piece
+    return results
 
 
 def _groups(ends, n_arrays):
@@ -73,25 +161,35 @@ def _groups(ends, n_arrays):
 
 def _run_group(crossbar, of_arrays, ends, rtol, max_sweeps, selected, nodes):
     shape = crossbar.conductances.shape[-2:]
-    pattern = ~np.isnan(ends[0, 0])
+    connected = ~np.isnan(ends[0, 0])
     arrays = crossbar.arrays[of_arrays]
-    _require_anchored(arrays, pattern.any(axis=1), shape)
-    sensed = pattern[1, 0, : shape[1]].copy() if selected is None else np.arange(shape[1]) == selected[1]
-    workspace = Workspace(crossbar, ends.reshape(-1, *ends.shape[2:]), sensed | ~sensed.any())
-    drives = workspace.drives.reshape(*ends.shape[:2], *workspace.drives.shape[1:])
+    _require_anchored(arrays, connected.any(axis=1), shape)
+    if crossbar.iv is None and selected is None and _is_read(ends, connected, shape) and len(arrays) == len(crossbar.arrays):
+        return run_read(crossbar, np.ascontiguousarray(ends[:, :, 0, 0, : shape[0]]), rtol, max_sweeps, nodes=nodes)
+    sensed = connected[1, 0, : shape[1]].copy() if selected is None else np.arange(shape[1]) == selected[1]
+    sensed |= ~sensed.any()
+    resistances, drives = connect(crossbar, ends.reshape(-1, *ends.shape[2:]))
+    drives = drives.reshape(*ends.shape[:2], *drives.shape[1:])
     if crossbar.iv is None:
-        return workspace.solve(arrays, drives, rtol, max_sweeps, nodes=nodes)
+        return _run_levels(arrays, resistances, drives, sensed, rtol, max_sweeps, nodes)
     parameters = np.broadcast_to(crossbar.iv.parameter, crossbar.conductances.shape).reshape(-1, *shape)[of_arrays]
-    count = (len(arrays), ends.shape[1])
-    results = (np.empty((*count, shape[1])), np.empty((*count, 6)), np.empty((*count, 2, *shape) if nodes else (*count, 0)))
+    results = _room((len(arrays), ends.shape[1]), shape, nodes)
+    levels = choose_levels(arrays.mean(axis=(1, 2)), resistances, shape)
     for c, (array, parameter) in enumerate(zip(arrays, parameters)):
         parameter = np.require(parameter, requirements=["C", "W"])
+        workspace = Workspace(resistances, plan_levels(*shape, kinds_of_lines(resistances, shape), int(levels[c])), sensed)
         for k, drive in enumerate(drives[min(c, len(drives) - 1)]):
             results[0][c, k], results[1][c, k], solver = solve_nonlinear(workspace, crossbar.iv, parameter, array, drive,
                                                                          rtol, max_sweeps)
             if nodes:
                 results[2][c, k] = solver.node_voltages
     return results
+
+
+def _is_read(ends, connected, shape):
+    """Left ends driven, bottom ends at 0 V, everything else floating."""
+    return (connected[0, 0, : shape[0]].all() and connected[1, 0, : shape[1]].all() and not connected[:, 1].any()
+            and not ends[:, :, 1, 0, : shape[1]].any())
 
 
 def _require_consistent(crossbar, ends):
@@ -126,19 +224,31 @@ def _require_anchored(arrays, connected, shape):
                              "is driven or grounded; connect one of its ends")
 
 
-def _require_solved(crossbar, ends, report, rtol):
+def require_solved(crossbar, highest, report, rtol):
     """Raise ConvergenceError for the worst circuit whose residuals are too large, unless no current flows at all: then
-    rounding of the node voltages is all there is."""
+    rounding of the node voltages is all there is.
+
+    Parameters
+    ----------
+    crossbar : Crossbar
+        C arrays (unitless).
+    highest : (C or 1, B) ndarray
+        Largest magnitude of an end's voltage [V].
+    report : (C, B, 4 or more) ndarray
+        As of `run_circuits` [A].
+    rtol : float
+        What was asked for (unitless).
+    """
     n_sweeps, largest, total, gross = np.moveaxis(report[..., :4], -1, 0)
-    if (total <= rtol * gross).all():
+    solved = total <= rtol * gross
+    if solved.all():
         return
-    highest = np.nanmax(np.abs(ends), axis=(2, 3, 4), initial=0.0)
     rounding = 16 * np.finfo(float).eps * highest * crossbar.arrays.sum(axis=(1, 2))[:, None]
-    unsolved = ~((total <= rtol * gross) | (total <= rounding) & (gross <= rounding))
+    unsolved = ~(solved | (total <= rounding) & (gross <= rounding))
     if unsolved.any():
         worst = np.unravel_index(np.argmax(np.where(unsolved, total, -1.0)), total.shape)
         raise ConvergenceError(
             f"the circuit is not solved to rtol = {rtol:g} after {int(n_sweeps[worst])} sweeps: residuals add up to "
-            f"{total[worst]:.3g} A, {largest[worst]:.3g} A at the worst node, beside a gross current of {gross[worst]:.3g} A. "
-            "Raise max_sweeps, or rtol if this is below what double precision can resolve",
+            f"{total[worst]:.3g} A, {largest[worst]:.3g} A at the worst node, beside a gross current of "
+            f"{gross[worst]:.3g} A. Raise max_sweeps, or rtol if this is below what double precision can resolve",
             n_sweeps=int(n_sweeps[worst]), unbalanced=float(largest[worst]), uncertainty=float(total[worst]))

@@ -12,41 +12,56 @@ _SMALLEST = 9  # crossings of an array that is not lumped further
 _FAST_ENOUGH = 0.03  # contraction of plain sweeps below which nothing coarse is needed
 
 
-def choose_levels(crossbar, resistances):
-    """How many levels pay, from the mean device and the mean wire; 1 where plain sweeps converge at once.
+def choose_levels(means, resistances, shape):
+    """How many levels pay for each array; 1 where plain sweeps converge at once.
 
     Parameters
     ----------
-    crossbar : Crossbar
-        Devices (unitless).
+    means : (n_arrays,) ndarray
+        Mean conductance of each array [S].
     resistances : (2, 3, n) ndarray
         Of a segment, and behind the root and far ends, of word lines and bit lines; infinite for floating ends [ohm].
+    shape : (int, int)
+        Numbers of word lines and bit lines (unitless).
 
     Returns
     -------
-    int
-        Number of levels, the array itself included.
+    (n_arrays,) int ndarray
+        Numbers of levels, the array itself included.
 
     Notes
     -----
-    The contraction of a sweep is estimated by that of the slowest mode of a uniform array, g / (g + lam) for each side,
-    1 / lam = 0.4 r n^2 + R n for n devices on a line with r a segment and R at its end.
+    What a plain sweep leaves of the error is estimated from the slowest mode of a uniform array: g / (g + lam) for each
+    side, 1 / lam = 0.4 r n^2 + R n for n devices on a line of r a segment and R at its end.
     """
-    shape = crossbar.conductances.shape[-2:]
-    mean = crossbar.conductances.mean()
-    contraction, coupling = 1.0, mean
+    left = np.ones(len(means))
     for side, n in enumerate(shape):
         across = shape[1 - side]  # devices on a line of this side
         wire, ends = resistances[side, 0, :n].mean(), resistances[side, 1:, :n].min(axis=0).max()
-        load = mean * (0.4 * wire * across**2 + ends * across)
-        contraction *= load / (1.0 + load) if np.isfinite(load) else 1.0
-        coupling *= np.sqrt(wire)
-    if contraction < _FAST_ENOUGH:
-        return 1
-    n_levels = 2
-    while n_levels < _MOST_LEVELS and coupling * LINES_PER_BLOCK ** (2 * n_levels) <= _LARGEST_COUPLING:
-        n_levels += 1
-    return n_levels
+        load = means * (0.4 * wire * across**2 + ends * across)
+        left *= 1.0 - 1.0 / (1.0 + load)
+    coupling = means * np.sqrt(resistances[0, 0, : shape[0]].mean() * resistances[1, 0, : shape[1]].mean())
+    lumped = np.log(_LARGEST_COUPLING / np.maximum(coupling, 1e-30)) / np.log(LINES_PER_BLOCK**2)
+    return np.where(left < _FAST_ENOUGH, 1, np.clip(lumped.astype(np.int64) + 1, 2, _MOST_LEVELS))
+
+
+def kinds_of_lines(resistances, shape):
+    """One byte a line, word lines first: which of its ends float.
+
+    Parameters
+    ----------
+    resistances : (2, 3, n) ndarray
+        As for `choose_levels` [ohm].
+    shape : (int, int)
+        Numbers of word lines and bit lines (unitless).
+
+    Returns
+    -------
+    bytes
+    """
+    floating = np.isinf(resistances[:, 1:])
+    kinds = (floating[:, 0] + 2 * floating[:, 1]).astype(np.uint8)
+    return kinds[0, : shape[0]].tobytes() + kinds[1, : shape[1]].tobytes()
 
 
 class Plan(NamedTuple):

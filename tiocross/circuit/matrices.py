@@ -4,7 +4,7 @@ import numpy as np
 
 from tiocross.circuit.crossbar import Crossbar, require_crossbar
 from tiocross.circuit.elimination import eliminate
-from tiocross.circuit.engine import run_circuits
+from tiocross.circuit.engine import require_solved, run_read
 from tiocross.errors import as_number
 
 _SMALLEST_RTOL = 1e-14
@@ -43,8 +43,8 @@ def transfer_matrix(crossbar, *, rtol=1e-9):
     require_crossbar(crossbar)
     as_number("rtol", rtol, low=_SMALLEST_RTOL, high=1.0)
     if crossbar.iv is not None:
-        raise ValueError(f"devices with a {type(crossbar.iv).__name__} law have no transfer matrix; solve for each input, or "
-                         "take iv=None for the matrix at small voltages")
+        raise ValueError(f"devices with a {type(crossbar.iv).__name__} law have no transfer matrix; solve for each input, "
+                         "or take iv=None for the matrix at small voltages")
     shape = crossbar.conductances.shape
     if crossbar.is_ideal or crossbar.conductances.size == 0:
         return crossbar.conductances.copy()
@@ -57,10 +57,8 @@ def transfer_matrix(crossbar, *, rtol=1e-9):
     turned = shape[-1] < shape[-2]
     driven = _turn(crossbar) if turned else crossbar
     n = driven.n_word_lines
-    ends = np.full((1, n, 2, 2, max(shape[-2:])), np.nan)
-    ends[0, :, 0, 0, :n] = np.eye(n)
-    ends[0, :, 1, 0, : driven.n_bit_lines] = 0.0
-    matrix, _, _ = run_circuits(driven, ends, rtol, 1_000)
+    matrix, report, _ = run_read(driven, np.eye(n)[None], rtol, 1_000)
+    require_solved(driven, np.ones((1, n)), report, rtol)
     if turned:
         matrix = matrix[:, ::-1, ::-1].swapaxes(-1, -2)
     return np.ascontiguousarray(matrix).reshape(shape)

@@ -49,7 +49,8 @@ def solve_nonlinear(workspace, law, parameter, array, drive, rtol, max_sweeps):
     start, best, waiting, turn, solver = 2, np.inf, 0, 0, workspace
     while True:
         report[4:] = np.inf, 0.0  # patience is counted here
-        solver.advance(slope, injected, drive, min(_SWEEPS_PER_TANGENT, max_sweeps - int(report[0])), start, currents, report)
+        budget = min(_SWEEPS_PER_TANGENT, max_sweeps - int(report[0]))
+        solver.advance(slope, injected, drive, budget, start, currents, report)
         wrong, largest = take_tangents(law.kind, array, parameter, solver.fine, slope, injected, *new[turn])
         linear = report[2]
         total = linear + 2.0 * wrong

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from tiocross.circuit.biasing import Biasing
+from tiocross.circuit.biasing import Biasing, read_columns
 from tiocross.circuit.crossbar import Crossbar
 
 
@@ -38,28 +38,43 @@ class Solution:
     ----------
     crossbar : Crossbar
         The circuit (unitless).
-    biasing : Biasing
-        How its ends are connected (unitless).
+    inputs : (..., n_word_lines) ndarray, or Biasing
+        Voltages of the word lines, or how all ends are connected [V].
     bit_line_currents : (..., n_bit_lines) ndarray
         Out of the bottom ends; 0 where they float [A].
-    n_sweeps : (...) int ndarray
-        Sweeps until the residual was reached; 0 where a matrix product served (unitless).
-    unbalanced : (...) ndarray
-        Largest Kirchhoff residual at a node [A].
-    uncertainty : (...) ndarray
-        Sum of all residuals: no end's current is off by more, for a current that is lacking at a node is lacking at the
-        ends. Where a matrix product served, what a probe by sweeps found wrong with the matrix, scaled. Rounding comes on top: some 1e-16 of the conductance of a line times the largest voltage [A].
+    report : (..., 3) ndarray
+        Sweeps, largest and summed residual [A].
     request : callable
         Gives the node voltages, bit lines then word lines, as (..., 2, n_word_lines, n_bit_lines) [V].
     """
 
     crossbar: Crossbar
-    biasing: Biasing
+    inputs: object
     bit_line_currents: np.ndarray
-    n_sweeps: np.ndarray
-    unbalanced: np.ndarray
-    uncertainty: np.ndarray
+    report: np.ndarray
     request: object
+
+    @cached_property
+    def biasing(self):
+        """How the ends are connected, a `Biasing`."""
+        return self.inputs if isinstance(self.inputs, Biasing) else read_columns(self.crossbar, self.inputs)
+
+    @property
+    def n_sweeps(self):
+        """Sweeps until the residual was reached, (...); 0 where a matrix product served (unitless)."""
+        return self.report[..., 0].astype(np.int64)
+
+    @property
+    def unbalanced(self):
+        """Largest Kirchhoff residual at a node, (...) [A]."""
+        return self.report[..., 1]
+
+    @property
+    def uncertainty(self):
+        """Sum of all residuals, (...): no end's current is off by more, for a current that is lacking at a node is lacking
+        at the ends. Where a matrix product served, what a probe by sweeps found wrong with the matrix, scaled. Rounding
+        comes on top: some 1e-16 of the conductance of a line times the largest voltage [A]."""
+        return self.report[..., 2]
 
     @cached_property
     def _nodes(self):

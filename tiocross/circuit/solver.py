@@ -8,13 +8,13 @@ import numpy as np
 
 from tiocross.circuit.biasing import Biasing, read_columns, require_fitting
 from tiocross.circuit.crossbar import require_crossbar
-from tiocross.circuit.engine import run_circuits
+from tiocross.circuit.engine import require_solved, run_circuits, run_read
 from tiocross.circuit.matrices import matrix_pays, transfer_matrix
 from tiocross.circuit.solution import Solution
 from tiocross.errors import as_count, as_finite, as_number
 
 _SMALLEST_RTOL = 1e-14  # below, rounding alone would be taken for imbalance
-_KEPT_CROSSINGS = 100_000  # voltages of a single circuit of this size are kept, for they are there anyway
+_SMALLEST_KEPT, _LARGEST_KEPT = 1_024, 100_000  # devices of single circuits whose voltages are kept: they are there anyway
 
 
 def solve(crossbar, inputs, *, rtol=1e-9, max_sweeps=1_000):
@@ -55,9 +55,13 @@ def solve(crossbar, inputs, *, rtol=1e-9, max_sweeps=1_000):
     is found instead, and checked against one input solved this way.
     """
     require_crossbar(crossbar)
-    biasing = _as_biasing(crossbar, inputs)
     as_number("rtol", rtol, low=_SMALLEST_RTOL, high=1.0)
     as_count("max_sweeps", max_sweeps)
+    if not isinstance(inputs, Biasing):
+        inputs = _as_voltages(crossbar, inputs)
+        if inputs.ndim == 1 and crossbar.iv is None and not crossbar.is_ideal:
+            return _solve_read(crossbar, inputs, rtol, max_sweeps)
+    biasing = _as_biasing(crossbar, inputs)
     batch, n_axes = _arrange(crossbar, biasing)
     request = partial(_request_nodes, crossbar, biasing, rtol, max_sweeps)
     ohmic_read = crossbar.iv is None and _is_plain_read(biasing)
@@ -70,13 +74,31 @@ def solve(crossbar, inputs, *, rtol=1e-9, max_sweeps=1_000):
     return _solve_circuits(crossbar, biasing, batch, n_axes, rtol, max_sweeps, request)
 
 
+def _as_voltages(crossbar, inputs):
+    voltages = as_finite("voltages", inputs)
+    if voltages.ndim == 0 or voltages.shape[-1] != crossbar.n_word_lines:
+        raise ValueError(f"voltages must have shape (..., {crossbar.n_word_lines}), one for each word line; "
+                         f"got {voltages.shape}")
+    return voltages
+
+
+def _solve_read(crossbar, voltages, rtol, max_sweeps):
+    """The usual case, one input to ohmic devices, with the least ado."""
+    voltages = voltages.copy()
+    keep = len(crossbar.arrays) == 1 and _SMALLEST_KEPT < crossbar.conductances.size <= _LARGEST_KEPT
+    currents, report, nodes = run_read(crossbar, voltages.reshape(1, 1, -1), rtol, max_sweeps, nodes=keep)
+    if not (report[..., 2] <= rtol * report[..., 3]).all():
+        require_solved(crossbar, np.abs(voltages).max(keepdims=True)[None], report, rtol)
+    batch = crossbar.conductances.shape[:-2]
+    request = partial(_request_nodes, crossbar, voltages, rtol, max_sweeps)
+    if keep:
+        request = partial(np.reshape, nodes, (*batch, *nodes.shape[2:]))
+    return Solution(crossbar, voltages, currents.reshape(*batch, -1), report.reshape(*batch, -1), request)
+
+
 def _as_biasing(crossbar, inputs):
     if not isinstance(inputs, Biasing):
-        voltages = as_finite("voltages", inputs)
-        if voltages.ndim == 0 or voltages.shape[-1] != crossbar.n_word_lines:
-            raise ValueError(f"voltages must have shape (..., {crossbar.n_word_lines}), one for each word line; "
-                             f"got {voltages.shape}")
-        return read_columns(crossbar, voltages)
+        return read_columns(crossbar, inputs)
     require_fitting(crossbar, inputs)
     return inputs
 
@@ -100,11 +122,11 @@ def _is_plain_read(biasing):
 
 
 def _solve_circuits(crossbar, biasing, batch, n_axes, rtol, max_sweeps, request):
-    keep = math.prod(batch) == 1 and crossbar.conductances.size <= _KEPT_CROSSINGS
+    keep = math.prod(batch) == 1 and crossbar.conductances.size <= _LARGEST_KEPT
     currents, report, nodes = _run(crossbar, biasing, batch, n_axes, rtol, max_sweeps, keep)
     if keep:
         request = partial(np.asarray, nodes)
-    return Solution(crossbar, biasing, currents, report[..., 0].astype(np.int64), report[..., 1], report[..., 2], request)
+    return Solution(crossbar, biasing, currents, report, request)
 
 
 def _run(crossbar, biasing, batch, n_axes, rtol, max_sweeps, nodes):
@@ -137,7 +159,8 @@ def _repeat(crossbar, batch, n_axes):
     return replace(crossbar, conductances=np.broadcast_to(crossbar.conductances, shape)[part], iv=law)
 
 
-def _request_nodes(crossbar, biasing, rtol, max_sweeps):
+def _request_nodes(crossbar, inputs, rtol, max_sweeps):
+    biasing = _as_biasing(crossbar, inputs)
     batch, n_axes = _arrange(crossbar, biasing)
     return _run(crossbar, biasing, batch, n_axes, rtol, max_sweeps, True)[2]
 
@@ -145,9 +168,9 @@ def _request_nodes(crossbar, biasing, rtol, max_sweeps):
 def _multiply(crossbar, biasing, matrix, batch, request, uncertainty=0.0):
     """A solution by the matrix product."""
     currents = np.matmul(biasing.left[..., None, :], matrix)[..., 0, :] if matrix.ndim > 2 else biasing.left @ matrix
-    nothing = np.zeros(batch)
-    return Solution(crossbar, biasing, np.array(np.broadcast_to(currents, (*batch, crossbar.n_bit_lines))),
-                    nothing.astype(np.int64), nothing + uncertainty, nothing + uncertainty, request)
+    report = np.zeros((*batch, 3))
+    report[..., 1:] = np.asarray(uncertainty)[..., None]
+    return Solution(crossbar, biasing, np.array(np.broadcast_to(currents, (*batch, crossbar.n_bit_lines))), report, request)
 
 
 def _solve_by_matrix(crossbar, biasing, batch, rtol, max_sweeps, request):

@@ -4,8 +4,8 @@ from functools import cached_property
 
 import numpy as np
 
-from tiocross.circuit.hierarchy import LINES_PER_BLOCK, choose_levels, plan_levels
-from tiocross.circuit.kernels.multilevel import solve_arrays
+from tiocross.circuit.hierarchy import kinds_of_lines, plan_levels
+from tiocross.circuit.kernels.multilevel import AT_ONCE, solve_arrays
 
 _CROSSINGS_PER_CALL = 3_000_000  # in one kernel call, about 0.1 s, so that Ctrl-C and progress get through
 _PATIENCE = 8  # calls without half the residual after which only rounding is left
@@ -17,33 +17,23 @@ class Workspace:
 
     Parameters
     ----------
-    crossbar : Crossbar
-        Its shape and its resistances (unitless).
-    ends : (n_inputs, 2, 2, n) ndarray
-        Root (left, bottom) and far (right, top) voltages of word lines and of bit lines, NaN where floating; one pattern
-        of floating ends for all inputs [V].
+    resistances : (2, 3, n) ndarray
+        Of a segment, and behind the root (left, bottom) and far (right, top) ends, of word lines and of bit lines;
+        infinite where an end floats [ohm].
+    plan : Plan
+        Geometry of the coarse crossbars (unitless).
     sensed : (n_bit_lines,) bool ndarray
         Bit lines whose gross current sets the scale of the tolerance (unitless).
-    robust : bool, optional
-        Whether to correct on the array itself, by conjugate gradients, which always converges, instead of on coarse
-        crossbars, which is much faster where these are good pictures of it (unitless).
     """
 
-    def __init__(self, crossbar, ends, sensed, *, robust=False):
-        self._arguments = crossbar, ends, sensed
-        self.n_word_lines, self.n_bit_lines = crossbar.conductances.shape[-2:]
-        self.sensed = sensed
-        self.resistances, self.drives = _connect(crossbar, ends)
-        shape = (self.n_word_lines, self.n_bit_lines)
-        kinds = [(np.isinf(self.resistances[side, 1:, :n]) * [[1], [2]]).sum(axis=0).astype(np.uint8)
-                 for side, n in enumerate(shape)]
-        n_levels, lines_per_block = (2, 1) if robust else (choose_levels(crossbar, self.resistances), LINES_PER_BLOCK)
-        self.plan = plan_levels(*shape, np.concatenate(kinds).tobytes(), n_levels, lines_per_block)
+    def __init__(self, resistances, plan, sensed):
+        self.resistances, self.plan, self.sensed = resistances, plan, sensed
+        self.n_word_lines, self.n_bit_lines = (int(n) for n in plan.numbers[0, 0, :2])
         width = _padded(self.n_bit_lines)
         self.fine = np.empty((4, self.n_word_lines, width))
-        self.scratch = (np.empty((self.plan.n_wide, width)), np.empty(self.plan.pool),
-                        np.zeros((len(self.plan.numbers), 2, 8, self.resistances.shape[2])),
-                        np.empty((max(self.n_word_lines, 4), width)), np.empty((6, width)))
+        self.scratch = (np.empty((plan.n_wide, width)), np.empty(plan.pool),
+                        np.zeros((len(plan.numbers), 2, 8, resistances.shape[2])),
+                        np.empty((self.n_word_lines, min(width, AT_ONCE))), np.empty((10, width)))
         self.nothing = np.empty((0, self.n_bit_lines))
         self.no_nodes = np.empty((0, 0, 2, 0, 0))
 
@@ -55,7 +45,7 @@ class Workspace:
         arrays : (n_arrays, n_word_lines, n_bit_lines) ndarray
             Devices [S].
         drives : (n_arrays or 1, n_inputs, 2, 2, n) ndarray
-            Rows of ``self.drives``, for each array or for all [V].
+            For each array or for all: root and far voltages of word lines and of bit lines, 0 where an end floats [V].
         rtol : float
             Wanted sum of residuals relative to the largest gross current of a sensed bit line (unitless).
         max_sweeps : int
@@ -81,13 +71,13 @@ class Workspace:
             for start in range(0, len(arrays), step):
                 part = slice(start, start + step)
                 self._call(arrays[part], self.nothing, drives[part] if len(drives) > 1 else drives, rtol,
-                           min(max_sweeps, 200), 2, currents[part], report[part], voltages[part])
+                           min(max_sweeps, 200), 2, (currents[part], report[part], voltages[part]))
         for c, k in np.argwhere(~(report[..., 2] <= rtol * report[..., 3]) | (report[..., 0] == 0)):
             drive = drives[min(c, len(drives) - 1), k]
             solver = self._solve_in_steps(arrays[c], drive, rtol, max_sweeps, currents[c, k], report[c, k])
             if nodes:
                 voltages[c, k] = solver.node_voltages
-        return currents, report, voltages if nodes else None
+        return currents, report, voltages if nodes else np.empty((*count, 0))
 
     def advance(self, array, injected, drive, budget, start, currents, report, rtol=0.0):
         """Sweep one circuit with currents injected at its word-line nodes and drawn from its bit-line nodes.
@@ -99,7 +89,7 @@ class Workspace:
         injected : (n_word_lines, n_bit_lines) ndarray
             Currents [A].
         drive : (2, 2, n) ndarray
-            One row of ``self.drives`` [V].
+            Root and far voltages of word lines and of bit lines [V].
         budget : int
             Sweeps (unitless).
         start : int
@@ -111,8 +101,8 @@ class Workspace:
         rtol : float, optional
             Where to stop before the budget is used up (unitless).
         """
-        self._call(array[None], injected, drive[None, None], rtol, budget, start, currents[None, None], report[None, None],
-                   self.no_nodes)
+        self._call(array[None], injected, drive[None, None], rtol, budget, start,
+                   (currents[None, None], report[None, None], self.no_nodes))
 
     @property
     def node_voltages(self):
@@ -121,8 +111,11 @@ class Workspace:
 
     @cached_property
     def robust(self):
-        """The same for circuits that do not converge here."""
-        return Workspace(*self._arguments, robust=True)
+        """The same for circuits that do not converge here: corrected on the array itself, by conjugate gradients, which
+        always converge, instead of on coarse crossbars, which are much faster where they are good pictures of it."""
+        shape = (self.n_word_lines, self.n_bit_lines)
+        plan = plan_levels(*shape, kinds_of_lines(self.resistances, shape), 2, lines_per_block=1)
+        return Workspace(self.resistances, plan, self.sensed)
 
     def _solve_in_steps(self, array, drive, rtol, max_sweeps, currents, report):
         """A circuit that is too large for one call, or one that did not converge; returns the workspace with its nodes."""
@@ -133,7 +126,8 @@ class Workspace:
         budget = max(1, min(8, _CROSSINGS_PER_CALL // array.size))
         while report[0] < max_sweeps and waiting < _PATIENCE:
             report[4:] = np.inf, 0.0  # patience is counted here
-            solver.advance(array, self.nothing, drive, min(budget, max_sweeps - int(report[0])), start, currents, report, rtol)
+            sweeps = min(budget, max_sweeps - int(report[0]))
+            solver.advance(array, self.nothing, drive, sweeps, start, currents, report, rtol)
             if report[2] <= rtol * report[3]:
                 break
             start, waiting = 0, 0 if report[2] < 0.5 * best else waiting + 1
@@ -148,10 +142,10 @@ class Workspace:
         self.robust.node_voltages[0] = self.node_voltages[0]
         return self.robust
 
-    def _call(self, arrays, injected, drives, rtol, budget, start, currents, report, voltages):
+    def _call(self, arrays, injected, drives, rtol, budget, start, into):
         places, numbers, _, _ = self.plan
         return solve_arrays(arrays, injected, drives, self.resistances, places, numbers, self.sensed, rtol, budget, start,
-                            self.fine, *self.scratch, currents, report, voltages)
+                            self.fine, *self.scratch, *into)
 
 
 def _padded(n):
@@ -159,19 +153,33 @@ def _padded(n):
     return n + 8 if n % 64 == 0 else n
 
 
-def _connect(crossbar, ends):
-    """Resistances (2, 3, W) and drives (n_inputs, 2, 2, W) for the kernel; W is two more than the longer side."""
-    shape = crossbar.conductances.shape[-2:]
-    resistances = np.zeros((2, 3, max(*shape, 8) + 2))
+def connect(crossbar, ends):
+    """The kernel's view of connected ends.
+
+    Parameters
+    ----------
+    crossbar : Crossbar
+        Its resistances (unitless).
+    ends : (n_inputs, 2, 2, n) ndarray
+        Root (left, bottom) and far (right, top) voltages of word lines and of bit lines, NaN where floating; one pattern
+        of floating ends for all inputs [V].
+
+    Returns
+    -------
+    resistances : (2, 3, W) ndarray
+        As for `Workspace` [ohm].
+    drives : (n_inputs, 2, 2, W) ndarray
+        As for `Workspace.solve` [V].
+    """
+    resistances = crossbar.read_resistances.copy()
     drives = np.zeros((len(ends), 2, 2, resistances.shape[2]))
-    wires = ((crossbar.word_line_resistance, crossbar.source_resistance),
-             (crossbar.bit_line_resistance, crossbar.sense_resistance))
-    for side, (n, (wire, beyond)) in enumerate(zip(shape, wires)):
+    for side, n in enumerate(crossbar.conductances.shape[-2:]):
         voltages = ends[:, side, :, :n].copy()
-        ideal = (wire + beyond == 0) & ~np.isnan(voltages[0, 1])
+        beyond = resistances[side, 1, :n].copy()
+        ideal = (resistances[side, 0, :n] + beyond == 0) & ~np.isnan(voltages[0, 1])
         # A line that drops nothing has one voltage: what holds it at the far end may as well hold it at the root.
         voltages[:, 0, ideal], voltages[:, 1, ideal] = voltages[:, 1, ideal], np.nan
-        resistances[side, 0, :n] = wire
-        resistances[side, 1:, :n] = np.where(np.isnan(voltages[0]), np.inf, beyond)
-        drives[:, side, :, :n] = np.nan_to_num(voltages)
+        floating = np.isnan(voltages)
+        resistances[side, 1:, :n] = np.where(floating[0], np.inf, beyond)
+        drives[:, side, :, :n] = np.where(floating, 0.0, voltages)
     return resistances, drives

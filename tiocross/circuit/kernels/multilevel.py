@@ -23,8 +23,9 @@ line       (8, M) or (8, N)     one column a line: RHO resistance per segment, R
                                 END conductance at the far end, DRIVE and FED: what the ends add   S, V, A
 at         (N + 2,), (M + 2,)   positions of the nodes along the line, its two ends included       segments
 q          (M, N)               current injected at word-line nodes                                A
-norton     (max(M, 4), N)       scratch: J of each node                                            A
-row        (6, N)               VOLTAGE, CHANGE, SUM, TOTAL, GROSS, LARGEST of each bit line       V, A
+norton     (M, AT_ONCE)         scratch: J of each node of AT_ONCE bit lines, or of 4 word lines   A
+row        (10, N)              VOLTAGE, CHANGE, SUM, TOTAL, GROSS, LARGEST of each bit line, and  V, A
+                                J of the nodes of four word lines
 """
 
 import numpy as np
@@ -36,6 +37,7 @@ RHO, ROOT, FAR, PASS, SHARE, END, DRIVE, FED = range(8)  # rows of ``line``
 VOLTAGE, CHANGE, SUM, TOTAL, GROSS, LARGEST = range(6)  # rows of ``row``
 AT_WORD, AT_BIT, SHARE_WORD, SHARE_BIT = range(4)  # of ``places``
 SIZE, BLOCK_WORD, BLOCK_BIT, FIRST, BEFORE = range(5)  # of ``numbers``
+AT_ONCE = 256  # bit lines solved together
 SHORT = 1e-30  # ohm; only lumped lines can be held at their far end without any resistance
 PATIENCE = 6  # sweeps without half the residual, after which the caller must help
 N_WORD, N_BIT, F_WORD, F_BIT, B, W, Q, G, WIDE, CG = range(10)  # of numbers[level, SIZE]: shape, and rows in ``pool``
@@ -134,36 +136,36 @@ def _solve_word_lines(g, b, n_word, n_bit, f, line, at, q, injected, w, norton):
 
 
 @helper
-def _eliminate_bit_lines(g, w, n_word, n_bit, f, line, drawn, norton, row):
-    """Downwards: J of every node; leaves the root nodes' voltages in row[VOLTAGE]. ``drawn``: what is injected at the
-    word-line nodes is drawn from the bit-line nodes."""
-    for j in range(n_bit):
+def _eliminate_bit_lines(g, w, n_word, start, stop, f, line, drawn, norton, row):
+    """Downwards, for some bit lines: J of every node; leaves the root nodes' voltages in row[VOLTAGE]. ``drawn``: what is
+    injected at the word-line nodes is drawn from the bit-line nodes."""
+    for j in range(start, stop):
         row[VOLTAGE, j] = line[FED, j]
     for i in range(n_word):
-        for j in range(n_bit):
-            norton[i, j] = g[i, j] * w[i, j] + row[VOLTAGE, j]
+        for j in range(start, stop):
+            norton[i, j - start] = g[i, j] * w[i, j] + row[VOLTAGE, j]
         if len(drawn) > 0:
-            for j in range(n_bit):
-                norton[i, j] -= drawn[i, j]
+            for j in range(start, stop):
+                norton[i, j - start] -= drawn[i, j]
         if i < n_word - 1:
-            for j in range(n_bit):
-                row[VOLTAGE, j] = f[i + 1, j] * norton[i, j]
-    for j in range(n_bit):
-        row[VOLTAGE, j] = line[PASS, j] * norton[n_word - 1, j] + line[DRIVE, j]
+            for j in range(start, stop):
+                row[VOLTAGE, j] = f[i + 1, j] * norton[i, j - start]
+    for j in range(start, stop):
+        row[VOLTAGE, j] = line[PASS, j] * norton[n_word - 1, j - start] + line[DRIVE, j]
 
 
 @helper
-def _raise_bit_lines(i, g, w, n_bit, drawn, measure, b, row):
+def _raise_bit_lines(i, g, w, start, stop, drawn, measure, b, row):
     """Store the new voltages of row i; count what its word-line nodes now lack and, to ``measure``, the devices' currents
     and the largest lack."""
-    for j in range(n_bit):
+    for j in range(start, stop):
         row[CHANGE, j] = g[i, j] * (row[VOLTAGE, j] - b[i, j])
         b[i, j] = row[VOLTAGE, j]
-    for j in range(n_bit):
+    for j in range(start, stop):
         row[SUM, j] += row[CHANGE, j]
         row[TOTAL, j] += abs(row[CHANGE, j])
     if measure:
-        for j in range(n_bit):
+        for j in range(start, stop):
             lack, current = abs(row[CHANGE, j]), g[i, j] * (w[i, j] - row[VOLTAGE, j])
             row[LARGEST, j] = lack if lack > row[LARGEST, j] else row[LARGEST, j]
             row[GROSS, j] += abs(current - drawn[i, j] if len(drawn) > 0 else current)
@@ -252,30 +254,37 @@ def _dot(a, b, n_word, n_bit):
 
 
 @helper
-def _sweep_bit_lines(g, w, n_word, n_bit, f, b, drawn, measure, level, places, numbers, lines, pool, norton, row):
-    """Exact bit lines; hands what the word lines now lack to the next coarser crossbar, if there is one."""
+def _sweep_bit_lines(g, w, n_word, n_bit, f, b, drawn, measure, level, places, numbers, lines, wide, pool, norton, row):
+    """Exact bit lines, as many at a time as leave their J in the cache; hands what the word lines now lack to the next
+    coarser crossbar, if there is one. Counts are unsigned: an index that might be negative would not be vectorised."""
     line, at = lines[level, BITS], places[level, AT_BIT]
-    _eliminate_bit_lines(g, w, n_word, n_bit, f, line, drawn, norton, row)
     for j in range(n_bit):
         row[SUM, j] = row[TOTAL, j] = row[GROSS, j] = row[LARGEST, j] = 0.0
-    k = numbers[level + 1, SIZE, N_WORD] - 1 if level + 1 < len(numbers) else -1
-    for i in range(n_word - 1, -1, -1):
-        _raise_bit_lines(i, g, w, n_bit, drawn, measure, b, row)
-        if i > 0:
-            d = at[i + 1] - at[i]
-            for j in range(n_bit):
-                row[VOLTAGE, j] = f[i, j] * (row[VOLTAGE, j] + line[RHO, j] * d * norton[i - 1, j])
-        if k >= 0 and i == numbers[level, BLOCK_WORD, k]:
-            size = numbers[level + 1, SIZE]
-            _restrict(row[SUM], n_bit, size[N_BIT], numbers[level, FIRST], places[level, SHARE_WORD], places[level, AT_WORD],
-                      places[level + 1, AT_WORD], lines[level + 1, WORDS], k, pool[size[Q] + k])
-            for j in range(n_bit):
-                row[SUM, j] = 0.0
-            k -= 1
+    n_blocks = numbers[level + 1, SIZE, N_WORD] if level + 1 < len(numbers) else 0
+    for first in range(0, n_bit, AT_ONCE):
+        start, stop = np.uint64(first), np.uint64(min(first + AT_ONCE, n_bit))
+        _eliminate_bit_lines(g, w, n_word, start, stop, f, line, drawn, norton, row)
+        k = n_blocks - 1
+        for i in range(n_word - 1, -1, -1):
+            _raise_bit_lines(i, g, w, start, stop, drawn, measure, b, row)
+            if i > 0:
+                d = at[i + 1] - at[i]
+                for j in range(start, stop):
+                    row[VOLTAGE, j] = f[i, j] * (row[VOLTAGE, j] + line[RHO, j] * d * norton[i - 1, j - start])
+            if k >= 0 and i == numbers[level, BLOCK_WORD, k]:
+                for j in range(start, stop):
+                    wide[k, j] = row[SUM, j]
+                    row[SUM, j] = 0.0
+                k -= 1
+    for k in range(n_blocks):
+        size = numbers[level + 1, SIZE]
+        _restrict(wide[k], n_bit, size[N_BIT], numbers[level, FIRST], places[level, SHARE_WORD], places[level, AT_WORD],
+                  places[level + 1, AT_WORD], lines[level + 1, WORDS], k, pool[size[Q] + k])
 
 
 @helper
-def _solve_coarsest(g, n_word, n_bit, f_word, f_bit, level, places, numbers, lines, q, w, b, p, pool, norton, row):
+def _solve_coarsest(g, n_word, n_bit, f_word, f_bit, level, places, numbers, lines, q, w, b, p, pool,
+                    norton, row):
     """Conjugate gradients for S = (word lines) - g (bit lines)^-1 g, until a tenth of the residual's norm is left.
     ``p`` holds four arrays: zeros, S p, the bit lines of p, and the sum of those, which is wanted."""
     n = n_word
@@ -284,7 +293,7 @@ def _solve_coarsest(g, n_word, n_bit, f_word, f_bit, level, places, numbers, lin
             p[i, j] = 0.0
     start, before, p_s_p = 0.0, 1.0, 0.0
     for step in range(8 * n_word * n_bit):
-        _solve_word_lines(g, p, n_word, n_bit, f_word, lines[level, WORDS], places[level, AT_WORD], q, True, w, norton)
+        _solve_word_lines(g, p, n_word, n_bit, f_word, lines[level, WORDS], places[level, AT_WORD], q, True, w, row[6:])
         r_w = 0.0
         for i in range(n):
             for j in range(n_bit):
@@ -293,7 +302,8 @@ def _solve_coarsest(g, n_word, n_bit, f_word, f_bit, level, places, numbers, lin
         start = r_w if step == 0 else start
         if not r_w > 0.01 * start:
             break
-        _sweep_bit_lines(g, w, n_word, n_bit, f_bit, b, q[:0], False, level, places, numbers, lines, pool, norton, row)
+        _sweep_bit_lines(g, w, n_word, n_bit, f_bit, b, q[:0], False, level, places, numbers, lines, pool, pool,
+                         norton, row)
         beta = r_w / before if step > 0 else 0.0
         w_s_w, w_s_p = 0.0, 0.0
         for i in range(n):
@@ -370,12 +380,12 @@ def _sum_up(row, sensed, n_bit, measured, report):
 
 
 @helper
-def _iterate(g, injected, fine, wide, pool, places, numbers, lines, sensed, rtol, budget, norton, row, report):
+def _iterate(g, injected, fine, wide, pool, places, numbers, lines, sensed, rtol, budget, resumed, norton, row, report):
     """Up to ``budget`` sweeps of the array, each but the last followed by a coarse correction: two sweeps at each coarser
     level, corrected likewise, and the solution of the coarsest. True when the residuals' sum is within rtol * gross."""
     last = len(numbers) - 1
     visits = np.zeros(last + 1, np.int64)
-    level = 0
+    level = 1 if resumed and last > 0 else 0  # what the last sweep lacked is still in the pool
     while True:
         s = numbers[level, SIZE]
         m, n = s[N_WORD], s[N_BIT]
@@ -393,12 +403,13 @@ def _iterate(g, injected, fine, wide, pool, places, numbers, lines, sensed, rtol
                 for i in range(m):
                     for j in range(n):
                         b[i, j] = 0.0
-            _solve_word_lines(here, b, m, n, f_word, lines[level, WORDS], places[level, AT_WORD], q, len(q) > 0, w, norton)
+            _solve_word_lines(here, b, m, n, f_word, lines[level, WORDS], places[level, AT_WORD], q, len(q) > 0, w, row[6:])
             # counting costs a quarter of a sweep and is needed only near the end
             measure = level == 0 and (budget == 1 or report[0] > 0.0 and report[2] <= 1e5 * rtol * report[3]
                                       or report[0] == 1.0)
+            wider = wide if level == 0 else pool[s[WIDE]:]
             _sweep_bit_lines(here, w, m, n, f_bit, b, q if level == 0 else q[:0], measure, level, places, numbers, lines,
-                             pool, norton, row)
+                             wider, pool, norton, row)
         if level == 0:
             budget -= 1
             visits[0] = 0
@@ -439,8 +450,8 @@ def solve_arrays(conductances, injected, drives, ends, places, numbers, sensed, 
     the bit-line nodes; drives (C or 1, B, 2, 2, W): root (left, bottom) and far (right, top) voltages of word lines and
     of bit lines, 0 where floating; ends (2, 3, W): RHO, ROOT, FAR of both; sensed (N,) bool; start: 2 from zero, 1 from
     the bit-line voltages of the last circuit, 0 to go on with it; currents (C, B, N) out of the bottom ends; report (C, B,
-    6): sweeps, largest and summed residual, gross current, smallest sum so far, sweeps since without a better; nodes (C, B, 2, M, N), or empty, for the bit-line and
-    word-line voltages; the rest is scratch.
+    6): sweeps, largest and summed residual, gross current, smallest sum so far, sweeps since without half of it; nodes
+    (C, B, 2, M, N), or empty, for the bit-line and word-line voltages; the rest is scratch.
     """
     n_arrays, n_word, n_bit = conductances.shape
     n_open = 0
@@ -460,8 +471,8 @@ def solve_arrays(conductances, injected, drives, ends, places, numbers, sensed, 
                 for i in range(n_word):
                     for j in range(n_bit):
                         fine[0, i, j] = 0.0
-            if not _iterate(g, injected, fine, wide, pool, places, numbers, lines, sensed, rtol, budget, norton, row,
-                            report[c, k]):
+            if not _iterate(g, injected, fine, wide, pool, places, numbers, lines, sensed, rtol, budget, start == 0,
+                            norton, row, report[c, k]):
                 n_open += 1
             _collect(g, injected, fine, n_word, n_bit, lines[0, BITS], drive[k, BITS], currents[c, k])
             if len(nodes) > 0:

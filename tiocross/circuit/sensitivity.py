@@ -1,0 +1,110 @@
+"""How the currents of a crossbar answer to a change of each device, by one more solution of the same circuit."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from tiocross.circuit.biasing import Biasing
+from tiocross.circuit.crossbar import require_crossbar
+from tiocross.circuit.solver import _arrange, _as_biasing, _run
+from tiocross.errors import LARGEST_CONDUCTANCE, as_finite, as_number
+
+_SMALLEST_RTOL = 1e-14
+_MOST_SWEEPS = 1_000
+
+
+def sensitivities(crossbar, inputs, weights, *, rtol=1e-9):
+    """Gradient of a weighted sum of bit-line currents with respect to all conductances.
+
+    Parameters
+    ----------
+    crossbar : Crossbar
+        The circuit, or many of one shape (unitless).
+    inputs : (..., n_word_lines) array_like, or Biasing
+        As for `solve` [V].
+    weights : (..., n_bit_lines) array_like
+        Of the bit-line currents in the sum, such as the derivatives of a loss by the currents; leading axes broadcast
+        against those of the inputs and of the conductances (unitless).
+    rtol : float, optional
+        As for `solve`, for each of the two solutions (unitless).
+
+    Returns
+    -------
+    (..., n_word_lines, n_bit_lines) ndarray
+        d(sum_j weights_j I_j) / dG, I_j the current out of bit line j's bottom end; 0 A where that end floats [A/S].
+
+    Raises
+    ------
+    ValueError
+        As `solve`, and if the weights do not fit.
+    ConvergenceError
+        If a circuit is not solved to ``rtol``.
+
+    Notes
+    -----
+    A change dG of a device draws the current dG I(u) / G more from its word line into its bit line; u is the voltage
+    across it, I its law. By reciprocity the share of that current which leaves through the bottom ends, weighted, is the
+    voltage a across the same device when the bottom ends are held at -weights instead, all other connected ends at 0 V and
+    every device replaced by its slope dI/du. So the gradient is a I(u) / G, and a u for Ohm's law. I / G does not depend
+    on G: the gradient of an open device is that of closing it.
+
+    The voltages of nodes that are joined to the connected ends only through a large resistance R, such as lines that float
+    behind nearly open devices, are known to rtol times the gross current times R.
+    """
+    require_crossbar(crossbar)
+    biasing = _as_biasing(crossbar, inputs)
+    weights = _as_weights(crossbar, biasing, weights)
+    as_number("rtol", rtol, low=_SMALLEST_RTOL, high=1.0)
+    batch = np.broadcast_shapes(_arrange(crossbar, biasing)[0], weights.shape[:-1])
+    if 0 in batch:
+        return np.zeros((*batch, crossbar.n_word_lines, crossbar.n_bit_lines))
+    voltages = _device_voltages(crossbar, biasing, rtol)
+    adjoint = _adjoint(crossbar, biasing, weights)
+    if crossbar.iv is None:
+        return voltages * _device_voltages(crossbar, adjoint, rtol)
+    return crossbar.iv.currents(1.0, voltages) * _device_voltages(_tangent(crossbar, voltages), adjoint, rtol)
+
+
+def _as_weights(crossbar, biasing, weights):
+    weights = as_finite("weights", weights)
+    if weights.ndim == 0 or weights.shape[-1] != crossbar.n_bit_lines:
+        raise ValueError(f"weights must have shape (..., {crossbar.n_bit_lines}), one for each bit line; got {weights.shape}")
+    batch, _ = _arrange(crossbar, biasing)
+    try:
+        np.broadcast_shapes(batch, weights.shape[:-1])
+    except ValueError:
+        raise ValueError(f"leading axes of the weights {weights.shape} do not broadcast against those of the conductances "
+                         f"and the inputs, together {batch}") from None
+    return weights
+
+
+def _device_voltages(crossbar, biasing, rtol):
+    nodes = _run(crossbar, biasing, *_arrange(crossbar, biasing), rtol, _MOST_SWEEPS, True)[2]
+    return nodes[..., 1, :, :] - nodes[..., 0, :, :]
+
+
+def _adjoint(crossbar, biasing, weights):
+    """The same ends connected, the bottom ends at -weights and the others at 0 V."""
+    left, right, top, bottom = (_floating(end) for end in (biasing.left, biasing.right, biasing.top, biasing.bottom))
+    # All the current of a bit line without any resistance counts as leaving at the bottom, so that end alone is held.
+    top = top | (crossbar.bit_line_resistance + crossbar.sense_resistance == 0) & ~bottom
+    return Biasing(*(np.where(end, np.nan, 0.0) for end in (left, right, top)), np.where(bottom, np.nan, -weights))
+
+
+def _floating(voltages):
+    """Where an end floats; without the axes of the batch if it is the same throughout."""
+    floating = np.isnan(voltages)
+    first = floating.reshape(-1, floating.shape[-1])[0]
+    return first if (floating == first).all() else floating
+
+
+def _tangent(crossbar, voltages):
+    """The crossbar of ohmic devices with the slopes at these device voltages, which may lie in the batch's axes.
+
+    Conductances c G and resistances r / c give the same voltages: c keeps steep slopes within what a Crossbar takes.
+    """
+    slopes = crossbar.iv.slopes(crossbar.conductances, voltages)
+    excess = np.log2(slopes.max(initial=LARGEST_CONDUCTANCE) / LARGEST_CONDUCTANCE)
+    c = 2.0 ** -np.ceil(excess)  # a power of two: nothing is rounded
+    names = ("word_line_resistance", "bit_line_resistance", "source_resistance", "sense_resistance")
+    return replace(crossbar, conductances=c * slopes, iv=None, **{name: getattr(crossbar, name) / c for name in names})
