@@ -56,6 +56,9 @@ def require_name(what, name, valid_names):
 
 def as_finite(what, values, *, ndim=None):
     """Float64 array of ``values``; ValueError with the position of the first value that is not finite."""
+    if type(values) is np.ndarray and values.dtype == np.float64 and ndim in (None, values.ndim):
+        if np.isfinite(values).all():
+            return values  # the usual case, in a tenth of the time
     try:
         given = np.asarray(values)
     except ValueError as error:
@@ -91,6 +94,8 @@ def as_conductances(what, values):
 
 def as_number(what, value, *, low=-math.inf, high=math.inf, unit=""):
     """Finite float of ``value`` within [low, high]; a TypeError or ValueError names it otherwise."""
+    if type(value) is float and low <= value <= high and -math.inf < value < math.inf:
+        return value
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{what} must be a number; got {value!r} ({type(value).__name__})")
     if not (math.isfinite(value) and low <= value <= high):
@@ -103,6 +108,8 @@ def as_number(what, value, *, low=-math.inf, high=math.inf, unit=""):
 
 def as_count(what, value, *, low=1):
     """Int of ``value`` of at least ``low``; a TypeError or ValueError names it otherwise."""
+    if type(value) is int and value >= low:
+        return value
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{what} must be a whole number; got {value!r} ({type(value).__name__})")
     if value < low:

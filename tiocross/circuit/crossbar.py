@@ -6,6 +6,7 @@ lies behind one segment more and, in series with it, the source resistance of it
 its bit line.
 """
 
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from types import NoneType
@@ -13,6 +14,7 @@ from types import NoneType
 import numpy as np
 
 from tiocross.circuit.conduction import Cubic, Sinh
+from tiocross.circuit.hierarchy import plan_arrays
 from tiocross.errors import as_conductances, as_finite, as_number
 
 
@@ -85,7 +87,7 @@ class Crossbar:
         """Number of bit lines (unitless)."""
         return self.conductances.shape[-1]
 
-    @property
+    @cached_property
     def is_ideal(self):
         """Whether no wire, source or sense resistance drops any voltage (unitless)."""
         return not any(resistances.any() for resistances in (self.word_line_resistance, self.bit_line_resistance,
@@ -102,6 +104,27 @@ class Crossbar:
             resistances[side, :2, : shape[side]] = lines
             resistances[side, 2, : shape[side]] = np.inf
         return resistances
+
+    @cached_property
+    def read_lines(self):
+        """The first two of ``read_resistances`` of word lines, then of bit lines, (4, n) [ohm]."""
+        return np.ascontiguousarray(self.read_resistances[:, :2]).reshape(4, -1)
+
+    @cached_property
+    def read_plans(self):
+        """Geometry for each array when all bit lines are read: pairs of a `Plan` and the arrays that it is for."""
+        return plan_arrays(self.arrays, self.read_resistances)
+
+    def part(self, which):
+        """Some of the arrays, a slice of ``arrays``, as a crossbar of its own that shares their memory (unitless)."""
+        part = copy(self)
+        part.__dict__.pop("read_plans", None)  # found for all
+        law = self.iv
+        if law is not None:
+            law = type(law)(np.broadcast_to(law.parameter, self.conductances.shape).reshape(self.arrays.shape)[which])
+        for name, value in (("arrays", self.arrays[which]), ("conductances", self.arrays[which]), ("iv", law)):
+            object.__setattr__(part, name, value)
+        return part
 
     def currents(self, device_voltages):
         """Current of each device [A] at the voltages across it [V]."""

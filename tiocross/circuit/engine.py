@@ -1,14 +1,17 @@
 """Every circuit of a batch through the right solver, and the judgement whether it is solved."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
-from tiocross.circuit.hierarchy import choose_levels, kinds_of_lines, plan_levels
+from tiocross.circuit.hierarchy import plan_arrays
 from tiocross.circuit.kernels.small_arrays import solve_small
 from tiocross.circuit.newton import solve_nonlinear
 from tiocross.circuit.workspace import Workspace, connect
 from tiocross.errors import ConvergenceError
 
 _LANES = 32  # arrays side by side: enough to fill the vector units, few enough to stay in the cache
+_NO_NODES = np.empty((0, 0, 2, 0, 0))
 _SMALL = 1_024  # devices of an array up to which many go side by side
 _MOST_PLAIN_SWEEPS = 60
 _CROSSINGS_PER_CALL = 1_000_000  # in one kernel call, about 0.1 s
@@ -59,7 +62,7 @@ def run_circuits(crossbar, ends, rtol, max_sweeps, *, selected=None, nodes=False
             whole[of_arrays, of_inputs] = piece
     currents, report, voltages = results
     currents[np.broadcast_to(np.isnan(ends[:, :, 1, 0, : shape[1]]), currents.shape)] = 0.0  # nothing leaves an open end
-    require_solved(crossbar, np.nanmax(np.abs(ends), axis=(2, 3, 4), initial=0.0), report, rtol)
+    require_solved(crossbar, ends, report, rtol)
     return currents, report[..., :4], voltages if nodes else None
 
 
@@ -84,17 +87,61 @@ def run_read(crossbar, voltages, rtol, max_sweeps, *, nodes=False):
     (ndarray, ndarray, ndarray)
         As of `run_circuits`, but not judged.
     """
-    arrays, shape = crossbar.arrays, crossbar.conductances.shape[-2:]
-    if shape[0] * shape[1] > _SMALL:
+    arrays, everything = crossbar.arrays, np.ones(crossbar.n_bit_lines, dtype=bool)
+    if arrays.shape[1] * arrays.shape[2] > _SMALL:
         drives = _read_drives(crossbar, voltages)
-        return _run_levels(arrays, crossbar.read_resistances, drives, None, rtol, max_sweeps, nodes)
-    results = _run_small(crossbar, voltages, rtol, max_sweeps, nodes)
+        return _run_plans(arrays, crossbar.read_plans, crossbar.read_resistances, drives, everything, rtol, max_sweeps,
+                          nodes)
+    results, n_open = _run_small(crossbar, voltages, rtol, max_sweeps, nodes)
+    if n_open == 0:
+        return results
     for c, k in np.argwhere(results[1][..., 0] == 0):  # too strongly coupled for plain sweeps
         drives = _read_drives(crossbar, voltages[min(c, len(voltages) - 1), k].reshape(1, 1, -1))
-        found = _run_levels(arrays[c : c + 1], crossbar.read_resistances, drives, None, rtol, max_sweeps, nodes)
+        plans = plan_arrays(arrays[c : c + 1], crossbar.read_resistances)
+        found = _run_plans(arrays[c : c + 1], plans, crossbar.read_resistances, drives, everything, rtol, max_sweeps, nodes)
         for whole, piece in zip(results, found):
             whole[c, k] = piece[0, 0]
     return results
+
+
+def in_parts(solver, crossbar, inputs, rtol, max_sweeps, *, workers=1, **options):
+    """Let several threads take a share of the arrays each; the results do not depend on their number.
+
+    Parameters
+    ----------
+    solver : callable
+        `run_circuits` or `run_read` (unitless).
+    crossbar : Crossbar
+        C arrays (unitless).
+    inputs : (C or 1, ...) ndarray
+        Its second argument [V].
+    rtol : float
+        Its third (unitless).
+    max_sweeps : int
+        Its fourth (unitless).
+    workers : int, optional
+        Threads (unitless).
+    **options
+        Its others (unitless).
+
+    Returns
+    -------
+    list
+        What ``solver`` returns.
+    """
+    n_arrays = len(crossbar.arrays)
+    n_parts = min(workers, n_arrays)
+    if n_parts < 2:
+        return solver(crossbar, inputs, rtol, max_sweeps, **options)
+    edges = [n_arrays * k // n_parts for k in range(n_parts + 1)]
+
+    def run(start, stop):
+        part = slice(start, stop)
+        return solver(crossbar.part(part), inputs[part] if len(inputs) > 1 else inputs, rtol, max_sweeps, **options)
+
+    with ThreadPoolExecutor(n_parts, thread_name_prefix="tiocross") as executor:
+        found = list(executor.map(run, edges[:-1], edges[1:]))
+    return [None if pieces[0] is None else np.concatenate(pieces) for pieces in zip(*found)]
 
 
 def _room(count, shape, nodes):
@@ -109,37 +156,35 @@ def _read_drives(crossbar, voltages):
 
 
 def _run_small(crossbar, voltages, rtol, max_sweeps, nodes):
-    """Many arrays side by side, by plain sweeps; sweeps stay 0 where these are too many."""
-    arrays, resistances = crossbar.arrays, crossbar.read_resistances
+    """Many arrays side by side, by plain sweeps; sweeps stay 0 where these are too many, and are counted."""
+    arrays = crossbar.arrays
     n_arrays, n_word, n_bit = arrays.shape
     n_lanes, n_inputs = min(n_arrays, _LANES), voltages.shape[1]
     results = _room((n_arrays, n_inputs), (n_word, n_bit), nodes)
     currents, report, found = results
-    found = found if nodes else np.empty((0, 0, 2, 0, 0))
+    found = found if nodes else _NO_NODES
     work, row = np.empty((6, n_word, n_bit, n_lanes)), np.empty((9, max(n_word, n_bit), n_lanes))
-    lines = np.ascontiguousarray(resistances[:, :2]).reshape(4, -1)
+    max_sweeps = min(max_sweeps, _MOST_PLAIN_SWEEPS)
     step = n_lanes * max(1, _CROSSINGS_PER_CALL // (n_lanes * n_inputs * n_word * n_bit))
+    if n_arrays <= step:
+        return results, solve_small(arrays, voltages, crossbar.read_lines, rtol, max_sweeps, work, row, currents, report,
+                                    found)
+    n_open = 0
     for start in range(0, n_arrays, step):
         part = slice(start, start + step)
-        solve_small(arrays[part], voltages[part] if len(voltages) > 1 else voltages, lines, rtol,
-                    min(max_sweeps, _MOST_PLAIN_SWEEPS), work, row, currents[part], report[part], found[part])
-    return results
+        n_open += solve_small(arrays[part], voltages[part] if len(voltages) > 1 else voltages, crossbar.read_lines, rtol,
+                              max_sweeps, work, row, currents[part], report[part], found[part])
+    return results, n_open
 
 
-def _run_levels(arrays, resistances, drives, sensed, rtol, max_sweeps, nodes):
-    """Arrays of any size, each with as many levels as its own devices ask for, whatever the others' are."""
-    shape = arrays.shape[1:]
-    sensed = np.ones(shape[1], dtype=bool) if sensed is None else sensed
-    levels = choose_levels(arrays.mean(axis=(1, 2)), resistances, shape)
-    kinds = kinds_of_lines(resistances, shape)
-    if (levels == levels[0]).all():
-        workspace = Workspace(resistances, plan_levels(*shape, kinds, int(levels[0])), sensed)
-        return workspace.solve(arrays, drives, rtol, max_sweeps, nodes=nodes)
-    results = _room((len(arrays), drives.shape[1]), shape, nodes)
-    for n_levels in np.unique(levels):
-        some = np.flatnonzero(levels == n_levels)
-        workspace = Workspace(resistances, plan_levels(*shape, kinds, int(n_levels)), sensed)
-        found = workspace.solve(arrays[some], drives[some] if len(drives) > 1 else drives, rtol, max_sweeps, nodes=nodes)
+def _run_plans(arrays, plans, resistances, drives, sensed, rtol, max_sweeps, nodes):
+    """Arrays of any size, each by its plan."""
+    if len(plans) == 1:
+        return Workspace(resistances, plans[0][0], sensed).solve(arrays, drives, rtol, max_sweeps, nodes=nodes)
+    results = _room((len(arrays), drives.shape[1]), arrays.shape[1:], nodes)
+    for plan, some in plans:
+        found = Workspace(resistances, plan, sensed).solve(arrays[some], drives[some] if len(drives) > 1 else drives, rtol,
+                                                           max_sweeps, nodes=nodes)
         for whole, piece in zip(results, found):
             whole[some] = piece
     return results
@@ -171,13 +216,12 @@ def _run_group(crossbar, of_arrays, ends, rtol, max_sweeps, selected, nodes):
     resistances, drives = connect(crossbar, ends.reshape(-1, *ends.shape[2:]))
     drives = drives.reshape(*ends.shape[:2], *drives.shape[1:])
     if crossbar.iv is None:
-        return _run_levels(arrays, resistances, drives, sensed, rtol, max_sweeps, nodes)
+        return _run_plans(arrays, plan_arrays(arrays, resistances), resistances, drives, sensed, rtol, max_sweeps, nodes)
     parameters = np.broadcast_to(crossbar.iv.parameter, crossbar.conductances.shape).reshape(-1, *shape)[of_arrays]
     results = _room((len(arrays), ends.shape[1]), shape, nodes)
-    levels = choose_levels(arrays.mean(axis=(1, 2)), resistances, shape)
+    workspaces = {c: Workspace(resistances, plan, sensed) for plan, some in plan_arrays(arrays, resistances) for c in some}
     for c, (array, parameter) in enumerate(zip(arrays, parameters)):
-        parameter = np.require(parameter, requirements=["C", "W"])
-        workspace = Workspace(resistances, plan_levels(*shape, kinds_of_lines(resistances, shape), int(levels[c])), sensed)
+        parameter, workspace = np.require(parameter, requirements=["C", "W"]), workspaces.pop(c)
         for k, drive in enumerate(drives[min(c, len(drives) - 1)]):
             results[0][c, k], results[1][c, k], solver = solve_nonlinear(workspace, crossbar.iv, parameter, array, drive,
                                                                          rtol, max_sweeps)
@@ -224,7 +268,7 @@ def _require_anchored(arrays, connected, shape):
                              "is driven or grounded; connect one of its ends")
 
 
-def require_solved(crossbar, highest, report, rtol):
+def require_solved(crossbar, ends, report, rtol):
     """Raise ConvergenceError for the worst circuit whose residuals are too large, unless no current flows at all: then
     rounding of the node voltages is all there is.
 
@@ -232,18 +276,20 @@ def require_solved(crossbar, highest, report, rtol):
     ----------
     crossbar : Crossbar
         C arrays (unitless).
-    highest : (C or 1, B) ndarray
-        Largest magnitude of an end's voltage [V].
+    ends : ndarray
+        Voltages of the ends, NaN where floating [V].
     report : (C, B, 4 or more) ndarray
         As of `run_circuits` [A].
     rtol : float
         What was asked for (unitless).
     """
-    n_sweeps, largest, total, gross = np.moveaxis(report[..., :4], -1, 0)
-    solved = total <= rtol * gross
+    if report.size == report.shape[-1] and report.item(2) <= rtol * report.item(3):
+        return  # one circuit, ten times as fast
+    solved = report[..., 2] <= rtol * report[..., 3]
     if solved.all():
         return
-    rounding = 16 * np.finfo(float).eps * highest * crossbar.arrays.sum(axis=(1, 2))[:, None]
+    n_sweeps, largest, total, gross = np.moveaxis(report[..., :4], -1, 0)
+    rounding = 16 * np.finfo(float).eps * np.nanmax(np.abs(ends), initial=0.0) * crossbar.arrays.sum(axis=(1, 2))[:, None]
     unsolved = ~(solved | (total <= rounding) & (gross <= rounding))
     if unsolved.any():
         worst = np.unravel_index(np.argmax(np.where(unsolved, total, -1.0)), total.shape)

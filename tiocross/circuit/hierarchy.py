@@ -45,6 +45,28 @@ def choose_levels(means, resistances, shape):
     return np.where(left < _FAST_ENOUGH, 1, np.clip(lumped.astype(np.int64) + 1, 2, _MOST_LEVELS))
 
 
+def plan_arrays(arrays, resistances):
+    """Geometry for each array, with as many levels as its own devices ask for, whatever the others' are.
+
+    Parameters
+    ----------
+    arrays : (n_arrays, n_word_lines, n_bit_lines) ndarray
+        Devices [S].
+    resistances : (2, 3, n) ndarray
+        As for `choose_levels` [ohm].
+
+    Returns
+    -------
+    list of (Plan, (n,) int ndarray)
+        Each plan with the numbers of its arrays.
+    """
+    shape = arrays.shape[1:]
+    levels = choose_levels(arrays.mean(axis=(1, 2)), resistances, shape)
+    kinds = kinds_of_lines(resistances, shape)
+    return [(plan_levels(*shape, kinds, int(n_levels)), np.flatnonzero(levels == n_levels))
+            for n_levels in np.unique(levels)]
+
+
 def kinds_of_lines(resistances, shape):
     """One byte a line, word lines first: which of its ends float.
 

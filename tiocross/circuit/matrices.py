@@ -58,7 +58,7 @@ def transfer_matrix(crossbar, *, rtol=1e-9):
     driven = _turn(crossbar) if turned else crossbar
     n = driven.n_word_lines
     matrix, report, _ = run_read(driven, np.eye(n)[None], rtol, 1_000)
-    require_solved(driven, np.ones((1, n)), report, rtol)
+    require_solved(driven, np.ones(n), report, rtol)
     if turned:
         matrix = matrix[:, ::-1, ::-1].swapaxes(-1, -2)
     return np.ascontiguousarray(matrix).reshape(shape)

@@ -8,7 +8,7 @@ import numpy as np
 
 from tiocross.circuit.biasing import Biasing, read_columns, require_fitting
 from tiocross.circuit.crossbar import require_crossbar
-from tiocross.circuit.engine import require_solved, run_circuits, run_read
+from tiocross.circuit.engine import in_parts, require_solved, run_circuits, run_read
 from tiocross.circuit.matrices import matrix_pays, transfer_matrix
 from tiocross.circuit.solution import Solution
 from tiocross.errors import as_count, as_finite, as_number
@@ -17,7 +17,7 @@ _SMALLEST_RTOL = 1e-14  # below, rounding alone would be taken for imbalance
 _SMALLEST_KEPT, _LARGEST_KEPT = 1_024, 100_000  # devices of single circuits whose voltages are kept: they are there anyway
 
 
-def solve(crossbar, inputs, *, rtol=1e-9, max_sweeps=1_000):
+def solve(crossbar, inputs, *, rtol=1e-9, max_sweeps=1_000, workers=1):
     """Solve a crossbar for one or many inputs.
 
     Parameters
@@ -33,6 +33,8 @@ def solve(crossbar, inputs, *, rtol=1e-9, max_sweeps=1_000):
         device, of its bit line (unitless).
     max_sweeps : int, optional
         Give up after so many sweeps (unitless).
+    workers : int, optional
+        Threads that share the arrays, if there are many; the outcome does not depend on it (unitless).
 
     Returns
     -------
@@ -57,10 +59,11 @@ def solve(crossbar, inputs, *, rtol=1e-9, max_sweeps=1_000):
     require_crossbar(crossbar)
     as_number("rtol", rtol, low=_SMALLEST_RTOL, high=1.0)
     as_count("max_sweeps", max_sweeps)
+    as_count("workers", workers)
     if not isinstance(inputs, Biasing):
         inputs = _as_voltages(crossbar, inputs)
         if inputs.ndim == 1 and crossbar.iv is None and not crossbar.is_ideal:
-            return _solve_read(crossbar, inputs, rtol, max_sweeps)
+            return _solve_read(crossbar, inputs, rtol, max_sweeps, workers)
     biasing = _as_biasing(crossbar, inputs)
     batch, n_axes = _arrange(crossbar, biasing)
     request = partial(_request_nodes, crossbar, biasing, rtol, max_sweeps)
@@ -71,7 +74,7 @@ def solve(crossbar, inputs, *, rtol=1e-9, max_sweeps=1_000):
         solution = _solve_by_matrix(crossbar, biasing, batch, rtol, max_sweeps, request)
         if solution is not None:
             return solution
-    return _solve_circuits(crossbar, biasing, batch, n_axes, rtol, max_sweeps, request)
+    return _solve_circuits(crossbar, biasing, batch, n_axes, rtol, max_sweeps, request, workers)
 
 
 def _as_voltages(crossbar, inputs):
@@ -82,13 +85,13 @@ def _as_voltages(crossbar, inputs):
     return voltages
 
 
-def _solve_read(crossbar, voltages, rtol, max_sweeps):
+def _solve_read(crossbar, voltages, rtol, max_sweeps, workers):
     """The usual case, one input to ohmic devices, with the least ado."""
     voltages = voltages.copy()
     keep = len(crossbar.arrays) == 1 and _SMALLEST_KEPT < crossbar.conductances.size <= _LARGEST_KEPT
-    currents, report, nodes = run_read(crossbar, voltages.reshape(1, 1, -1), rtol, max_sweeps, nodes=keep)
-    if not (report[..., 2] <= rtol * report[..., 3]).all():
-        require_solved(crossbar, np.abs(voltages).max(keepdims=True)[None], report, rtol)
+    currents, report, nodes = in_parts(run_read, crossbar, voltages.reshape(1, 1, -1), rtol, max_sweeps, workers=workers,
+                                       nodes=keep)
+    require_solved(crossbar, np.abs(voltages), report, rtol)
     batch = crossbar.conductances.shape[:-2]
     request = partial(_request_nodes, crossbar, voltages, rtol, max_sweeps)
     if keep:
@@ -121,15 +124,15 @@ def _is_plain_read(biasing):
             and not biasing.bottom.any())
 
 
-def _solve_circuits(crossbar, biasing, batch, n_axes, rtol, max_sweeps, request):
+def _solve_circuits(crossbar, biasing, batch, n_axes, rtol, max_sweeps, request, workers):
     keep = math.prod(batch) == 1 and crossbar.conductances.size <= _LARGEST_KEPT
-    currents, report, nodes = _run(crossbar, biasing, batch, n_axes, rtol, max_sweeps, keep)
+    currents, report, nodes = _run(crossbar, biasing, batch, n_axes, rtol, max_sweeps, keep, workers)
     if keep:
         request = partial(np.asarray, nodes)
     return Solution(crossbar, biasing, currents, report, request)
 
 
-def _run(crossbar, biasing, batch, n_axes, rtol, max_sweeps, nodes):
+def _run(crossbar, biasing, batch, n_axes, rtol, max_sweeps, nodes, workers=1):
     """`run_circuits` with the axes of the batch."""
     shape = crossbar.conductances.shape[-2:]
     if 0 in batch:
@@ -144,7 +147,7 @@ def _run(crossbar, biasing, batch, n_axes, rtol, max_sweeps, nodes):
     for side, kind, values in ((0, 0, biasing.left), (0, 1, biasing.right), (1, 0, biasing.bottom), (1, 1, biasing.top)):
         ends[..., side, kind, : values.shape[-1]] = values
     ends = ends.reshape(1 if shared else math.prod(batch[:n_axes]), math.prod(batch[n_axes:]), 2, 2, n_lines)
-    found = run_circuits(crossbar, ends, rtol, max_sweeps, selected=biasing.selected, nodes=nodes)
+    found = in_parts(run_circuits, crossbar, ends, rtol, max_sweeps, workers=workers, selected=biasing.selected, nodes=nodes)
     return [None if values is None else values.reshape(*batch, *values.shape[2:]) for values in found]
 
 

@@ -66,12 +66,14 @@ class Workspace:
         currents, report = np.empty((*count, self.n_bit_lines)), np.zeros((*count, _N_FIGURES))
         voltages = np.empty((*count, 2, self.n_word_lines, self.n_bit_lines)) if nodes else self.no_nodes
         crossings = self.n_word_lines * self.n_bit_lines
-        step = max(1, _CROSSINGS_PER_CALL // (8 * crossings * count[1]))
         if 8 * crossings <= _CROSSINGS_PER_CALL:
+            n_open, step = 0, max(1, _CROSSINGS_PER_CALL // (8 * crossings * count[1]))
             for start in range(0, len(arrays), step):
                 part = slice(start, start + step)
-                self._call(arrays[part], self.nothing, drives[part] if len(drives) > 1 else drives, rtol,
-                           min(max_sweeps, 200), 2, (currents[part], report[part], voltages[part]))
+                n_open += self._call(arrays[part], self.nothing, drives[part] if len(drives) > 1 else drives, rtol,
+                                     min(max_sweeps, 200), 2, (currents[part], report[part], voltages[part]))
+            if n_open == 0:
+                return currents, report, voltages if nodes else np.empty((*count, 0))
         for c, k in np.argwhere(~(report[..., 2] <= rtol * report[..., 3]) | (report[..., 0] == 0)):
             drive = drives[min(c, len(drives) - 1), k]
             solver = self._solve_in_steps(arrays[c], drive, rtol, max_sweeps, currents[c, k], report[c, k])

@@ -237,10 +237,13 @@ def _join_lines(line, block, n_blocks, coarse_line):
     """Resistances of lines in parallel."""
     for k in range(n_blocks):
         for r in (RHO, ROOT, FAR):
-            y = 0.0
+            conductance, short = 0.0, False
             for i in range(block[k], block[k + 1]):
-                y += 1.0 / line[r, i]
-            coarse_line[r, k] = 1.0 / y
+                if line[r, i] > 0.0:
+                    conductance += 1.0 / line[r, i]
+                else:
+                    short = True
+            coarse_line[r, k] = 0.0 if short else 1.0 / conductance if conductance > 0.0 else np.inf
         coarse_line[DRIVE, k] = coarse_line[FED, k] = 0.0
 
 
