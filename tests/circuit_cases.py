@@ -1,4 +1,4 @@
-"""What the tests of the circuit solver share: circuits of the oracle as a Crossbar and a Biasing, and what rounding may do."""
+"""What the tests of the circuit solver share: circuits of the oracle as a Crossbar and a Biasing, and what rounding does."""
 
 import numpy as np
 

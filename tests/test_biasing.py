@@ -122,7 +122,8 @@ def test_disturb_of_half_and_third_selected_devices():
 
 
 def test_large_schemes_balance_at_every_node():
-    g, wires = np.random.default_rng(4).uniform(1e-4, 5e-4, (70, 110)), {"word_line_resistance": 3.0, "bit_line_resistance": 1.0}
+    g = np.random.default_rng(4).uniform(1e-4, 5e-4, (70, 110))
+    wires = {"word_line_resistance": 3.0, "bit_line_resistance": 1.0}
     crossbar = Crossbar(g, **wires)
     for scheme in ("floating", "grounded", "V/2", "V/3"):
         biasing = read_device(crossbar, 60, 100, 0.2, unselected=scheme)

@@ -8,7 +8,8 @@ from tiocross import Crossbar, Cubic, Sinh, custom, read_device, solve, transfer
 
 # All combinations of leading axes of conductances and of inputs.
 AXES = [((), ()), ((), (5,)), ((4,), ()), ((4,), (4,)), ((4, 1), (5,)), ((4, 1), (4, 5)), ((1,), (6,)), ((4,), (5, 1)),
-        ((2, 1, 3), (5, 1)), ((2, 1), (3, 1, 7)), ((3, 1), (2, 1, 7)), ((2, 1, 3), (2, 4, 1)), ((2, 3), (1, 3)), ((1, 1), (1,))]
+        ((2, 1, 3), (5, 1)), ((2, 1), (3, 1, 7)), ((3, 1), (2, 1, 7)), ((2, 1, 3), (2, 4, 1)),
+        ((2, 3), (1, 3)), ((1, 1), (1,))]
 WIRES = {"word_line_resistance": np.array([3.0, 8.0, 0.0]), "bit_line_resistance": 5.0,
          "source_resistance": 20.0, "sense_resistance": np.array([0.0, 10.0, 0.0, 4.0])}
 # Node voltages are right to a few roundings of 0.5 V; 12 devices of 5e-4 S, made ten times steeper by sinh, pass that on,
@@ -100,7 +101,8 @@ def test_parameters_of_a_law_shared_by_arrays():
     assert solution.bit_line_currents.shape == (2, 3, 7, 4)
     for k, c in np.ndindex(2, 3):
         single = solve(Crossbar(g[c, 0], 5.0, iv=Cubic(strengths[c].item())), volts[k, 0])
-        limit = solution.uncertainty[k, c].max() + single.uncertainty.max() + 10 * ROUNDING  # 1 + 3 * 50 V^-2 * (1 V)^2 steeper
+        # Devices are up to 1 + 3 * 50 V^-2 * (1 V)^2 steeper, not ten times.
+        limit = solution.uncertainty[k, c].max() + single.uncertainty.max() + 16 * ROUNDING
         assert np.abs(solution.bit_line_currents[k, c] - single.bit_line_currents).max() <= limit
         assert np.abs(solution.device_currents[k, c] - single.device_currents).max() <= limit
 
@@ -137,7 +139,8 @@ def test_many_inputs_from_which_wires_shield_the_output(shape):
 
 def test_matrices_of_many_arrays_equal_one_by_one():
     g = np.random.default_rng(6).uniform(1e-4, 5e-4, (2, 3, 5, 4))
-    for wires in ({"wire_resistance": 10.0}, {"word_line_resistance": [0.0, 1, 2, 3, 4], "sense_resistance": [5.0, 0, 1, 2]}):
+    for wires in ({"wire_resistance": 10.0},
+                  {"word_line_resistance": [0.0, 1, 2, 3, 4], "sense_resistance": [5.0, 0, 1, 2]}):
         matrices = transfer_matrix(Crossbar(g, **wires))
         assert matrices.shape == g.shape
         for index in np.ndindex(2, 3):

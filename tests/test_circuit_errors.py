@@ -36,15 +36,19 @@ def open_at(*places):
     (lambda: Crossbar([[[1e-4, NAN]]]), ValueError, r"conductances must be finite; got nan at index \(0, 0, 1\)"),
     (lambda: Crossbar([[np.inf]]), ValueError, "conductances must be finite; got inf"),
     (lambda: Crossbar(np.full((2, 3, 4), 2.0)), ValueError, r"got 2 at array 0, word line 0, bit line 0 \(24 such\)"),
-    (lambda: Crossbar(G, 5.0, word_line_resistance=[1.0, 2.0]), ValueError, r"word_line_resistance must .* \(3,\).*got \(2,\)"),
-    (lambda: Crossbar(G, bit_line_resistance=[1.0, 2.0, 3.0]), ValueError, r"bit_line_resistance must .* \(2,\).*got \(3,\)"),
+    (lambda: Crossbar(G, 5.0, word_line_resistance=[1.0, 2.0]), ValueError,
+     r"word_line_resistance must .* \(3,\).*got \(2,\)"),
+    (lambda: Crossbar(G, bit_line_resistance=[1.0, 2.0, 3.0]), ValueError,
+     r"bit_line_resistance must .* \(2,\).*got \(3,\)"),
     (lambda: Crossbar(G, source_resistance=np.ones((3, 1))), ValueError, r"source_resistance must .* got \(3, 1\)"),
     (lambda: Crossbar(G, source_resistance=[1.0, -2.0, 3.0]), ValueError, "source_resistance .* got -2 at line 1"),
-    (lambda: Crossbar(G, sense_resistance=[NAN, 1.0]), ValueError, r"sense_resistance must be finite; got nan at index \(0,\)"),
+    (lambda: Crossbar(G, sense_resistance=[NAN, 1.0]), ValueError,
+     r"sense_resistance must be finite; got nan at index \(0,\)"),
     (lambda: Crossbar(G, sense_resistance="large"), TypeError, "sense_resistance must be an array of real numbers"),
     (lambda: Crossbar(G, iv="sinh"), TypeError, r"iv must be Sinh\(v0\), Cubic\(c\) or None"),
     (lambda: Crossbar(G, iv=Sinh), TypeError, "iv must be Sinh"),
-    (lambda: Crossbar(G, iv=Sinh(np.full((2, 3), 0.2))), ValueError, r"Sinh must .* fit the conductances \(3, 2\).*got \(2, 3\)"),
+    (lambda: Crossbar(G, iv=Sinh(np.full((2, 3), 0.2))), ValueError,
+     r"Sinh must .* fit the conductances \(3, 2\).*got \(2, 3\)"),
     (lambda: Crossbar(G, iv=Cubic(np.ones((4, 3, 2)))), ValueError, r"Cubic must .*got \(4, 3, 2\)"),
     (lambda: Sinh(0.0), ValueError, "v0 must be above zero; got 0"),
     (lambda: Sinh([[0.2, -0.1]]), ValueError, "v0 must be above zero; got -0.1"),
@@ -76,7 +80,8 @@ def test_bad_crossbars(call, error, message):
     (lambda: solve(CROSSBAR, read_columns(Crossbar(G.T), [0.1, 0.2])), ValueError, r"left .*3.*got \(2,\)"),
     (lambda: solve(Crossbar(G[:, :1]), read_device(CROSSBAR, 1, 1, 0.2)), ValueError, "top .*1.*got"),
     # and one made by hand
-    (lambda: Biasing(np.array([np.inf, 0, 0]), np.full(3, NAN), np.full(2, NAN), np.zeros(2)), ValueError, "left must be finite"),
+    (lambda: Biasing(np.array([np.inf, 0, 0]), np.full(3, NAN), np.full(2, NAN), np.zeros(2)), ValueError,
+     "left must be finite"),
     (lambda: Biasing(np.zeros((4, 3)), np.full((5, 3), NAN), np.full(2, NAN), np.zeros(2)), ValueError, "do not broadcast"),
     (lambda: solve(CROSSBAR, Biasing(np.zeros(3), np.full(3, NAN), np.full(2, NAN), np.zeros(2), (7, 0))), ValueError,
      "word line must lie in 0 .. 2; got 7"),
@@ -99,7 +104,8 @@ def test_a_biasing_of_lists_is_taken():
     (open_at(np.s_[1]), {"bottom": 0.0}, "word line 1 has no path to ground"),
     (open_at(np.s_[:, 2]), {"left": 0.1}, "bit line 2 has no path to ground"),
     # word line 0 and bit line 3 are joined, but only to each other
-    (open_at(np.s_[0, :3], np.s_[1:, 3]), {"left": [NAN, 0.1, NAN], "bottom": [0.0, NAN, NAN, NAN]}, "word line 0 has no path"),
+    (open_at(np.s_[0, :3], np.s_[1:, 3]), {"left": [NAN, 0.1, NAN], "bottom": [0.0, NAN, NAN, NAN]},
+     "word line 0 has no path"),
 ])
 def test_lines_without_a_path_to_ground(g, ends, message, resistance, law):
     crossbar = Crossbar(g, resistance, iv=law)
@@ -224,7 +230,8 @@ def test_tiny_bit_line_currents_are_right_relative_to_the_largest_only():
         error = np.abs(solution.bit_line_currents - expected)
         assert error.max() <= solution.uncertainty + 4 * 2.0**-52 * 0.2 * g.sum()
         # A word-line voltage off by dV changes a tiny device's current by G dV: small relative to itself as well.
-        assert error[3] <= 9 * 14 * 5.0 * (solution.uncertainty + 1e-17) * g[:, 3].sum() + 1e-12 * np.abs(g[:, 3] * volts).sum()
+        word_lines_off = 9 * 14 * 5.0 * (solution.uncertainty + 1e-17)  # [V]
+        assert error[3] <= word_lines_off * g[:, 3].sum() + 1e-12 * np.abs(g[:, 3] * volts).sum()
 
 
 @pytest.mark.parametrize("steepness", [15, 100, 250, 400, 800])

@@ -12,7 +12,8 @@ from conftest import ROOT
 SCRIPT = """
 import json, sys
 import numpy as np
-from tiocross import MLP, TIO2, Crossbar, Dataset, solve, transfer, transfer_matrix
+from tiocross import MLP, TIO2, Crossbar, Cubic, Dataset, Sinh, custom, read_device, solve, transfer, transfer_matrix
+from tiocross.circuit.elimination import eliminate
 rng = np.random.default_rng(0)
 g = rng.uniform(1e-5, 1e-3, (2, 4, 3))
 solution = solve(Crossbar(g, 20.0), rng.uniform(-0.2, 0.2, 4))
@@ -21,7 +22,20 @@ data = Dataset(rng.uniform(0, 1, (70, 2)), np.arange(70) % 2)
 outcome = transfer(network, data, device=TIO2, wire_resistance=3.0, n_transfers=2, rng=np.random.default_rng(1))
 three = MLP(2, 4, 3, rng=rng, activation="tanh")
 classes = transfer(three, Dataset(data.points, np.arange(70) % 3), device=TIO2, n_transfers=2, rng=rng)
-json.dump({"currents": solution.bit_line_currents.tolist(), "n_sweeps": solution.n_sweeps.tolist(),
+wide = rng.uniform(1e-4, 5e-4, (14, 11))  # large enough for coarse crossbars below it
+volts = rng.uniform(-0.5, 0.5, 14)
+open_ends = np.where(np.arange(14) % 3 == 1, np.nan, volts)
+circuits = [solve(Crossbar(wide, 20.0), volts)]
+for law in (None, Sinh(0.3), Cubic(2.0)):
+    crossbar = Crossbar(wide[:7, :5], word_line_resistance=20.0, bit_line_resistance=3.0, source_resistance=9.0, iv=law)
+    circuits.append(solve(crossbar, custom(crossbar, left=open_ends[:7], right=0.1, bottom=0.0)))
+    circuits.append(solve(crossbar, read_device(crossbar, 5, 1, 0.4)))
+one = np.ones(14)
+eliminated = eliminate(wide[None], 20 * one, 3 * one[:11], 9 * one, 0 * one[:11])
+general = {"general": np.concatenate([circuit.bit_line_currents for circuit in circuits]).tolist(),
+           "powers": [float(circuit.power) for circuit in circuits],
+           "sweeps": [int(circuit.n_sweeps) for circuit in circuits], "eliminated": eliminated.tolist()}
+json.dump({**general, "currents": solution.bit_line_currents.tolist(), "n_sweeps": solution.n_sweeps.tolist(),
            "matrix": transfer_matrix(Crossbar(g, 20.0)).tolist(), "correct": outcome.correct.astype(int).tolist(),
            "classes": classes.correct.astype(int).tolist()}, sys.stdout)
 """
@@ -44,7 +58,11 @@ def test_same_numbers_without_compilation_and_with_bounds_checked(compiled, envi
         environment = {**environment, "NUMBA_CACHE_DIR": str(tmp_path)}
     plain = run(**environment)
     assert plain["correct"] == compiled["correct"] and plain["classes"] == compiled["classes"]
-    assert plain["n_sweeps"] == compiled["n_sweeps"]
+    assert plain["n_sweeps"] == compiled["n_sweeps"] and plain["sweeps"] == compiled["sweeps"]
+    # Large ones swept until 1e-9 is left, so that rounding is seen through a residual 1e6 times as large.
+    np.testing.assert_allclose(plain["general"], compiled["general"], rtol=1e-11, atol=1e-16)
+    np.testing.assert_allclose(plain["powers"], compiled["powers"], rtol=1e-11)
+    np.testing.assert_allclose(plain["eliminated"], compiled["eliminated"], rtol=0, atol=1e-13 * 5e-4)
     # The same operations in the same order; only the rounding of fused or reordered ones may differ.
     np.testing.assert_allclose(plain["currents"], compiled["currents"], rtol=1e-12)
     np.testing.assert_allclose(plain["matrix"], compiled["matrix"], rtol=1e-12)

@@ -7,17 +7,18 @@ import numpy as np
 
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.engine import run_circuits
+from tiocross.circuit.linearised import LinearisedMatrix, solve_in_box
 from tiocross.circuit.matrices import transfer_matrix
 from tiocross.errors import LARGEST_CONDUCTANCE, as_conductances, as_finite, require_name
 
 SCALES = ("fixed", "free")
 
 _REACHED = 1e-10  # relative error below which the targets count as reached
-_OPTIMAL = 1e-6  # cosine between what is left and what devices can change below which nothing is to be gained
+_OPTIMAL = 1e-6  # steepest descent relative to what is left, below which nothing is to be gained
 _ROUNDING = 1e-12  # relative decrease of the squared error that the solver cannot resolve
 _MOST_ITERATIONS = 100
 _RTOL = (1e-11, 1e-9)  # of the transfer matrix, whose error is reported, and of its derivatives, which only lead there
-_MOST_FACES, _MOST_PRODUCTS = 20, 100  # of one linear problem: sets of devices inside the window, directions for each
+_GOOD_START, _MOST_HALVINGS = 0.2, 10  # relative error from which on a free scale starts, halvings of it on the way
 _FIRST_DAMPING, _LARGEST_DAMPING = 1e-2, 1e6
 
 
@@ -41,8 +42,8 @@ class Compensation:
         The same for the targets themselves as conductances, clipped to the window, with the best gain if the scale is
         free (unitless).
     optimality : float
-        Largest cosine between the difference and what a change of conductances within the window does to the transfer
-        matrix, to first order: 0 at an optimum (unitless).
+        Steepest descent left within the window, devices scaled to equal effect, relative to the difference: 0 at an
+        optimum, and below 1e-6 unless the search ended for rounding or the count of iterations (unitless).
     n_iterations : int
         Linearisations done (unitless).
     """
@@ -92,14 +93,13 @@ def compensate(targets, wire_resistance, window, *, word_line_resistance=None, b
     drives word line i alone and a those when -1 V drives the bottom end of bit line j alone, so n_word_lines + n_bit_lines
     solutions give all derivatives. Each iteration (Gauss-Newton, damped where it goes wrong) solves the linear
     least-squares problem within the window by conjugate gradients on the devices that are not at an end of it. The
-    derivatives are never formed as a matrix: memory is 32 (n_word_lines + n_bit_lines) bytes a device, and time
+    derivatives are never formed as a matrix: memory is about 40 (n_word_lines + n_bit_lines) bytes a device, and time
     grows with n_word_lines^2 n_bit_lines^2.
 
-    The problem is not convex; what is found is a point that no small change improves. Where targets are reached with a free
-    scale the answer is not unique; it is one near the targets themselves. Targets that do not fit the window are
-    then scaled to its upper end first.
-
-    Without wires, the targets clipped to the window are returned.
+    The problem is not convex: what is found is a point that no small change improves. Where targets are reached with a
+    free scale the answer is not unique; it is one near the targets, scaled to the window's upper end if they leave it, and
+    halved until the wires leave them recognisable. A window that reaches down to open devices may have no optimum with a
+    free scale but ever lower conductances; the search then ends after 100 iterations, which `optimality` shows.
     """
     targets = as_conductances("targets", targets)
     if targets.ndim != 2 or not targets.any():
@@ -110,11 +110,11 @@ def compensate(targets, wire_resistance, window, *, word_line_resistance=None, b
                         bit_line_resistance=bit_line_resistance, source_resistance=source_resistance,
                         sense_resistance=sense_resistance)
     task = _Task(crossbar, targets, lower, upper, scale == "free")
-    start = task.at(task.start)
-    end, optimality, n_iterations = _descend(task, start)
-    errors = [(point.length / np.linalg.norm(targets), np.abs(point.residual).max() / targets.max())
-              for point in (end, start)]
-    return Compensation(end.conductances, end.matrix, end.gain, *map(float, (*errors[0], *errors[1], optimality)), n_iterations)
+    start = task.at(task.clipped)
+    end, optimality, n_iterations = _descend(task, _choose_start(task, start))
+    errors = [float(error) for point in (end, start) for error in (point.length / np.linalg.norm(targets),
+                                                                   np.abs(point.residual).max() / targets.max())]
+    return Compensation(end.conductances, end.matrix, end.gain, *errors, float(optimality), n_iterations)
 
 
 def _as_window(window, shape):
@@ -122,10 +122,9 @@ def _as_window(window, shape):
         ends = [as_finite(name, end) for name, end in zip(("g_min", "g_max"), window, strict=True)]
     except (TypeError, ValueError) as error:
         raise type(error)(f"window must be (g_min, g_max) in siemens: {error}") from None
-    for name, end in zip(("g_min", "g_max"), ends):
-        if end.shape not in ((), shape):
-            raise ValueError(f"{name} of the window must be one number or have the shape {shape} of the targets; "
-                             f"got {end.shape}")
+    if not {ends[0].shape, ends[1].shape} <= {(), shape}:
+        raise ValueError(f"ends of the window must be one number or have the shape {shape} of the targets; got "
+                         f"{ends[0].shape} and {ends[1].shape}")
     lower, upper = (np.array(np.broadcast_to(end, shape)) for end in ends)
     bad = (lower < 0) | (lower > upper) | (upper > LARGEST_CONDUCTANCE)
     if bad.any():
@@ -144,7 +143,7 @@ class _Point:
 
     @cached_property
     def length(self):
-        return float(np.linalg.norm(self.residual))
+        return np.linalg.norm(self.residual)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +157,7 @@ class _Task:
     free: bool
 
     @property
-    def start(self):
+    def clipped(self):
         """The targets within the window."""
         low, high = self.targets.min(), self.targets.max()
         fits = self.lower.min() <= low and high <= self.upper.max()
@@ -185,37 +184,20 @@ class _Task:
         voltages = (nodes[:, 1] - nodes[:, 0]).reshape(m + n, m * n)
         length = np.linalg.norm(point.matrix)
         along = point.matrix / length if self.free and length > 0 else None
-        return _Model(point.gain * voltages[:m], voltages[m:], along, point.residual, self.lower - point.conductances,
+        return LinearisedMatrix(point.gain * voltages[:m], voltages[m:], along, point.residual, self.lower - point.conductances,
                       self.upper - point.conductances)
 
 
-class _Model:
-    """The residual as a linear function of a step of the conductances between ``lower`` and ``upper``."""
-
-    def __init__(self, inputs, outputs, along, residual, lower, upper):
-        self.inputs, self.outputs, self.along, self.residual = inputs, outputs, along, residual
-        self.lower, self.upper = lower, upper
-        curvature = (inputs**2).sum(axis=0) * (outputs**2).sum(axis=0)
-        if along is not None:
-            own = ((along @ outputs) * inputs).sum(axis=0)
-            curvature = np.maximum(curvature - own**2, 1e-3 * curvature)
-        self.curvature = np.maximum(curvature, 1e-30 * curvature.max()).reshape(residual.shape)  # diagonal of J^T J
-        self.gradient = self.pull(residual)
-
-    def push(self, step):
-        """Change of the residual, J step."""
-        return self._without_gain((self.inputs * step.ravel()) @ self.outputs.T)
-
-    def pull(self, residual):
-        """J^T residual."""
-        return ((self._without_gain(residual) @ self.outputs) * self.inputs).sum(axis=0).reshape(residual.shape)
-
-    def descent(self, step, gradient):
-        """Steepest descent from a step within the window, in units in which the curvature of each device is 1."""
-        return np.sqrt(self.curvature) * (np.clip(step - gradient / self.curvature, self.lower, self.upper) - step)
-
-    def _without_gain(self, residual):
-        return residual if self.along is None else residual - self.along * (self.along * residual).sum()
+def _choose_start(task, point):
+    """With a free scale, conductances low enough for the wires, where the window has room for them; else the targets'."""
+    points = [point]
+    while task.free and point.length > _GOOD_START * np.linalg.norm(task.targets) and len(points) <= _MOST_HALVINGS:
+        halved = np.clip(points[0].conductances * 0.5 ** len(points), task.lower, task.upper)
+        point = task.at(halved)
+        points.append(point)
+        if (halved == task.lower).all():
+            break
+    return min(points, key=lambda point: point.length)
 
 
 def _descend(task, point):
@@ -230,7 +212,7 @@ def _descend(task, point):
         optimality = slope / point.length
         if optimality <= _OPTIMAL:
             return point, optimality, n_iterations
-        enough = max(min(0.1, (slope / (before or slope)) ** 2) * slope, 0.1 * reached)  # the less the better linear problems serve
+        enough = max(min(0.03, (slope / (before or slope)) ** 2) * slope, 0.1 * reached)  # as far as the last one served
         trial, damping = _advance(task, point, model, damping, enough)
         if trial is None:
             return point, optimality, n_iterations
@@ -241,7 +223,7 @@ def _descend(task, point):
 def _advance(task, point, model, damping, enough):
     """The next point and its damping; None where nothing is to be gained."""
     while damping <= _LARGEST_DAMPING:
-        step, left = _solve_in_box(model, damping, enough)
+        step, left = solve_in_box(model, damping, enough)
         expected = point.length**2 - left
         if expected <= _ROUNDING * point.length**2:
             break
@@ -253,52 +235,3 @@ def _advance(task, point, model, damping, enough):
             return trial, max(2.0 * damping, _FIRST_DAMPING) if ratio < 0.4 else damping
         damping = max(4.0 * damping, _FIRST_DAMPING)
     return None, damping
-
-
-def _solve_in_box(model, damping, enough):
-    """Step that minimises the damped squared length of the linear residual within the box, and that square.
-
-    Conjugate gradients with the devices at an end of their window held there, then a step along the bent path, and again,
-    until the projected gradient has fallen to ``enough``.
-    """
-    step, residual = np.zeros_like(model.residual), model.residual
-    square = (residual**2).sum()
-    for _ in range(_MOST_FACES):
-        gradient = model.pull(residual) + damping * model.curvature * step
-        size = np.linalg.norm(model.descent(step, gradient))
-        if size <= max(enough, 0.1 * _OPTIMAL * np.sqrt(square)):
-            break
-        held = (step <= model.lower) & (gradient > 0) | (step >= model.upper) & (gradient < 0)
-        direction = _minimise_on_face(model, -gradient, ~held, damping, 0.5 * enough)
-        length = 1.0
-        while length > 1e-6:
-            trial = np.clip(step + length * direction, model.lower, model.upper)
-            moved = model.residual + model.push(trial)
-            lower = (moved**2).sum() + damping * (model.curvature * trial**2).sum()
-            if lower <= square + 2e-4 * (gradient * (trial - step)).sum():
-                break
-            length *= 0.5
-        else:
-            break
-        step, residual, square = trial, moved, lower
-    return step, square
-
-
-def _minimise_on_face(model, force, free, damping, enough):
-    """Direction, zero where not free, that minimises the damped squares; conjugate gradients, scaled by the curvature."""
-    direction = np.zeros_like(force)
-    force = np.where(free, force, 0.0)
-    scaled = force / model.curvature
-    search, power = scaled, (force * scaled).sum()
-    for _ in range(_MOST_PRODUCTS):
-        if power <= enough**2:
-            break
-        pushed = model.push(search)
-        against = np.where(free, model.pull(pushed) + damping * model.curvature * search, 0.0)
-        length = power / (search * against).sum()
-        direction = direction + length * search
-        force = force - length * against
-        scaled = force / model.curvature
-        power, before = (force * scaled).sum(), power
-        search = scaled + (power / before) * search
-    return direction

@@ -121,7 +121,7 @@ def in_parts(solver, crossbar, inputs, rtol, max_sweeps, *, workers=1, **options
         Its fourth (unitless).
     workers : int, optional
         Threads (unitless).
-    **options
+    **options : dict
         Its others (unitless).
 
     Returns

@@ -68,7 +68,8 @@ def sensitivities(crossbar, inputs, weights, *, rtol=1e-9):
 def _as_weights(crossbar, biasing, weights):
     weights = as_finite("weights", weights)
     if weights.ndim == 0 or weights.shape[-1] != crossbar.n_bit_lines:
-        raise ValueError(f"weights must have shape (..., {crossbar.n_bit_lines}), one for each bit line; got {weights.shape}")
+        raise ValueError(f"weights must have shape (..., {crossbar.n_bit_lines}), one for each bit line; "
+                         f"got {weights.shape}")
     batch, _ = _arrange(crossbar, biasing)
     try:
         np.broadcast_shapes(batch, weights.shape[:-1])

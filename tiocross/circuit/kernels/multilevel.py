@@ -290,13 +290,13 @@ def _solve_coarsest(g, n_word, n_bit, f_word, f_bit, level, places, numbers, lin
                     norton, row):
     """Conjugate gradients for S = (word lines) - g (bit lines)^-1 g, until a tenth of the residual's norm is left.
     ``p`` holds four arrays: zeros, S p, the bit lines of p, and the sum of those, which is wanted."""
-    n = n_word
+    n, always = n_word, n_word > 0  # a literal True would have numba compile what it is given to once more
     for i in range(4 * n):
         for j in range(n_bit):
             p[i, j] = 0.0
     start, before, p_s_p = 0.0, 1.0, 0.0
     for step in range(8 * n_word * n_bit):
-        _solve_word_lines(g, p, n_word, n_bit, f_word, lines[level, WORDS], places[level, AT_WORD], q, True, w, row[6:])
+        _solve_word_lines(g, p, n_word, n_bit, f_word, lines[level, WORDS], places[level, AT_WORD], q, always, w, row[6:])
         r_w = 0.0
         for i in range(n):
             for j in range(n_bit):
@@ -305,7 +305,7 @@ def _solve_coarsest(g, n_word, n_bit, f_word, f_bit, level, places, numbers, lin
         start = r_w if step == 0 else start
         if not r_w > 0.01 * start:
             break
-        _sweep_bit_lines(g, w, n_word, n_bit, f_bit, b, q[:0], False, level, places, numbers, lines, pool, pool,
+        _sweep_bit_lines(g, w, n_word, n_bit, f_bit, b, q[:0], not always, level, places, numbers, lines, pool, pool,
                          norton, row)
         beta = r_w / before if step > 0 else 0.0
         w_s_w, w_s_p = 0.0, 0.0
