@@ -184,8 +184,8 @@ class _Task:
         voltages = (nodes[:, 1] - nodes[:, 0]).reshape(m + n, m * n)
         length = np.linalg.norm(point.matrix)
         along = point.matrix / length if self.free and length > 0 else None
-        return LinearisedMatrix(point.gain * voltages[:m], voltages[m:], along, point.residual, self.lower - point.conductances,
-                      self.upper - point.conductances)
+        return LinearisedMatrix(point.gain * voltages[:m], voltages[m:], along, point.residual,
+                                self.lower - point.conductances, self.upper - point.conductances)
 
 
 def _choose_start(task, point):

@@ -5,15 +5,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-LINES_PER_BLOCK = 4  # lines lumped into one
-_LARGEST_COUPLING = 2.0  # coarsening ends before segment resistance times lumped conductance passes this
+_MANY, _FEW = 8, 4  # lines lumped into one: many where the lumped devices are still weak beside the wires
+_WEAK_COUPLING = 0.05  # segment resistance times lumped conductance up to which many lines are lumped
+_LARGEST_COUPLING = 2.0  # and beyond which no further lines are
 _MOST_LEVELS = 8
 _SMALLEST = 9  # crossings of an array that is not lumped further
 _FAST_ENOUGH = 0.03  # contraction of plain sweeps below which nothing coarse is needed
 
 
-def choose_levels(means, resistances, shape):
-    """How many levels pay for each array; 1 where plain sweeps converge at once.
+def choose_blocks(means, resistances, shape):
+    """How many lines to lump from level to level, for each array.
 
     Parameters
     ----------
@@ -26,8 +27,9 @@ def choose_levels(means, resistances, shape):
 
     Returns
     -------
-    (n_arrays,) int ndarray
-        Numbers of levels, the array itself included.
+    first, n_further : (n_arrays,) int ndarray
+        Lines lumped into one from the array to its first coarse crossbar, 0 where plain sweeps converge at once; how often
+        that is followed by lumping a few (unitless).
 
     Notes
     -----
@@ -41,8 +43,11 @@ def choose_levels(means, resistances, shape):
         load = means * (0.4 * wire * across**2 + ends * across)
         left *= 1.0 - 1.0 / (1.0 + load)
     coupling = means * np.sqrt(resistances[0, 0, : shape[0]].mean() * resistances[1, 0, : shape[1]].mean())
-    lumped = np.log(_LARGEST_COUPLING / np.maximum(coupling, 1e-30)) / np.log(LINES_PER_BLOCK**2)
-    return np.where(left < _FAST_ENOUGH, 1, np.clip(lumped.astype(np.int64) + 1, 2, _MOST_LEVELS))
+    first = np.where(coupling * _MANY**2 <= _WEAK_COUPLING, _MANY, _FEW)
+    lumped = np.maximum(coupling * first**2, 1e-30)
+    n_further = np.clip(np.log(_LARGEST_COUPLING / lumped) // np.log(_FEW**2), 0, _MOST_LEVELS).astype(np.int64)
+    needless = left < _FAST_ENOUGH
+    return np.where(needless, 0, first), np.where(needless, 0, n_further)
 
 
 def plan_arrays(arrays, resistances):
@@ -53,7 +58,7 @@ def plan_arrays(arrays, resistances):
     arrays : (n_arrays, n_word_lines, n_bit_lines) ndarray
         Devices [S].
     resistances : (2, 3, n) ndarray
-        As for `choose_levels` [ohm].
+        As for `choose_blocks` [ohm].
 
     Returns
     -------
@@ -61,10 +66,13 @@ def plan_arrays(arrays, resistances):
         Each plan with the numbers of its arrays.
     """
     shape = arrays.shape[1:]
-    levels = choose_levels(arrays.mean(axis=(1, 2)), resistances, shape)
+    choices = np.stack(choose_blocks(arrays.mean(axis=(1, 2)), resistances, shape), axis=1)
     kinds = kinds_of_lines(resistances, shape)
-    return [(plan_levels(*shape, kinds, int(n_levels)), np.flatnonzero(levels == n_levels))
-            for n_levels in np.unique(levels)]
+    plans = []
+    for first, n_further in np.unique(choices, axis=0).tolist():
+        blocks = (first, *(_FEW,) * n_further) if first else ()
+        plans.append((plan_levels(*shape, kinds, blocks), np.flatnonzero((choices == (first, n_further)).all(axis=1))))
+    return plans
 
 
 def kinds_of_lines(resistances, shape):
@@ -73,7 +81,7 @@ def kinds_of_lines(resistances, shape):
     Parameters
     ----------
     resistances : (2, 3, n) ndarray
-        As for `choose_levels` [ohm].
+        As for `choose_blocks` [ohm].
     shape : (int, int)
         Numbers of word lines and bit lines (unitless).
 
@@ -103,8 +111,8 @@ class Plan(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def plan_levels(n_word, n_bit, kinds, n_levels, lines_per_block=LINES_PER_BLOCK):
-    """Plan of up to ``n_levels`` levels, with the shape of the pool and the number of rows of ``wide``.
+def plan_levels(n_word, n_bit, kinds, lines_per_block):
+    """Plan of up to one level more than there are block lengths, with the shape of the pool and the rows of ``wide``.
 
     Lines are lumped only with neighbours whose ends are connected alike, for lines that float move together and a driven
     line beside them does not.
@@ -115,11 +123,9 @@ def plan_levels(n_word, n_bit, kinds, n_levels, lines_per_block=LINES_PER_BLOCK)
         Numbers of word lines and bit lines (unitless).
     kinds : bytes
         How each line's ends are connected, word lines first: one value for each kind (unitless).
-    n_levels : int
-        Most levels, 1 for no lumping (unitless).
-    lines_per_block : int, optional
-        Lines lumped into one; with 1 and two levels the coarse crossbar is the array itself, which conjugate gradients
-        then solve (unitless).
+    lines_per_block : tuple of int
+        Lines lumped into one from each level to the next; empty for no lumping. With (1,) the coarse crossbar is the array
+        itself, which conjugate gradients then solve (unitless).
 
     Returns
     -------
@@ -127,7 +133,7 @@ def plan_levels(n_word, n_bit, kinds, n_levels, lines_per_block=LINES_PER_BLOCK)
     """
     kind_word, kind_bit = np.frombuffer(kinds[:n_word], np.uint8), np.frombuffer(kinds[n_word:], np.uint8)
     at_word, at_bit = np.arange(n_bit + 2.0), np.arange(n_word + 2.0)
-    width = max(n_word, n_bit, 8) + 2
+    n_levels, width = len(lines_per_block) + 1, max(n_word, n_bit, 8) + 2
     places, numbers = np.zeros((n_levels, 4, width)), np.zeros((n_levels, 5, width), np.int64)
     n_rows, n_wide, n_columns = 0, 0, 1
     for level in range(n_levels):
@@ -139,9 +145,10 @@ def plan_levels(n_word, n_bit, kinds, n_levels, lines_per_block=LINES_PER_BLOCK)
             n_columns = max(n_columns, n)
             number[0, 2:8] = n_rows + m * np.arange(6)
             n_rows += 6 * m
-        blocks_word, blocks_bit = _blocks(kind_word, lines_per_block), _blocks(kind_bit, lines_per_block)
+        length = lines_per_block[level] if level < n_levels - 1 else 1
+        blocks_word, blocks_bit = _blocks(kind_word, length), _blocks(kind_bit, length)
         k, c = len(blocks_word) - 1, len(blocks_bit) - 1
-        if level == n_levels - 1 or lines_per_block > 1 and (m * n <= _SMALLEST or 2 * k * c > m * n):
+        if level == n_levels - 1 or length > 1 and (m * n <= _SMALLEST or 2 * k * c > m * n):
             number[0, 9] = n_rows
             n_rows += 4 * m if level > 0 else 0
             break

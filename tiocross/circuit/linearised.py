@@ -1,6 +1,6 @@
 """A transfer matrix as a linear function of its conductances, and linear least squares within a window.
 
-J is never formed: dT_ij / dG_kl is the product of two device voltages, so products with J are two products of small matrices.
+J is never formed: dT_ij / dG_kl is the product of two device voltages, so a product with J is one of two small matrices.
 """
 
 import numpy as np

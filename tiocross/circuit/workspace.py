@@ -116,7 +116,7 @@ class Workspace:
         """The same for circuits that do not converge here: corrected on the array itself, by conjugate gradients, which
         always converge, instead of on coarse crossbars, which are much faster where they are good pictures of it."""
         shape = (self.n_word_lines, self.n_bit_lines)
-        plan = plan_levels(*shape, kinds_of_lines(self.resistances, shape), 2, lines_per_block=1)
+        plan = plan_levels(*shape, kinds_of_lines(self.resistances, shape), (1,))
         return Workspace(self.resistances, plan, self.sensed)
 
     def _solve_in_steps(self, array, drive, rtol, max_sweeps, currents, report):
