@@ -87,14 +87,16 @@ def run_read(crossbar, voltages, rtol, max_sweeps, *, nodes=False):
     (ndarray, ndarray, ndarray)
         As of `run_circuits`, but not judged.
     """
-    arrays, everything = crossbar.arrays, np.ones(crossbar.n_bit_lines, dtype=bool)
+    arrays = crossbar.arrays
     if arrays.shape[1] * arrays.shape[2] > _SMALL:
+        everything = np.ones(crossbar.n_bit_lines, dtype=bool)
         drives = _read_drives(crossbar, voltages)
         return _run_plans(arrays, crossbar.read_plans, crossbar.read_resistances, drives, everything, rtol, max_sweeps,
                           nodes)
     results, n_open = _run_small(crossbar, voltages, rtol, max_sweeps, nodes)
     if n_open == 0:
         return results
+    everything = np.ones(crossbar.n_bit_lines, dtype=bool)
     for c, k in np.argwhere(results[1][..., 0] == 0):  # too strongly coupled for plain sweeps
         drives = _read_drives(crossbar, voltages[min(c, len(voltages) - 1), k].reshape(1, 1, -1))
         plans = plan_arrays(arrays[c : c + 1], crossbar.read_resistances)
@@ -163,17 +165,17 @@ def _run_small(crossbar, voltages, rtol, max_sweeps, nodes):
     results = _room((n_arrays, n_inputs), (n_word, n_bit), nodes)
     currents, report, found = results
     found = found if nodes else _NO_NODES
-    work, row = np.empty((6, n_word, n_bit, n_lanes)), np.empty((9, max(n_word, n_bit), n_lanes))
+    work, row = np.empty((6, n_word, n_bit, n_lanes)), np.empty((11, max(n_word, n_bit), n_lanes))
+    scratch = work, work.reshape(6, n_word, -1), row, row.reshape(11, -1)
     max_sweeps = min(max_sweeps, _MOST_PLAIN_SWEEPS)
     step = n_lanes * max(1, _CROSSINGS_PER_CALL // (n_lanes * n_inputs * n_word * n_bit))
     if n_arrays <= step:
-        return results, solve_small(arrays, voltages, crossbar.read_lines, rtol, max_sweeps, work, row, currents, report,
-                                    found)
+        return results, solve_small(arrays, voltages, crossbar.read_lines, rtol, max_sweeps, *scratch, currents, report, found)
     n_open = 0
     for start in range(0, n_arrays, step):
         part = slice(start, start + step)
         n_open += solve_small(arrays[part], voltages[part] if len(voltages) > 1 else voltages, crossbar.read_lines, rtol,
-                              max_sweeps, work, row, currents[part], report[part], found[part])
+                              max_sweeps, *scratch, currents[part], report[part], found[part])
     return results, n_open
 
 

@@ -66,12 +66,12 @@ def plan_arrays(arrays, resistances):
         Each plan with the numbers of its arrays.
     """
     shape = arrays.shape[1:]
-    choices = np.stack(choose_blocks(arrays.mean(axis=(1, 2)), resistances, shape), axis=1)
+    first, n_further = choose_blocks(arrays.mean(axis=(1, 2)), resistances, shape)
     kinds = kinds_of_lines(resistances, shape)
     plans = []
-    for first, n_further in np.unique(choices, axis=0).tolist():
-        blocks = (first, *(_FEW,) * n_further) if first else ()
-        plans.append((plan_levels(*shape, kinds, blocks), np.flatnonzero((choices == (first, n_further)).all(axis=1))))
+    for many, times in set(zip(first.tolist(), n_further.tolist())):
+        blocks = (many, *(_FEW,) * times) if many else ()
+        plans.append((plan_levels(*shape, kinds, blocks), np.flatnonzero((first == many) & (n_further == times))))
     return plans
 
 

@@ -14,7 +14,7 @@ from tiocross.circuit.solution import Solution
 from tiocross.errors import as_count, as_finite, as_number
 
 _SMALLEST_RTOL = 1e-14  # below, rounding alone would be taken for imbalance
-_SMALLEST_KEPT, _LARGEST_KEPT = 1_024, 100_000  # devices of single circuits whose voltages are kept: they are there anyway
+_LARGEST_KEPT = 100_000  # devices of a single biased circuit whose voltages are kept, for they are mostly asked for
 
 
 def solve(crossbar, inputs, *, rtol=1e-9, max_sweeps=1_000, workers=1):
@@ -88,15 +88,11 @@ def _as_voltages(crossbar, inputs):
 def _solve_read(crossbar, voltages, rtol, max_sweeps, workers):
     """The usual case, one input to ohmic devices, with the least ado."""
     voltages = voltages.copy()
-    keep = len(crossbar.arrays) == 1 and _SMALLEST_KEPT < crossbar.conductances.size <= _LARGEST_KEPT
-    currents, report, nodes = in_parts(run_read, crossbar, voltages.reshape(1, 1, -1), rtol, max_sweeps, workers=workers,
-                                       nodes=keep)
-    require_solved(crossbar, np.abs(voltages), report, rtol)
+    currents, report, _ = in_parts(run_read, crossbar, voltages.reshape(1, 1, -1), rtol, max_sweeps, workers=workers)
+    require_solved(crossbar, voltages, report, rtol)
     batch = crossbar.conductances.shape[:-2]
-    request = partial(_request_nodes, crossbar, voltages, rtol, max_sweeps)
-    if keep:
-        request = partial(np.reshape, nodes, (*batch, *nodes.shape[2:]))
-    return Solution(crossbar, voltages, currents.reshape(*batch, -1), report.reshape(*batch, -1), request)
+    return Solution(crossbar, voltages, currents.reshape(*batch, -1), report.reshape(*batch, -1),
+                    partial(_request_nodes, crossbar, voltages, rtol, max_sweeps))
 
 
 def _as_biasing(crossbar, inputs):
