@@ -9,7 +9,12 @@ from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.engine import run_circuits
 from tiocross.circuit.linearised import LinearisedMatrix, solve_in_box
 from tiocross.circuit.matrices import transfer_matrix
-from tiocross.errors import LARGEST_CONDUCTANCE, as_conductances, as_finite, require_name
+from tiocross.errors import (
+    LARGEST_CONDUCTANCE,
+    as_conductances,
+    as_finite,
+    require_name,
+)
 
 SCALES = ("fixed", "free")
 

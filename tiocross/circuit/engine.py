@@ -1,14 +1,14 @@
-"""Every circuit of a batch through the right solver, and the judgement whether it is solved."""
+"""Every circuit of a batch through the right solver."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from tiocross.circuit.checks import require_anchored, require_consistent, require_solved
 from tiocross.circuit.hierarchy import plan_arrays
 from tiocross.circuit.kernels.small_arrays import solve_small
 from tiocross.circuit.newton import solve_nonlinear
 from tiocross.circuit.workspace import Workspace, connect
-from tiocross.errors import ConvergenceError
 
 _LANES = 32  # arrays side by side: enough to fill the vector units, few enough to stay in the cache
 _NO_NODES = np.empty((0, 0, 2, 0, 0))
@@ -52,7 +52,7 @@ def run_circuits(crossbar, ends, rtol, max_sweeps, *, selected=None, nodes=False
     ConvergenceError
         If a circuit is not solved.
     """
-    _require_consistent(crossbar, ends)
+    require_consistent(crossbar, ends)
     shape, n_arrays = crossbar.conductances.shape[-2:], len(crossbar.arrays)
     results = _room((n_arrays, ends.shape[1]), shape, nodes)
     for of_arrays, of_inputs in _groups(ends, n_arrays):
@@ -170,7 +170,8 @@ def _run_small(crossbar, voltages, rtol, max_sweeps, nodes):
     max_sweeps = min(max_sweeps, _MOST_PLAIN_SWEEPS)
     step = n_lanes * max(1, _CROSSINGS_PER_CALL // (n_lanes * n_inputs * n_word * n_bit))
     if n_arrays <= step:
-        return results, solve_small(arrays, voltages, crossbar.read_lines, rtol, max_sweeps, *scratch, currents, report, found)
+        return results, solve_small(arrays, voltages, crossbar.read_lines, rtol, max_sweeps, *scratch, currents, report,
+                                    found)
     n_open = 0
     for start in range(0, n_arrays, step):
         part = slice(start, start + step)
@@ -210,7 +211,7 @@ def _run_group(crossbar, of_arrays, ends, rtol, max_sweeps, selected, nodes):
     shape = crossbar.conductances.shape[-2:]
     connected = ~np.isnan(ends[0, 0])
     arrays = crossbar.arrays[of_arrays]
-    _require_anchored(arrays, connected.any(axis=1), shape)
+    require_anchored(arrays, connected.any(axis=1), shape)
     if crossbar.iv is None and selected is None and _is_read(ends, connected, shape) and len(arrays) == len(crossbar.arrays):
         return run_read(crossbar, np.ascontiguousarray(ends[:, :, 0, 0, : shape[0]]), rtol, max_sweeps, nodes=nodes)
     sensed = connected[1, 0, : shape[1]].copy() if selected is None else np.arange(shape[1]) == selected[1]
@@ -236,67 +237,3 @@ def _is_read(ends, connected, shape):
     """Left ends driven, bottom ends at 0 V, everything else floating."""
     return (connected[0, 0, : shape[0]].all() and connected[1, 0, : shape[1]].all() and not connected[:, 1].any()
             and not ends[:, :, 1, 0, : shape[1]].any())
-
-
-def _require_consistent(crossbar, ends):
-    """A line without any resistance can be held at one voltage only."""
-    sides = (("word line", crossbar.word_line_resistance + crossbar.source_resistance),
-             ("bit line", crossbar.bit_line_resistance + crossbar.sense_resistance))
-    for side, (name, resistance) in enumerate(sides):
-        root, far = np.moveaxis(ends[:, :, side, :, : len(resistance)], 2, 0)
-        bad = (resistance == 0) & ~np.isnan(root) & ~np.isnan(far) & (root != far)
-        if bad.any():
-            at = tuple(np.argwhere(bad)[0])
-            raise ValueError(f"{name} {at[-1]} has no resistance but its ends are held at {root[at]:g} V and {far[at]:g} V; "
-                             "let one end float, or give the line or its source a resistance")
-
-
-def _require_anchored(arrays, connected, shape):
-    """From every line a path over devices must lead to a connected end, or its voltage is anything."""
-    words, bits = connected[0, : shape[0]], connected[1, : shape[1]]
-    if words.all() and bits.all():
-        return
-    for c, array in enumerate(arrays):
-        joined, word, bit = array > 0, words, bits
-        while True:
-            more = word | (joined & bit).any(axis=1), bit | (joined & word[:, None]).any(axis=0)
-            if (more[0] == word).all() and (more[1] == bit).all():
-                break
-            word, bit = more
-        if not (word.all() and bit.all()):
-            name, line = ("word line", np.argmin(word)) if not word.all() else ("bit line", np.argmin(bit))
-            chip = f" of array {c}" if len(arrays) > 1 else ""
-            raise ValueError(f"{name} {line}{chip} has no path to ground: it floats, and no device joins it to a line that "
-                             "is driven or grounded; connect one of its ends")
-
-
-def require_solved(crossbar, ends, report, rtol):
-    """Raise ConvergenceError for the worst circuit whose residuals are too large, unless no current flows at all: then
-    rounding of the node voltages is all there is.
-
-    Parameters
-    ----------
-    crossbar : Crossbar
-        C arrays (unitless).
-    ends : ndarray
-        Voltages of the ends, NaN where floating [V].
-    report : (C, B, 4 or more) ndarray
-        As of `run_circuits` [A].
-    rtol : float
-        What was asked for (unitless).
-    """
-    if report.size == report.shape[-1] and report.item(2) <= rtol * report.item(3):
-        return  # one circuit, ten times as fast
-    solved = report[..., 2] <= rtol * report[..., 3]
-    if solved.all():
-        return
-    n_sweeps, largest, total, gross = np.moveaxis(report[..., :4], -1, 0)
-    rounding = 16 * np.finfo(float).eps * np.nanmax(np.abs(ends), initial=0.0) * crossbar.arrays.sum(axis=(1, 2))[:, None]
-    unsolved = ~(solved | (total <= rounding) & (gross <= rounding))
-    if unsolved.any():
-        worst = np.unravel_index(np.argmax(np.where(unsolved, total, -1.0)), total.shape)
-        raise ConvergenceError(
-            f"the circuit is not solved to rtol = {rtol:g} after {int(n_sweeps[worst])} sweeps: residuals add up to "
-            f"{total[worst]:.3g} A, {largest[worst]:.3g} A at the worst node, beside a gross current of "
-            f"{gross[worst]:.3g} A. Raise max_sweeps, or rtol if this is below what double precision can resolve",
-            n_sweeps=int(n_sweeps[worst]), unbalanced=float(largest[worst]), uncertainty=float(total[worst]))

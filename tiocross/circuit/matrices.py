@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from tiocross.circuit.checks import require_solved
 from tiocross.circuit.crossbar import Crossbar, require_crossbar
 from tiocross.circuit.elimination import eliminate
-from tiocross.circuit.engine import require_solved, run_read
+from tiocross.circuit.engine import run_read
 from tiocross.errors import as_number
 
 _SMALLEST_RTOL = 1e-14

@@ -7,8 +7,9 @@ from functools import partial
 import numpy as np
 
 from tiocross.circuit.biasing import Biasing, read_columns, require_fitting
+from tiocross.circuit.checks import require_solved
 from tiocross.circuit.crossbar import require_crossbar
-from tiocross.circuit.engine import in_parts, require_solved, run_circuits, run_read
+from tiocross.circuit.engine import in_parts, run_circuits, run_read
 from tiocross.circuit.matrices import matrix_pays, transfer_matrix
 from tiocross.circuit.solution import Solution
 from tiocross.errors import as_count, as_finite, as_number

@@ -1,0 +1,87 @@
+"""Whether a circuit can be solved, and whether it is."""
+
+import numpy as np
+
+from tiocross.errors import ConvergenceError
+
+
+def require_consistent(crossbar, ends):
+    """Raise ValueError where a line without any resistance is held at two voltages.
+
+    Parameters
+    ----------
+    crossbar : Crossbar
+        Its resistances (unitless).
+    ends : (C or 1, B, 2, 2, n) ndarray
+        As for `run_circuits` [V].
+    """
+    sides = (("word line", crossbar.word_line_resistance + crossbar.source_resistance),
+             ("bit line", crossbar.bit_line_resistance + crossbar.sense_resistance))
+    for side, (name, resistance) in enumerate(sides):
+        root, far = np.moveaxis(ends[:, :, side, :, : len(resistance)], 2, 0)
+        bad = (resistance == 0) & ~np.isnan(root) & ~np.isnan(far) & (root != far)
+        if bad.any():
+            at = tuple(np.argwhere(bad)[0])
+            raise ValueError(f"{name} {at[-1]} has no resistance but its ends are held at {root[at]:g} V and {far[at]:g} V; "
+                             "let one end float, or give the line or its source a resistance")
+
+
+def require_anchored(arrays, connected, shape):
+    """Raise ValueError where from a line no path over devices leads to a connected end: its voltage could be anything.
+
+    Parameters
+    ----------
+    arrays : (n_arrays, n_word_lines, n_bit_lines) ndarray
+        Devices [S].
+    connected : (2, n) bool ndarray
+        Whether an end of each word line, and of each bit line, is connected (unitless).
+    shape : (int, int)
+        Numbers of word lines and bit lines (unitless).
+    """
+    words, bits = connected[0, : shape[0]], connected[1, : shape[1]]
+    if words.all() and bits.all():
+        return
+    for c, array in enumerate(arrays):
+        joined, word, bit = array > 0, words, bits
+        while True:
+            more = word | (joined & bit).any(axis=1), bit | (joined & word[:, None]).any(axis=0)
+            if (more[0] == word).all() and (more[1] == bit).all():
+                break
+            word, bit = more
+        if not (word.all() and bit.all()):
+            name, line = ("word line", np.argmin(word)) if not word.all() else ("bit line", np.argmin(bit))
+            chip = f" of array {c}" if len(arrays) > 1 else ""
+            raise ValueError(f"{name} {line}{chip} has no path to ground: it floats, and no device joins it to a line that "
+                             "is driven or grounded; connect one of its ends")
+
+
+def require_solved(crossbar, ends, report, rtol):
+    """Raise ConvergenceError for the worst circuit whose residuals are too large, unless no current flows at all: then
+    rounding of the node voltages is all there is.
+
+    Parameters
+    ----------
+    crossbar : Crossbar
+        C arrays (unitless).
+    ends : ndarray
+        Voltages of the ends, NaN where floating [V].
+    report : (C, B, 4 or more) ndarray
+        As of `run_circuits` [A].
+    rtol : float
+        What was asked for (unitless).
+    """
+    if report.size == report.shape[-1] and report.item(2) <= rtol * report.item(3):
+        return  # one circuit, ten times as fast
+    solved = report[..., 2] <= rtol * report[..., 3]
+    if solved.all():
+        return
+    n_sweeps, largest, total, gross = np.moveaxis(report[..., :4], -1, 0)
+    rounding = 16 * np.finfo(float).eps * np.nanmax(np.abs(ends), initial=0.0) * crossbar.arrays.sum(axis=(1, 2))[:, None]
+    unsolved = ~(solved | (total <= rounding) & (gross <= rounding))
+    if unsolved.any():
+        worst = np.unravel_index(np.argmax(np.where(unsolved, total, -1.0)), total.shape)
+        raise ConvergenceError(
+            f"the circuit is not solved to rtol = {rtol:g} after {int(n_sweeps[worst])} sweeps: residuals add up to "
+            f"{total[worst]:.3g} A, {largest[worst]:.3g} A at the worst node, beside a gross current of "
+            f"{gross[worst]:.3g} A. Raise max_sweeps, or rtol if this is below what double precision can resolve",
+            n_sweeps=int(n_sweeps[worst]), unbalanced=float(largest[worst]), uncertainty=float(total[worst]))
