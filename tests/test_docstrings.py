@@ -81,7 +81,7 @@ def test_public_functions_with_parameters_have_a_parameters_section(path):
 def test_functions_and_modules_stay_short(path):
     text = path.read_text()
     lines = text.splitlines()
-    longest = 500 if "kernels" in path.parts else 300  # a kernel file stands alone: numba's cache does not see others change
+    longest = 550 if "kernels" in path.parts else 300  # a kernel file stands alone: numba's cache does not see others change
     assert len(lines) <= longest, f"{path.name} has {len(lines)} lines"
     assert max(map(len, lines), default=0) <= 125
     for node, _ in functions(ast.parse(text)):

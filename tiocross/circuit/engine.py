@@ -92,7 +92,7 @@ def run_read(crossbar, voltages, rtol, max_sweeps, *, nodes=False):
         everything = np.ones(crossbar.n_bit_lines, dtype=bool)
         drives = _read_drives(crossbar, voltages)
         return _run_plans(arrays, crossbar.read_plans, crossbar.read_resistances, drives, everything, rtol, max_sweeps,
-                          nodes)
+                          nodes, read=True)
     results, n_open = _run_small(crossbar, voltages, rtol, max_sweeps, nodes)
     if n_open == 0:
         return results
@@ -100,7 +100,8 @@ def run_read(crossbar, voltages, rtol, max_sweeps, *, nodes=False):
     for c, k in np.argwhere(results[1][..., 0] == 0):  # too strongly coupled for plain sweeps
         drives = _read_drives(crossbar, voltages[min(c, len(voltages) - 1), k].reshape(1, 1, -1))
         plans = plan_arrays(arrays[c : c + 1], crossbar.read_resistances)
-        found = _run_plans(arrays[c : c + 1], plans, crossbar.read_resistances, drives, everything, rtol, max_sweeps, nodes)
+        found = _run_plans(arrays[c : c + 1], plans, crossbar.read_resistances, drives, everything, rtol, max_sweeps, nodes,
+                           read=True)
         for whole, piece in zip(results, found):
             whole[c, k] = piece[0, 0]
     return results
@@ -180,14 +181,14 @@ def _run_small(crossbar, voltages, rtol, max_sweeps, nodes):
     return results, n_open
 
 
-def _run_plans(arrays, plans, resistances, drives, sensed, rtol, max_sweeps, nodes):
+def _run_plans(arrays, plans, resistances, drives, sensed, rtol, max_sweeps, nodes, read=False):
     """Arrays of any size, each by its plan."""
     if len(plans) == 1:
-        return Workspace(resistances, plans[0][0], sensed).solve(arrays, drives, rtol, max_sweeps, nodes=nodes)
+        return Workspace(resistances, plans[0][0], sensed).solve(arrays, drives, rtol, max_sweeps, read=read, nodes=nodes)
     results = _room((len(arrays), drives.shape[1]), arrays.shape[1:], nodes)
     for plan, some in plans:
         found = Workspace(resistances, plan, sensed).solve(arrays[some], drives[some] if len(drives) > 1 else drives, rtol,
-                                                           max_sweeps, nodes=nodes)
+                                                           max_sweeps, read=read, nodes=nodes)
         for whole, piece in zip(results, found):
             whole[some] = piece
     return results

@@ -37,7 +37,7 @@ class Workspace:
         self.nothing = np.empty((0, self.n_bit_lines))
         self.no_nodes = np.empty((0, 0, 2, 0, 0))
 
-    def solve(self, arrays, drives, rtol, max_sweeps, *, nodes=False):
+    def solve(self, arrays, drives, rtol, max_sweeps, *, read=False, nodes=False):
         """Solve every array for every drive.
 
         Parameters
@@ -50,6 +50,8 @@ class Workspace:
             Wanted sum of residuals relative to the largest gross current of a sensed bit line (unitless).
         max_sweeps : int
             Most sweeps (unitless).
+        read : bool, optional
+            Whether left ends are driven, bottom ends at 0 V and the others floating, which allows a good guess (unitless).
         nodes : bool, optional
             Whether to keep the node voltages (unitless).
 
@@ -71,12 +73,13 @@ class Workspace:
             for start in range(0, len(arrays), step):
                 part = slice(start, start + step)
                 n_open += self._call(arrays[part], self.nothing, drives[part] if len(drives) > 1 else drives, rtol,
-                                     min(max_sweeps, 200), 2, (currents[part], report[part], voltages[part]))
+                                     min(max_sweeps, 200), 3 if read else 2, (currents[part], report[part], voltages[part]))
             if n_open == 0:
                 return currents, report, voltages if nodes else np.empty((*count, 0))
         for c, k in np.argwhere(~(report[..., 2] <= rtol * report[..., 3]) | (report[..., 0] == 0)):
             drive = drives[min(c, len(drives) - 1), k]
-            solver = self._solve_in_steps(arrays[c], drive, rtol, max_sweeps, currents[c, k], report[c, k])
+            solver = self._solve_in_steps(arrays[c], drive, rtol, max_sweeps, currents[c, k], report[c, k],
+                                          3 if read else 2)
             if nodes:
                 voltages[c, k] = solver.node_voltages
         return currents, report, voltages if nodes else np.empty((*count, 0))
@@ -119,11 +122,11 @@ class Workspace:
         plan = plan_levels(*shape, kinds_of_lines(self.resistances, shape), (1,))
         return Workspace(self.resistances, plan, self.sensed)
 
-    def _solve_in_steps(self, array, drive, rtol, max_sweeps, currents, report):
+    def _solve_in_steps(self, array, drive, rtol, max_sweeps, currents, report, start):
         """A circuit that is too large for one call, or one that did not converge; returns the workspace with its nodes."""
-        solver, start, best, waiting = self, 2, np.inf, 0
+        solver, best, waiting = self, np.inf, 0
         if report[0] > 0:
-            solver = self.robust
+            solver, start = self.robust, 2
             solver.node_voltages[0] = 0.0
         budget = max(1, min(8, _CROSSINGS_PER_CALL // array.size))
         while report[0] < max_sweeps and waiting < _PATIENCE:

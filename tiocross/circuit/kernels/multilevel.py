@@ -37,7 +37,7 @@ RHO, ROOT, FAR, PASS, SHARE, END, DRIVE, FED = range(8)  # rows of ``line``
 VOLTAGE, CHANGE, SUM, TOTAL, GROSS, LARGEST = range(6)  # rows of ``row``
 AT_WORD, AT_BIT, SHARE_WORD, SHARE_BIT = range(4)  # of ``places``
 SIZE, BLOCK_WORD, BLOCK_BIT, FIRST, BEFORE = range(5)  # of ``numbers``
-AT_ONCE = 256  # bit lines solved together
+AT_ONCE = 1024  # bit lines solved together: their J should stay in the cache
 SHORT = 1e-30  # ohm; only lumped lines can be held at their far end without any resistance
 PATIENCE = 6  # sweeps without half the residual, after which the caller must help
 N_WORD, N_BIT, F_WORD, F_BIT, B, W, Q, G, WIDE, CG = range(10)  # of numbers[level, SIZE]: shape, and rows in ``pool``
@@ -429,6 +429,33 @@ def _iterate(g, injected, fine, wide, pool, places, numbers, lines, sensed, rtol
 
 
 @helper
+def _guess(g, voltages, fine, wide, pool, places, numbers, lines, norton, row):
+    """Start of a read from ideal wires: every device drives g V into its bit line, which is lumped on the first coarse
+    crossbar; leaves what its bit lines answer as a first correction, and what its word lines then lack in the pool."""
+    s, t = numbers[0, SIZE], numbers[1, SIZE]
+    m, n = t[N_WORD], t[N_BIT]
+    here, q = pool[t[G]:t[G] + m], pool[t[Q]:t[Q] + m]
+    b, w = pool[t[B]:t[B] + m], pool[t[W]:t[W] + m]
+    for k in range(m):
+        for j in range(s[N_BIT]):
+            row[SUM, j] = 0.0
+        for i in range(numbers[0, BLOCK_WORD, k], numbers[0, BLOCK_WORD, k + 1]):
+            for j in range(s[N_BIT]):
+                row[SUM, j] -= g[i, j] * voltages[i]
+        for c in range(n):
+            q[k, c] = w[k, c] = b[k, c] = 0.0
+            for j in range(numbers[0, BLOCK_BIT, c], numbers[0, BLOCK_BIT, c + 1]):
+                q[k, c] += row[SUM, j]
+    _sweep_bit_lines(here, w, m, n, pool[t[F_BIT]:t[F_BIT] + m], b, q, m < 0, 1, places, numbers, lines, pool[t[WIDE]:],
+                     pool, norton, row)
+    _prolong(b, m, n, s[N_WORD], s[N_BIT], numbers[0, BLOCK_BIT], numbers[0, BEFORE], places[0, SHARE_BIT],
+             places[0, AT_BIT], places[1, AT_BIT], lines[1, BITS], wide, fine[0])
+    for k in range(m):
+        for c in range(n):
+            q[k, c] += here[k, c] * b[k, c]
+
+
+@helper
 def _collect(g, injected, fine, n_word, n_bit, line, voltages, currents):
     """Currents out of the bottom ends: the devices' and what the top ends bring in."""
     for j in range(n_bit):
@@ -451,10 +478,11 @@ def solve_arrays(conductances, injected, drives, ends, places, numbers, sensed, 
 
     conductances (C, M, N); injected (M, N), or (0, N) for none: currents injected at the word-line nodes and drawn from
     the bit-line nodes; drives (C or 1, B, 2, 2, W): root (left, bottom) and far (right, top) voltages of word lines and
-    of bit lines, 0 where floating; ends (2, 3, W): RHO, ROOT, FAR of both; sensed (N,) bool; start: 2 from zero, 1 from
-    the bit-line voltages of the last circuit, 0 to go on with it; currents (C, B, N) out of the bottom ends; report (C, B,
-    6): sweeps, largest and summed residual, gross current, smallest sum so far, sweeps since without half of it; nodes
-    (C, B, 2, M, N), or empty, for the bit-line and word-line voltages; the rest is scratch.
+    of bit lines, 0 where floating; ends (2, 3, W): RHO, ROOT, FAR of both; sensed (N,) bool; start: 3 from a guess, if
+    all bit lines are read, 2 from zero, 1 from the bit-line voltages of the last circuit, 0 to go on with it; currents
+    (C, B, N) out of the bottom ends; report (C, B, 6): sweeps, largest and summed residual, gross current, smallest sum
+    so far, sweeps since without half of it; nodes (C, B, 2, M, N), or empty, for the bit-line and word-line voltages; the
+    rest is scratch.
     """
     n_arrays, n_word, n_bit = conductances.shape
     n_open = 0
@@ -474,8 +502,11 @@ def solve_arrays(conductances, injected, drives, ends, places, numbers, sensed, 
                 for i in range(n_word):
                     for j in range(n_bit):
                         fine[0, i, j] = 0.0
-            if not _iterate(g, injected, fine, wide, pool, places, numbers, lines, sensed, rtol, budget, start == 0,
-                            norton, row, report[c, k]):
+            guessed = start == 3 and len(numbers) > 1
+            if guessed:
+                _guess(g, drive[k, WORDS, 0], fine, wide, pool, places, numbers, lines, norton, row)
+            if not _iterate(g, injected, fine, wide, pool, places, numbers, lines, sensed, rtol, budget,
+                            start == 0 or guessed, norton, row, report[c, k]):
                 n_open += 1
             _collect(g, injected, fine, n_word, n_bit, lines[0, BITS], drive[k, BITS], currents[c, k])
             if len(nodes) > 0:
