@@ -50,6 +50,9 @@ class Biasing:
         for name, end in ends.items():
             object.__setattr__(self, name, end)
 
+    def __reduce__(self):
+        return type(self), (self.left, self.right, self.top, self.bottom, self.selected)  # read-only again
+
     @property
     def batch(self):
         """Shape of the batch (unitless)."""

@@ -85,3 +85,46 @@ def require_solved(crossbar, ends, report, rtol):
             f"{total[worst]:.3g} A, {largest[worst]:.3g} A at the worst node, beside a gross current of "
             f"{gross[worst]:.3g} A. Raise max_sweeps, or rtol if this is below what double precision can resolve",
             n_sweeps=int(n_sweeps[worst]), unbalanced=float(largest[worst]), uncertainty=float(total[worst]))
+
+
+def require_resolved(arrays, resistances, drives, sensed, currents, report, rtol):
+    """Raise ConvergenceError where a sensed current is too small a difference of voltages for double precision.
+
+    Rounding of the voltages, 2^-53 of the largest, acts on the devices of a bit line and, where its top end is connected
+    too, on the end's wire; bit lines at 0 V are found without such differences.
+
+    Parameters
+    ----------
+    arrays : (n_arrays, n_word_lines, n_bit_lines) ndarray
+        Devices [S].
+    resistances : (2, 3, n) ndarray
+        As for `Workspace` [ohm].
+    drives : (n_arrays or 1, n_inputs, 2, 2, n) ndarray
+        As for `Workspace.solve` [V].
+    sensed : (n_bit_lines,) bool ndarray
+        Bit lines whose currents count (unitless).
+    currents : (n_arrays, n_inputs, n_bit_lines) ndarray
+        Out of the bottom ends [A].
+    report : (n_arrays, n_inputs, 4 or more) ndarray
+        As of `run_circuits` [A].
+    rtol : float
+        What was asked for (unitless).
+    """
+    held = drives[:, :, 1, 0, : len(sensed)] != 0.0
+    if not held[:, :, sensed].any():
+        return
+    ends = np.maximum(resistances[1, 0] + resistances[1, 2], 1e-30)[: len(sensed)]
+    devices = arrays.sum(axis=1)[:, None]
+    step = 0.5 * np.finfo(float).eps * np.abs(drives).max(axis=(2, 3, 4))
+    rounding = step * np.where(held & sensed, devices + 1.0 / ends, 0.0).max(axis=-1)
+    gross = np.maximum(report[..., 3], np.abs(currents[..., sensed]).max(axis=-1))
+    nothing = 65536 * step * np.where(sensed, devices, 0.0).max(axis=-1)
+    lost = (rounding > rtol * gross) & (gross > nothing)
+    if lost.any():
+        worst = tuple(np.argwhere(lost)[0])
+        rounding = np.broadcast_to(rounding, gross.shape)[worst]
+        raise ConvergenceError(
+            f"rtol = {rtol:g} cannot be kept: rounding of the voltages leaves {rounding:.3g} A open of a gross current of "
+            f"{gross[worst]:.3g} A on a bit line that is held at another voltage than 0 V. Refer all voltages to that bit "
+            "line's, or raise rtol", n_sweeps=int(report[worst][0]), unbalanced=float(report[worst][1]),
+            uncertainty=float(rounding))

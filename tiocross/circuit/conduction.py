@@ -24,6 +24,9 @@ class Sinh:
     def __post_init__(self):
         object.__setattr__(self, "v0", _as_parameter("v0", self.v0, positive=True))
 
+    def __reduce__(self):
+        return type(self), (self.v0,)  # read-only again
+
     @property
     def parameter(self):
         """v0, a scalar or an array [V]."""
@@ -54,6 +57,9 @@ class Cubic:
 
     def __post_init__(self):
         object.__setattr__(self, "c", _as_parameter("c", self.c, positive=False))
+
+    def __reduce__(self):
+        return type(self), (self.c,)  # read-only again
 
     @property
     def parameter(self):

@@ -6,7 +6,6 @@ lies behind one segment more and, in series with it, the source resistance of it
 its bit line.
 """
 
-from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from types import NoneType
@@ -27,7 +26,7 @@ class Crossbar:
     conductances : (..., n_word_lines, n_bit_lines) array_like
         Devices, each in [0, 1] S, 0 for an open one; leading axes are separate arrays [S].
     wire_resistance : float, optional
-        Of one wire segment, of word lines and bit lines alike; zero for ideal wires [ohm].
+        Of one wire segment, of word lines and bit lines alike; zero, or not given, for ideal wires [ohm].
     word_line_resistance : float or (n_word_lines,) array_like, optional
         Of one segment of the word lines, or of each word line, if other than ``wire_resistance`` [ohm].
     bit_line_resistance : float or (n_bit_lines,) array_like, optional
@@ -41,6 +40,8 @@ class Crossbar:
 
     Attributes
     ----------
+    wire_resistance : float or None
+        Of every segment, None where they differ [ohm].
     word_line_resistance, source_resistance : (n_word_lines,) ndarray
         One value a word line [ohm].
     bit_line_resistance, sense_resistance : (n_bit_lines,) ndarray
@@ -51,11 +52,12 @@ class Crossbar:
     Raises
     ------
     ValueError
-        If a conductance is negative, not finite or above 1 S, a resistance is negative, or a shape does not fit.
+        If a conductance is negative, not finite or above 1 S, a resistance is negative, a shape does not fit, or
+        ``wire_resistance`` contradicts those of the lines.
     """
 
     conductances: np.ndarray
-    wire_resistance: float = 0.0
+    wire_resistance: float = None
     word_line_resistance: np.ndarray = None
     bit_line_resistance: np.ndarray = None
     source_resistance: np.ndarray = 0.0
@@ -67,15 +69,22 @@ class Crossbar:
         conductances = arrays.view()
         conductances.flags.writeable = False  # what was checked stays as it was
         object.__setattr__(self, "arrays", arrays.reshape(-1, *arrays.shape[-2:]))  # as the kernels want it, writeable
-        wire = as_number("wire_resistance", self.wire_resistance, low=0.0, unit="ohm")
-        checked = {"conductances": conductances, "wire_resistance": wire}
+        wire = self.wire_resistance
+        wire = None if wire is None else as_number("wire_resistance", wire, low=0.0, unit="ohm")
+        checked = {"conductances": conductances}
         sides = {"word_line_resistance": -2, "source_resistance": -2, "bit_line_resistance": -1, "sense_resistance": -1}
         for name, axis in sides.items():
             given = getattr(self, name)
-            checked[name] = _as_resistances(name, wire if given is None else given, conductances.shape[axis])
+            checked[name] = _as_resistances(name, wire or 0.0 if given is None else given, conductances.shape[axis])
+        checked["wire_resistance"] = _common_wire(wire, checked["word_line_resistance"], checked["bit_line_resistance"])
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         _check_law(self.iv, conductances.shape)
+
+    def __reduce__(self):
+        """Pickled and copied as what it was made of: the arrays stay read-only and one."""
+        return type(self), (self.conductances, self.wire_resistance, self.word_line_resistance, self.bit_line_resistance,
+                            self.source_resistance, self.sense_resistance, self.iv)
 
     @property
     def n_word_lines(self):
@@ -117,7 +126,8 @@ class Crossbar:
 
     def part(self, which):
         """Some of the arrays, a slice of ``arrays``, as a crossbar of its own that shares their memory (unitless)."""
-        part = copy(self)
+        part = object.__new__(type(self))
+        part.__dict__.update(self.__dict__)
         part.__dict__.pop("read_plans", None)  # found for all
         law = self.iv
         if law is not None:
@@ -150,6 +160,15 @@ def _as_resistances(name, values, n_lines):
         raise ValueError(f"{name} must be at least 0 ohm; got {values[line]:g} at line {line}")
     values.flags.writeable = False
     return values
+
+
+def _common_wire(given, *lines):
+    """The resistance of every segment, if they have one; ValueError if another was given and no line has it."""
+    segments = np.concatenate(lines)
+    if given is not None and not (segments == given).any():
+        raise ValueError(f"wire_resistance = {given:g} ohm contradicts word_line_resistance and bit_line_resistance, which "
+                         "are both given and have it nowhere; leave them out, or set them to None, to have all wires alike")
+    return float(segments[0]) if (segments == segments[0]).all() else None
 
 
 def _check_law(law, shape):

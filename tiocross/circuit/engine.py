@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from tiocross.circuit.checks import require_anchored, require_consistent, require_solved
+from tiocross.circuit.checks import require_anchored, require_consistent, require_resolved, require_solved
 from tiocross.circuit.hierarchy import plan_arrays
 from tiocross.circuit.kernels.small_arrays import solve_small
 from tiocross.circuit.newton import solve_nonlinear
@@ -220,15 +220,23 @@ def _run_group(crossbar, of_arrays, ends, rtol, max_sweeps, selected, nodes):
     resistances, drives = connect(crossbar, ends.reshape(-1, *ends.shape[2:]))
     drives = drives.reshape(*ends.shape[:2], *drives.shape[1:])
     if crossbar.iv is None:
-        return _run_plans(arrays, plan_arrays(arrays, resistances), resistances, drives, sensed, rtol, max_sweeps, nodes)
-    parameters = np.broadcast_to(crossbar.iv.parameter, crossbar.conductances.shape).reshape(-1, *shape)[of_arrays]
-    results = _room((len(arrays), ends.shape[1]), shape, nodes)
+        results = _run_plans(arrays, plan_arrays(arrays, resistances), resistances, drives, sensed, rtol, max_sweeps, nodes)
+    else:
+        law = np.broadcast_to(crossbar.iv.parameter, crossbar.conductances.shape).reshape(-1, *shape)[of_arrays]
+        results = _run_nonlinear(crossbar.iv, law, arrays, resistances, drives, sensed, rtol, max_sweeps, nodes)
+    require_resolved(arrays, resistances, drives, sensed, results[0], results[1], rtol)
+    return results
+
+
+def _run_nonlinear(law, parameters, arrays, resistances, drives, sensed, rtol, max_sweeps, nodes):
+    """Circuit by circuit, Newton's method."""
+    results = _room((len(arrays), drives.shape[1]), arrays.shape[1:], nodes)
     workspaces = {c: Workspace(resistances, plan, sensed) for plan, some in plan_arrays(arrays, resistances) for c in some}
     for c, (array, parameter) in enumerate(zip(arrays, parameters)):
         parameter, workspace = np.require(parameter, requirements=["C", "W"]), workspaces.pop(c)
         for k, drive in enumerate(drives[min(c, len(drives) - 1)]):
-            results[0][c, k], results[1][c, k], solver = solve_nonlinear(workspace, crossbar.iv, parameter, array, drive,
-                                                                         rtol, max_sweeps)
+            results[0][c, k], results[1][c, k], solver = solve_nonlinear(workspace, law, parameter, array, drive, rtol,
+                                                                         max_sweeps)
             if nodes:
                 results[2][c, k] = solver.node_voltages
     return results

@@ -21,8 +21,9 @@ def transfer_matrix(crossbar, *, rtol=1e-9):
     crossbar : Crossbar
         The circuit, or many of one shape (unitless).
     rtol : float, optional
-        Wanted bound on the error of an entry, relative to the largest entry of its row or, with fewer bit lines than
-        word lines, where the bit lines' ends are driven instead, of its column (unitless).
+        Wanted bound on the error of an entry where it is found by driving one line after the other: relative to the
+        largest gross current per volt of a line on the other side, its devices' currents without their signs, when
+        the entry's word line is driven or, with fewer bit lines than word lines, the end of its bit line (unitless).
 
     Returns
     -------
@@ -34,12 +35,14 @@ def transfer_matrix(crossbar, *, rtol=1e-9):
     ValueError
         If the devices do not obey Ohm's law.
     ConvergenceError
-        If the bound is not reached.
+        If driving the lines does not reach the bound.
 
     Notes
     -----
-    Small arrays are driven line by line, from the side with fewer lines; large ones are eliminated block by block, exact
-    to rounding.
+    Small arrays are driven line by line, from the side with fewer lines; from 48 x 48 on they are eliminated block by
+    block, whatever ``rtol``: exact to rounding, which is some 1e-16 and grows with the conductance of a whole line times
+    its source or sense resistance. Rows that the wires shield from the bit lines' ends are small beside what either bound
+    refers to.
     """
     require_crossbar(crossbar)
     as_number("rtol", rtol, low=_SMALLEST_RTOL, high=1.0)

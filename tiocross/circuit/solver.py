@@ -12,7 +12,7 @@ from tiocross.circuit.crossbar import require_crossbar
 from tiocross.circuit.engine import in_parts, run_circuits, run_read
 from tiocross.circuit.matrices import matrix_pays, transfer_matrix
 from tiocross.circuit.solution import Solution
-from tiocross.errors import as_count, as_finite, as_number
+from tiocross.errors import ConvergenceError, as_count, as_finite, as_number
 
 _SMALLEST_RTOL = 1e-14  # below, rounding alone would be taken for imbalance
 _LARGEST_KEPT = 100_000  # devices of a single biased circuit whose voltages are kept, for they are mostly asked for
@@ -175,11 +175,14 @@ def _multiply(crossbar, biasing, matrix, batch, request, uncertainty=0.0):
 
 def _solve_by_matrix(crossbar, biasing, batch, rtol, max_sweeps, request):
     """Many inputs by the transfer matrix; None where the solution of one circuit does not confirm it."""
-    tight = max(1e-3 * rtol, 1e-13)
-    matrix = transfer_matrix(crossbar, rtol=tight)
+    tight = min(rtol, max(1e-3 * rtol, 1e-13))
     pattern = np.cos(np.arange(crossbar.n_word_lines))  # of all signs and sizes, so that a wrong entry shows
     probe = read_columns(crossbar, pattern)
-    currents, report, _ = _run(crossbar, probe, *_arrange(crossbar, probe), tight, max_sweeps, False)
+    try:
+        matrix = transfer_matrix(crossbar, rtol=tight)
+        currents, report, _ = _run(crossbar, probe, *_arrange(crossbar, probe), tight, max_sweeps, False)
+    except ConvergenceError:  # at an accuracy that was not asked for
+        return None
     apart = np.abs(currents - pattern @ matrix).max(axis=-1) + report[..., 2]
     if (apart > rtol * report[..., 3]).any():
         return None

@@ -33,7 +33,7 @@ class Workspace:
         self.fine = np.empty((4, self.n_word_lines, width))
         self.scratch = (np.empty((plan.n_wide, width)), np.empty(plan.pool),
                         np.zeros((len(plan.numbers), 2, 8, resistances.shape[2])),
-                        np.empty((self.n_word_lines, min(width, AT_ONCE))), np.empty((10, width)))
+                        np.empty((self.n_word_lines, min(width, AT_ONCE))), np.empty((11, width)))
         self.nothing = np.empty((0, self.n_bit_lines))
         self.no_nodes = np.empty((0, 0, 2, 0, 0))
 

@@ -24,8 +24,8 @@ line       (8, M) or (8, N)     one column a line: RHO resistance per segment, R
 at         (N + 2,), (M + 2,)   positions of the nodes along the line, its two ends included       segments
 q          (M, N)               current injected at word-line nodes                                A
 norton     (M, AT_ONCE)         scratch: J of each node of AT_ONCE bit lines, or of 4 word lines   A
-row        (10, N)              VOLTAGE, CHANGE, SUM, TOTAL, GROSS, LARGEST of each bit line, and  V, A
-                                J of the nodes of four word lines
+row        (11, N)              VOLTAGE, CHANGE, SUM, TOTAL, GROSS, LARGEST, OUT (current at the   V, A
+                                root) of each bit line, and J of the nodes of four word lines
 """
 
 import numpy as np
@@ -34,7 +34,7 @@ from tiocross.circuit.kernels.jit import helper, kernel
 
 WORDS, BITS = range(2)
 RHO, ROOT, FAR, PASS, SHARE, END, DRIVE, FED = range(8)  # rows of ``line``
-VOLTAGE, CHANGE, SUM, TOTAL, GROSS, LARGEST = range(6)  # rows of ``row``
+VOLTAGE, CHANGE, SUM, TOTAL, GROSS, LARGEST, OUT = range(7)  # rows of ``row``
 AT_WORD, AT_BIT, SHARE_WORD, SHARE_BIT = range(4)  # of ``places``
 SIZE, BLOCK_WORD, BLOCK_BIT, FIRST, BEFORE = range(5)  # of ``numbers``
 AT_ONCE = 1024  # bit lines solved together: their J should stay in the cache
@@ -151,6 +151,7 @@ def _eliminate_bit_lines(g, w, n_word, start, stop, f, line, drawn, norton, row)
             for j in range(start, stop):
                 row[VOLTAGE, j] = f[i + 1, j] * norton[i, j - start]
     for j in range(start, stop):
+        row[OUT, j] = line[SHARE, j] * norton[n_word - 1, j - start]
         row[VOLTAGE, j] = line[PASS, j] * norton[n_word - 1, j - start] + line[DRIVE, j]
 
 
@@ -296,7 +297,7 @@ def _solve_coarsest(g, n_word, n_bit, f_word, f_bit, level, places, numbers, lin
             p[i, j] = 0.0
     start, before, p_s_p = 0.0, 1.0, 0.0
     for step in range(8 * n_word * n_bit):
-        _solve_word_lines(g, p, n_word, n_bit, f_word, lines[level, WORDS], places[level, AT_WORD], q, always, w, row[6:])
+        _solve_word_lines(g, p, n_word, n_bit, f_word, lines[level, WORDS], places[level, AT_WORD], q, always, w, row[7:])
         r_w = 0.0
         for i in range(n):
             for j in range(n_bit):
@@ -406,7 +407,7 @@ def _iterate(g, injected, fine, wide, pool, places, numbers, lines, sensed, rtol
                 for i in range(m):
                     for j in range(n):
                         b[i, j] = 0.0
-            _solve_word_lines(here, b, m, n, f_word, lines[level, WORDS], places[level, AT_WORD], q, len(q) > 0, w, row[6:])
+            _solve_word_lines(here, b, m, n, f_word, lines[level, WORDS], places[level, AT_WORD], q, len(q) > 0, w, row[7:])
             # counting costs a quarter of a sweep and is needed only near the end
             measure = level == 0 and (budget == 1 or report[0] > 0.0 and report[2] <= 1e5 * rtol * report[3]
                                       or report[0] == 1.0)
@@ -456,8 +457,9 @@ def _guess(g, voltages, fine, wide, pool, places, numbers, lines, norton, row):
 
 
 @helper
-def _collect(g, injected, fine, n_word, n_bit, line, voltages, currents):
-    """Currents out of the bottom ends: the devices' and what the top ends bring in."""
+def _collect(g, injected, fine, n_word, n_bit, line, voltages, row, currents):
+    """Currents out of the bottom ends. At 0 V that is what the root makes of J, without any difference of voltages; else
+    the devices' currents and what the top end brings in."""
     for j in range(n_bit):
         currents[j] = line[END, j] * (voltages[1, j] - fine[0, 0, j])
     for i in range(n_word):
@@ -469,6 +471,8 @@ def _collect(g, injected, fine, n_word, n_bit, line, voltages, currents):
     for j in range(n_bit):
         if line[ROOT, j] == np.inf:
             currents[j] = 0.0
+        elif voltages[0, j] == 0.0:
+            currents[j] = row[OUT, j]
 
 
 @kernel
@@ -508,7 +512,7 @@ def solve_arrays(conductances, injected, drives, ends, places, numbers, sensed, 
             if not _iterate(g, injected, fine, wide, pool, places, numbers, lines, sensed, rtol, budget,
                             start == 0 or guessed, norton, row, report[c, k]):
                 n_open += 1
-            _collect(g, injected, fine, n_word, n_bit, lines[0, BITS], drive[k, BITS], currents[c, k])
+            _collect(g, injected, fine, n_word, n_bit, lines[0, BITS], drive[k, BITS], row, currents[c, k])
             if len(nodes) > 0:
                 for i in range(n_word):
                     for j in range(n_bit):
