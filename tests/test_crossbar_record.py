@@ -1,0 +1,98 @@
+"""A crossbar stays what it was made of: copies, changed copies, rounding that is refused instead of hidden."""
+
+import copy
+import dataclasses
+import pickle
+
+import numpy as np
+import pytest
+from circuit_oracle import dense_circuit
+
+from tiocross import Biasing, ConvergenceError, Crossbar, Cubic, Sinh, custom, solve, transfer_matrix
+
+G = np.random.default_rng(3).uniform(1e-3, 1e-2, (6, 5))
+V = np.linspace(0.05, 0.2, 6)
+
+
+def test_a_changed_copy_has_the_wires_that_were_asked_for():
+    crossbar = Crossbar(G, 1.0)
+    with pytest.raises(ValueError, match="wire_resistance = 100 ohm contradicts .* set them to None"):
+        dataclasses.replace(crossbar, wire_resistance=100.0)
+    with pytest.raises(ValueError, match="wire_resistance = 0 ohm contradicts"):
+        dataclasses.replace(crossbar, wire_resistance=0.0)
+    changed = dataclasses.replace(crossbar, wire_resistance=100.0, word_line_resistance=None, bit_line_resistance=None)
+    assert np.array_equal(solve(changed, V).bit_line_currents, solve(Crossbar(G, 100.0), V).bit_line_currents)
+    doubled = dataclasses.replace(crossbar, conductances=2 * G)
+    assert np.array_equal(solve(doubled, V).bit_line_currents, solve(Crossbar(2 * G, 1.0), V).bit_line_currents)
+
+
+def test_wire_resistance_is_told_where_all_segments_have_it():
+    assert Crossbar(G).wire_resistance == 0.0
+    assert Crossbar(G, word_line_resistance=2.0, bit_line_resistance=2.0).wire_resistance == 2.0
+    assert Crossbar(G, 2.0, word_line_resistance=1.0).wire_resistance is None
+
+
+@pytest.mark.parametrize("law", [None, Sinh(0.3), Cubic(np.full(G.shape, 2.0))])
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_copies_are_as_frozen_as_the_original(duplicate, law):
+    crossbar = duplicate(Crossbar(G, 1.0, sense_resistance=3.0, iv=law))
+    for name in ("conductances", "word_line_resistance", "bit_line_resistance", "source_resistance", "sense_resistance"):
+        assert not getattr(crossbar, name).flags.writeable
+    assert np.shares_memory(crossbar.conductances, crossbar.arrays)
+    assert law is None or not crossbar.iv.parameter.flags.writeable
+    assert np.array_equal(solve(crossbar, V).bit_line_currents,
+                          solve(Crossbar(G, 1.0, sense_resistance=3.0, iv=law), V).bit_line_currents)
+
+
+def test_a_biasing_stays_frozen_when_pickled():
+    biasing = pickle.loads(pickle.dumps(custom(Crossbar(G, 1.0), left=V, bottom=0.0)))
+    assert not any(getattr(biasing, end).flags.writeable for end in ("left", "right", "top", "bottom"))
+
+
+def test_a_huge_sense_resistance_costs_no_digits_of_the_current():
+    """The drop across the devices is 1e-8 of the voltage: no difference of node voltages may enter the current."""
+    crossbar = Crossbar(G, 1.0, sense_resistance=1e9)
+    selected = Biasing(np.full(6, 0.1), np.full(6, np.nan), np.full(5, np.nan), np.zeros(5), (0, 0))
+    exact = dense_circuit(G, selected.left, selected.right, selected.top, selected.bottom, word_line_resistance=1.0,
+                          bit_line_resistance=1.0, sense_resistance=1e9)
+    error = np.abs(solve(crossbar, selected).bit_line_currents + exact.end_currents.bottom)
+    assert error.max() <= 1e-9 * np.abs(exact.end_currents.bottom).max()
+
+
+@pytest.mark.parametrize("resistance", [1e-6, 1e-9, 1e-12])
+def test_bit_lines_held_at_both_ends_by_next_to_nothing_are_refused(resistance):
+    """How the current splits is a difference of voltages over that resistance, which double precision does not have."""
+    crossbar = Crossbar(G, resistance)
+    with pytest.raises(ConvergenceError, match="cannot be kept: rounding of the voltages") as caught:
+        solve(crossbar, custom(crossbar, left=0.3, top=0.1, bottom=0.1))
+    assert caught.value.uncertainty > 0
+
+
+def test_a_small_difference_of_large_voltages_is_refused_and_none_at_all_is_not():
+    crossbar = Crossbar(G, 1.0)
+    with pytest.raises(ConvergenceError, match="Refer all voltages"):
+        solve(crossbar, custom(crossbar, left=1 + 1e-9, bottom=1.0))
+    assert np.abs(solve(crossbar, custom(crossbar, left=1.0, bottom=1.0)).bit_line_currents).max() < 1e-15 * G.sum()
+
+
+def test_many_inputs_are_solved_where_the_matrix_cannot_be_confirmed():
+    """With 1e6 ohm at every end the matrix cannot be had at the accuracy that confirms it, one input after the other can."""
+    g = np.random.default_rng(0).uniform(1e-4, 5e-4, (20, 14))
+    crossbar = Crossbar(g, 1.0, source_resistance=1e6, sense_resistance=1e6)
+    inputs = np.random.default_rng(1).uniform(0.05, 0.2, (130, 20))
+    solution = solve(crossbar, inputs)
+    assert (solution.n_sweeps > 0).all()
+    assert np.array_equal(solution.bit_line_currents[7], solve(crossbar, inputs[7]).bit_line_currents)
+
+
+def test_transfer_matrix_of_shielded_rows_is_bounded_by_the_gross_current():
+    """Rows far from the bottom hardly reach it: the bound refers to the gross current of the drive, as documented."""
+    g = np.random.default_rng(2).uniform(1e-4, 1e-2, (12, 20))
+    matrix = transfer_matrix(Crossbar(g, word_line_resistance=1.0, bit_line_resistance=1e3))
+    for i in range(12):
+        drive = np.zeros(12)
+        drive[i] = 1.0
+        exact = dense_circuit(g, drive, np.full(12, np.nan), np.full(20, np.nan), np.zeros(20), word_line_resistance=1.0,
+                              bit_line_resistance=1e3)
+        gross = np.abs(exact.device_currents).sum(axis=0).max()
+        assert np.abs(matrix[i] + exact.end_currents.bottom).max() <= 1e-9 * gross
