@@ -1,5 +1,6 @@
 """The circuits of the benchmark, what each is timed against, and how times and errors are taken."""
 
+import os
 import time
 from dataclasses import dataclass, replace
 from functools import partial
@@ -38,8 +39,13 @@ class Problem:
     def biasing(self):
         return self.inputs if isinstance(self.inputs, Biasing) else read_columns(self.crossbar, self.inputs)
 
+    @property
+    def workers(self):
+        """A thread for each core where the arrays are many and large enough to be worth it."""
+        return os.cpu_count() if self.crossbar.conductances.ndim > 2 and self.crossbar.conductances.size > 1e6 else 1
+
     def solve(self, rtol):
-        return solve(self.crossbar, self.inputs, rtol=rtol)
+        return solve(self.crossbar, self.inputs, rtol=rtol, workers=self.workers)
 
     def currents(self, rtol):
         return self.solve(rtol).bit_line_currents

@@ -146,7 +146,7 @@ def test_lines_without_resistance_held_at_two_voltages():
 def test_convergence_error_carries_its_numbers_and_can_be_pickled():
     conductances = np.random.default_rng(2).uniform(1e-4, 5e-4, (48, 40))
     for law in (None, Sinh(0.2)):
-        with pytest.raises(ConvergenceError, match="after 2 sweeps.*Raise max_sweeps, or rtol") as caught:
+        with pytest.raises(ConvergenceError, match="after 2 sweeps.*Raise max_sweeps if") as caught:
             solve(Crossbar(conductances, 100.0, iv=law), np.full(48, 0.2), max_sweeps=2)
         error = caught.value
         assert error.n_sweeps == 2 and 0 < error.unbalanced <= error.uncertainty
@@ -215,7 +215,7 @@ def test_float64_ends_where_devices_conduct_far_better_than_wires():
     crossbar, volts = Crossbar(rng.uniform(0.5e-2, 1e-2, (60, 40)), 1e4), rng.uniform(-0.2, 0.2, 60)
     tight = solve(crossbar, volts, rtol=1e-12)
     # Currents of 1e-2 S * 1e-17 V, the rounding of the voltages that are left, at 2400 nodes: some 1e-13 of 1.3e-4 A.
-    with pytest.raises(ConvergenceError, match="below what double precision can resolve") as caught:
+    with pytest.raises(ConvergenceError, match="double precision does not resolve") as caught:
         solve(crossbar, volts, rtol=1e-14)
     assert 0 < caught.value.uncertainty <= 1e-12 * np.abs(tight.device_currents).sum(axis=0).max()
     assert caught.value.n_sweeps < 500  # noticed, not tried for ever

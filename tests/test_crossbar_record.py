@@ -16,7 +16,7 @@ V = np.linspace(0.05, 0.2, 6)
 
 def test_a_changed_copy_has_the_wires_that_were_asked_for():
     crossbar = Crossbar(G, 1.0)
-    with pytest.raises(ValueError, match="wire_resistance = 100 ohm contradicts .* set them to None"):
+    with pytest.raises(ValueError, match="wire_resistance = 100 ohm contradicts .* set those to be changed, or to None"):
         dataclasses.replace(crossbar, wire_resistance=100.0)
     with pytest.raises(ValueError, match="wire_resistance = 0 ohm contradicts"):
         dataclasses.replace(crossbar, wire_resistance=0.0)
@@ -96,3 +96,45 @@ def test_transfer_matrix_of_shielded_rows_is_bounded_by_the_gross_current():
                               bit_line_resistance=1e3)
         gross = np.abs(exact.device_currents).sum(axis=0).max()
         assert np.abs(matrix[i] + exact.end_currents.bottom).max() <= 1e-9 * gross
+
+
+def test_a_circuit_that_is_not_solved_is_not_forgiven_for_its_small_currents():
+    g = np.random.default_rng(4).uniform(1e-3, 1e-2, (20, 14))
+    crossbar = Crossbar(g, 1.0, source_resistance=1e14, sense_resistance=1e14)
+    with pytest.raises(ConvergenceError, match="double precision does not resolve"):
+        solve(crossbar, np.full(20, 0.1))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_the_array_at_fault_has_its_number_for_any_number_of_workers(workers):
+    conductances = np.full((4, 3, 2), 1e-4)
+    conductances[3, 1] = 0.0
+    crossbar = Crossbar(conductances, 1.0)
+    left = np.array([0.1, np.nan, 0.1])
+    with pytest.raises(ValueError, match="word line 1 of array 3 has no path to ground"):
+        solve(crossbar, custom(crossbar, left=left, bottom=0.0), workers=workers)
+
+
+def test_mixed_floating_ends_give_the_same_bits_for_any_number_of_workers():
+    rng = np.random.default_rng(5)
+    crossbar = Crossbar(rng.uniform(1e-4, 5e-4, (4, 6, 5)), 2.0)
+    left = rng.uniform(0.05, 0.2, (4, 6))
+    left[1, 2] = np.nan
+    biasing = custom(crossbar, left=left, bottom=0.0)
+    one, two = (solve(crossbar, biasing, workers=workers).bit_line_currents for workers in (1, 2))
+    assert np.array_equal(one, two)
+    alone = Crossbar(crossbar.conductances[0], 2.0)
+    assert np.array_equal(one[0], solve(alone, left[0]).bit_line_currents)
+
+
+@pytest.mark.parametrize("resistances", [{"wire_resistance": 1e16}, {"sense_resistance": [1.0] * 4 + [1e300]}])
+def test_resistances_beyond_an_open_line_are_refused(resistances):
+    with pytest.raises(ValueError, match="must lie in \\[0, 1e\\+15\\] ohm"):
+        Crossbar(G, **resistances)
+
+
+def test_a_selected_device_is_a_pair():
+    with pytest.raises(ValueError, match="selected must be a pair"):
+        Biasing(V, np.full(6, np.nan), np.full(5, np.nan), np.zeros(5), 1)
+    with pytest.raises(TypeError, match="right must be voltages, NaN where an end floats; got None"):
+        Biasing(V, None, np.full(5, np.nan), np.zeros(5))

@@ -47,6 +47,8 @@ class Biasing:
         except ValueError:
             raise ValueError("the leading axes of the ends do not broadcast against each other: "
                              + ", ".join(f"{name} {end.shape}" for name, end in ends.items())) from None
+        if self.selected is not None and np.shape(self.selected) != (2,):
+            raise ValueError(f"selected must be a pair, word line and bit line; got {self.selected!r}")
         for name, end in ends.items():
             object.__setattr__(self, name, end)
 
@@ -169,6 +171,8 @@ def require_fitting(crossbar, biasing):
 
 def _as_end(name, values):
     """Float64 copy with at least one axis; NaN is allowed."""
+    if values is None:
+        raise TypeError(f"{name} must be voltages, NaN where an end floats; got None")
     floating = np.asarray(values)
     if floating.dtype.kind in "f" and np.isnan(floating).any():
         as_finite(name, np.where(np.isnan(floating), 0.0, floating))

@@ -15,6 +15,8 @@ def require_consistent(crossbar, ends):
     ends : (C or 1, B, 2, 2, n) ndarray
         As for `run_circuits` [V].
     """
+    if np.isnan(ends[:, :, :, 1]).all():
+        return  # no line is held at both ends
     sides = (("word line", crossbar.word_line_resistance + crossbar.source_resistance),
              ("bit line", crossbar.bit_line_resistance + crossbar.sense_resistance))
     for side, (name, resistance) in enumerate(sides):
@@ -26,23 +28,23 @@ def require_consistent(crossbar, ends):
                              "let one end float, or give the line or its source a resistance")
 
 
-def require_anchored(arrays, connected, shape):
+def require_anchored(arrays, which, connected):
     """Raise ValueError where from a line no path over devices leads to a connected end: its voltage could be anything.
 
     Parameters
     ----------
     arrays : (n_arrays, n_word_lines, n_bit_lines) ndarray
         Devices [S].
+    which : sequence of int
+        The arrays to look at (unitless).
     connected : (2, n) bool ndarray
         Whether an end of each word line, and of each bit line, is connected (unitless).
-    shape : (int, int)
-        Numbers of word lines and bit lines (unitless).
     """
-    words, bits = connected[0, : shape[0]], connected[1, : shape[1]]
+    words, bits = (connected[side, :n] for side, n in enumerate(arrays.shape[1:]))
     if words.all() and bits.all():
         return
-    for c, array in enumerate(arrays):
-        joined, word, bit = array > 0, words, bits
+    for c in which:
+        joined, word, bit = arrays[c] > 0, words, bits
         while True:
             more = word | (joined & bit).any(axis=1), bit | (joined & word[:, None]).any(axis=0)
             if (more[0] == word).all() and (more[1] == bit).all():
@@ -55,35 +57,33 @@ def require_anchored(arrays, connected, shape):
                              "is driven or grounded; connect one of its ends")
 
 
-def require_solved(crossbar, ends, report, rtol):
-    """Raise ConvergenceError for the worst circuit whose residuals are too large, unless no current flows at all: then
-    rounding of the node voltages is all there is.
+def require_solved(report, rtol, ends=None):
+    """Raise ConvergenceError for the worst circuit whose residuals are too large, unless all its ends are at one voltage:
+    then no current flows, and rounding of the node voltages is all there is.
 
     Parameters
     ----------
-    crossbar : Crossbar
-        C arrays (unitless).
-    ends : ndarray
-        Voltages of the ends, NaN where floating [V].
     report : (C, B, 4 or more) ndarray
         As of `run_circuits` [A].
     rtol : float
         What was asked for (unitless).
+    ends : (C or 1, B, 2, 2, n) ndarray, optional
+        Voltages of the ends, NaN where floating [V].
     """
     if report.size == report.shape[-1] and report.item(2) <= rtol * report.item(3):
         return  # one circuit, ten times as fast
-    solved = report[..., 2] <= rtol * report[..., 3]
-    if solved.all():
-        return
-    n_sweeps, largest, total, gross = np.moveaxis(report[..., :4], -1, 0)
-    rounding = 16 * np.finfo(float).eps * np.nanmax(np.abs(ends), initial=0.0) * crossbar.arrays.sum(axis=(1, 2))[:, None]
-    unsolved = ~(solved | (total <= rounding) & (gross <= rounding))
+    unsolved = ~(report[..., 2] <= rtol * report[..., 3])
+    if ends is not None and unsolved.any():
+        unsolved &= np.nanmax(ends, axis=(2, 3, 4)) > np.nanmin(ends, axis=(2, 3, 4))
     if unsolved.any():
+        n_sweeps, largest, total, gross = np.moveaxis(report[..., :4], -1, 0)
         worst = np.unravel_index(np.argmax(np.where(unsolved, total, -1.0)), total.shape)
+        name = f"circuit {worst[1]} of array {worst[0]}" if total.size > 1 else "the circuit"
         raise ConvergenceError(
-            f"the circuit is not solved to rtol = {rtol:g} after {int(n_sweeps[worst])} sweeps: residuals add up to "
+            f"{name} is not solved to rtol = {rtol:g} after {int(n_sweeps[worst])} sweeps: residuals add up to "
             f"{total[worst]:.3g} A, {largest[worst]:.3g} A at the worst node, beside a gross current of "
-            f"{gross[worst]:.3g} A. Raise max_sweeps, or rtol if this is below what double precision can resolve",
+            f"{gross[worst]:.3g} A. Raise max_sweeps if these were all it allowed; if not, double precision does not "
+            "resolve this circuit further, so raise rtol",
             n_sweeps=int(n_sweeps[worst]), unbalanced=float(largest[worst]), uncertainty=float(total[worst]))
 
 

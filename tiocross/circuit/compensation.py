@@ -12,6 +12,7 @@ from tiocross.circuit.matrices import transfer_matrix
 from tiocross.errors import (
     LARGEST_CONDUCTANCE,
     as_conductances,
+    as_number,
     as_finite,
     require_name,
 )
@@ -111,6 +112,9 @@ def compensate(targets, wire_resistance, window, *, word_line_resistance=None, b
         raise ValueError(f"targets must be one (n_word_lines, n_bit_lines) array, not all zero; got {targets.shape}")
     lower, upper = _as_window(window, targets.shape)
     require_name("scale", scale, SCALES)
+    wire_resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
+    if word_line_resistance is not None and bit_line_resistance is not None:
+        wire_resistance = None  # stands for no line
     crossbar = Crossbar(lower, wire_resistance, word_line_resistance=word_line_resistance,
                         bit_line_resistance=bit_line_resistance, source_resistance=source_resistance,
                         sense_resistance=sense_resistance)

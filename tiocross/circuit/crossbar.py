@@ -16,6 +16,8 @@ from tiocross.circuit.conduction import Cubic, Sinh
 from tiocross.circuit.hierarchy import plan_arrays
 from tiocross.errors import as_conductances, as_finite, as_number
 
+_LARGEST_RESISTANCE = 1e15  # [ohm]; more is an open line
+
 
 @dataclass(frozen=True, eq=False)
 class Crossbar:
@@ -76,7 +78,9 @@ class Crossbar:
         for name, axis in sides.items():
             given = getattr(self, name)
             checked[name] = _as_resistances(name, wire or 0.0 if given is None else given, conductances.shape[axis])
-        checked["wire_resistance"] = _common_wire(wire, checked["word_line_resistance"], checked["bit_line_resistance"])
+        lines_given = self.word_line_resistance is not None and self.bit_line_resistance is not None
+        checked["wire_resistance"] = _common_wire(wire, lines_given, checked["word_line_resistance"],
+                                                  checked["bit_line_resistance"])
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         _check_law(self.iv, conductances.shape)
@@ -155,19 +159,20 @@ def _as_resistances(name, values, n_lines):
     if values.shape not in ((), (n_lines,)):
         raise ValueError(f"{name} must be one number or have shape ({n_lines},), one for each line; got {values.shape}")
     values = np.full(n_lines, values) if values.ndim == 0 else values.copy()
-    if (values < 0).any():
-        line = int(np.argmax(values < 0))
-        raise ValueError(f"{name} must be at least 0 ohm; got {values[line]:g} at line {line}")
+    bad = (values < 0) | (values > _LARGEST_RESISTANCE)
+    if bad.any():
+        line = int(np.argmax(bad))
+        raise ValueError(f"{name} must lie in [0, {_LARGEST_RESISTANCE:g}] ohm; got {values[line]:g} at line {line}")
     values.flags.writeable = False
     return values
 
 
-def _common_wire(given, *lines):
-    """The resistance of every segment, if they have one; ValueError if another was given and no line has it."""
+def _common_wire(given, lines_given, *lines):
+    """The resistance of every segment, if they have one; ValueError if another was given besides those of all lines."""
     segments = np.concatenate(lines)
-    if given is not None and not (segments == given).any():
+    if given is not None and lines_given and not (segments == given).all():
         raise ValueError(f"wire_resistance = {given:g} ohm contradicts word_line_resistance and bit_line_resistance, which "
-                         "are both given and have it nowhere; leave them out, or set them to None, to have all wires alike")
+                         "were both given, or taken over by dataclasses.replace; set those to be changed, or to None")
     return float(segments[0]) if (segments == segments[0]).all() else None
 
 

@@ -47,12 +47,9 @@ def run_circuits(crossbar, ends, rtol, max_sweeps, *, selected=None, nodes=False
 
     Raises
     ------
-    ValueError
-        If the ends contradict each other or a line has no path to one that is connected.
     ConvergenceError
-        If a circuit is not solved.
+        If a circuit is not solved. That it can be is for `require_solvable` to find out before.
     """
-    require_consistent(crossbar, ends)
     shape, n_arrays = crossbar.conductances.shape[-2:], len(crossbar.arrays)
     results = _room((n_arrays, ends.shape[1]), shape, nodes)
     for of_arrays, of_inputs in _groups(ends, n_arrays):
@@ -62,8 +59,24 @@ def run_circuits(crossbar, ends, rtol, max_sweeps, *, selected=None, nodes=False
             whole[of_arrays, of_inputs] = piece
     currents, report, voltages = results
     currents[np.broadcast_to(np.isnan(ends[:, :, 1, 0, : shape[1]]), currents.shape)] = 0.0  # nothing leaves an open end
-    require_solved(crossbar, ends, report, rtol)
+    require_solved(report, rtol, ends)
     return currents, report[..., :4], voltages if nodes else None
+
+
+def require_solvable(crossbar, ends):
+    """Raise ValueError where ends contradict each other or a line has no path to one that is connected.
+
+    Parameters
+    ----------
+    crossbar : Crossbar
+        C arrays (unitless).
+    ends : (C or 1, B, 2, 2, n) ndarray
+        As for `run_circuits` [V].
+    """
+    require_consistent(crossbar, ends)
+    for of_arrays, of_inputs in _groups(ends, len(crossbar.arrays)):
+        connected = ~np.isnan(ends[of_arrays.start if len(ends) > 1 else 0, of_inputs][0])
+        require_anchored(crossbar.arrays, range(len(crossbar.arrays))[of_arrays], connected.any(axis=1))
 
 
 def run_read(crossbar, voltages, rtol, max_sweeps, *, nodes=False):
@@ -212,9 +225,9 @@ def _run_group(crossbar, of_arrays, ends, rtol, max_sweeps, selected, nodes):
     shape = crossbar.conductances.shape[-2:]
     connected = ~np.isnan(ends[0, 0])
     arrays = crossbar.arrays[of_arrays]
-    require_anchored(arrays, connected.any(axis=1), shape)
-    if crossbar.iv is None and selected is None and _is_read(ends, connected, shape) and len(arrays) == len(crossbar.arrays):
-        return run_read(crossbar, np.ascontiguousarray(ends[:, :, 0, 0, : shape[0]]), rtol, max_sweeps, nodes=nodes)
+    if crossbar.iv is None and selected is None and _is_read(ends, connected, shape):
+        voltages = np.ascontiguousarray(ends[:, :, 0, 0, : shape[0]])
+        return run_read(crossbar.part(of_arrays), voltages, rtol, max_sweeps, nodes=nodes)
     sensed = connected[1, 0, : shape[1]].copy() if selected is None else np.arange(shape[1]) == selected[1]
     sensed |= ~sensed.any()
     resistances, drives = connect(crossbar, ends.reshape(-1, *ends.shape[2:]))

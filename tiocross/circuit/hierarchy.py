@@ -36,13 +36,15 @@ def choose_blocks(means, resistances, shape):
     What a plain sweep leaves of the error is estimated from the slowest mode of a uniform array: g / (g + lam) for each
     side, 1 / lam = 0.4 r n^2 + R n for n devices on a line of r a segment and R at its end.
     """
-    left = np.ones(len(means))
+    left, wires = np.ones(len(means)), []
     for side, n in enumerate(shape):
         across = shape[1 - side]  # devices on a line of this side
-        wire, ends = resistances[side, 0, :n].mean(), resistances[side, 1:, :n].min(axis=0).max()
+        wire = resistances[side, 0, :n].sum() / n
+        ends = np.minimum(resistances[side, 1, :n], resistances[side, 2, :n]).max()
+        wires.append(wire)
         load = means * (0.4 * wire * across**2 + ends * across)
         left *= 1.0 - 1.0 / (1.0 + load)
-    coupling = means * np.sqrt(resistances[0, 0, : shape[0]].mean() * resistances[1, 0, : shape[1]].mean())
+    coupling = means * np.sqrt(wires[0] * wires[1])
     first = np.where(coupling * _MANY**2 <= _WEAK_COUPLING, _MANY, _FEW)
     lumped = np.maximum(coupling * first**2, 1e-30)
     n_further = np.clip(np.log(_LARGEST_COUPLING / lumped) // np.log(_FEW**2), 0, _MOST_LEVELS).astype(np.int64)

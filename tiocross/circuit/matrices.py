@@ -40,9 +40,9 @@ def transfer_matrix(crossbar, *, rtol=1e-9):
     Notes
     -----
     Small arrays are driven line by line, from the side with fewer lines; from 48 x 48 on they are eliminated block by
-    block, whatever ``rtol``: exact to rounding, which is some 1e-16 and grows with the conductance of a whole line times
-    its source or sense resistance. Rows that the wires shield from the bit lines' ends are small beside what either bound
-    refers to.
+    block, exact to rounding, unless that, which grows with the conductance of a whole line times its source or sense
+    resistance, is more than ``rtol``. Rows that the wires shield from the bit lines' ends can be small beside what the
+    bound refers to.
     """
     require_crossbar(crossbar)
     as_number("rtol", rtol, low=_SMALLEST_RTOL, high=1.0)
@@ -52,7 +52,7 @@ def transfer_matrix(crossbar, *, rtol=1e-9):
     shape = crossbar.conductances.shape
     if crossbar.is_ideal or crossbar.conductances.size == 0:
         return crossbar.conductances.copy()
-    if min(shape[-2:]) >= _ELIMINATED_FROM:
+    if min(shape[-2:]) >= _ELIMINATED_FROM and _rounding(crossbar) <= rtol:
         matrix = eliminate(crossbar.arrays, crossbar.word_line_resistance, crossbar.bit_line_resistance,
                            crossbar.source_resistance, crossbar.sense_resistance)
         return np.ascontiguousarray(matrix).reshape(shape)
@@ -62,10 +62,17 @@ def transfer_matrix(crossbar, *, rtol=1e-9):
     driven = _turn(crossbar) if turned else crossbar
     n = driven.n_word_lines
     matrix, report, _ = run_read(driven, np.eye(n)[None], rtol, 1_000)
-    require_solved(driven, np.ones(n), report, rtol)
+    require_solved(report, rtol)
     if turned:
         matrix = matrix[:, ::-1, ::-1].swapaxes(-1, -2)
     return np.ascontiguousarray(matrix).reshape(shape)
+
+
+def _rounding(crossbar):
+    """What elimination loses, relative to the largest entry of a row."""
+    lines = crossbar.arrays.sum(axis=2).max(initial=0.0), crossbar.arrays.sum(axis=1).max(initial=0.0)
+    ends = crossbar.source_resistance.max(), crossbar.sense_resistance.max()
+    return 16 * np.finfo(float).eps * (1.0 + max(lines[0] * ends[0], lines[1] * ends[1]))
 
 
 def matrix_pays(crossbar, n_inputs):

@@ -42,8 +42,8 @@ class Solution:
         Voltages of the word lines, or how all ends are connected [V].
     bit_line_currents : (..., n_bit_lines) ndarray
         Out of the bottom ends; 0 where they float [A].
-    report : (..., 3) ndarray
-        Sweeps, largest and summed residual [A].
+    report : (..., 3 or more) ndarray
+        Sweeps, largest and summed residual [A], and figures that are the solver's own.
     request : callable
         Gives the node voltages, bit lines then word lines, as (..., 2, n_word_lines, n_bit_lines) [V].
     """
@@ -72,13 +72,16 @@ class Solution:
     @property
     def uncertainty(self):
         """Sum of all residuals, (...): no end's current is off by more, for a current that is lacking at a node is lacking
-        at the ends. Where a matrix product served, what a probe by sweeps found wrong with the matrix, scaled. Rounding
-        comes on top: some 1e-16 of the conductance of a line times the largest voltage [A]."""
+        at the ends. Rounding comes on top: some 1e-16 of the conductance of a line times the largest voltage. Where a
+        matrix product served, it is an estimate for the bit lines: what a probe by sweeps found wrong with the matrix,
+        scaled [A]."""
         return self.report[..., 2]
 
     @cached_property
     def _nodes(self):
-        return self.request()
+        nodes = self.request()
+        nodes.flags.writeable = False  # powers and currents are computed from them later
+        return nodes
 
     @property
     def bit_line_voltages(self):

@@ -9,7 +9,7 @@ import numpy as np
 from tiocross.circuit.biasing import Biasing, read_columns, require_fitting
 from tiocross.circuit.checks import require_solved
 from tiocross.circuit.crossbar import require_crossbar
-from tiocross.circuit.engine import in_parts, run_circuits, run_read
+from tiocross.circuit.engine import in_parts, require_solvable, run_circuits, run_read
 from tiocross.circuit.matrices import matrix_pays, transfer_matrix
 from tiocross.circuit.solution import Solution
 from tiocross.errors import ConvergenceError, as_count, as_finite, as_number
@@ -90,7 +90,7 @@ def _solve_read(crossbar, voltages, rtol, max_sweeps, workers):
     """The usual case, one input to ohmic devices, with the least ado."""
     voltages = voltages.copy()
     currents, report, _ = in_parts(run_read, crossbar, voltages.reshape(1, 1, -1), rtol, max_sweeps, workers=workers)
-    require_solved(crossbar, voltages, report, rtol)
+    require_solved(report, rtol)
     batch = crossbar.conductances.shape[:-2]
     return Solution(crossbar, voltages, currents.reshape(*batch, -1), report.reshape(*batch, -1),
                     partial(_request_nodes, crossbar, voltages, rtol, max_sweeps))
@@ -144,6 +144,7 @@ def _run(crossbar, biasing, batch, n_axes, rtol, max_sweeps, nodes, workers=1):
     for side, kind, values in ((0, 0, biasing.left), (0, 1, biasing.right), (1, 0, biasing.bottom), (1, 1, biasing.top)):
         ends[..., side, kind, : values.shape[-1]] = values
     ends = ends.reshape(1 if shared else math.prod(batch[:n_axes]), math.prod(batch[n_axes:]), 2, 2, n_lines)
+    require_solvable(crossbar, ends)
     found = in_parts(run_circuits, crossbar, ends, rtol, max_sweeps, workers=workers, selected=biasing.selected, nodes=nodes)
     return [None if values is None else values.reshape(*batch, *values.shape[2:]) for values in found]
 

@@ -38,6 +38,7 @@ VOLTAGE, CHANGE, SUM, TOTAL, GROSS, LARGEST, OUT = range(7)  # rows of ``row``
 AT_WORD, AT_BIT, SHARE_WORD, SHARE_BIT = range(4)  # of ``places``
 SIZE, BLOCK_WORD, BLOCK_BIT, FIRST, BEFORE = range(5)  # of ``numbers``
 AT_ONCE = 1024  # bit lines solved together: their J should stay in the cache
+STEPS = 20_000_000  # devices times steps of conjugate gradients in one go, about 0.2 s; the sweep around them goes on
 SHORT = 1e-30  # ohm; only lumped lines can be held at their far end without any resistance
 PATIENCE = 6  # sweeps without half the residual, after which the caller must help
 N_WORD, N_BIT, F_WORD, F_BIT, B, W, Q, G, WIDE, CG = range(10)  # of numbers[level, SIZE]: shape, and rows in ``pool``
@@ -296,7 +297,7 @@ def _solve_coarsest(g, n_word, n_bit, f_word, f_bit, level, places, numbers, lin
         for j in range(n_bit):
             p[i, j] = 0.0
     start, before, p_s_p = 0.0, 1.0, 0.0
-    for step in range(8 * n_word * n_bit):
+    for step in range(min(8 * n_word * n_bit, 20 + STEPS // (n_word * n_bit))):
         _solve_word_lines(g, p, n_word, n_bit, f_word, lines[level, WORDS], places[level, AT_WORD], q, always, w, row[7:])
         r_w = 0.0
         for i in range(n):
