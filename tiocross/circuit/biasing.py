@@ -155,6 +155,14 @@ def custom(crossbar, *, left=None, right=None, top=None, bottom=None):
     return biasing
 
 
+def as_biasing(crossbar, inputs):
+    """The Biasing that ``inputs`` are, or that reads all columns with these voltages [V]; checked against the crossbar."""
+    if not isinstance(inputs, Biasing):
+        return read_columns(crossbar, inputs)
+    require_fitting(crossbar, inputs)
+    return inputs
+
+
 def require_fitting(crossbar, biasing):
     """Raise ValueError unless the biasing has as many lines as the crossbar, and its selected device."""
     for name in ("left", "right", "top", "bottom"):

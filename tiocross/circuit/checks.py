@@ -2,7 +2,12 @@
 
 import numpy as np
 
-from tiocross.errors import ConvergenceError
+from tiocross.errors import ConvergenceError, as_number
+
+
+def require_rtol(rtol):
+    """Raise ValueError unless ``rtol`` (unitless) lies in [1e-14, 1]; below, rounding would be taken for imbalance."""
+    as_number("rtol", rtol, low=1e-14, high=1.0)
 
 
 def require_consistent(crossbar, ends):

@@ -12,8 +12,8 @@ from tiocross.circuit.matrices import transfer_matrix
 from tiocross.errors import (
     LARGEST_CONDUCTANCE,
     as_conductances,
-    as_number,
     as_finite,
+    as_number,
     require_name,
 )
 

@@ -4,7 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from tiocross.circuit.checks import require_anchored, require_consistent, require_resolved, require_solved
+from tiocross.circuit.checks import (
+    require_anchored,
+    require_consistent,
+    require_resolved,
+    require_solved,
+)
 from tiocross.circuit.hierarchy import plan_arrays
 from tiocross.circuit.kernels.small_arrays import solve_small
 from tiocross.circuit.newton import solve_nonlinear

@@ -2,13 +2,11 @@
 
 import numpy as np
 
-from tiocross.circuit.checks import require_solved
+from tiocross.circuit.checks import require_rtol, require_solved
 from tiocross.circuit.crossbar import Crossbar, require_crossbar
 from tiocross.circuit.elimination import eliminate
 from tiocross.circuit.engine import run_read
-from tiocross.errors import as_number
 
-_SMALLEST_RTOL = 1e-14
 _ELIMINATED_FROM = 48  # lines on the shorter side from which elimination beats driving line by line
 _INPUTS_WORTH_ELIMINATION = 60  # solutions that take as long
 
@@ -45,7 +43,7 @@ def transfer_matrix(crossbar, *, rtol=1e-9):
     bound refers to.
     """
     require_crossbar(crossbar)
-    as_number("rtol", rtol, low=_SMALLEST_RTOL, high=1.0)
+    require_rtol(rtol)
     if crossbar.iv is not None:
         raise ValueError(f"devices with a {type(crossbar.iv).__name__} law have no transfer matrix; solve for each input, "
                          "or take iv=None for the matrix at small voltages")

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from tiocross.circuit.biasing import Biasing
+from tiocross.circuit.biasing import Biasing, as_biasing
+from tiocross.circuit.checks import require_rtol
 from tiocross.circuit.crossbar import require_crossbar
-from tiocross.circuit.solver import _arrange, _as_biasing, _run
-from tiocross.errors import LARGEST_CONDUCTANCE, as_finite, as_number
+from tiocross.circuit.solver import arrange_batch, find_nodes
+from tiocross.errors import LARGEST_CONDUCTANCE, as_finite
 
-_SMALLEST_RTOL = 1e-14
 _MOST_SWEEPS = 1_000
 
 
@@ -52,10 +52,10 @@ def sensitivities(crossbar, inputs, weights, *, rtol=1e-9):
     behind nearly open devices, are known to rtol times the gross current times R.
     """
     require_crossbar(crossbar)
-    biasing = _as_biasing(crossbar, inputs)
+    biasing = as_biasing(crossbar, inputs)
     weights = _as_weights(crossbar, biasing, weights)
-    as_number("rtol", rtol, low=_SMALLEST_RTOL, high=1.0)
-    batch = np.broadcast_shapes(_arrange(crossbar, biasing)[0], weights.shape[:-1])
+    require_rtol(rtol)
+    batch = np.broadcast_shapes(arrange_batch(crossbar, biasing)[0], weights.shape[:-1])
     if 0 in batch:
         return np.zeros((*batch, crossbar.n_word_lines, crossbar.n_bit_lines))
     voltages = _device_voltages(crossbar, biasing, rtol)
@@ -70,7 +70,7 @@ def _as_weights(crossbar, biasing, weights):
     if weights.ndim == 0 or weights.shape[-1] != crossbar.n_bit_lines:
         raise ValueError(f"weights must have shape (..., {crossbar.n_bit_lines}), one for each bit line; "
                          f"got {weights.shape}")
-    batch, _ = _arrange(crossbar, biasing)
+    batch, _ = arrange_batch(crossbar, biasing)
     try:
         np.broadcast_shapes(batch, weights.shape[:-1])
     except ValueError:
@@ -80,7 +80,7 @@ def _as_weights(crossbar, biasing, weights):
 
 
 def _device_voltages(crossbar, biasing, rtol):
-    nodes = _run(crossbar, biasing, *_arrange(crossbar, biasing), rtol, _MOST_SWEEPS, True)[2]
+    nodes = find_nodes(crossbar, biasing, rtol, _MOST_SWEEPS)
     return nodes[..., 1, :, :] - nodes[..., 0, :, :]
 
 

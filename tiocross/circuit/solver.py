@@ -6,15 +6,14 @@ from functools import partial
 
 import numpy as np
 
-from tiocross.circuit.biasing import Biasing, read_columns, require_fitting
-from tiocross.circuit.checks import require_solved
+from tiocross.circuit.biasing import Biasing, as_biasing, read_columns
+from tiocross.circuit.checks import require_rtol, require_solved
 from tiocross.circuit.crossbar import require_crossbar
 from tiocross.circuit.engine import in_parts, require_solvable, run_circuits, run_read
 from tiocross.circuit.matrices import matrix_pays, transfer_matrix
 from tiocross.circuit.solution import Solution
-from tiocross.errors import ConvergenceError, as_count, as_finite, as_number
+from tiocross.errors import ConvergenceError, as_count, as_finite
 
-_SMALLEST_RTOL = 1e-14  # below, rounding alone would be taken for imbalance
 _LARGEST_KEPT = 100_000  # devices of a single biased circuit whose voltages are kept, for they are mostly asked for
 
 
@@ -58,16 +57,16 @@ def solve(crossbar, inputs, *, rtol=1e-9, max_sweeps=1_000, workers=1):
     is found instead, and checked against one input solved this way.
     """
     require_crossbar(crossbar)
-    as_number("rtol", rtol, low=_SMALLEST_RTOL, high=1.0)
+    require_rtol(rtol)
     as_count("max_sweeps", max_sweeps)
     as_count("workers", workers)
     if not isinstance(inputs, Biasing):
         inputs = _as_voltages(crossbar, inputs)
         if inputs.ndim == 1 and crossbar.iv is None and not crossbar.is_ideal:
             return _solve_read(crossbar, inputs, rtol, max_sweeps, workers)
-    biasing = _as_biasing(crossbar, inputs)
-    batch, n_axes = _arrange(crossbar, biasing)
-    request = partial(_request_nodes, crossbar, biasing, rtol, max_sweeps)
+    biasing = as_biasing(crossbar, inputs)
+    batch, n_axes = arrange_batch(crossbar, biasing)
+    request = partial(find_nodes, crossbar, biasing, rtol, max_sweeps)
     ohmic_read = crossbar.iv is None and _is_plain_read(biasing)
     if 0 in batch or ohmic_read and crossbar.is_ideal:
         return _multiply(crossbar, biasing, crossbar.conductances, batch, request)
@@ -93,18 +92,26 @@ def _solve_read(crossbar, voltages, rtol, max_sweeps, workers):
     require_solved(report, rtol)
     batch = crossbar.conductances.shape[:-2]
     return Solution(crossbar, voltages, currents.reshape(*batch, -1), report.reshape(*batch, -1),
-                    partial(_request_nodes, crossbar, voltages, rtol, max_sweeps))
+                    partial(find_nodes, crossbar, voltages, rtol, max_sweeps))
 
 
-def _as_biasing(crossbar, inputs):
-    if not isinstance(inputs, Biasing):
-        return read_columns(crossbar, inputs)
-    require_fitting(crossbar, inputs)
-    return inputs
+def arrange_batch(crossbar, biasing):
+    """How the leading axes of arrays and inputs go together.
 
+    Parameters
+    ----------
+    crossbar : Crossbar
+        The circuit, or many of one shape (unitless).
+    biasing : Biasing
+        Its inputs (unitless).
 
-def _arrange(crossbar, biasing):
-    """Shape of the batch, and how many of its leading axes tell arrays apart; the others are inputs of one array."""
+    Returns
+    -------
+    batch : tuple of int
+        Shape of the batch (unitless).
+    n_axes : int
+        How many of its leading axes tell arrays apart; the others are inputs of one array (unitless).
+    """
     arrays, inputs = crossbar.conductances.shape[:-2], biasing.batch
     try:
         batch = np.broadcast_shapes(arrays, inputs)
@@ -160,9 +167,27 @@ def _repeat(crossbar, batch, n_axes):
     return replace(crossbar, conductances=np.broadcast_to(crossbar.conductances, shape)[part], iv=law)
 
 
-def _request_nodes(crossbar, inputs, rtol, max_sweeps):
-    biasing = _as_biasing(crossbar, inputs)
-    batch, n_axes = _arrange(crossbar, biasing)
+def find_nodes(crossbar, inputs, rtol, max_sweeps):
+    """Node voltages of every circuit of a batch.
+
+    Parameters
+    ----------
+    crossbar : Crossbar
+        The circuit, or many of one shape (unitless).
+    inputs : ndarray or Biasing
+        As for `solve` [V].
+    rtol : float
+        As for `solve` (unitless).
+    max_sweeps : int
+        As for `solve` (unitless).
+
+    Returns
+    -------
+    (..., 2, n_word_lines, n_bit_lines) ndarray
+        Bit lines, then word lines [V].
+    """
+    biasing = as_biasing(crossbar, inputs)
+    batch, n_axes = arrange_batch(crossbar, biasing)
     return _run(crossbar, biasing, batch, n_axes, rtol, max_sweeps, True)[2]
 
 
@@ -181,7 +206,7 @@ def _solve_by_matrix(crossbar, biasing, batch, rtol, max_sweeps, request):
     probe = read_columns(crossbar, pattern)
     try:
         matrix = transfer_matrix(crossbar, rtol=tight)
-        currents, report, _ = _run(crossbar, probe, *_arrange(crossbar, probe), tight, max_sweeps, False)
+        currents, report, _ = _run(crossbar, probe, *arrange_batch(crossbar, probe), tight, max_sweeps, False)
     except ConvergenceError:  # at an accuracy that was not asked for
         return None
     apart = np.abs(currents - pattern @ matrix).max(axis=-1) + report[..., 2]
