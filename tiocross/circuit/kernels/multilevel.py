@@ -221,17 +221,18 @@ def _prolong(coarse_b, m, n, n_word, n_bit, block, before, share, at, coarse_at,
 
 
 @helper
-def _lump(g, n_bit, m, n, block_word, block_bit, row, coarse_g):
+def _lump(g, weights, n_bit, m, n, block_word, block_bit, row, coarse):
+    """Sums of g over the blocks, each word line times its weight."""
     for k in range(m):
         for j in range(n_bit):
             row[SUM, j] = 0.0
         for i in range(block_word[k], block_word[k + 1]):
             for j in range(n_bit):
-                row[SUM, j] += g[i, j]
+                row[SUM, j] += g[i, j] * weights[i]
         for c in range(n):
-            coarse_g[k, c] = 0.0
+            coarse[k, c] = 0.0
             for j in range(block_bit[c], block_bit[c + 1]):
-                coarse_g[k, c] += row[SUM, j]
+                coarse[k, c] += row[SUM, j]
 
 
 @helper
@@ -247,15 +248,6 @@ def _join_lines(line, block, n_blocks, coarse_line):
                     short = True
             coarse_line[r, k] = 0.0 if short else 1.0 / conductance if conductance > 0.0 else np.inf
         coarse_line[DRIVE, k] = coarse_line[FED, k] = 0.0
-
-
-@helper
-def _dot(a, b, n_word, n_bit):
-    total = 0.0
-    for i in range(n_word):
-        for j in range(n_bit):
-            total += a[i, j] * b[i, j]
-    return total
 
 
 @helper
@@ -288,8 +280,7 @@ def _sweep_bit_lines(g, w, n_word, n_bit, f, b, drawn, measure, level, places, n
 
 
 @helper
-def _solve_coarsest(g, n_word, n_bit, f_word, f_bit, level, places, numbers, lines, q, w, b, p, pool,
-                    norton, row):
+def _solve_coarsest(g, n_word, n_bit, f_word, f_bit, level, places, numbers, lines, q, w, b, p, pool, norton, row):
     """Conjugate gradients for S = (word lines) - g (bit lines)^-1 g, until a tenth of the residual's norm is left.
     ``p`` holds four arrays: zeros, S p, the bit lines of p, and the sum of those, which is wanted."""
     n, always = n_word, n_word > 0  # a literal True would have numba compile what it is given to once more
@@ -334,6 +325,7 @@ def _solve_coarsest(g, n_word, n_bit, f_word, f_bit, level, places, numbers, lin
 @helper
 def _prepare(g, fine, pool, places, numbers, lines, row):
     """Eliminate the lines of every level and lump the next."""
+    ones = np.ones(g.shape[0])
     for level in range(len(numbers)):
         s = numbers[level, SIZE]
         m, n = s[N_WORD], s[N_BIT]
@@ -344,7 +336,7 @@ def _prepare(g, fine, pool, places, numbers, lines, row):
         if level + 1 < len(numbers):
             t = numbers[level + 1, SIZE]
             coarse_g = pool[t[G]:t[G] + t[N_WORD]]
-            _lump(g, n, t[N_WORD], t[N_BIT], numbers[level, BLOCK_WORD], numbers[level, BLOCK_BIT], row, coarse_g)
+            _lump(g, ones, n, t[N_WORD], t[N_BIT], numbers[level, BLOCK_WORD], numbers[level, BLOCK_BIT], row, coarse_g)
             for side in range(2):
                 _join_lines(lines[level, side], numbers[level, BLOCK_WORD + side], t[side], lines[level + 1, side])
             g = coarse_g
@@ -438,16 +430,11 @@ def _guess(g, voltages, fine, wide, pool, places, numbers, lines, norton, row):
     m, n = t[N_WORD], t[N_BIT]
     here, q = pool[t[G]:t[G] + m], pool[t[Q]:t[Q] + m]
     b, w = pool[t[B]:t[B] + m], pool[t[W]:t[W] + m]
+    _lump(g, voltages, s[N_BIT], m, n, numbers[0, BLOCK_WORD], numbers[0, BLOCK_BIT], row, q)
     for k in range(m):
-        for j in range(s[N_BIT]):
-            row[SUM, j] = 0.0
-        for i in range(numbers[0, BLOCK_WORD, k], numbers[0, BLOCK_WORD, k + 1]):
-            for j in range(s[N_BIT]):
-                row[SUM, j] -= g[i, j] * voltages[i]
         for c in range(n):
-            q[k, c] = w[k, c] = b[k, c] = 0.0
-            for j in range(numbers[0, BLOCK_BIT, c], numbers[0, BLOCK_BIT, c + 1]):
-                q[k, c] += row[SUM, j]
+            q[k, c] = -q[k, c]
+            w[k, c] = b[k, c] = 0.0
     _sweep_bit_lines(here, w, m, n, pool[t[F_BIT]:t[F_BIT] + m], b, q, m < 0, 1, places, numbers, lines, pool[t[WIDE]:],
                      pool, norton, row)
     _prolong(b, m, n, s[N_WORD], s[N_BIT], numbers[0, BLOCK_BIT], numbers[0, BEFORE], places[0, SHARE_BIT],
@@ -460,10 +447,13 @@ def _guess(g, voltages, fine, wide, pool, places, numbers, lines, norton, row):
 @helper
 def _collect(g, injected, fine, n_word, n_bit, line, voltages, row, currents):
     """Currents out of the bottom ends. At 0 V that is what the root makes of J, without any difference of voltages; else
-    the devices' currents and what the top end brings in."""
+    the devices' currents and what the top end brings in, for which all devices are gone through once more."""
+    n_held = 0
     for j in range(n_bit):
+        if voltages[0, j] != 0.0:
+            n_held += 1
         currents[j] = line[END, j] * (voltages[1, j] - fine[0, 0, j])
-    for i in range(n_word):
+    for i in range(n_word if n_held > 0 else 0):
         for j in range(n_bit):
             currents[j] += g[i, j] * (fine[1, i, j] - fine[0, i, j])
         if len(injected) > 0:
