@@ -2,12 +2,36 @@
 
 import numpy as np
 
-from tiocross.errors import ConvergenceError, as_number
+from tiocross.errors import ConvergenceError, as_finite, as_number
 
 
 def require_rtol(rtol):
     """Raise ValueError unless ``rtol`` (unitless) lies in [1e-14, 1]; below, rounding would be taken for imbalance."""
     as_number("rtol", rtol, low=1e-14, high=1.0)
+
+
+def as_values_of_lines(what, values, n_lines, line):
+    """Float64 array of finite ``values``, one for each line in the last axis; ValueError otherwise.
+
+    Parameters
+    ----------
+    what : str
+        Name of the values (unitless).
+    values : (..., n_lines) array_like
+        Voltages or weights [V or unitless].
+    n_lines : int
+        How many there must be (unitless).
+    line : str
+        What there is one for, such as "word line" (unitless).
+
+    Returns
+    -------
+    (..., n_lines) ndarray
+    """
+    values = as_finite(what, values)
+    if values.ndim == 0 or values.shape[-1] != n_lines:
+        raise ValueError(f"{what} must have shape (..., {n_lines}), one for each {line}; got {values.shape}")
+    return values
 
 
 def require_consistent(crossbar, ends):

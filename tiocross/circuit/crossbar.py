@@ -128,14 +128,21 @@ class Crossbar:
         """Geometry for each array when all bit lines are read: pairs of a `Plan` and the arrays that it is for."""
         return plan_arrays(self.arrays, self.read_resistances)
 
+    @property
+    def parameters(self):
+        """Parameter of each device's law, (n_arrays, n_word_lines, n_bit_lines) [V or 1/V^2]."""
+        return np.broadcast_to(self.iv.parameter, self.conductances.shape).reshape(self.arrays.shape)
+
     def part(self, which):
         """Some of the arrays, a slice of ``arrays``, as a crossbar of its own that shares their memory (unitless)."""
+        if len(self.arrays[which]) == len(self.arrays):
+            return self
         part = object.__new__(type(self))
         part.__dict__.update(self.__dict__)
         part.__dict__.pop("read_plans", None)  # found for all
         law = self.iv
         if law is not None:
-            law = type(law)(np.broadcast_to(law.parameter, self.conductances.shape).reshape(self.arrays.shape)[which])
+            law = type(law)(self.parameters[which])
         for name, value in (("arrays", self.arrays[which]), ("conductances", self.arrays[which]), ("iv", law)):
             object.__setattr__(part, name, value)
         return part

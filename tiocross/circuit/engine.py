@@ -13,10 +13,9 @@ from tiocross.circuit.checks import (
 from tiocross.circuit.hierarchy import plan_arrays
 from tiocross.circuit.kernels.small_arrays import solve_small
 from tiocross.circuit.newton import solve_nonlinear
-from tiocross.circuit.workspace import Workspace, connect
+from tiocross.circuit.workspace import Workspace, connect, make_room
 
 _LANES = 32  # arrays side by side: enough to fill the vector units, few enough to stay in the cache
-_NO_NODES = np.empty((0, 0, 2, 0, 0))
 _SMALL = 1_024  # devices of an array up to which many go side by side
 _MOST_PLAIN_SWEEPS = 60
 _CROSSINGS_PER_CALL = 1_000_000  # in one kernel call, about 0.1 s
@@ -56,7 +55,7 @@ def run_circuits(crossbar, ends, rtol, max_sweeps, *, selected=None, nodes=False
         If a circuit is not solved. That it can be is for `require_solvable` to find out before.
     """
     shape, n_arrays = crossbar.conductances.shape[-2:], len(crossbar.arrays)
-    results = _room((n_arrays, ends.shape[1]), shape, nodes)
+    results = make_room((n_arrays, ends.shape[1]), shape, nodes)
     for of_arrays, of_inputs in _groups(ends, n_arrays):
         some = ends[of_arrays if len(ends) > 1 else slice(None)][:, of_inputs]
         found = _run_group(crossbar, of_arrays, some, rtol, max_sweeps, selected, nodes)
@@ -165,11 +164,6 @@ def in_parts(solver, crossbar, inputs, rtol, max_sweeps, *, workers=1, **options
     return [None if pieces[0] is None else np.concatenate(pieces) for pieces in zip(*found)]
 
 
-def _room(count, shape, nodes):
-    """Currents, reports and node voltages to be filled, the last without content unless wanted."""
-    return np.empty((*count, shape[1])), np.zeros((*count, 6)), np.empty((*count, 2, *shape) if nodes else (*count, 0))
-
-
 def _read_drives(crossbar, voltages):
     drives = np.zeros((*voltages.shape[:2], 2, 2, crossbar.read_resistances.shape[2]))
     drives[:, :, 0, 0, : voltages.shape[2]] = voltages
@@ -181,9 +175,8 @@ def _run_small(crossbar, voltages, rtol, max_sweeps, nodes):
     arrays = crossbar.arrays
     n_arrays, n_word, n_bit = arrays.shape
     n_lanes, n_inputs = min(n_arrays, _LANES), voltages.shape[1]
-    results = _room((n_arrays, n_inputs), (n_word, n_bit), nodes)
+    results = make_room((n_arrays, n_inputs), (n_word, n_bit), nodes)
     currents, report, found = results
-    found = found if nodes else _NO_NODES
     work, row = np.empty((6, n_word, n_bit, n_lanes)), np.empty((11, max(n_word, n_bit), n_lanes))
     scratch = work, work.reshape(6, n_word, -1), row, row.reshape(11, -1)
     max_sweeps = min(max_sweeps, _MOST_PLAIN_SWEEPS)
@@ -203,7 +196,7 @@ def _run_plans(arrays, plans, resistances, drives, sensed, rtol, max_sweeps, nod
     """Arrays of any size, each by its plan."""
     if len(plans) == 1:
         return Workspace(resistances, plans[0][0], sensed).solve(arrays, drives, rtol, max_sweeps, read=read, nodes=nodes)
-    results = _room((len(arrays), drives.shape[1]), arrays.shape[1:], nodes)
+    results = make_room((len(arrays), drives.shape[1]), arrays.shape[1:], nodes)
     for plan, some in plans:
         found = Workspace(resistances, plan, sensed).solve(arrays[some], drives[some] if len(drives) > 1 else drives, rtol,
                                                            max_sweeps, read=read, nodes=nodes)
@@ -240,23 +233,24 @@ def _run_group(crossbar, of_arrays, ends, rtol, max_sweeps, selected, nodes):
     if crossbar.iv is None:
         results = _run_plans(arrays, plan_arrays(arrays, resistances), resistances, drives, sensed, rtol, max_sweeps, nodes)
     else:
-        law = np.broadcast_to(crossbar.iv.parameter, crossbar.conductances.shape).reshape(-1, *shape)[of_arrays]
-        results = _run_nonlinear(crossbar.iv, law, arrays, resistances, drives, sensed, rtol, max_sweeps, nodes)
+        parameters = crossbar.parameters[of_arrays]
+        results = _run_nonlinear(crossbar.iv, parameters, arrays, resistances, drives, sensed, rtol, max_sweeps, nodes)
     require_resolved(arrays, resistances, drives, sensed, results[0], results[1], rtol)
     return results
 
 
 def _run_nonlinear(law, parameters, arrays, resistances, drives, sensed, rtol, max_sweeps, nodes):
     """Circuit by circuit, Newton's method."""
-    results = _room((len(arrays), drives.shape[1]), arrays.shape[1:], nodes)
-    workspaces = {c: Workspace(resistances, plan, sensed) for plan, some in plan_arrays(arrays, resistances) for c in some}
-    for c, (array, parameter) in enumerate(zip(arrays, parameters)):
-        parameter, workspace = np.require(parameter, requirements=["C", "W"]), workspaces.pop(c)
-        for k, drive in enumerate(drives[min(c, len(drives) - 1)]):
-            results[0][c, k], results[1][c, k], solver = solve_nonlinear(workspace, law, parameter, array, drive, rtol,
-                                                                         max_sweeps)
-            if nodes:
-                results[2][c, k] = solver.node_voltages
+    results = make_room((len(arrays), drives.shape[1]), arrays.shape[1:], nodes)
+    for plan, some in plan_arrays(arrays, resistances):
+        workspace = Workspace(resistances, plan, sensed)
+        for c in some:
+            parameter = np.require(parameters[c], requirements=["C", "W"])
+            for k, drive in enumerate(drives[min(c, len(drives) - 1)]):
+                results[0][c, k], results[1][c, k], solver = solve_nonlinear(workspace, law, parameter, arrays[c], drive,
+                                                                             rtol, max_sweeps)
+                if nodes:
+                    results[2][c, k] = solver.node_voltages
     return results
 
 

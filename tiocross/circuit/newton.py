@@ -3,6 +3,7 @@
 import numpy as np
 
 from tiocross.circuit.kernels.conduction import take_tangents
+from tiocross.circuit.workspace import N_FIGURES
 
 _SWEEPS_PER_TANGENT = 2  # one coarse correction: more would be lost at the next tangent
 _ROBUST_FROM = 3  # steps without half the residual after which coarse crossbars are given up
@@ -43,12 +44,11 @@ def solve_nonlinear(workspace, law, parameter, array, drive, rtol, max_sweeps):
     A sweep leaves the tangents' currents unbalanced by the linear residual, and the true currents differ from those of
     the tangents at both nodes of a device: the sum of residuals is at most the one plus twice the other.
     """
-    currents, report = np.empty(workspace.n_bit_lines), np.zeros(6)
+    currents, report = np.empty(workspace.n_bit_lines), np.zeros(N_FIGURES)
     slope, injected = array, np.zeros_like(array)
     new = [np.empty((2, *array.shape)) for _ in range(2)]
     start, best, waiting, turn, solver = 2, np.inf, 0, 0, workspace
     while True:
-        report[4:] = np.inf, 0.0  # patience is counted here
         budget = min(_SWEEPS_PER_TANGENT, max_sweeps - int(report[0]))
         solver.advance(slope, injected, drive, budget, start, currents, report)
         wrong, largest = take_tangents(law.kind, array, parameter, solver.fine, slope, injected, *new[turn])

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from tiocross.circuit.biasing import Biasing, as_biasing
-from tiocross.circuit.checks import require_rtol
+from tiocross.circuit.checks import as_values_of_lines, require_rtol
 from tiocross.circuit.crossbar import require_crossbar
 from tiocross.circuit.solver import arrange_batch, find_nodes
-from tiocross.errors import LARGEST_CONDUCTANCE, as_finite
+from tiocross.errors import LARGEST_CONDUCTANCE
 
 _MOST_SWEEPS = 1_000
 
@@ -66,10 +66,7 @@ def sensitivities(crossbar, inputs, weights, *, rtol=1e-9):
 
 
 def _as_weights(crossbar, biasing, weights):
-    weights = as_finite("weights", weights)
-    if weights.ndim == 0 or weights.shape[-1] != crossbar.n_bit_lines:
-        raise ValueError(f"weights must have shape (..., {crossbar.n_bit_lines}), one for each bit line; "
-                         f"got {weights.shape}")
+    weights = as_values_of_lines("weights", weights, crossbar.n_bit_lines, "bit line")
     batch, _ = arrange_batch(crossbar, biasing)
     try:
         np.broadcast_shapes(batch, weights.shape[:-1])

@@ -7,12 +7,12 @@ from functools import partial
 import numpy as np
 
 from tiocross.circuit.biasing import Biasing, as_biasing, read_columns
-from tiocross.circuit.checks import require_rtol, require_solved
+from tiocross.circuit.checks import as_values_of_lines, require_rtol, require_solved
 from tiocross.circuit.crossbar import require_crossbar
 from tiocross.circuit.engine import in_parts, require_solvable, run_circuits, run_read
 from tiocross.circuit.matrices import matrix_pays, transfer_matrix
 from tiocross.circuit.solution import Solution
-from tiocross.errors import ConvergenceError, as_count, as_finite
+from tiocross.errors import ConvergenceError, as_count
 
 _LARGEST_KEPT = 100_000  # devices of a single biased circuit whose voltages are kept, for they are mostly asked for
 
@@ -61,7 +61,7 @@ def solve(crossbar, inputs, *, rtol=1e-9, max_sweeps=1_000, workers=1):
     as_count("max_sweeps", max_sweeps)
     as_count("workers", workers)
     if not isinstance(inputs, Biasing):
-        inputs = _as_voltages(crossbar, inputs)
+        inputs = as_values_of_lines("voltages", inputs, crossbar.n_word_lines, "word line")
         if inputs.ndim == 1 and crossbar.iv is None and not crossbar.is_ideal:
             return _solve_read(crossbar, inputs, rtol, max_sweeps, workers)
     biasing = as_biasing(crossbar, inputs)
@@ -75,14 +75,6 @@ def solve(crossbar, inputs, *, rtol=1e-9, max_sweeps=1_000, workers=1):
         if solution is not None:
             return solution
     return _solve_circuits(crossbar, biasing, batch, n_axes, rtol, max_sweeps, request, workers)
-
-
-def _as_voltages(crossbar, inputs):
-    voltages = as_finite("voltages", inputs)
-    if voltages.ndim == 0 or voltages.shape[-1] != crossbar.n_word_lines:
-        raise ValueError(f"voltages must have shape (..., {crossbar.n_word_lines}), one for each word line; "
-                         f"got {voltages.shape}")
-    return voltages
 
 
 def _solve_read(crossbar, voltages, rtol, max_sweeps, workers):

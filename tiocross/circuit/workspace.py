@@ -9,7 +9,28 @@ from tiocross.circuit.kernels.multilevel import AT_ONCE, solve_arrays
 
 _CROSSINGS_PER_CALL = 3_000_000  # in one kernel call, about 0.1 s, so that Ctrl-C and progress get through
 _PATIENCE = 8  # calls without half the residual after which only rounding is left
-_N_FIGURES = 6  # the kernel's report on a circuit: sweeps, largest and summed residual, gross current, two of its own
+N_FIGURES = 6  # the kernel's report on a circuit: sweeps, largest and summed residual, gross current, two of its own
+
+
+def make_room(count, shape, nodes):
+    """Currents, reports and node voltages of circuits, to be filled.
+
+    Parameters
+    ----------
+    count : (int, int)
+        Numbers of arrays and inputs (unitless).
+    shape : (int, int)
+        Numbers of word lines and bit lines (unitless).
+    nodes : bool
+        Whether node voltages are wanted; else they have no content (unitless).
+
+    Returns
+    -------
+    (ndarray, ndarray, ndarray)
+        As of `Workspace.solve`.
+    """
+    return (np.empty((*count, shape[1])), np.zeros((*count, N_FIGURES)),
+            np.empty((*count, 2, *(shape if nodes else (0, 0)))))
 
 
 class Workspace:
@@ -35,7 +56,6 @@ class Workspace:
                         np.zeros((len(plan.numbers), 2, 8, resistances.shape[2])),
                         np.empty((self.n_word_lines, min(width, AT_ONCE))), np.empty((11, width)))
         self.nothing = np.empty((0, self.n_bit_lines))
-        self.no_nodes = np.empty((0, 0, 2, 0, 0))
 
     def solve(self, arrays, drives, rtol, max_sweeps, *, read=False, nodes=False):
         """Solve every array for every drive.
@@ -61,12 +81,11 @@ class Workspace:
             Out of the bottom ends [A].
         report : (n_arrays, n_inputs, 6) ndarray
             Sweeps, largest and summed residual [A], gross current [A], and two figures of the kernel's own.
-        voltages : (n_arrays, n_inputs, 2, n_word_lines, n_bit_lines) ndarray or None
-            Of bit-line and word-line nodes [V].
+        voltages : (n_arrays, n_inputs, 2, n_word_lines, n_bit_lines) ndarray
+            Of bit-line and word-line nodes, without content unless wanted [V].
         """
         count = (len(arrays), drives.shape[1])
-        currents, report = np.empty((*count, self.n_bit_lines)), np.zeros((*count, _N_FIGURES))
-        voltages = np.empty((*count, 2, self.n_word_lines, self.n_bit_lines)) if nodes else self.no_nodes
+        currents, report, voltages = make_room(count, (self.n_word_lines, self.n_bit_lines), nodes)
         crossings = self.n_word_lines * self.n_bit_lines
         if 8 * crossings <= _CROSSINGS_PER_CALL:
             n_open, step = 0, max(1, _CROSSINGS_PER_CALL // (8 * crossings * count[1]))
@@ -75,14 +94,14 @@ class Workspace:
                 n_open += self._call(arrays[part], self.nothing, drives[part] if len(drives) > 1 else drives, rtol,
                                      min(max_sweeps, 200), 3 if read else 2, (currents[part], report[part], voltages[part]))
             if n_open == 0:
-                return currents, report, voltages if nodes else np.empty((*count, 0))
+                return currents, report, voltages
         for c, k in np.argwhere(~(report[..., 2] <= rtol * report[..., 3]) | (report[..., 0] == 0)):
             drive = drives[min(c, len(drives) - 1), k]
             solver = self._solve_in_steps(arrays[c], drive, rtol, max_sweeps, currents[c, k], report[c, k],
                                           3 if read else 2)
             if nodes:
                 voltages[c, k] = solver.node_voltages
-        return currents, report, voltages if nodes else np.empty((*count, 0))
+        return currents, report, voltages
 
     def advance(self, array, injected, drive, budget, start, currents, report, rtol=0.0):
         """Sweep one circuit with currents injected at its word-line nodes and drawn from its bit-line nodes.
@@ -102,12 +121,13 @@ class Workspace:
         currents : (n_bit_lines,) ndarray
             Filled with the currents out of the bottom ends [A].
         report : (6,) ndarray
-            Added to (unitless).
+            Added to; the caller is the one to lose patience (unitless).
         rtol : float, optional
             Where to stop before the budget is used up (unitless).
         """
+        report[4:] = np.inf, 0.0  # as if no sweep had been without success
         self._call(array[None], injected, drive[None, None], rtol, budget, start,
-                   (currents[None, None], report[None, None], self.no_nodes))
+                   (currents[None, None], report[None, None], np.empty((1, 1, 2, 0, 0))))
 
     @property
     def node_voltages(self):
@@ -130,7 +150,6 @@ class Workspace:
             solver.node_voltages[0] = 0.0
         budget = max(1, min(8, _CROSSINGS_PER_CALL // array.size))
         while report[0] < max_sweeps and waiting < _PATIENCE:
-            report[4:] = np.inf, 0.0  # patience is counted here
             sweeps = min(budget, max_sweeps - int(report[0]))
             solver.advance(array, self.nothing, drive, sweeps, start, currents, report, rtol)
             if report[2] <= rtol * report[3]:

@@ -476,8 +476,8 @@ def solve_arrays(conductances, injected, drives, ends, places, numbers, sensed, 
     of bit lines, 0 where floating; ends (2, 3, W): RHO, ROOT, FAR of both; sensed (N,) bool; start: 3 from a guess, if
     all bit lines are read, 2 from zero, 1 from the bit-line voltages of the last circuit, 0 to go on with it; currents
     (C, B, N) out of the bottom ends; report (C, B, 6): sweeps, largest and summed residual, gross current, smallest sum
-    so far, sweeps since without half of it; nodes (C, B, 2, M, N), or empty, for the bit-line and word-line voltages; the
-    rest is scratch.
+    so far, sweeps since without half of it; nodes (C, B, 2, M, N), or (C, B, 2, 0, 0), for the bit-line and word-line
+    voltages; the rest is scratch.
     """
     n_arrays, n_word, n_bit = conductances.shape
     n_open = 0
@@ -504,7 +504,7 @@ def solve_arrays(conductances, injected, drives, ends, places, numbers, sensed, 
                             start == 0 or guessed, norton, row, report[c, k]):
                 n_open += 1
             _collect(g, injected, fine, n_word, n_bit, lines[0, BITS], drive[k, BITS], row, currents[c, k])
-            if len(nodes) > 0:
+            if nodes.size > 0:
                 for i in range(n_word):
                     for j in range(n_bit):
                         nodes[c, k, 0, i, j] = fine[0, i, j]

@@ -14,7 +14,7 @@ lines       (4, W)           resistances: word segment, source, bit segment, sen
 currents    (C, B, N)        out of the bottom ends, filled                                       A
 report      (C, B, 4)        sweeps, largest and summed residual, largest gross current; sweeps   -, A
                              stay 0 where ``max_sweeps`` were not enough
-nodes       (C, B, 2, M, N)  bit-line and word-line voltages, filled; or empty                    V
+nodes       (C, B, 2, M, N)  bit-line and word-line voltages, filled; or (C, B, 2, 0, 0)          V
 work        (6, M, N, K)     G, FW, FB, W, B: devices, attenuations of word and bit lines,        S, -, V
                              voltages; J of the nodes of the bit lines                            A
 row         (11, X, K)       YW, YB: root voltage per unit J of word and bit lines, SHARE: root   V/A, -
@@ -180,7 +180,7 @@ def _take_solved(first, b, n_lanes, sweep, rtol, work, row, currents, report, no
             report[c, b, 0], report[c, b, 1], report[c, b, 2], report[c, b, 3] = sweep, largest, total, gross
             for j in range(currents.shape[2]):
                 currents[c, b, j] = row[OUT, j, k]
-            if len(nodes) > 0:
+            if nodes.size > 0:
                 for i in range(work.shape[1]):
                     for j in range(work.shape[2]):
                         nodes[c, b, 0, i, j] = work[B, i, j, k]
