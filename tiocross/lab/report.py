@@ -1,0 +1,144 @@
+"""What a programming run did and left behind, and the error that carries it when the instrument fails."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tiocross.errors import LARGEST_CONDUCTANCE
+from tiocross.lab.write_verify import OUTCOMES
+from tiocross.units import percent
+
+
+class InstrumentError(RuntimeError):
+    """The instrument failed: it raised, gave what is no reading, or did not answer for several devices in a row.
+
+    Attributes
+    ----------
+    report : ProgramReport or Done or None
+        What was done until then: of an array, or of one device.
+    """
+
+    def __init__(self, message, report=None):
+        super().__init__(message)
+        self.report = report
+
+
+@dataclass(frozen=True, eq=False)
+class ProgramReport:
+    """What programming an array did, and what it left behind.
+
+    Parameters
+    ----------
+    targets : (n_rows, n_columns) ndarray
+        Targets, NaN where there is none [S].
+    mask : (n_rows, n_columns) bool ndarray
+        Devices to be programmed (unitless).
+    outcomes : (n_rows, n_columns) ndarray of str
+        How the last tuning of each device ended; empty where there was none (unitless).
+    n_pulses : (n_rows, n_columns) int ndarray
+        Pulses given, all passes together (unitless).
+    readings : (n_passes, n_rows, n_columns) ndarray
+        Whole-array reading after each pass that came so far [S].
+    tolerance : float
+        Largest distance from the target, as a fraction of it (unitless).
+    complete : bool
+        Whether the run came to its own end; False if it was stopped or failed (unitless).
+    """
+
+    targets: np.ndarray
+    mask: np.ndarray
+    outcomes: np.ndarray
+    n_pulses: np.ndarray
+    readings: np.ndarray
+    tolerance: float
+    complete: bool
+
+    @property
+    def shape(self):
+        """(n_rows, n_columns) (unitless)."""
+        return self.targets.shape
+
+    @property
+    def n_passes(self):
+        """Passes that ended with a whole-array reading (unitless)."""
+        return len(self.readings)
+
+    @property
+    def stuck(self):
+        """``(n_rows, n_columns)`` bool: devices that ended stuck (unitless)."""
+        return (self.outcomes == "stuck_low") | (self.outcomes == "stuck_high")
+
+    @property
+    def rms_errors(self):
+        """``(n_passes,)`` root-mean-square relative error after each pass (unitless).
+
+        Over the devices that are not stuck and gave a reading after every pass, so that passes compare; NaN without any.
+        """
+        used = self.mask & ~self.stuck & _is_reading(self.readings).all(axis=0)
+        if not used.any():
+            return np.full(self.n_passes, np.nan)
+        return np.sqrt(np.mean((self.readings[:, used] / self.targets[used] - 1) ** 2, axis=1))
+
+    @property
+    def best_pass(self):
+        """Pass with the smallest of `rms_errors`, the first of equal ones; None before the first (unitless)."""
+        return int(self.rms_errors.argmin()) if self.n_passes else None
+
+    @property
+    def conductances(self):
+        """``(n_rows, n_columns)`` last whole-array reading: what is on the chip now; NaN where unknown [S]."""
+        return self._reading(-1)
+
+    @property
+    def best(self):
+        """``(n_rows, n_columns)`` whole-array reading after the best pass; NaN where unknown [S]."""
+        return self._reading(self.best_pass)
+
+    @property
+    def errors(self):
+        """``(n_rows, n_columns)`` relative errors of `conductances`, NaN where no device was programmed (unitless)."""
+        return np.where(self.mask, self.conductances / self.targets - 1, np.nan)
+
+    @property
+    def within(self):
+        """``(n_rows, n_columns)`` bool: devices whose last reading in the whole array is within the tolerance (unitless)."""
+        return self.mask & (np.abs(self.conductances - self.targets) <= self.tolerance * self.targets)
+
+    @property
+    def due(self):
+        """``(n_rows, n_columns)`` bool: devices that another pass would tune (unitless).
+
+        Before the first pass all of them; then those that are outside the tolerance, gave a reading and are not stuck.
+        """
+        if not self.n_passes:
+            return self.mask
+        return self.mask & ~self.within & ~self.stuck & _is_reading(self.conductances)
+
+    def summary(self):
+        """The report as text for people."""
+        n_devices = int(self.mask.sum())
+        counts = {name: int((self.outcomes == name).sum()) for name in (*OUTCOMES, "")}
+        counts["not tuned"] = counts.pop("") - int((~self.mask).sum())
+        lines = [f"{n_devices} devices of a {self.shape[0]} x {self.shape[1]} array, number of passes {self.n_passes}, "
+                 f"of pulses {self.n_pulses.sum()}" + ("" if self.complete else "; NOT COMPLETE: stopped or failed"),
+                 "last tuning: " + ", ".join(f"{n} {name}" for name, n in counts.items() if n)]
+        if not self.n_passes:
+            return "\n".join([*lines, "on the chip now: unknown, no pass came to its whole-array reading"])
+        last, errors = self.n_passes - 1, self.rms_errors / percent
+        lines.append(f"on the chip {'now' if self.complete else 'when last read'}, after pass {last} (from 0): "
+                     f"{self.within.sum()} of {n_devices} within {self.tolerance / percent:g} %, rms error "
+                     f"{errors[last]:.3g} % of the devices that are not stuck")
+        n_silent = int((self.mask & ~_is_reading(self.conductances)).sum())
+        if n_silent:
+            lines.append(f"{n_silent} devices gave no valid reading")
+        best = self.best_pass
+        if best != last:
+            lines.append(f"best was pass {best}, rms error {errors[best]:.3g} %: the chip is NOT in that state any more")
+        return "\n".join(lines)
+
+    def _reading(self, n_pass):
+        return self.readings[n_pass] if self.n_passes else np.full(self.shape, np.nan)
+
+
+def _is_reading(values):
+    return (values >= 0) & (values <= LARGEST_CONDUCTANCE)
