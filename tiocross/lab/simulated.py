@@ -1,0 +1,256 @@
+"""A simulated passive crossbar behind the protocol of a real one: devices, wires, half-select, converters.
+
+Every pulse solves the whole array with its biasing scheme: wires take their share of the voltage, half-selected devices
+see what is left of half of it, and all of them answer by the switching model. Every reading solves the array too and goes
+through noise and converter. Nothing tells the caller the true conductances but the attribute that a real chip lacks.
+"""
+
+import numpy as np
+
+from tiocross.circuit.biasing import READ_SCHEMES, WRITE_SCHEMES, read_device, write_device
+from tiocross.circuit.conduction import Sinh
+from tiocross.circuit.crossbar import Crossbar
+from tiocross.circuit.sequence import CircuitSequence
+from tiocross.circuit.solver import solve
+from tiocross.devices.device import Device
+from tiocross.devices.variability import draw_writes
+from tiocross.errors import LARGEST_CONDUCTANCE, as_count, as_finite, as_number, require_generator, require_name
+from tiocross.lab.switching import TIO2_SWITCHING, SwitchingModel, draw_traits, switch
+from tiocross.units import ohm
+
+SCHEMES = (*WRITE_SCHEMES, "floating")
+_LARGEST_AMPLITUDE = 10.0  # [V]; more is a slip of units
+_RTOL = 1e-4  # of the circuits, relative to the largest current: far below noise and cycle-to-cycle spread
+_SECANT_CHANGE = 1e-4  # of a device's conductance at read, relative, below which it counts as found
+_MOST_SECANTS = 20
+
+
+class SimulatedCrossbar:
+    """A chip of its own for each generator; implements `CrossbarInstrument`.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Numbers of rows (word lines) and columns (bit lines) (unitless).
+    model : SwitchingModel, optional
+        What its devices are (unitless).
+    rng : numpy.random.Generator
+        Makes the chip and all that happens by chance on it (unitless).
+    wire_resistance : float, optional
+        Of one wire segment; the 2 ohm are a choice, not a measurement [ohm].
+    scheme : str, optional
+        Unselected lines during a pulse: "V/2", "V/3" or "floating" (unitless).
+    read_scheme : str, optional
+        Unselected lines during a reading: "grounded", "floating", "V/2" or "V/3" (unitless).
+
+    Attributes
+    ----------
+    shape : (int, int)
+        As given (unitless).
+    stuck : (n_rows, n_columns) bool ndarray
+        Devices that answer to nothing; a real chip does not tell (unitless).
+    n_pulses, n_reads : int
+        Given so far (unitless).
+
+    Notes
+    -----
+    The conductance of a device is meant at the read voltage. Its nonlinearity is known at read voltages only; during a
+    pulse devices are taken as ohmic, for the sinh law carried on to 2 V would ask for tens of milliamperes. Temperature,
+    capacitance and the rise and fall of pulses are not simulated.
+    """
+
+    def __init__(self, shape, model=TIO2_SWITCHING, *, rng, wire_resistance=2.0 * ohm, scheme="V/2", read_scheme="grounded"):
+        if not isinstance(model, SwitchingModel):
+            raise TypeError(f"model must be a SwitchingModel, such as TIO2_SWITCHING; got {model!r}")
+        require_generator(rng)
+        require_name("scheme", scheme, SCHEMES)
+        require_name("read_scheme", read_scheme, READ_SCHEMES)
+        rows, columns = shape
+        self.shape = (as_count("number of rows", rows), as_count("number of columns", columns))
+        self.model, self.scheme, self.read_scheme = model, scheme, read_scheme
+        self.n_pulses = self.n_reads = 0
+        self._rng = rng
+        self._traits = draw_traits(model, self.shape, rng)
+        self._state = rng.uniform(model.initial_low, model.initial_high, self.shape)
+        faults = draw_writes(Device(0.0, LARGEST_CONDUCTANCE, stuck=model.stuck, lines=model.lines),
+                             np.zeros(self.shape, dtype=np.int64), 1, rng)
+        self.stuck = faults.stuck[0]
+        self._state[self.stuck] = faults.constant[0][self.stuck]
+        self._crossbar = Crossbar(self._state, wire_resistance)
+        self._pulses, self._readings = (CircuitSequence(self._crossbar, rtol=_RTOL) for _ in range(2))
+        self._slope = (model.read_voltage / model.nonlinearity) / np.sinh(model.read_voltage / model.nonlinearity)
+        self._answers = ~self.stuck
+        self._selected = self._pulsed = self._read_place = None
+        self._n_waiting, self._open = 0, True
+
+    @property
+    def wire_resistance(self):
+        """Of one wire segment [ohm]."""
+        return self._crossbar.wire_resistance
+
+    @property
+    def conductances(self):
+        """True conductances at the read voltage, (n_rows, n_columns) [S]; a real chip does not tell."""
+        return self._state.copy()
+
+    def pulse(self, row, column, amplitude, width):
+        """Apply a pulse to one device; its row is at ``amplitude``, its column at 0 V.
+
+        Parameters
+        ----------
+        row, column : int
+            The device (unitless).
+        amplitude : float
+            Positive to SET [V].
+        width : float
+            Of the pulse [s].
+
+        Raises
+        ------
+        ValueError
+            If there is no such device, or amplitude or width cannot be.
+        """
+        self._require_open()
+        amplitude = as_number("amplitude", amplitude, low=-_LARGEST_AMPLITUDE, high=_LARGEST_AMPLITUDE, unit="V")
+        if as_number("width", width, low=0.0, unit="s") == 0.0:
+            raise ValueError("width must be above zero; got 0 s")
+        self._select(row, column)
+        self.n_pulses += 1
+        self._n_waiting += 1
+        if self._pulsed != (row, column):
+            self._pulses.bias(self._bias_pulse(row, column))
+            self._pulsed = row, column
+        _, voltages = self._pulses.solve(self._state, amplitude)
+        active = np.flatnonzero((np.abs(voltages) > self.model.quiet_voltage) & self._answers)
+        state, sets, resets = self._state.reshape(-1), self._traits.set_voltages, self._traits.reset_voltages
+        state[active] = switch(self.model, state[active], voltages.reshape(-1)[active], width, sets.reshape(-1)[active],
+                               resets.reshape(-1)[active], self._rng)
+
+    def read(self, row, column):
+        """Conductance of one device, as the instrument sees it [S].
+
+        Parameters
+        ----------
+        row, column : int
+            The device (unitless).
+
+        Returns
+        -------
+        float
+            Reading; IR drop, sneak currents, noise and converter included [S].
+        """
+        self._require_open()
+        self._select(row, column)
+        return float(self._as_reading(self._read_currents(row, column)[column]))
+
+    def read_array(self):
+        """All devices, each read alone, (n_rows, n_columns) [S]."""
+        self._require_open()
+        self._pass_time()
+        rows, columns = self.shape
+        if self.read_scheme == "grounded":  # one circuit serves all columns
+            return np.array([self._as_reading(self._read_currents(row, 0)) for row in range(rows)])
+        return np.array([[self._as_reading(self._read_currents(row, column)[column]) for column in range(columns)]
+                         for row in range(rows)])
+
+    def multiply(self, voltages):
+        """Currents of all columns with all rows driven at once: what the crossbar computes.
+
+        Parameters
+        ----------
+        voltages : (..., n_rows) array_like
+            At the left ends of the rows; the columns are held at 0 V [V].
+
+        Returns
+        -------
+        (..., n_columns) ndarray
+            As the instrument sees them, noise and converter included [A].
+
+        Raises
+        ------
+        ValueError
+            If a voltage passes the quiet voltage, beyond which this would be a pulse, or the shape does not fit.
+        """
+        self._require_open()
+        model = self.model
+        voltages = as_finite("voltages", voltages)
+        if np.abs(voltages).max(initial=0.0) > model.quiet_voltage:
+            raise ValueError(f"voltages must stay within the quiet voltage of {model.quiet_voltage:g} V, beyond which devices "
+                             f"switch; got {np.abs(voltages).max():g} V")
+        self._pass_time()
+        crossbar = Crossbar(self._state * self._slope, self.wire_resistance, iv=Sinh(model.nonlinearity))
+        return self._convert(solve(crossbar, voltages, rtol=_RTOL).bit_line_currents)
+
+    def make_safe(self):
+        """All lines to 0 V; between pulses a simulated chip is always safe."""
+
+    def close(self):
+        """End the use of the chip; reading or pulsing it is then an error."""
+        self._open = False
+
+    def _select(self, row, column):
+        """Let time pass where another device is meant than before."""
+        if (row, column) != self._selected:
+            if not (0 <= row < self.shape[0] and 0 <= column < self.shape[1]):
+                raise ValueError(f"row {row}, column {column} is outside the array of {self.shape[0]} x {self.shape[1]}")
+            self._pass_time()
+            self._selected = row, column
+
+    def _bias_pulse(self, row, column):
+        """Biasing of a pulse of 1 V."""
+        if self.scheme == "floating":
+            return read_device(self._crossbar, row, column, 1.0, unselected="floating")
+        return write_device(self._crossbar, row, column, 1.0, scheme=self.scheme)
+
+    def _pass_time(self):
+        """Drift and fluctuation for the pulses since the last time."""
+        if self._n_waiting:
+            walks = self.model.fluctuation * np.sqrt(self._n_waiting) * self._rng.standard_normal(self.shape)
+            moved = np.clip(self._state + self._n_waiting * self._traits.drifts + walks, 0.0, LARGEST_CONDUCTANCE)
+            np.copyto(self._state, moved, where=self._answers)
+            self._n_waiting = 0
+
+    def _read_currents(self, row, column):
+        """Currents of all bit lines [A]: secants of the devices until they are those of the voltages."""
+        place = row, 0 if self.read_scheme == "grounded" else column  # grounded, one circuit serves all columns
+        if place != self._read_place:
+            self._readings.bias(read_device(self._crossbar, *place, self.model.read_voltage, unselected=self.read_scheme))
+            self._read_place = place
+            self._secants = np.full(self.shape, self._slope)  # conductance now over the one at the read voltage
+            self._secants[row] = 1.0
+        # Grounded, all other rows' devices see some millivolts, where the law is a straight line.
+        bent = slice(row, row + 1) if self.read_scheme == "grounded" else slice(None)
+        for _ in range(_MOST_SECANTS):
+            currents, voltages = self._readings.solve(self._state * self._secants)
+            secants = self._slope * _sinhc(voltages[bent] / self.model.nonlinearity)
+            change = np.abs(secants - self._secants[bent]).max()
+            self._secants[bent] = secants
+            if change <= _SECANT_CHANGE:
+                break
+        return currents
+
+    def _convert(self, currents):
+        """Currents after noise and converter [A]."""
+        model = self.model
+        self.n_reads += np.size(currents)
+        currents = currents * (1.0 + model.read_noise * self._rng.standard_normal(np.shape(currents)))
+        if model.read_step > 0.0:
+            currents = np.round((currents - model.read_offset) / model.read_step) * model.read_step + model.read_offset
+        return currents
+
+    def _as_reading(self, currents):
+        """Conductances from currents; what noise and offset leave below zero is no conductance [S]."""
+        return np.maximum(self._convert(currents), 0.0) / self.model.read_voltage
+
+    def _require_open(self):
+        if not self._open:
+            raise RuntimeError("the simulated chip was closed; make a new one")
+
+
+def _sinhc(x):
+    """sinh(x) / x."""
+    squares = x * x
+    if squares.max() < 1.0:  # at read voltages: six terms are exact to rounding
+        return 1.0 + squares / 6 * (1 + squares / 20 * (1 + squares / 42 * (1 + squares / 72 * (1 + squares / 110 * (
+            1 + squares / 156)))))
+    return np.divide(np.sinh(x), x, out=np.ones_like(x), where=x != 0.0)
