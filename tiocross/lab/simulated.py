@@ -80,6 +80,7 @@ class SimulatedCrossbar:
         self._pulses, self._readings = (CircuitSequence(self._crossbar, rtol=_RTOL) for _ in range(2))
         self._slope = (model.read_voltage / model.nonlinearity) / np.sinh(model.read_voltage / model.nonlinearity)
         self._answers = ~self.stuck
+        self._paces = np.zeros(self.shape)  # of drift and fluctuation: 1 when written, 0 when at rest, as a fresh chip is
         self._selected = self._pulsed = self._read_place = None
         self._n_waiting, self._open = 0, True
 
@@ -121,7 +122,10 @@ class SimulatedCrossbar:
             self._pulses.bias(self._bias_pulse(row, column))
             self._pulsed = row, column
         _, voltages = self._pulses.solve(self._state, amplitude)
-        active = np.flatnonzero((np.abs(voltages) > self.model.quiet_voltage) & self._answers)
+        active = (np.abs(voltages) > self.model.quiet_voltage) & self._answers
+        if active[row, column]:
+            self._paces[row, column] = 1.0
+        active = np.flatnonzero(active)
         state, sets, resets = self._state.reshape(-1), self._traits.set_voltages, self._traits.reset_voltages
         state[active] = switch(self.model, state[active], voltages.reshape(-1)[active], width, sets.reshape(-1)[active],
                                resets.reshape(-1)[active], self._rng)
@@ -175,8 +179,8 @@ class SimulatedCrossbar:
         model = self.model
         voltages = as_finite("voltages", voltages)
         if np.abs(voltages).max(initial=0.0) > model.quiet_voltage:
-            raise ValueError(f"voltages must stay within the quiet voltage of {model.quiet_voltage:g} V, beyond which devices "
-                             f"switch; got {np.abs(voltages).max():g} V")
+            raise ValueError(f"voltages must stay within the quiet voltage of {model.quiet_voltage:g} V, beyond which "
+                             f"devices switch; got {np.abs(voltages).max():g} V")
         self._pass_time()
         crossbar = Crossbar(self._state * self._slope, self.wire_resistance, iv=Sinh(model.nonlinearity))
         return self._convert(solve(crossbar, voltages, rtol=_RTOL).bit_line_currents)
@@ -203,12 +207,15 @@ class SimulatedCrossbar:
         return write_device(self._crossbar, row, column, 1.0, scheme=self.scheme)
 
     def _pass_time(self):
-        """Drift and fluctuation for the pulses since the last time."""
+        """Drift and fluctuation of all other devices during the pulses that the selected one was given."""
         if self._n_waiting:
-            walks = self.model.fluctuation * np.sqrt(self._n_waiting) * self._rng.standard_normal(self.shape)
-            moved = np.clip(self._state + self._n_waiting * self._traits.drifts + walks, 0.0, LARGEST_CONDUCTANCE)
-            np.copyto(self._state, moved, where=self._answers)
-            self._n_waiting = 0
+            settling, paces = self.model.settling, self._paces
+            after = paces * np.exp(-self._n_waiting / settling)
+            after[self._selected] = paces[self._selected]
+            walks = np.sqrt(settling / 2 * (paces**2 - after**2)) * self._rng.standard_normal(self.shape)
+            moves = settling * (paces - after) * self._traits.drifts + self.model.fluctuation * walks
+            np.copyto(self._state, np.clip(self._state + moves, 0.0, LARGEST_CONDUCTANCE), where=self._answers)
+            self._paces, self._n_waiting = after, 0
 
     def _read_currents(self, row, column):
         """Currents of all bit lines [A]: secants of the devices until they are those of the voltages."""
