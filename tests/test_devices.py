@@ -1,12 +1,15 @@
 """The published card, its file form, and what a device record refuses."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tiocross import TIO2, Device, DisturbQuantiles, DisturbSamples, StuckDevices, TuningError, load_device, save_device
-from tiocross.devices.variability import disturb_changes
+from tiocross.devices.device import LineFailures
+from tiocross.devices.variability import count_later_writes, disturb_changes, draw_writes, program
+from tiocross.learning.techniques import ChipSampler, ConductanceDropout, NoiseInjection
 from tiocross.units import uS
 
 # Mean, std and quantiles of the measured changes after k later writes [uS], from the published lists.
@@ -105,10 +108,12 @@ def test_records_are_frozen_and_hashable():
     assert TIO2 != TIO2.without("stuck")
 
 
+LINES = LineFailures(0.1, 0.2, 1e-6, 1e-3, "a guess")
 SAMPLED = Device(2e-6, 3e-4, disturb=DisturbSamples([1, 3], [1e-6, -1e-7], 0.1, "a list"), name="other", source="a lab book")
 
 
-@pytest.mark.parametrize("device", [TIO2, TIO2.ideal(), SAMPLED], ids=lambda device: device.name)
+@pytest.mark.parametrize("device", [TIO2, TIO2.ideal(), SAMPLED, replace(SAMPLED, lines=LINES, name="lines")],
+                         ids=lambda device: device.name)
 def test_file_round_trip_is_exact(device, tmp_path):
     path = tmp_path / "device.json"
     save_device(device, path)
@@ -144,6 +149,7 @@ def write(tmp_path, **changes):
     ({"tuning": 3}, "'tuning' must be an object or null; got 3"),
     ({"disturb/changes [S]": [[1, 2]]}, "changes must have shape"),
     ({"format": "other"}, "is not a device file"),
+    ({"lines": {"g_low [uS]": 1}}, r"lines has the unknown key 'g_low \[uS\]'; did you mean 'g_low \[S\]'"),
 ])
 def test_bad_files_are_refused_with_the_place(changes, message, tmp_path):
     with pytest.raises((ValueError, TypeError), match=message):
@@ -178,7 +184,74 @@ def test_saving_fails_whole(tmp_path, monkeypatch):
     (lambda: DisturbSamples([0], [1e-6], 0, ""), "a whole number from 1"),
     (lambda: StuckDevices(0.6, 5e-4, 1e-4, 0.6, 0, 1e-4, ""), "add up to at most 1"),
     (lambda: StuckDevices(0.1, 5e-4, 1e-4, 0.1, 2e-4, 1e-4, ""), "hrs_low must not exceed hrs_high"),
+    (lambda: LineFailures(0.1, 0.1, 0.0, 1e-4, ""), "g_low must be above zero"),
+    (lambda: LineFailures(0.1, 0.1, 2e-4, 1e-4, ""), "not exceed g_high"),
+    (lambda: LineFailures(0.1, 1.1, 1e-5, 1e-4, ""), r"probability_bit_line must be finite and within \[0, 1\]"),
+    (lambda: LineFailures(0.1, 0.1, 10, 100, ""), "If these are microsiemens"),
 ])
 def test_bad_records_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+# Failed lines.
+
+SHAPE = (5, 6)
+
+
+def draws(device, n_chips=50, shape=SHAPE, seed=4):
+    return draw_writes(device, count_later_writes(shape), n_chips, np.random.default_rng(seed))
+
+
+def test_failed_lines_share_one_conductance_and_have_the_stated_rates_and_law():
+    only_lines = replace(TIO2.ideal(), lines=LINES)
+    writes = draws(only_lines, n_chips=20_000)
+    whole_rows, whole_columns = writes.stuck.all(axis=2), writes.stuck.all(axis=1)
+    assert (writes.stuck == (whole_rows[:, :, None] | whole_columns[:, None, :])).all()
+    # 100 000 word lines and 120 000 bit lines: 4 sigma are 0.004 and 0.005. All of a chip's crossing lines failing, which
+    # would make a healthy line look failed, has a chance of 1e-4 at most.
+    assert abs(whole_rows.mean() - 0.1) < 0.004 and abs(whole_columns.mean() - 0.2) < 0.005
+    columns = np.swapaxes(writes.constant, 1, 2)[whole_columns]
+    assert (columns == columns[:, :1]).all()
+    alone = whole_rows & ~whole_columns.any(axis=1, keepdims=True)
+    assert (writes.constant[alone] == writes.constant[alone][:, :1]).all() and alone.any()
+    levels = np.log(columns[:, 0] / 1e-6) / np.log(1000)
+    assert levels.min() >= 0 and levels.max() <= 1
+    # Uniform levels: 24 000 of them, so 4 sigma of their mean are 4 sqrt(1/12/24000) = 0.0075.
+    assert abs(levels.mean() - 0.5) < 0.0075 and np.quantile(levels, 0.25) == pytest.approx(0.25, abs=0.015)
+    assert not writes.linear[writes.stuck].any() and not writes.quadratic[writes.stuck].any()
+
+
+def test_failed_lines_are_drawn_last_and_override_stuck_devices():
+    many = replace(TIO2, stuck=replace(TIO2.stuck, probability_lrs=0.3))
+    before, after = draws(many), draws(replace(many, lines=LINES))
+    failed = after.stuck & (before.constant != after.constant)
+    for name in ("constant", "linear", "quadratic", "stuck"):  # elsewhere the same bits
+        np.testing.assert_array_equal(getattr(before, name)[~failed], getattr(after, name)[~failed])
+    assert (failed & before.stuck).any() and (failed & ~before.stuck).any()
+
+
+def test_program_leaves_failed_lines_at_one_conductance():
+    device = replace(TIO2, lines=replace(LINES, probability_word_line=0.0, probability_bit_line=1.0))
+    programmed = program(np.full(SHAPE, 3e-4), device, rng=np.random.default_rng(0))
+    assert (programmed == programmed[:1]).all() and len(np.unique(programmed)) == SHAPE[1]
+
+
+def test_files_from_before_failed_lines_were_known_still_load(tmp_path):
+    assert load_device(write(tmp_path, lines=KeyError)) == TIO2
+
+
+def test_print_and_switching_off_of_failed_lines():
+    device = replace(TIO2, lines=LINES)
+    assert "10 % of word lines and 20 % of bit lines fail" in str(device) and "1 to 1000 uS" in str(device)
+    assert str(device).count("source: ") == 5 and "lines" not in str(TIO2)
+    assert device.without("lines") == TIO2 and device.ideal().lines is None
+    with pytest.raises(TypeError, match="lines must be a LineFailures, or None"):
+        replace(TIO2, lines=TIO2.stuck)
+
+
+def test_techniques_treat_failed_lines_like_stuck_devices():
+    device = replace(TIO2, lines=LINES)
+    assert NoiseInjection(device).simulated_device == TIO2.without("stuck")
+    assert ConductanceDropout(device).simulated_device == replace(TIO2.ideal(), stuck=TIO2.stuck, lines=LINES)
+    assert ChipSampler([NoiseInjection(device), ConductanceDropout(device)], (2, 3, 1)).device == device

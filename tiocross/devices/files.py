@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tiocross.devices.device import EFFECTS, Device, DisturbQuantiles, DisturbSamples, StuckDevices, TuningError
+from tiocross.devices.device import EFFECTS, Device
+from tiocross.devices.effects import DisturbQuantiles, DisturbSamples, LineFailures, StuckDevices, TuningError
 from tiocross.errors import nearest_name
 from tiocross.storage import save_json
 
@@ -17,6 +18,7 @@ _UNITS = {  # field -> unit in the file
     DisturbSamples: {"n_later_writes": "-", "changes": "S", "growth_exponent": "-"},
     StuckDevices: {"probability_lrs": "-", "lrs_mean": "S", "lrs_std": "S",
                    "probability_hrs": "-", "hrs_low": "S", "hrs_high": "S"},
+    LineFailures: {"probability_word_line": "-", "probability_bit_line": "-", "g_low": "S", "g_high": "S"},
 }
 
 
@@ -75,16 +77,34 @@ def load_device(path):
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON: {error}") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(f"{path} is not a device file: it must hold an object with \"format\": \"{FORMAT}\"")
     try:
-        return _device_from(content)
+        return from_json(content)
     except (ValueError, TypeError) as error:
         raise type(error)(f"{path}: {error}") from None
 
 
-def _device_from(content):
+def from_json(content):
+    """Device from the content of a device file.
+
+    Parameters
+    ----------
+    content : dict
+        What `to_json` gave, every key of a number with its unit (unitless).
+
+    Returns
+    -------
+    Device
+        The record.
+
+    Raises
+    ------
+    ValueError
+        If a key is missing or unknown, or a unit is not the expected one.
+    """
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError(f"this is not a device file: it must hold an object with \"format\": \"{FORMAT}\"")
     content = {key: value for key, value in content.items() if key != "format"}
+    content.setdefault("lines", None)  # files written before this effect was known lack it
     fields = _fields_from("device", content, Device, extra={"name", *EFFECTS})
     effects = {effect: fields.pop(effect) for effect in EFFECTS}
     built = {effect: _effect_from(effect, value) for effect, value in effects.items() if value is not None}

@@ -52,7 +52,7 @@ def program(targets, device, *, rng, n_chips=None, order=None):
     device : Device
         What a write leaves behind (unitless).
     rng : numpy.random.Generator
-        Source of chance; the same numbers are drawn whichever effects are on (unitless).
+        Source of chance; the same numbers are drawn whichever effects are on, see `draw_writes` (unitless).
     n_chips : int, optional
         Number of chips; without it one chip and no leading axis (unitless).
     order : (n_word_lines, n_bit_lines) array_like of int, optional
@@ -72,14 +72,15 @@ def program(targets, device, *, rng, n_chips=None, order=None):
     Notes
     -----
     Tuning, then disturb by the k devices of the array that are programmed later, then stuck devices, which keep their
-    own conductance. Draws are independent between devices and chips.
+    own conductance, then failed lines, whose devices all have the line's. Draws are independent between devices (or
+    lines) and chips.
     """
     require_device(device)
     targets = as_conductances("targets", targets)
     if targets.ndim != 2:
         raise ValueError(f"targets must have shape (n_word_lines, n_bit_lines); got {targets.shape}")
     require_generator(rng)
-    _require_within_window(targets, device)
+    require_within_window("targets", targets, device)
     count = 1 if n_chips is None else as_count("n_chips", n_chips)
     writes = draw_writes(device, count_later_writes(targets.shape, order), count, rng)
     programmed = apply_writes(targets, writes)
@@ -136,8 +137,8 @@ def draw_writes(device, n_later_writes, n_chips, rng):
     Notes
     -----
     Every random number is drawn whether its effect is on or off, so that switching one effect off leaves the others'
-    draws as they were. The conductance of a stuck device comes from the numbers that its tuning and its disturb, which
-    it does not undergo, leave unused.
+    draws as they were; those of failed lines are drawn last, and only if that effect is on. The conductance of a stuck
+    device comes from the numbers that its tuning and its disturb, which it does not undergo, leave unused.
     """
     shape = (n_chips, *n_later_writes.shape)
     offsets, spreads = rng.standard_normal((2, *shape))
@@ -157,7 +158,10 @@ def draw_writes(device, n_later_writes, n_chips, rng):
         hrs = faults.hrs_low + (faults.hrs_high - faults.hrs_low) * levels[stuck]
         constant[stuck] = np.where(fates[stuck] < faults.probability_lrs, lrs, hrs)
         linear[stuck] = quadratic[stuck] = 0.0
-    return Writes(constant, linear, quadratic, stuck)
+    writes = Writes(constant, linear, quadratic, stuck)
+    if device.lines is not None:
+        _fail_lines(writes, device.lines, rng)
+    return writes
 
 
 def apply_writes(targets, writes, *, floor=True):
@@ -205,6 +209,19 @@ def disturb_changes(disturb, n_later_writes, levels):
     return _pick_samples(disturb, n_later_writes, levels)
 
 
+def _fail_lines(writes, lines, rng):
+    """Give the devices of each failed line the line's conductance."""
+    n_chips, n_word_lines, n_bit_lines = writes.stuck.shape
+    # A word line reaches along the last axis; bit lines come second, so that theirs hold at crossings.
+    for probability, shape in ((lines.probability_word_line, (n_chips, n_word_lines, 1)),
+                               (lines.probability_bit_line, (n_chips, 1, n_bit_lines))):
+        fates, levels = rng.random((2, *shape))
+        failed = np.broadcast_to(fates < probability, writes.stuck.shape)
+        values = np.broadcast_to(lines.g_low * (lines.g_high / lines.g_low) ** levels, writes.stuck.shape)
+        writes.constant[failed] = values[failed]
+        writes.linear[failed] = writes.quadratic[failed] = 0.0
+        writes.stuck[failed] = True
+
 
 def _interpolate_quantiles(disturb, n_later_writes, levels):
     later, rows = np.unique(n_later_writes, return_inverse=True)
@@ -236,10 +253,21 @@ def _growth(disturb, k):
     return np.where(k > 0, (np.maximum(k, k_max) / k_max) ** disturb.growth_exponent, 0.0)
 
 
-def _require_within_window(targets, device):
+def require_within_window(what, targets, device):
+    """Raise ValueError, naming the first that does not, unless all targets lie in the device's window.
+
+    Parameters
+    ----------
+    what : str
+        What to call the targets (unitless).
+    targets : (n_word_lines, n_bit_lines) ndarray
+        Wanted conductances; NaN passes [S].
+    device : Device
+        Has the window (unitless).
+    """
     slack = 1e-9 * device.g_max  # a target computed at the end of the window may pass it by rounding
     outside = (targets < device.g_min - slack) | (targets > device.g_max + slack)
     if outside.any():
         i, j = np.argwhere(outside)[0]
-        raise ValueError(f"targets must lie in the window of {device.name}, {device.g_min:g} to {device.g_max:g} S; got "
+        raise ValueError(f"{what} must lie in the window of {device.name}, {device.g_min:g} to {device.g_max:g} S; got "
                          f"{targets[i, j]:g} at word line {i}, bit line {j} ({int(outside.sum())} such)")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from tiocross.devices.device import Device, require_device
+from tiocross.devices.device import EFFECTS, Device, require_device
 from tiocross.devices.variability import Writes, apply_writes, draw_writes
 from tiocross.errors import as_number, require_name
 from tiocross.learning.autograd import hold
@@ -47,12 +47,12 @@ class NoiseInjection:
     @property
     def simulated_device(self):
         """The device with the effects that this technique lets through."""
-        return self.device.without("stuck")
+        return self.device.without("stuck", "lines")
 
 
 @dataclass(frozen=True)
 class ConductanceDropout:
-    """Train with stuck devices: a weight hit by a sampled stuck device takes that conductance for the step.
+    """Train with stuck devices: a weight hit by a sampled stuck device, or failed line, takes that conductance for the step.
 
     Such a weight is not updated through that chip: no gradient flows to it, neither through the stuck device nor
     through its partner.
@@ -60,7 +60,7 @@ class ConductanceDropout:
     Parameters
     ----------
     device : Device
-        Its stuck devices are sampled (unitless).
+        Its stuck devices and line failures are sampled (unitless).
     mapping : str, optional
         "pairs" or "signed", as in `map_weights` (unitless).
     """
@@ -230,7 +230,7 @@ def _combine(first, second):
         raise ValueError(f"techniques must share one window; got {first.g_min:g} to {first.g_max:g} S and "
                          f"{second.g_min:g} to {second.g_max:g} S")
     chosen = {}
-    for effect in ("tuning", "disturb", "stuck"):
+    for effect in EFFECTS:
         ours, theirs = getattr(first, effect), getattr(second, effect)
         if ours is not None and theirs is not None and ours != theirs:
             raise ValueError(f"two techniques bring different {effect!r} effects; give both the same device")

@@ -1,0 +1,194 @@
+"""Known stuck devices: where they are, and what their partners in a pair can make good.
+
+A stuck map has the shape of its array and holds the conductance at which a device is stuck, NaN where the device
+answers. A weight is the difference g_plus - g_minus of a pair, so a healthy partner can shift the difference back as
+far as the window reaches.
+"""
+
+import numpy as np
+
+from tiocross.devices.device import require_device
+from tiocross.devices.variability import require_within_window
+from tiocross.errors import as_conductances, as_number
+
+
+def stuck_outside_window(conductances, *, g_min, g_max, margin=0.1):
+    """Stuck map from one measured map: devices outside the tuning window are taken as stuck where they are.
+
+    Parameters
+    ----------
+    conductances : (n_rows, n_columns) array_like
+        Measured conductances [S].
+    g_min, g_max : float
+        Ends of the tuning window [S].
+    margin : float, optional
+        How far beyond an end, as a fraction of it, a device still passes as healthy; 0.1 is a choice of ours, well above
+        a tuning error of 1 % (unitless).
+
+    Returns
+    -------
+    (n_rows, n_columns) ndarray
+        Conductances of the devices taken as stuck, NaN elsewhere [S].
+
+    Raises
+    ------
+    ValueError
+        If a value is not a conductance, or the window is empty.
+
+    Notes
+    -----
+    One map cannot know what answers: a device stuck within the window is missed, and one that was never written, or that
+    was disturbed far out of the window, is taken as stuck. `stuck_unmoved` asks the devices themselves.
+    """
+    conductances = _as_map("conductances", conductances)
+    g_min, g_max = (as_number("an end of the window", end, low=0.0, high=1.0, unit="S") for end in (g_min, g_max))
+    margin = as_number("margin", margin, low=0.0)
+    if not g_min < g_max:
+        raise ValueError(f"g_min must be below g_max; got {g_min:g} and {g_max:g} S")
+    outside = (conductances < g_min / (1 + margin)) | (conductances > g_max * (1 + margin))
+    return np.where(outside, conductances, np.nan)
+
+
+def stuck_unmoved(after_set, after_reset, *, least_change):
+    """Stuck map from two measured maps: devices that do not rise by ``least_change`` from RESET to SET are stuck.
+
+    Parameters
+    ----------
+    after_set, after_reset : (n_rows, n_columns) array_like
+        Conductances read after all devices were SET, and after all were RESET [S].
+    least_change : float
+        Smallest change of a device that answers [S].
+
+    Returns
+    -------
+    (n_rows, n_columns) ndarray
+        Mean of the two readings where a device is stuck, NaN elsewhere [S].
+
+    Raises
+    ------
+    ValueError
+        If the maps differ in shape, a value is not a conductance, or most devices fall from RESET to SET.
+    """
+    after_set, after_reset = _as_map("after_set", after_set), _as_map("after_reset", after_reset)
+    _require_shape("after_reset", after_reset, after_set.shape)
+    least_change = as_number("least_change", least_change, low=0.0, high=1.0, unit="S")
+    changes = after_set - after_reset
+    if np.median(changes) < -least_change:
+        raise ValueError("after_set must hold the larger conductances, for SET raises them; most devices fall by "
+                         f"{-np.median(changes):g} S. Are the two maps swapped?")
+    return np.where(changes < least_change, 0.5 * (after_set + after_reset), np.nan)
+
+
+def offset_partners(targets, stuck, device):
+    """Targets in which the partner of a stuck device makes its pair's difference right, or as near as the window allows.
+
+    Parameters
+    ----------
+    targets : Targets or list of (n_inputs + 1, 2 n_outputs) array_like
+        Wanted conductances, one array a layer, plus and minus side by side; `map_weights` gives them [S].
+    stuck : list of (n_inputs + 1, 2 n_outputs) array_like
+        Stuck map of each layer, NaN where healthy [S].
+    device : Device
+        Its window holds what is programmed (unitless).
+
+    Returns
+    -------
+    list of (n_inputs + 1, 2 n_outputs) ndarray
+        What each layer shall hold, with stuck devices at their own conductance [S].
+
+    Raises
+    ------
+    ValueError
+        If there is not one stuck map of the right shape for each layer, a value is not a conductance, or a target lies
+        outside the window.
+
+    Notes
+    -----
+    For a wanted difference d, a plus device stuck at s wants g_minus = s - d and a minus device stuck at s wants
+    g_plus = s + d, clipped to the window. Where both are stuck nothing can be done; healthy pairs stay as they are.
+    """
+    require_device(device)
+    targets = [as_conductances(f"targets of layer {layer}", array) for layer, array in enumerate(targets)]
+    stuck = as_stuck_maps(stuck, [array.shape for array in targets], "layer")
+    for layer, array in enumerate(targets):
+        require_within_window(f"targets of layer {layer}", array, device)
+    return [_offset(array, faults, device) for array, faults in zip(targets, stuck)]
+
+
+def _offset(targets, stuck, device):
+    conductances = np.where(np.isnan(stuck), targets, stuck)
+    wanted = targets[:, 0::2] - targets[:, 1::2]
+    for side, other, sign in ((0, 1, 1.0), (1, 0, -1.0)):
+        theirs = stuck[:, other::2]
+        alone = np.isnan(stuck[:, side::2]) & ~np.isnan(theirs)
+        conductances[:, side::2][alone] = np.clip(theirs + sign * wanted, device.g_min, device.g_max)[alone]
+    return conductances
+
+
+def pair_errors(differences, plus, minus, device):
+    """What stuck devices leave of the error of a pair's difference when its healthy device is programmed at best.
+
+    Parameters
+    ----------
+    differences : (...) ndarray
+        Wanted differences g_plus - g_minus [S].
+    plus, minus : (...) ndarray
+        Conductances of stuck devices, NaN where healthy; shapes that broadcast [S].
+    device : Device
+        Its window holds what is programmed (unitless).
+
+    Returns
+    -------
+    (...) ndarray
+        Magnitude of the error; zero where both devices are healthy [S].
+    """
+    ends = [[np.where(np.isnan(side), end, side) for end in (device.g_min, device.g_max)] for side in (plus, minus)]
+    (plus_low, plus_high), (minus_low, minus_high) = ends
+    nearest = np.clip(differences, plus_low - minus_high, plus_high - minus_low)
+    return np.where(np.isnan(plus) & np.isnan(minus), 0.0, np.abs(nearest - differences))
+
+
+def as_stuck_maps(stuck, shapes, kind):
+    """Stuck maps, checked.
+
+    Parameters
+    ----------
+    stuck : list of (n_rows, n_columns) array_like
+        Conductances of stuck devices, NaN where healthy [S].
+    shapes : list of tuple of int
+        Wanted shape of each (unitless).
+    kind : str
+        What each of them belongs to, to name in errors: "layer" or "array" (unitless).
+
+    Returns
+    -------
+    list of (n_rows, n_columns) ndarray
+        The maps [S].
+
+    Raises
+    ------
+    ValueError
+        If there is not one of the right shape for each, or a value is neither NaN nor a conductance.
+    """
+    if isinstance(stuck, np.ndarray) and stuck.ndim == 2:
+        raise TypeError(f"stuck must be a list with one map for each {kind}; got a single array of shape {stuck.shape}")
+    stuck = [np.asarray(faults, dtype=np.float64) for faults in stuck]
+    if len(stuck) != len(shapes):
+        raise ValueError(f"stuck must hold one map for each of the {len(shapes)} {kind}s; got {len(stuck)}")
+    for index, (faults, shape) in enumerate(zip(stuck, shapes)):
+        _require_shape(f"the stuck map of {kind} {index}", faults, shape)
+        as_conductances(f"the stuck map of {kind} {index}", np.where(np.isnan(faults), 0.0, faults))
+    return stuck
+
+
+def _as_map(what, values):
+    conductances = as_conductances(what, values)
+    if conductances.ndim != 2:
+        raise ValueError(f"{what} must have shape (n_rows, n_columns); got {conductances.shape}")
+    return conductances
+
+
+def _require_shape(what, array, shape):
+    if array.shape != tuple(shape):
+        hint = "; transposed?" if array.shape == tuple(shape)[::-1] else ""
+        raise ValueError(f"{what} must have shape {tuple(shape)}; got {array.shape}{hint}")
