@@ -1,15 +1,13 @@
 """The command ``tiocross``. Exit codes: 0 done, 1 the computation failed, 2 bad input, 130 interrupted."""
 
 import argparse
+import importlib
 import os
 import sys
 
 from tiocross import __version__
+from tiocross.commands.arguments import EPILOG, add_commands
 from tiocross.errors import nearest_name
-
-_EPILOG = """\
-exit codes: 0 done, 1 the computation failed, 2 bad input (nothing was written), 130 interrupted (finished results are
-kept)"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -58,7 +56,8 @@ def main(argv=None):
     arguments = _make_parser().parse_args(argv)
     try:
         try:
-            job = arguments.prepare(arguments)
+            # numba and matplotlib come with it: not for --help
+            job = importlib.import_module(f"tiocross.commands.{arguments.command}").prepare(arguments)
         except (ValueError, TypeError, OSError) as error:
             print(f"tiocross: error: {_describe(error)}", file=sys.stderr)
             return 2
@@ -92,47 +91,9 @@ def _describe(error):
 
 
 def _make_parser():
-    parser = _Parser(prog="tiocross", description="Small neural networks on passive memristor crossbars.", epilog=_EPILOG,
+    parser = _Parser(prog="tiocross", description="Small neural networks on passive memristor crossbars.", epilog=EPILOG,
                      allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"tiocross {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
-    _add_experiment(commands)
+    add_commands(parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True,
+                                       parser_class=_Parser))
     return parser
-
-
-def _add_experiment(commands):
-    text = ("Train a regular and hardware-aware networks on half moons, transfer each to thousands of simulated passive "
-            "TiO2 crossbars, solve their circuits, and report how robust each network is.")
-    parser = commands.add_parser("experiment", help="the paper's experiment, end to end", description=text, epilog=_EPILOG,
-                                 allow_abbrev=False)
-    add = parser.add_argument
-    add("--out", default="results/experiment", metavar="DIR", help="results folder (default: %(default)s)")
-    add("--data", metavar="DIR", help="folder with moons_train.csv, moons_validation.csv and moons_test.csv "
-                                      "(default: the shipped set)")
-    add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card)")
-    add("--quick", action="store_true", help="1 seed and 2 000 chips instead of 3 and 20 000, for a first look")
-    add("--more", action="store_true", help="two more rows: weight decay alone, and regular training with centred inputs")
-    add("--seeds", type=int, metavar="N", help="number of training seeds (default: 3; with --quick 1)")
-    add("--transfers", type=int, metavar="N", help="simulated chips for each network (default: 20000; with --quick 2000)")
-    add("--wire-resistance", type=float, nargs="+", default=[0.0, 2.0], metavar="OHM",
-        help="resistances of one wire segment in ohm (default: 0 2)")
-    add("--workers", type=int, metavar="N", help="processes and threads (default: one for each CPU)")
-    parser.set_defaults(prepare=_prepare_experiment)
-
-
-def _prepare_experiment(arguments):
-    """The run, ready to be called, with everything that could be wrong with its arguments checked."""
-    from tiocross.commands.experiment import Experiment  # numba and matplotlib: not for --help
-    from tiocross.experiment.half_moons import MORE_RECIPES, RECIPES
-
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Experiment(
-        recipes=(*RECIPES, *MORE_RECIPES) if arguments.more else RECIPES,
-        out=arguments.out,
-        data=arguments.data,
-        device=arguments.device,
-        n_seeds=arguments.seeds if arguments.seeds is not None else (1 if arguments.quick else 3),
-        n_transfers=arguments.transfers if arguments.transfers is not None else (2_000 if arguments.quick else 20_000),
-        wire_resistances=arguments.wire_resistance,
-        workers=workers if arguments.workers is None else arguments.workers,
-    ).run

@@ -198,3 +198,68 @@ def conductance_map(axes, conductances, *, title="", window=None, difference=Fal
     axes.figure.colorbar(image, ax=axes, extend="both" if difference else "neither").set_label(
         "difference (uS)" if difference else "conductance (uS)")
     return axes
+
+
+def output_comparison(axes, comparison, *, title=""):
+    """Measured outputs over predicted ones, beside the line on which both are equal.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+        Where to draw (unitless).
+    comparison : Comparison
+        What `compare_outputs` gave (unitless).
+    title : str, optional
+        Title of the axes.
+
+    Returns
+    -------
+    matplotlib Axes
+        ``axes``.
+    """
+    both = np.concatenate([comparison.predicted, comparison.measured])
+    axes.axline((both.min(), both.min()), slope=1, color="0.6", linewidth=0.8, label="measured = predicted")
+    _scatter_outputs(axes, comparison, comparison.measured)
+    axes.set(title=title, xlabel=_of_output("predicted", comparison), ylabel=_of_output("measured", comparison))
+    axes.legend(fontsize=8)
+    return axes
+
+
+def output_deviations(axes, comparison, *, title=""):
+    """Measured less predicted outputs over predicted ones, with the line of best fit of each output.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+        Where to draw (unitless).
+    comparison : Comparison
+        What `compare_outputs` gave (unitless).
+    title : str, optional
+        Title of the axes.
+
+    Returns
+    -------
+    matplotlib Axes
+        ``axes``.
+    """
+    axes.axhline(0.0, color="0.6", linewidth=0.8)
+    _scatter_outputs(axes, comparison, comparison.measured - comparison.predicted)
+    for k, predicted in enumerate(comparison.predicted.T):
+        ends = np.array([predicted.min(), predicted.max()])
+        line = comparison.offset[k, 0] + (comparison.gain[k, 0] - 1) * ends
+        axes.plot(ends, line, color="black", linestyle=DASHES[(k + 1) % len(DASHES)], linewidth=1.2,
+                  label=f"fit of output {k}")
+    axes.set(title=title, xlabel=_of_output("predicted", comparison), ylabel=_of_output("measured - predicted", comparison))
+    axes.legend(fontsize=8)
+    return axes
+
+
+def _scatter_outputs(axes, comparison, values):
+    for k, (predicted, shown) in enumerate(zip(comparison.predicted.T, values.T)):
+        axes.scatter(predicted, shown, s=12, alpha=0.6, linewidths=0, color=COLOURS[2 + 2 * k % 6],
+                     marker=_MARKERS[k % len(_MARKERS)], label=f"output {k}")
+    axes.grid(alpha=0.25)
+
+
+def _of_output(what, comparison):
+    return f"{what} ({comparison.unit or 'logit, unitless'})"

@@ -6,7 +6,7 @@ lies behind one segment more and, in series with it, the source resistance of it
 its bit line.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import NoneType
 
@@ -89,6 +89,44 @@ class Crossbar:
         """Pickled and copied as what it was made of: the arrays stay read-only and one."""
         return type(self), (self.conductances, self.wire_resistance, self.word_line_resistance, self.bit_line_resistance,
                             self.source_resistance, self.sense_resistance, self.iv)
+
+    @classmethod
+    def from_readout(cls, currents, voltage, *, noise_floor=0.0, wire_resistance=0.0, source_resistance=0.0,
+                     sense_resistance=0.0, unselected="grounded", iv=None):
+        """Crossbar whose devices explain measured readings, each device read alone.
+
+        Parameters
+        ----------
+        currents : (n_word_lines, n_bit_lines) array_like
+            Out of the selected bit line, with the voltage on the selected word line [A].
+        voltage : float
+            Of the read; negative if the currents are [V].
+        noise_floor : float, optional
+            Readings, and conductances found, below it are noise: such a device becomes open, 0 S; other readings are met
+            within it [S].
+        wire_resistance, source_resistance, sense_resistance : float or array_like, optional
+            As for the crossbar [ohm].
+        unselected : str, optional
+            What the other lines do: "grounded", all at 0 V, or "floating", up to 4096 devices (unitless).
+        iv : Sinh, Cubic or None, optional
+            Law of the devices; conductances are its slopes at 0 V (unitless).
+
+        Returns
+        -------
+        Crossbar
+            ``(crossbar.conductances == 0).sum()`` counts its open devices.
+
+        Raises
+        ------
+        ValueError
+            If a current is not finite, flows against the voltage, means more than 1 S, or the readings cannot come from
+            devices behind such wires.
+        """
+        from tiocross.circuit.readout import as_apparent, find_conductances  # they make crossbars themselves
+
+        apparent = as_apparent(currents, voltage, noise_floor)
+        wires = cls(apparent, wire_resistance, source_resistance=source_resistance, sense_resistance=sense_resistance, iv=iv)
+        return replace(wires, conductances=find_conductances(wires, apparent, voltage, noise_floor, unselected))
 
     @property
     def n_word_lines(self):

@@ -4,6 +4,7 @@ import contextlib
 import gc
 import itertools
 import multiprocessing
+import os
 import signal
 import threading
 import time
@@ -16,13 +17,7 @@ from tiocross.devices.files import load_device, to_json
 from tiocross.devices.tio2 import TIO2
 from tiocross.errors import as_count
 from tiocross.experiment.half_moons import (
-    RECIPES,
-    ExperimentSettings,
-    chip_generator,
-    format_table,
-    make_row,
-    train_recipe,
-)
+    MORE_RECIPES, RECIPES, ExperimentSettings, chip_generator, format_table, make_row, train_recipe)
 from tiocross.experiment.transfers import SimulatedChips, compile_kernels, judge_chips
 
 _LARGEST_MEMORY = 16e9  # [bytes] of transfers in flight
@@ -31,6 +26,17 @@ nominal: accuracy in software. mean, 5th pct: accuracy over chips. robust p %: s
 least p % of the chips. Read it beside the nominal accuracy: the straight line has few weights to go wrong.
 "hardware-aware (paper)": the paper's techniques on physical devices; its headline belongs to other coordinates (README)."""
 _stop = None  # in a training process: the event that asks it to stop
+
+
+def prepare(arguments):
+    """The run that the command line asks for, ready to be called."""
+    quick, n_seeds, n_transfers, workers = arguments.quick, arguments.seeds, arguments.transfers, arguments.workers
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Experiment(out=arguments.out, data=arguments.data, device=arguments.device,
+                      n_seeds=n_seeds if n_seeds is not None else (1 if quick else 3),
+                      n_transfers=n_transfers if n_transfers is not None else (2_000 if quick else 20_000),
+                      wire_resistances=arguments.wire_resistance, workers=cpus if workers is None else workers,
+                      recipes=(*RECIPES, *MORE_RECIPES) if arguments.more else RECIPES).run
 
 
 class Experiment:

@@ -1,0 +1,325 @@
+"""The commands of a lab, as a user meets them: describe, solve, plan, program, calibrate."""
+
+import numpy as np
+import pytest
+
+from tiocross import MLP, TIO2, Crossbar, Sinh, datasets, load_device, save_device, solve
+from tiocross.cli import main
+from tiocross.commands.recognition import recognise
+from tiocross.lab.files import LabMap, write_lab_map
+from tiocross.lab.log import read_events
+from tiocross.lab.plan_files import load_readback
+from tiocross.lab.plans import load_plan
+from tiocross.lab.simulated import SimulatedCrossbar
+from tiocross.lab.tables import read_conductance_csv, write_conductance_csv
+from tiocross.units import mV, uA, uS
+
+HEADER = {"vread": 0.2, "Vmax_set": 2.0, "Vmin_reset": -2.0, "Vset": 1.1, "Vreset": -1.1, "tolerance": 0.02,
+          "increment": 0.05, "PulseWidth": 8e-7, "RiseTime": 5e-7, "FallTime": 5e-7}
+
+
+def run(capsys, *arguments):
+    """Exit code, and what was printed on both streams."""
+    try:
+        code = main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        code = stop.code
+    shown = capsys.readouterr()
+    return code, shown.out, shown.err
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """One file of every kind."""
+    path = tmp_path_factory.mktemp("lab")
+    rng = np.random.default_rng(1)
+    small = MLP(2, 3, 1, rng=rng)
+    small.save(path / "network.npz")
+    save_device(TIO2, path / "device.json")
+    write_conductance_csv(path / "conductances.csv", rng.uniform(100 * uS, 500 * uS, (3, 2)))
+    (path / "voltages.csv").write_text("# voltages [mV]\n200,-100,150\n50,50,0\n")
+    conductances = rng.uniform(120 * uS, 480 * uS, (4, 6))
+    conductances[1, 2], conductances[3, 0] = 20 * uS, 900 * uS
+    write_lab_map(LabMap.from_conductances(conductances, HEADER), path / "map.csv")
+    targets = rng.uniform(100 * uS, 500 * uS, 200)
+    programmed = targets * (1 + 0.01 * rng.standard_normal(200))
+    rows = "".join(f"{a!r},{b!r}\n" for a, b in zip(targets.tolist(), programmed.tolist()))
+    (path / "tuning.csv").write_text("# measured by hand\ntarget [S],programmed [S]\n" + rows)
+    return path
+
+
+@pytest.fixture(scope="module")
+def plan(folder):
+    assert main(["plan", str(folder / "network.npz"), "--out", str(folder / "plan"), "--tile", "4x4"]) == 0
+    return folder / "plan"
+
+
+@pytest.fixture(scope="module")
+def programmed(plan):
+    out = plan.parent / "run"
+    assert main(["program", str(plan), "--simulate", "--out", str(out), "--seed", "3", "--max-passes", "2"]) == 0
+    return out
+
+
+@pytest.mark.parametrize(("name", "kind", "parts"), [
+    ("network.npz", "network", ["2-3-1, sigmoid", "3 word lines (the last one the bias), 6 bit lines", "26 devices"]),
+    ("device.json", "device", ["window: 100 to 500 uS"]),
+    ("conductances.csv", "conductances", ["3 word lines x 2 bit lines", "uS, median"]),
+    ("voltages.csv", "voltages", ["2 inputs for 3 word lines; -0.1 to 0.2 V"]),
+    ("map.csv", "lab map", ["vread 0.2", "4 word lines x 6 bit lines; 20 to 900 uS", "1.111 to 50 kohm"]),
+    ("tuning.csv", "tuning", ["200 devices", "relative error"]),
+    ("plan", "plan", ["tolerance 1 %, SET 1.1 to 2.1 V", "(3, 6), (4, 2)"]),
+    ("plan/plan.json", "plan", ["targets (uS)"]),
+    ("run/tile_00_log.csv", "pulse log", ["array of 4 x 4", "amplitudes from", "converged"]),
+    ("run/tile_00_readback.csv", "conductances", ["4 word lines x 4 bit lines"]),
+])
+def test_describe_knows_files_by_their_content(folder, programmed, name, kind, parts, tmp_path, capsys):
+    path = folder / name
+    if path.is_file() and kind != "plan":
+        (tmp_path / "anything").write_bytes(path.read_bytes())
+        path = tmp_path / "anything"
+    assert recognise(path) == kind
+    code, text, error = run(capsys, "describe", path)
+    assert (code, error) == (0, "") and f": {kind}\n" in text
+    for part in parts:
+        assert part in text
+
+
+def test_describe_measured_files_and_the_card(measured, capsys):
+    code, text, _ = run(capsys, "describe", measured / "write_disturb.csv")
+    assert code == 0 and "disturb\n17692 changes after 1 to 54 later writes" in text
+    for path in sorted(measured.glob("dead_xbar_*.csv")):
+        assert "8 word lines x 8 bit lines" in run(capsys, "describe", path)[1]
+    assert run(capsys, "describe", "tio2")[1] == f"{TIO2}\n"
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    (b"1,2,3\n", "no CSV that states its unit"), (b"", "nothing that tiocross knows"),
+    (b"{1: 2", "begins like JSON but is none"),
+    (b"PK\x03\x04rest", "not a network that tiocross saved, or it is truncated"),
+    (b"{\"format\": \"tiocross device 9\"}", "is not a device file"),
+    (b"# tiocross pulse log 7; shape 2 x 2\n", "is not a pulse log"),
+    (b"n_rows; n_columns\n2; 2\n1.0; 2.0\n", "is the file truncated?"),
+    (b"# conductances [uS]\n1,2\n3\n", "truncated"), (b"\xff\xfe\x00", "nothing that tiocross knows"),
+])
+def test_describe_refuses_what_it_does_not_know(content, message, tmp_path, capsys):
+    (tmp_path / "odd").write_bytes(content)
+    code, _, error = run(capsys, "describe", tmp_path / "odd")
+    assert code == 2 and message in error and len(error.splitlines()) == 1
+    assert run(capsys, "describe", tmp_path / "absent")[0] == 2
+    code, _, error = run(capsys, "describe", tmp_path)
+    assert code == 2 and "neither plan.json nor summary.json" in error
+
+
+def test_solve_prints_and_writes_the_currents(folder, tmp_path, capsys):
+    conductances = read_conductance_csv(folder / "conductances.csv")
+    voltages = np.array([[200, -100, 150], [50, 50, 0]]) * mV
+    crossbar = Crossbar(conductances, 25.0, bit_line_resistance=5.0, source_resistance=30.0, sense_resistance=7.0,
+                        iv=Sinh(0.37))
+    expected = solve(crossbar, voltages).bit_line_currents
+    code, text, _ = run(capsys, "solve", folder / "conductances.csv", folder / "voltages.csv", "--wire-resistance", 25,
+                        "--bit-line-resistance", 5, "--source-resistance", 30, "--sense-resistance", 7, "--iv", "sinh:0.37",
+                        "--out", tmp_path / "out.csv")
+    assert code == 0
+    cells = [line.split() for line in text.splitlines()[2:6]]
+    assert [cell[:2] for cell in cells] == [["0", "0"], ["0", "1"], ["1", "0"], ["1", "1"]]
+    np.testing.assert_allclose([float(cell[2]) for cell in cells], expected.ravel() / uA, rtol=1e-5)
+    ideal = np.einsum("bi,ij->bj", 0.37 * np.sinh(voltages / 0.37), conductances)
+    np.testing.assert_allclose([float(cell[3]) for cell in cells], ideal.ravel() / uA, rtol=1e-5)
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert "[A]" in lines[0]
+    assert np.array_equal([[float(x) for x in line.split(",")] for line in lines[1:]], expected)  # to the last bit
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (["--iv", "sinn:0.3"], "unknown law 'sinn'; did you mean 'sinh'?"),
+    (["--iv", "sinh"], "must be a law and its parameter, such as sinh:0.37"),
+    (["--iv", "sinh:-1"], "v0 must be above zero"),
+    (["--wire-resistance", "-2"], "wire_resistance must be finite and at least 0 ohm"),
+    (["--rtol", "0"], "rtol must be"),
+    (["--out", "no/such/folder/out.csv"], "is not a folder that can be written to"),
+    (["--out", "."], "it is a folder"),
+    (["--wire", "2"], "unknown argument '--wire'"),
+])
+def test_solve_refuses_bad_options(folder, options, message, capsys):
+    code, out, error = run(capsys, "solve", folder / "conductances.csv", folder / "voltages.csv", *options)
+    assert (code, out) == (2, "") and message in error and len(error.splitlines()) == 1
+
+
+def test_solve_refuses_files_without_unit_or_of_another_shape(folder, tmp_path, capsys):
+    voltages = tmp_path / "voltages.csv"
+    for text, message in (("200,-100,150\n", "unit"), ("# voltages [mV]\n1,2\n3,4\n5,6\n", "transposed?"),
+                          ("# voltages [mV]\n1,2,nan\n", "values must be finite")):
+        voltages.write_text(text)
+        code, _, error = run(capsys, "solve", folder / "conductances.csv", voltages)
+        assert code == 2 and message in error
+
+
+def test_plan_holds_all_that_programming_needs(folder, plan):
+    made = load_plan(plan)
+    network = MLP.load(plan / "network.npz")
+    made.require_network(network)
+    assert made.layout.layer_shapes == ((3, 6), (4, 2)) and all(tile.shape == (4, 4) for tile in made.layout.tiles)
+    for given, kept in zip(made.weights([np.nan_to_num(array) for array in made.expected]), network.arrays):
+        np.testing.assert_allclose(given, kept, rtol=0, atol=1e-12)
+
+
+def test_plan_around_a_measured_map_with_its_scheme(folder, tmp_path, capsys):
+    code, text, error = run(capsys, "plan", folder / "network.npz", "--out", tmp_path / "plan", "--tile", "4x6", "--device",
+                            folder / "device.json", "--scheme-from", folder / "map.csv", "--stuck", folder / "map.csv",
+                            folder / "map.csv", "--order", "sensitive last")
+    assert (code, error) == (0, "") and "tolerance 2 %" in text
+    made = load_plan(tmp_path / "plan")
+    assert made.scheme.increment == 0.05 and made.scheme.set_limit == 2.0
+    for tile, stuck, targets in zip(made.layout.tiles, made.stuck, made.targets):
+        assert np.argwhere(~np.isnan(stuck)).tolist() == [[1, 2], [3, 0]]
+        assert np.isnan(targets[~np.isnan(stuck)]).all() and tile.array in (0, 1)
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (["--tile", "8"], "--tile '8' must be word lines x bit lines"),
+    (["--tile", "4x1"], "at least two bit lines"),
+    (["--order", "rastr"], "did you mean 'raster'?"),
+    (["--stuck", "map.csv"], "stuck"),
+    (["--device", "map.csv"], "is not JSON"),
+    (["--scheme-from", "tuning.csv"], "a map has three lines"),
+    (["--out", "plan"], "exists already; choose another with --out"),
+    (["--data", "no/folder"], "No such file"),
+])
+def test_plan_refuses_bad_options(folder, plan, options, message, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    before = set(folder.rglob("*"))
+    code, _, error = run(capsys, "plan", "network.npz", "--out", "new", "--tile", "4x6", *options)
+    assert code == 2 and message in error and len(error.splitlines()) == 1
+    assert set(folder.rglob("*")) == before
+
+
+def test_program_writes_logs_read_backs_and_a_prediction(plan, programmed, tmp_path, capsys):
+    made = load_plan(plan)
+    for tile, targets in enumerate(made.targets):
+        read = load_readback(made, tile, programmed / f"tile_{tile:02d}_readback.csv")
+        wanted = ~np.isnan(targets)
+        assert np.median(np.abs(read / targets - 1)[wanted]) < 0.05  # tuned to 1 %, then disturbed
+        events = read_events(programmed / f"tile_{tile:02d}_log.csv")
+        assert {(e.row, e.column) for e in events if e.kind == "done"} == set(map(tuple, np.argwhere(wanted)))
+        assert "devices" in (programmed / f"tile_{tile:02d}_report.txt").read_text()
+    code, text, error = run(capsys, "program", plan, "--simulate", "--out", tmp_path / "again", "--seed", 3,
+                            "--max-passes", 2)
+    assert (code, error) == (0, "") and "predicted accuracy on 4000 test points: " in text and "in software" in text
+    for path in programmed.iterdir():
+        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()  # the same chips
+    code, again, _ = run(capsys, "program", plan, "--simulate", "--out", tmp_path / "again", "--resume")
+    assert code == 0 and again == text  # nothing was left to do
+
+
+def test_an_interrupted_run_keeps_its_log_and_goes_on(plan, tmp_path, monkeypatch, capsys):
+    pulse, count = SimulatedCrossbar.pulse, [0]
+
+    def pulse_until_interrupted(self, *arguments):
+        count[0] += 1
+        if count[0] == 150:
+            raise KeyboardInterrupt
+        return pulse(self, *arguments)
+
+    arguments = ["program", plan, "--simulate", "--out", tmp_path / "run", "--seed", 4]
+    monkeypatch.setattr(SimulatedCrossbar, "pulse", pulse_until_interrupted)
+    code, text, error = run(capsys, *arguments)
+    assert code == 130 and "--resume" in text and error.strip() == "interrupted"
+    before = read_events(tmp_path / "run" / "tile_00_log.csv")
+    assert sum(event.kind == "pulse" for event in before) == 150 and not list((tmp_path / "run").glob("*readback*"))
+    code, _, error = run(capsys, *arguments)
+    assert code == 2 and "exists already; choose another with --out, or go on with --resume" in error
+    code, _, error = run(capsys, *arguments[:-1], 5, "--resume")
+    assert code == 1 and "is of another chip" in error and "--seed" in error
+    assert read_events(tmp_path / "run" / "tile_00_log.csv") == before
+    code, text, _ = run(capsys, *arguments, "--resume")
+    assert code == 0 and "predicted accuracy" in text
+    after = read_events(tmp_path / "run" / "tile_00_log.csv")
+    assert after[: len(before)] == before
+    first = [(e.row, e.column) for e in after if e.kind == "done" and e.n_pass == 0]
+    assert len(first) == len(set(first))  # what was done is not tuned again
+
+
+def test_program_refuses_what_it_cannot_do(plan, folder, tmp_path, capsys):
+    code, _, error = run(capsys, "program", plan, "--out", tmp_path / "run")
+    assert code == 2 and "add --simulate" in error and "program_array(" in error
+    for options, message in ((["--max-passes", 0], "--max-passes must be at least 1"),
+                             (["--seed", -1], "--seed must be at least"),
+                             (["--wire-resistance", "-1"], "--wire-resistance must be finite"),
+                             (["--data", "no"], "No such file")):
+        code, _, error = run(capsys, "program", plan, "--simulate", "--out", tmp_path / "run", *options)
+        assert code == 2 and message in error
+    assert run(capsys, "program", folder, "--simulate", "--out", tmp_path / "run")[0] == 2
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_network_of_other_inputs_has_no_accuracy(tmp_path, capsys):
+    MLP(3, 2, rng=np.random.default_rng(2)).save(tmp_path / "network.npz")
+    assert run(capsys, "plan", tmp_path / "network.npz", "--out", tmp_path / "plan", "--tile", "4x4")[0] == 0
+    code, text, _ = run(capsys, "program", tmp_path / "plan", "--simulate", "--out", tmp_path / "run", "--max-passes", 1)
+    assert code == 0 and "no accuracy: the network is not one for the half moons" in text
+    datasets.save_moons(datasets.generate_moons(rng=np.random.default_rng(1), n_test=20), tmp_path)
+    code, _, error = run(capsys, "program", tmp_path / "plan", "--simulate", "--out", tmp_path / "other", "--data", tmp_path)
+    assert code == 2 and "points must have 3 features" in error
+
+
+def test_calibrate_finds_what_the_files_were_made_of(folder, programmed, tmp_path, capsys):
+    logs = sorted(programmed.glob("*_log.csv"))
+    code, text, error = run(capsys, "calibrate", folder / "tuning.csv", "--g-min", 100, "--g-max", 500, "--out",
+                            tmp_path / "device.json")
+    assert (code, error) == (0, "") and "95 % interval" in text and "tuning:" in text
+    device = load_device(tmp_path / "device.json")
+    assert (device.g_min, device.g_max, device.name) == (100 * uS, 500 * uS, "device") and "tuning.csv" in device.source
+    # 200 values of a spread of 1 %: its own standard deviation is 1 % / sqrt(400), four of them allowed.
+    middle = device.tuning.spread_slope * 300 * uS + device.tuning.spread_intercept
+    assert abs(middle - 0.01) < 4 * 0.01 / 20
+    assert device.disturb is None and device.stuck is None
+    options = ["--g-min", 100, "--g-max", 500, "--name", "chip", "--source", "a test", "--out", tmp_path / "chip.json"]
+    assert len(logs) == 3
+    code, text, error = run(capsys, "calibrate", folder / "map.csv", *logs, *options, "--effects", "faults", "tuning",
+                            "--figures", tmp_path / "figures")
+    assert (code, error) == (0, "") and "stuck: " in text and "tuning: " in text and "disturb" not in text
+    device = load_device(tmp_path / "chip.json")
+    # Two of 24 devices in the map lie outside the window, 900 and 20 uS; 48 more are on the three arrays.
+    assert device.name == "chip" and device.source == "a test" and device.stuck is not None
+    assert device.stuck.probability_lrs >= 1 / 72 and device.stuck.probability_hrs >= 1 / 72
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"tuning.png", "faults.png"}
+
+
+def test_calibrate_on_the_measured_data(measured, tmp_path, capsys):
+    maps = sorted(measured.glob("dead_xbar_*.csv"))
+    code, text, error = run(capsys, "calibrate", measured / "write_disturb.csv", *maps, "--dead", "--g-min", 100,
+                            "--g-max", 500, "--figures", tmp_path / "figures", "--out", tmp_path / "device.json")
+    assert (code, error) == (0, "") and "disturb:" in text and "lines:" in text
+    device = load_device(tmp_path / "device.json")
+    assert device.disturb is not None and device.lines is not None
+    names = {path.name for path in (tmp_path / "figures").iterdir() if path.read_bytes().startswith(b"\x89PNG")}
+    assert names == {"disturb.png", "faults.png"}
+
+
+@pytest.mark.parametrize(("files", "options", "message"), [
+    (["network.npz"], [], "(network) tells nothing of how devices are written"),
+    (["tuning.csv", "absent.csv"], [], "absent.csv: No such file"),
+    (["tuning.csv"], ["--effects", "tunning"], "did you mean 'tuning'?"),
+    (["tuning.csv"], ["--effects", "disturb"], "calibrate needs data"),
+    (["tuning.csv"], ["--g-min", "600"], "g_min must be below g_max"),
+    (["tuning.csv"], ["--g-min", "1e-4", "--g-max", "5e6"], "g_max must"),
+    (["tuning.csv"], ["--out", "no/folder/device.json"], "is not a folder that can be written to"),
+    ([], [], "the following arguments are required: FILE"),
+])
+def test_calibrate_refuses_bad_input(folder, files, options, message, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    code, _, error = run(capsys, "calibrate", *files, "--g-min", 100, "--g-max", 500, "--out", "new.json", *options)
+    assert code == 2 and message in error and len(error.splitlines()) == 1
+    assert not (folder / "new.json").exists()
+
+
+@pytest.mark.parametrize(("command", "parts"), [
+    ("describe", ["DEVICE|NETWORK|FILE"]), ("solve", ["in ohm", "in volt", "1/V^2", "ampere"]), ("plan", ["(ohm)", "volt"]),
+    ("program", ["in ohm", "siemens"]), ("calibrate", ["microsiemens", "[S]"]),
+])
+def test_help_states_units_and_exit_codes(command, parts, capsys):
+    code, text, _ = run(capsys, command, "--help")
+    assert code == 0
+    for part in (*parts, "exit codes"):
+        assert part in " ".join(text.split())

@@ -1,0 +1,187 @@
+"""What measured crossbars are predicted to answer, and how a prediction compares with what came."""
+
+import numpy as np
+import pytest
+
+from tiocross import MLP, TIO2, Crossbar, Sinh, map_weights, plot, program, transfer, transfer_matrix
+from tiocross.experiment.prediction import compare_outputs, infer, predict_logits
+from tiocross.experiment.transfers import SimulatedChips
+from tiocross.mapping.tiles import arrange
+from tiocross.units import uA, uS
+
+
+@pytest.fixture(scope="module")
+def three_layers():
+    """A 3-5-4-2 network, no array of it square, with biases."""
+    rng = np.random.default_rng(1)
+    network = MLP(3, 5, 4, 2, rng=rng, activation="tanh")
+    return network.with_arrays([rng.normal(size=array.shape) for array in network.arrays])
+
+
+@pytest.fixture(scope="module")
+def points():
+    return np.random.default_rng(2).normal(size=(40, 3))
+
+
+def crossbars_of(network, device=TIO2, **options):
+    return [Crossbar(target, **options) for target in map_weights(network, device)]
+
+
+def test_perfect_devices_give_the_network(three_layers, points):
+    logits = predict_logits(three_layers, crossbars_of(three_layers), points)
+    np.testing.assert_allclose(logits, three_layers.logits(points), rtol=0, atol=1e-12)
+    assert np.array_equal(infer(three_layers, crossbars_of(three_layers), points), three_layers.predict(points))
+
+
+def test_a_programmed_chip_answers_as_in_transfer(network, moons):
+    """One chip of `transfer`, taken out of it device by device."""
+    outcome = transfer(network, moons.test, device=TIO2, wire_resistance=3.0, n_transfers=1, rng=np.random.default_rng(4))
+    chips = SimulatedChips(network, TIO2, rng=np.random.default_rng(4))
+    crossbars = [Crossbar(states[0], 3.0) for states in chips.conductances(0)]
+    classes = infer(network, crossbars, moons.test.points)
+    assert np.array_equal(classes == moons.test.labels, outcome.correct[0])
+    assert np.array_equal(infer(network, crossbars, moons.test.points), classes)
+    ideal = predict_logits(network, [Crossbar(c.conductances) for c in crossbars], moons.test.points)
+    assert np.abs(predict_logits(network, crossbars, moons.test.points) - ideal).max() > 0.01  # wires count
+
+
+def test_what_is_read_out_predicts_like_the_chip_itself(three_layers, points):
+    rng = np.random.default_rng(5)
+    chip = [Crossbar(state, 5.0) for state in
+            (program(target, TIO2, rng=rng) for target in map_weights(three_layers, TIO2))]
+    read = [Crossbar.from_readout(0.2 * transfer_matrix(c, rtol=1e-12), 0.2, wire_resistance=5.0) for c in chip]
+    # Conductances come back to 1e-9, and a logit is a sum of a few terms of order 1 of them through three layers.
+    np.testing.assert_allclose(predict_logits(three_layers, read, points), predict_logits(three_layers, chip, points),
+                               rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("iv", [None, Sinh(0.3)])
+def test_tiles_give_what_one_array_gives(three_layers, points, iv):
+    """With ideal wires it does not matter where a block stands, nor what stands beside it."""
+    targets = map_weights(three_layers, TIO2)
+    layout = arrange([target.shape for target in targets], (3, 6))
+    assert len(layout.tiles) > 6
+    placed = [Crossbar(np.nan_to_num(array, nan=77 * uS), iv=iv) for array in layout.place(list(targets))]
+    whole = crossbars_of(three_layers, iv=iv)
+    np.testing.assert_allclose(predict_logits(three_layers, placed, points, layout=layout),
+                               predict_logits(three_layers, whole, points), rtol=0, atol=1e-10)
+    assert np.array_equal(infer(three_layers, placed, points, layout=layout), infer(three_layers, whole, points))
+
+
+def test_one_layer_of_sinh_devices_by_hand():
+    rng = np.random.default_rng(6)
+    network = MLP(2, 3, rng=rng).with_arrays([np.array([[1.0, -0.5, 0.2], [0.3, 0.8, -1.0], [0.1, -0.4, 0.6]])])
+    points = np.array([[0.5, -2.0], [1.5, 0.25]])  # the largest magnitude, 2, is driven at 0.2 V
+    target = map_weights(network, TIO2)[0]
+    voltages = 0.1 * np.concatenate([points, np.ones((2, 1))], axis=1)
+    currents = np.einsum("pi,ij->pj", 0.25 * np.sinh(voltages / 0.25), target)
+    expected = (currents[:, 0::2] - currents[:, 1::2]) / 0.1 / (400 * uS / 1.0)
+    logits = predict_logits(network, [Crossbar(target, iv=Sinh(0.25))], points)
+    np.testing.assert_allclose(logits, expected, rtol=1e-9)
+    assert np.abs(logits - network.logits(points)).max() > 0.1
+
+
+def test_nearly_ohmic_devices_answer_like_ohmic_ones(three_layers, points):
+    """sinh(x) / x - 1 is x^2 / 6: with v0 = 200 V at 0.2 V, 2e-7 of every current."""
+    ohmic = predict_logits(three_layers, crossbars_of(three_layers, wire_resistance=2.0), points)
+    nearly = predict_logits(three_layers, crossbars_of(three_layers, wire_resistance=2.0, iv=Sinh(200.0)), points)
+    np.testing.assert_allclose(nearly, ohmic, rtol=0, atol=1e-5)
+
+
+def test_another_network_another_window_and_wrong_shapes(three_layers, points):
+    good = crossbars_of(three_layers)
+    with pytest.raises(ValueError, match="do not look like layer 0 .* are 0.0.* device="):
+        predict_logits(three_layers, [Crossbar(c.conductances * 0.08) for c in good], points)
+    with pytest.raises(ValueError, match=r"are -1 times what device= .*reversed or readings transposed"):
+        predict_logits(three_layers, [Crossbar(swap(c.conductances)) for c in good], points)
+    with pytest.raises(ValueError, match="device="):
+        wide = type(TIO2)(g_min=1 * uS, g_max=2000 * uS)
+        predict_logits(three_layers, good, points, device=wide)
+    with pytest.raises(ValueError, match=r"got \[\(10, 4\), .*transposed\?"):
+        predict_logits(three_layers, [Crossbar(c.conductances.T) for c in good], points)
+    with pytest.raises(ValueError, match=r"crossbars must have shapes \[\(4, 10\), \(6, 8\), \(5, 4\)\]") as caught:
+        predict_logits(three_layers, good[:2], points)
+    assert "transposed" not in str(caught.value)
+    with pytest.raises(TypeError, match="crossbar must be a Crossbar"):
+        predict_logits(three_layers, list(map_weights(three_layers, TIO2)), points)
+    with pytest.raises(TypeError, match="crossbars must be a list"):
+        predict_logits(three_layers, good[0], points)
+    with pytest.raises(ValueError, match="points must have 3 features"):
+        predict_logits(three_layers, good, points[:, :2])
+    with pytest.raises(TypeError, match="network must be an MLP"):
+        predict_logits(map_weights(three_layers, TIO2), good, points)
+    with pytest.raises(TypeError, match="layout must be a Layout"):
+        predict_logits(three_layers, good, points, layout=(8, 8))
+    with pytest.raises(ValueError, match="the layout is for layers of shapes"):
+        predict_logits(three_layers, good, points, layout=arrange([(4, 10)], (8, 8)))
+
+
+def swap(conductances):
+    """Plus and minus side of each pair exchanged."""
+    return conductances.reshape(len(conductances), -1, 2)[..., ::-1].reshape(conductances.shape)
+
+
+def test_comparison_by_hand():
+    predicted = np.array([[0.0], [1.0], [2.0], [3.0]])
+    measured = np.array([[0.1], [0.9], [2.3], [2.7]])
+    result = compare_outputs(predicted, measured, unit="A")
+    # Deviations 0.1, -0.1, 0.3, -0.3; line: gain 0.92, offset 0.12, left 0.168 over 2 degrees of freedom.
+    assert result.rms[0] == pytest.approx(np.sqrt(0.05)) and result.worst[0] == pytest.approx(0.3)
+    error = 4.302652729911275 * np.sqrt(0.168 / 2)
+    # Student's quantile is known to 2e-5 of itself.
+    np.testing.assert_allclose(result.gain, [[0.92, 0.92 - error / np.sqrt(5), 0.92 + error / np.sqrt(5)]], rtol=1e-4)
+    half = error * np.sqrt(1 / 4 + 1.5**2 / 5)
+    np.testing.assert_allclose(result.offset, [[0.12, 0.12 - half, 0.12 + half]], rtol=1e-4)
+    np.testing.assert_allclose(result.correlation, np.corrcoef(predicted[:, 0], measured[:, 0])[0, 1])
+    assert result.same_class[0] == 0.75 and result.same_class[1] < 0.75 < result.same_class[2]
+    text = str(result)
+    for part in ("4 points, measured against predicted (A)", "same class 75.0 %", "0.9200 [", "0.12 ["):
+        assert part in text
+
+
+def test_intervals_of_the_line_cover_the_truth():
+    """95 % of 1000 lines: 950 +- 7, four standard deviations allowed; five points, so that Student's law matters."""
+    rng = np.random.default_rng(7)
+    predicted = np.repeat(np.linspace(-2, 1, 5)[:, None], 1000, axis=1)
+    result = compare_outputs(predicted, 0.1 + 0.9 * predicted + 0.2 * rng.standard_normal(predicted.shape))
+    for truth, (_, low, high) in ((0.1, result.offset.T), (0.9, result.gain.T)):
+        assert abs(((low <= truth) & (truth <= high)).sum() - 950) <= 28
+
+
+def test_several_outputs_are_classes():
+    predicted = np.array([[1.0, 2.0, 0.0], [3.0, 1.0, 0.5], [0.0, 0.1, 4.0], [0.2, 0.3, 0.1]])
+    measured = predicted + np.array([[0, 0, 0], [-2.5, 0, 0], [0, 0, -1], [0, 0, 0]])
+    result = compare_outputs(predicted, measured)
+    assert result.same_class[0] == 0.75 and result.rms.shape == (3,) and result.gain.shape == (3, 3)
+
+
+def test_outputs_that_cannot_be_compared():
+    good = np.random.default_rng(8).normal(size=(6, 2))
+    with pytest.raises(ValueError, match=r"got \(6, 2\) and \(2, 6\); transposed\?"):
+        compare_outputs(good, good.T)
+    with pytest.raises(ValueError, match="three points or more"):
+        compare_outputs(good[:2], good[:2])
+    with pytest.raises(ValueError, match="measured must vary over the points; output 1 is always 0.5"):
+        compare_outputs(good, np.where([False, True], 0.5, good))
+    with pytest.raises(ValueError, match="measured must be finite"):
+        compare_outputs(good, np.where(good == good[3, 1], np.nan, good))
+    with pytest.raises(ValueError, match="predicted must have 2 axes"):
+        compare_outputs(good[:, 0], good[:, 0])
+
+
+def test_figure_labels_state_the_unit():
+    rng = np.random.default_rng(9)
+    predicted = rng.normal(size=(30, 2)) * uA
+    comparison = compare_outputs(predicted, 1.1 * predicted + 0.1 * uA, unit="A")
+    _, axes = plot.new_figure(1, 2)
+    plot.output_comparison(axes[0, 0], comparison, title="chip 7")
+    plot.output_deviations(axes[0, 1], comparison)
+    assert axes[0, 0].get_xlabel() == "predicted (A)" and axes[0, 0].get_ylabel() == "measured (A)"
+    assert axes[0, 0].get_title() == "chip 7" and axes[0, 1].get_ylabel() == "measured - predicted (A)"
+    np.testing.assert_allclose(axes[0, 1].collections[1].get_offsets()[:, 1], comparison.measured[:, 1] - predicted[:, 1])
+    line = axes[0, 1].lines[1]
+    np.testing.assert_allclose(line.get_ydata(), 0.1 * uA + 0.1 * np.array(line.get_xdata()))
+    texts = [text.get_text() for text in axes[0, 0].get_legend().get_texts()]
+    assert texts == ["measured = predicted", "output 0", "output 1"]
+    plot.output_comparison(axes[0, 0], compare_outputs(predicted, predicted + rng.normal(size=predicted.shape)))
+    assert axes[0, 0].get_xlabel() == "predicted (logit, unitless)"

@@ -1,0 +1,194 @@
+"""From the current of every device, each read alone, to conductances that explain them through the wires.
+
+A device's apparent conductance, its current per volt, is not its own: the wires take part of the voltage, and other devices
+lead current around it. Lines that are not selected are at 0 V, so that the apparent conductances are the transfer matrix,
+or they float, and the apparent resistances are those between the ends of two lines.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from tiocross.circuit.biasing import Biasing
+from tiocross.circuit.compensation import compensate
+from tiocross.circuit.solver import find_nodes, solve
+from tiocross.errors import LARGEST_CONDUCTANCE, as_finite, as_number, require_name
+
+UNSELECTED = ("grounded", "floating")
+
+_EXPLAINED = 1e-8  # of the largest apparent conductance: readings met so far count as explained
+_SETTLED = 1e-11  # the same: change of the ohmic readings that ends the search
+_RTOL = 1e-11  # of the circuits
+_MOST_ROUNDS, _MOST_STEPS = 100, 100
+_MOST_FLOATING = 4096  # devices; the derivatives are a matrix of that size squared
+_FURTHEST = 10.0  # factor by which one step changes a device at most
+_OPEN = 1e-12  # of the largest conductance, stands for an open device where a line would have no path
+
+
+def as_apparent(currents, voltage, noise_floor):
+    """Apparent conductance of each device, zero below the noise floor.
+
+    Parameters
+    ----------
+    currents : (n_word_lines, n_bit_lines) array_like
+        Of every device, read alone [A].
+    voltage : float
+        Of the selected word line [V].
+    noise_floor : float
+        Magnitude of an apparent conductance below which a device counts as open [S].
+
+    Returns
+    -------
+    (n_word_lines, n_bit_lines) ndarray
+        Current per volt [S].
+    """
+    currents = as_finite("currents", currents, ndim=2)
+    if 0 in currents.shape:
+        raise ValueError(f"currents must have shape (n_word_lines, n_bit_lines), none of them zero; got {currents.shape}")
+    voltage = as_number("voltage", voltage, unit="V")
+    noise_floor = as_number("noise_floor", noise_floor, low=0.0, high=LARGEST_CONDUCTANCE, unit="S")
+    if voltage == 0:
+        raise ValueError("voltage must not be 0 V: no reading tells a conductance then")
+    with np.errstate(over="ignore"):
+        apparent = currents / voltage
+    apparent = np.where(np.abs(apparent) < noise_floor, 0.0, apparent)
+    _refuse(apparent < 0, currents, f"flows against the voltage of {voltage:g} V; if it is noise, raise noise_floor [S], "
+                                    "else check the signs")
+    _refuse(apparent > LARGEST_CONDUCTANCE, currents, f"at {voltage:g} V is more than a device of 1 S carries; if these "
+                                                      "are microamperes, multiply by tiocross.units.uA")
+    return np.abs(apparent)  # no -0.0
+
+
+def find_conductances(wires, apparent, voltage, noise_floor, unselected):
+    """Conductances whose readings are the apparent conductances.
+
+    Parameters
+    ----------
+    wires : Crossbar
+        Gives resistances and the devices' law; its conductances are not used (unitless).
+    apparent : (n_word_lines, n_bit_lines) ndarray
+        As of `as_apparent` [S].
+    voltage : float
+        Of the selected word line [V].
+    noise_floor : float
+        What a reading may differ, and conductances below which are open [S].
+    unselected : str
+        "grounded" or "floating", the other lines (unitless).
+
+    Returns
+    -------
+    (n_word_lines, n_bit_lines) ndarray
+        Conductances [S].
+
+    Raises
+    ------
+    ValueError
+        If no conductances have these readings.
+
+    Notes
+    -----
+    Ohmic devices: Newton's method. Readings of others, and of open devices, whose currents are not known, are replaced by
+    what the same conductances would show if they were ohmic, in turns with finding these conductances.
+    """
+    require_name("unselected", unselected, UNSELECTED)
+    if unselected == "floating" and apparent.size > _MOST_FLOATING:
+        raise ValueError(f"floating readings are understood up to {_MOST_FLOATING} devices; got {apparent.size}: read with "
+                         "the other lines grounded")
+    if not apparent.any():
+        return apparent.copy()
+    voltage, largest, unknown = float(voltage), apparent.max(), apparent == 0
+    invert = _invert_grounded if unselected == "grounded" else _invert_floating
+    ohmic = apparent if wires.iv is None else apparent * voltage / wires.iv.currents(1.0, voltage)
+    for _ in range(_MOST_ROUNDS):
+        devices, seen = invert(replace(wires, iv=None), ohmic, unknown)
+        read = seen if wires.iv is None else _read_all(replace(wires, conductances=devices), voltage, unselected, ~unknown)
+        before, ohmic = ohmic, np.where(unknown, seen, apparent * seen / np.where(unknown, 1.0, read))
+        if np.abs(ohmic - before).max() <= _SETTLED * largest:
+            break
+    _require_explained(read, apparent, max(noise_floor, _EXPLAINED * largest), unselected)
+    return np.where(devices < noise_floor, 0.0, devices)
+
+
+def _refuse(bad, currents, why):
+    if bad.any():
+        i, j = (int(k) for k in np.argwhere(bad)[0])
+        raise ValueError(f"the current of {currents[i, j]:g} A at word line {i}, bit line {j} ({int(bad.sum())} such) {why}")
+
+
+def _require_explained(read, apparent, allowed, unselected):
+    apart = np.where(apparent > 0, np.abs(read - apparent), 0.0)
+    if not apart.max() <= allowed:  # NaN is not explained either
+        i, j = (int(k) for k in np.unravel_index(np.nanargmax(apart), apart.shape))
+        raise ValueError(f"no conductances behind these wires give such readings: the device at word line {i}, bit line {j} "
+                         f"shows {apparent[i, j]:.4g} S, the best found gives {read[i, j]:.4g} S. Check the resistances and "
+                         f"what the other lines did ({unselected}), or raise noise_floor")
+
+
+def _invert_grounded(wires, ohmic, unknown):
+    """Conductances, zero where unknown, and their transfer matrix: ``ohmic`` elsewhere, if there are any."""
+    found = compensate(np.minimum(ohmic, LARGEST_CONDUCTANCE), 0.0, (0.0, np.where(unknown, 0.0, LARGEST_CONDUCTANCE)),
+                       word_line_resistance=wires.word_line_resistance, bit_line_resistance=wires.bit_line_resistance,
+                       source_resistance=wires.source_resistance, sense_resistance=wires.sense_resistance)
+    return found.conductances, found.transfer_matrix
+
+
+def _invert_floating(wires, ohmic, unknown):
+    """Conductances, zero where unknown, and their conductances between the ends of two lines: ``ohmic`` elsewhere.
+
+    The resistances R between the ends are convex in the conductances: Newton's method finds them from any side. With 1 A
+    from end i to end j and u the device voltages, dR_ij/dG_kl = -u_kl^2 by reciprocity. Without wires the sum of G R over
+    all devices is one less than the number of lines (Foster), which gives the start.
+    """
+    known = ~unknown
+    n_lines = known.any(axis=1).sum() + known.any(axis=0).sum()
+    devices, resistances = np.where(known, ohmic, 0.0) * (n_lines - 1) / known.sum(), 1.0 / ohmic[known]
+    error, seen = np.inf, ohmic
+    for _ in range(_MOST_STEPS):
+        found, voltages = _between_ends(replace(wires, conductances=devices), known)
+        before, error = error, np.abs(found / resistances - 1.0).max()
+        seen = np.zeros_like(ohmic)
+        seen[known] = 1.0 / found
+        if error <= _SETTLED or before <= _EXPLAINED and error >= before:
+            break
+        try:
+            step = np.linalg.solve(voltages**2, found - resistances) / devices[known]
+        except np.linalg.LinAlgError:
+            break
+        devices[known] *= np.clip(1.0 + step, 1.0 / _FURTHEST, _FURTHEST)
+        np.minimum(devices, LARGEST_CONDUCTANCE, out=devices)
+    return devices, seen
+
+
+def _between_ends(crossbar, known):
+    """Resistances (K,) between the ends of the lines of the known devices, and the voltages (K, K) across these per ampere.
+
+    All currents follow from those with one end at 1 V and the others at 0 V.
+    """
+    m, n = known.shape
+    drives = np.eye(m + n)
+    nodes = find_nodes(crossbar, Biasing(drives[:, :m], np.full(m, np.nan), np.full(n, np.nan), drives[:, m:]), _RTOL, 1_000)
+    voltages = nodes[:, 1] - nodes[:, 0]
+    currents = crossbar.conductances * voltages
+    admittances = np.concatenate([currents.sum(axis=2), -currents.sum(axis=1)], axis=1)
+    impedances = np.linalg.pinv(0.5 * (admittances + admittances.T), rcond=1e-13, hermitian=True)
+    words, bits = np.nonzero(known)
+    ends = impedances[words] - impedances[m + bits]
+    each = np.arange(len(words))
+    return ends[each, words] - ends[each, m + bits], ends @ voltages[:, known]
+
+
+def _read_all(crossbar, voltage, unselected, known):
+    """Apparent conductances of the known devices, read one after the other [S]."""
+    m, n = known.shape
+    if unselected == "grounded":
+        return solve(crossbar, voltage * np.eye(m), rtol=_RTOL).bit_line_currents / voltage
+    words, bits = np.nonzero(known)
+    each = np.arange(len(words))
+    left, bottom = np.full((len(words), m), np.nan), np.full((len(words), n), np.nan)
+    left[each, words], bottom[each, bits] = voltage, 0.0
+    # A line of open devices would have no voltage.
+    crossbar = replace(crossbar, conductances=np.maximum(crossbar.conductances, _OPEN * crossbar.conductances.max()))
+    currents = solve(crossbar, Biasing(left, np.full(m, np.nan), np.full(n, np.nan), bottom), rtol=_RTOL).bit_line_currents
+    read = np.zeros((m, n))
+    read[known] = currents[each, bits] / voltage
+    return read

@@ -1,0 +1,118 @@
+"""What each command of ``tiocross`` takes. Nothing is imported here that ``--help`` would have to wait for."""
+
+EPILOG = """\
+exit codes: 0 done, 1 the computation failed, 2 bad input (nothing was written), 130 interrupted (finished results are
+kept)"""
+
+
+def add_commands(commands):
+    """Add a parser for each command; the module of the same name has its ``prepare``."""
+    for add_arguments in (_add_experiment, _add_plan, _add_program, _add_calibrate, _add_describe, _add_solve):
+        add_arguments(commands)
+
+
+def _add(commands, name, summary, text):
+    """Add a command; what is given back adds its arguments."""
+    return commands.add_parser(name, help=summary, description=text, epilog=EPILOG, allow_abbrev=False).add_argument
+
+
+def _add_experiment(commands):
+    add = _add(commands, "experiment", "the paper's experiment, end to end",
+               "Train a regular and hardware-aware networks on half moons, transfer each to thousands of simulated passive "
+               "TiO2 crossbars, solve their circuits, and report how robust each network is.")
+    add("--out", default="results/experiment", metavar="DIR", help="results folder (default: %(default)s)")
+    add("--data", metavar="DIR", help="folder with moons_train.csv, moons_validation.csv and moons_test.csv "
+                                      "(default: the shipped set)")
+    add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card)")
+    add("--quick", action="store_true", help="1 seed and 2 000 chips instead of 3 and 20 000, for a first look")
+    add("--more", action="store_true", help="two more rows: weight decay alone, and regular training with centred inputs")
+    add("--seeds", type=int, metavar="N", help="number of training seeds (default: 3; with --quick 1)")
+    add("--transfers", type=int, metavar="N", help="simulated chips for each network (default: 20000; with --quick 2000)")
+    add("--wire-resistance", type=float, nargs="+", default=[0.0, 2.0], metavar="OHM",
+        help="resistances of one wire segment in ohm (default: 0 2)")
+    add("--workers", type=int, metavar="N", help="processes and threads (default: one for each CPU)")
+
+
+def _add_plan(commands):
+    add = _add(commands, "plan", "a network to programming targets",
+               "Map a trained network on physical arrays: conductance targets, order, tolerance and pulse scheme for each, "
+               "as JSON and CSV, with a copy of the network.")
+    add("network", metavar="NETWORK", help="the network, an npz file that MLP.save wrote")
+    add("--out", required=True, metavar="DIR", help="new folder of the plan")
+    add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card)")
+    add("--tile", default="8x8", metavar="ROWSxCOLUMNS",
+        help="word lines and bit lines of every array, unitless (default: %(default)s)")
+    add("--scheme-from", metavar="LABCSV", help="pulse scheme (volt, seconds) from the header of a resistance map of the "
+                                                "lab (default: that of a measured array)")
+    add("--stuck", nargs="+", metavar="MAP",
+        help="resistance maps of the lab (ohm), one for each array at hand: devices more than 10 %% outside the window are "
+             "taken as stuck and planned around")
+    add("--order", default="raster", metavar="ORDER",
+        help="'raster', or 'sensitive last': devices that move the outputs most come last (default: %(default)s)")
+    add("--data", metavar="DIR", help="folder with half moons, whose training points tell what is sensitive (default: the "
+                                      "shipped set, where it fits the network)")
+
+
+def _add_program(commands):
+    add = _add(commands, "program", "program a plan on simulated chips",
+               "Write the targets of a plan on a simulated chip for each array by write-verify, read back, and say how "
+               "accurate the network will be there. Real instruments are driven from Python, with program_array.")
+    add("plan", metavar="PLAN", help="folder that tiocross plan wrote")
+    add("--simulate", action="store_true", help="on simulated chips; the command knows no others")
+    add("--out", required=True, metavar="DIR", help="new folder for logs, read-backs (siemens) and reports")
+    add("--seed", type=int, default=0, metavar="N", help="which chips, unitless (default: %(default)s)")
+    add("--max-passes", type=int, default=3, metavar="N", help="most passes over an array, unitless (default: %(default)s)")
+    add("--wire-resistance", type=float, default=2.0, metavar="OHM",
+        help="of one wire segment of the chips in ohm (default: %(default)s)")
+    add("--resume", action="store_true", help="go on with an interrupted run in the same folder, with the same options")
+    add("--data", metavar="DIR", help="folder with half moons to judge the network by (default: the shipped set)")
+
+
+def _add_calibrate(commands):
+    add = _add(commands, "calibrate", "measured files to a device",
+               "Fit tuning error, write disturb and faults to measured data, with 95 % intervals and goodness of fit, and "
+               "write the device as JSON. Which kind a file is shows in its content.")
+    add("files", nargs="+", metavar="FILE",
+        help="CSV with the columns 'target [S],programmed [S]', or 'n_later_writes [-],delta_conductance [S]'; resistance "
+             "maps of the lab (ohm); pulse logs, each of one chip")
+    add("--g-min", type=float, required=True, metavar="US", help="low end of the tuning window in microsiemens")
+    add("--g-max", type=float, required=True, metavar="US", help="high end of the tuning window in microsiemens")
+    add("--out", required=True, metavar="device.json", help="the device file to write")
+    add("--effects", nargs="+", default=["tuning", "disturb", "faults"], metavar="EFFECT",
+        help="what to fit, of tuning, disturb and faults (default: all that the files tell)")
+    add("--figures", metavar="DIR", help="also draw what was measured beside what was fitted, as PNG, in this folder")
+    add("--dead", action="store_true", help="resistance maps are of chips that do not answer at all; without it devices "
+                                            "more than 10 %% outside the window count as stuck")
+    add("--name", metavar="NAME", help="what to call the device (default: the name of the file)")
+    add("--source", metavar="TEXT", help="where the data come from (default: the names of the files)")
+
+
+def _add_describe(commands):
+    add = _add(commands, "describe", "what a device, network or file holds",
+               "Say what a file holds, in units that people read: a device (JSON), a network (npz), a resistance map of the "
+               "lab, a pulse log, conductances or voltages (CSV), the folder of a plan or of an experiment. Which of these "
+               "it is shows in its content.")
+    add("subject", metavar="DEVICE|NETWORK|FILE", help="a file or folder, or TIO2, the published card")
+
+
+def _add_solve(commands):
+    add = _add(commands, "solve", "the currents of one crossbar",
+               "Solve a crossbar with its wires: word lines driven at the left, bit lines at 0 V at the bottom. Prints the "
+               "current of every bit line in uA beside that with ideal wires.")
+    add("conductances", metavar="CONDUCTANCES.csv",
+        help="one line for each word line, one column for each bit line; a comment states the unit, such as "
+             "'# conductances [uS]' or '# resistances [kohm]'")
+    add("voltages", metavar="VOLTAGES.csv",
+        help="one line for each input, one column for each word line; a comment states the unit: '# voltages [mV]'")
+    add("--wire-resistance", type=float, metavar="OHM", help="of one wire segment in ohm (default: 0)")
+    add("--word-line-resistance", type=float, metavar="OHM", help="of one segment of the word lines, if different, in ohm")
+    add("--bit-line-resistance", type=float, metavar="OHM", help="of one segment of the bit lines, if different, in ohm")
+    add("--source-resistance", type=float, default=0.0, metavar="OHM",
+        help="between each source and its word line in ohm (default: 0)")
+    add("--sense-resistance", type=float, default=0.0, metavar="OHM",
+        help="between each bit line and ground in ohm (default: 0)")
+    add("--iv", metavar="LAW:PARAMETER", help="current-voltage law of the devices: sinh:V0 with V0 in volt, such as "
+                                              "sinh:0.37, or cubic:C in 1/V^2, such as cubic:1.5 (default: Ohm's law)")
+    add("--rtol", type=float, default=1e-9, metavar="FRACTION",
+        help="bound on the error relative to the largest gross current of a bit line, unitless (default: %(default)s)")
+    add("--out", metavar="FILE", help="also write the currents with full precision, in ampere, as CSV")

@@ -1,0 +1,129 @@
+"""``tiocross calibrate``: measured files to a device."""
+
+import textwrap
+from pathlib import Path
+
+import numpy as np
+
+from tiocross import plot_lab
+from tiocross.commands.outputs import require_new_folder, require_writable_file
+from tiocross.commands.recognition import recognise
+from tiocross.devices.calibration import calibrate
+from tiocross.devices.device import Device
+from tiocross.devices.files import save_device
+from tiocross.errors import require_name
+from tiocross.lab.files import read_lab_map
+from tiocross.lab.log import later_changes, log_shape, read_events, stuck_map, tuning_pairs
+from tiocross.lab.tables import read_disturb_csv, read_tuning_csv
+from tiocross.mapping.faults import stuck_outside_window
+from tiocross.plot import new_figure
+from tiocross.storage import replacing
+from tiocross.units import uS
+
+_FEWEST_CHIPS = 3  # that tell offsets of chips apart
+_MOST_COLUMNS = 4  # of a figure
+EFFECTS = ("tuning", "disturb", "faults")
+
+
+def prepare(arguments):
+    """The calibration that the command line asks for, done and ready to be written."""
+    window = Device(arguments.g_min * uS, arguments.g_max * uS)
+    require_writable_file(arguments.out)
+    figures = None if arguments.figures is None else Path(arguments.figures)
+    if figures is not None and not figures.is_dir():
+        require_new_folder(figures)
+    for effect in arguments.effects:
+        require_name("effect", effect, EFFECTS)
+    measured = _Measured(window, arguments.dead, arguments.effects)
+    for path in arguments.files:
+        measured.add(path)
+    name = arguments.name or Path(arguments.out).stem
+    source = arguments.source or "measured: " + ", ".join(Path(path).name for path in arguments.files)
+    calibration = calibrate(g_min=window.g_min, g_max=window.g_max, name=name, source=source, **measured.arguments())
+    return lambda: _finish(calibration, measured, arguments.out, figures)
+
+
+class _Measured:
+    """What the files hold, sorted by effect."""
+
+    def __init__(self, window, dead, effects):
+        self.window, self.dead, self.effects = window, dead, effects
+        self.tuning, self.disturb, self.maps, self.map_files = [], [], [], []
+
+    def add(self, path):
+        """Read one file of whatever kind."""
+        readers = {"tuning": self._add_tuning, "disturb": self._add_disturb, "lab map": self._add_map,
+                   "pulse log": self._add_log}
+        kind = recognise(path)
+        if kind not in readers:
+            raise ValueError(f"{path} ({kind}) tells nothing of how devices are written; calibrate takes lists of tuning "
+                             "(target [S],programmed [S]) and of disturb (n_later_writes [-],delta_conductance [S]), "
+                             "resistance maps of the lab and pulse logs")
+        readers[kind](path)
+
+    def arguments(self):
+        """Data as `calibrate` takes them."""
+        found = {"maps": self.maps} if self.maps and "faults" in self.effects else {}
+        if self.tuning and "tuning" in self.effects:
+            sizes = [len(targets) for targets, _ in self.tuning]
+            chips = [np.repeat(np.arange(len(sizes)), sizes)] if len(sizes) >= _FEWEST_CHIPS else []
+            found["tuning"] = (*map(np.concatenate, zip(*self.tuning)), *chips)
+        if self.disturb and "disturb" in self.effects:
+            found["disturb"] = tuple(map(np.concatenate, zip(*self.disturb)))
+        return found
+
+    def _add_tuning(self, path):
+        self.tuning.append(read_tuning_csv(path))
+
+    def _add_disturb(self, path):
+        self.disturb.append(read_disturb_csv(path))
+
+    def _add_map(self, path):
+        conductances = read_lab_map(path).conductances
+        self.map_files.append(path)
+        self.maps.append(conductances if self.dead else
+                         stuck_outside_window(conductances, g_min=self.window.g_min, g_max=self.window.g_max))
+
+    def _add_log(self, path):
+        events = read_events(path)
+        pairs, changes = tuning_pairs(events), later_changes(events)
+        if len(pairs[0]):
+            self.tuning.append(pairs)
+        if len(changes[0]):
+            self.disturb.append(changes)
+        self.maps.append(stuck_map(events, log_shape(path)))
+        self.map_files.append(path)
+
+
+def _finish(calibration, measured, out, figures):
+    save_device(calibration.device, out)
+    print(f"{calibration}\n\nthe device is in {out}")
+    if figures is not None:
+        figures.mkdir(exist_ok=True)
+        for name, figure in _draw(calibration, measured):
+            with replacing(figures / f"{name}.png") as temporary:
+                figure.savefig(temporary, dpi=120)
+        print(f"figures are in {figures}")
+
+
+def _draw(calibration, measured):
+    """Names and figures of what was measured beside what was fitted; warnings stand above."""
+    data = measured.arguments()
+    for effect, draw in (("tuning", plot_lab.tuning_fit), ("disturb", plot_lab.disturb_fit)):
+        if effect in data:
+            figure, axes = new_figure()
+            fit = calibration.fits[effect]
+            draw(axes[0, 0], *data[effect][:2], fit.value, title=textwrap.fill(fit.warning, 80))
+            axes[0, 0].title.set_fontsize(8)
+            yield effect, figure
+    shown = [pair for pair in zip(data.get("maps", ()), measured.map_files) if not np.isnan(pair[0]).all()]
+    if shown:
+        n_columns = min(len(shown), _MOST_COLUMNS)
+        n_rows = -(-len(shown) // n_columns)
+        figure, axes = new_figure(n_rows, n_columns, width=4.5 * n_columns, height=3.6 * n_rows)
+        for panel, (devices, path) in zip(axes.flat, shown):
+            plot_lab.fault_map(panel, devices, title=Path(path).name)
+            panel.title.set_fontsize(8)
+        for panel in axes.flat[len(shown):]:
+            panel.set_axis_off()
+        yield "faults", figure

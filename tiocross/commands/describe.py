@@ -1,0 +1,142 @@
+"""``tiocross describe``: what a device, network or file holds, for people."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from tiocross.commands.recognition import recognise
+from tiocross.devices.files import load_device
+from tiocross.devices.tio2 import TIO2
+from tiocross.experiment.half_moons import format_table
+from tiocross.lab.files import read_lab_map
+from tiocross.lab.log import log_shape, read_events, tuning_pairs
+from tiocross.lab.plans import load_plan
+from tiocross.lab.tables import read_conductance_csv, read_disturb_csv, read_tuning_csv, read_voltage_csv
+from tiocross.learning.network import MLP
+from tiocross.units import kohm, percent, uS, us
+
+
+def prepare(arguments):
+    """The description of what the command line names, ready to be printed."""
+    path = Path(arguments.subject)
+    if arguments.subject.upper() == "TIO2" and not path.exists():
+        text = str(TIO2)
+    else:
+        kind = recognise(path)
+        text = f"{path}: {kind}\n" + _DESCRIPTIONS[kind](path)
+    return lambda: print(text)
+
+
+def describe_plan(plan):
+    """A plan as text for people."""
+    device, scheme = plan.device, plan.scheme
+    lines = [f"for the network {plan.network_sha256[:12]}..., layers (word lines, bit lines) "
+             + ", ".join(map(str, plan.layout.layer_shapes)),
+             f"device {device.name}, window {device.g_min / uS:g} to {device.g_max / uS:g} uS",
+             f"tolerance {scheme.tolerance / percent:g} %, SET {scheme.set_start:g} to {scheme.set_limit:g} V, RESET "
+             f"{scheme.reset_start:g} to {scheme.reset_limit:g} V, in steps of {scheme.increment:g} V; "
+             f"pulses of {scheme.width / us:g} us",
+             f"{'tile':>4}{'array':>7}{'layer':>7}{'word lines':>12}{'bit lines':>11}{'to program':>12}{'stuck':>7}"
+             f"{'targets (uS)':>22}"]
+    for k, (tile, targets, stuck) in enumerate(zip(plan.layout.tiles, plan.targets, plan.stuck)):
+        wanted = targets[~np.isnan(targets)] / uS
+        span = f"{wanted.min():.4g} to {wanted.max():.4g}" if len(wanted) else "none"
+        lines.append(f"{k:>4}{tile.array:>7}{tile.layer:>7}{len(tile.rows):>12}{len(tile.columns):>11}{len(wanted):>12}"
+                     f"{int((~np.isnan(stuck)).sum()):>7}{span:>22}")
+    return "\n".join(lines)
+
+
+def _describe_plan(path):
+    return describe_plan(load_plan(path if path.is_dir() else path.parent))
+
+
+def _describe_network(path):
+    network = MLP.load(path)
+    sizes = "-".join(map(str, network.sizes))
+    shapes = [(array.shape[0], 2 * array.shape[1]) for array in network.arrays]
+    lines = [f"{sizes}, {network.activation} hidden units, {network.n_classes} classes",
+             f"inputs: (x - offset) * scale, offset {_listed(network.input_offset)}, scale {_listed(network.input_scale)}",
+             f"as differential pairs {sum(rows * columns for rows, columns in shapes)} devices:"]
+    for k, (array, (rows, columns)) in enumerate(zip(network.arrays, shapes)):
+        lines.append(f"  layer {k}: {rows} word lines (the last one the bias), {columns} bit lines; largest weight "
+                     f"{np.abs(array[:-1]).max():.4g}, largest bias {np.abs(array[-1]).max():.4g} (unitless)")
+    return "\n".join(lines)
+
+
+def _describe_experiment(path):
+    content = json.loads((path / "summary.json" if path.is_dir() else path).read_text(encoding="utf-8"))
+    try:
+        head = (f"{content['n_transfers']} simulated chips for each network, {len(content['seeds'])} training seeds"
+                + ("" if content["complete"] else "; NOT COMPLETE: the run was stopped"))
+        return f"{head}\n{format_table(content['rows'])}" if content["rows"] else head
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not a whole summary of tiocross experiment: {error!r} is missing or odd") from None
+
+
+def _describe_log(path):
+    events, (n_rows, n_columns) = read_events(path), log_shape(path)
+    done = Counter(event.outcome for event in events if event.kind == "done")
+    n_passes = 1 + max((event.n_pass for event in events), default=-1)
+    amplitudes = [event.amplitude for event in events if event.kind == "pulse"]
+    lines = [f"array of {n_rows} x {n_columns}, {len(events)} events, {n_passes} passes begun, {len(amplitudes)} pulses"]
+    if amplitudes:
+        lines.append(f"amplitudes from {min(amplitudes):g} to {max(amplitudes):g} V")
+    lines.append("tunings: " + (", ".join(f"{n} {outcome}" for outcome, n in done.most_common()) or "none ended"))
+    targets, programmed = tuning_pairs(events)
+    if len(targets):
+        errors = programmed / targets - 1
+        lines.append(f"error of the converged: mean {errors.mean() / percent:.3g} %, largest "
+                     f"{np.abs(errors).max() / percent:.3g} %")
+    return "\n".join(lines)
+
+
+def _describe_lab_map(path):
+    lab_map = read_lab_map(path)
+    settings = "; ".join(f"{key} {value}" for key, value in lab_map.header.items())
+    return f"{settings}\n{_spread(lab_map.resistances / kohm, 'kohm')}\n{_describe_conductances(lab_map.conductances)}"
+
+
+def _describe_conductances(conductances):
+    known = conductances[~np.isnan(conductances)]
+    inside = (known >= TIO2.g_min) & (known <= TIO2.g_max)
+    return (f"{conductances.shape[0]} word lines x {conductances.shape[1]} bit lines; {_spread(known / uS, 'uS')}\n"
+            f"{inside.mean() / percent:.1f} % lie within the window of the TiO2 card, {TIO2.g_min / uS:g} to "
+            f"{TIO2.g_max / uS:g} uS")
+
+
+def _describe_voltages(path):
+    voltages = read_voltage_csv(path)
+    return f"{voltages.shape[0]} inputs for {voltages.shape[1]} word lines; {_spread(voltages, 'V')}"
+
+
+def _describe_tuning(path):
+    targets, programmed = read_tuning_csv(path)
+    return (f"{len(targets)} devices; targets: {_spread(targets / uS, 'uS')}\n"
+            f"relative error: {_spread((programmed / targets - 1) / percent, '%')}")
+
+
+def _describe_disturb(path):
+    later, changes = read_disturb_csv(path)
+    return f"{len(later)} changes after {later.min():g} to {later.max():g} later writes: {_spread(changes / uS, 'uS')}"
+
+
+def _listed(values):
+    return ", ".join(f"{value:.4g}" for value in values)
+
+
+def _spread(values, unit):
+    if not np.size(values):
+        return "no values"
+    low, middle, high = np.percentile(values, [0, 50, 100])
+    return f"{low:.4g} to {high:.4g} {unit}, median {middle:.4g} {unit}"
+
+
+_DESCRIPTIONS = {
+    "device": lambda path: str(load_device(path)), "network": _describe_network, "plan": _describe_plan,
+    "experiment": _describe_experiment, "pulse log": _describe_log, "lab map": _describe_lab_map,
+    "tuning": _describe_tuning, "disturb": _describe_disturb,
+    "conductances": lambda path: _describe_conductances(read_conductance_csv(path, allow_missing=True)),
+    "voltages": _describe_voltages,
+}

@@ -1,0 +1,54 @@
+"""``tiocross plan``: a network to programming targets."""
+
+import re
+from pathlib import Path
+
+from tiocross.commands.describe import describe_plan
+from tiocross.commands.outputs import require_new_folder
+from tiocross.datasets import load_moons
+from tiocross.devices.files import load_device
+from tiocross.devices.tio2 import TIO2
+from tiocross.lab.files import read_lab_map
+from tiocross.lab.plans import plan
+from tiocross.lab.scheme import PulseScheme
+from tiocross.learning.network import MLP
+from tiocross.mapping.faults import stuck_outside_window
+
+NETWORK = "network.npz"  # beside plan.json, so that the folder is all that is needed
+
+
+def prepare(arguments):
+    """The plan that the command line asks for, made and ready to be written."""
+    require_new_folder(arguments.out)
+    network = MLP.load(arguments.network)
+    device = TIO2 if arguments.device is None else load_device(arguments.device)
+    scheme = None
+    if arguments.scheme_from is not None:
+        scheme = PulseScheme.from_lab_header(read_lab_map(arguments.scheme_from).header)
+    stuck = None
+    if arguments.stuck is not None:
+        stuck = [stuck_outside_window(read_lab_map(path).conductances, g_min=device.g_min, g_max=device.g_max)
+                 for path in arguments.stuck]
+    made = plan(network, device, tiles=_as_tile(arguments.tile), scheme=scheme, order=arguments.order, stuck=stuck,
+                points=_points_for(network, arguments.data))
+    return lambda: _write(made, network, Path(arguments.out))
+
+
+def _as_tile(text):
+    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    if not match:
+        raise ValueError(f"--tile {text!r} must be word lines x bit lines, such as 8x8")
+    return int(match[1]), int(match[2])
+
+
+def _points_for(network, folder):
+    """Training points; none if no folder was named and the shipped set does not fit."""
+    points = load_moons(folder).train.points
+    return points if folder is not None or network.sizes[0] == points.shape[1] else None
+
+
+def _write(made, network, folder):
+    made.save(folder)
+    network.save(folder / NETWORK)
+    print(f"{describe_plan(made)}\nthe plan is in {folder}; program it with tiocross program {folder} --simulate, or from "
+          "Python with program_array")

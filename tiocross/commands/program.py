@@ -1,0 +1,140 @@
+"""``tiocross program``: the arrays of a plan on simulated chips, by write-verify."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from tiocross.circuit.crossbar import Crossbar
+from tiocross.commands.outputs import require_new_folder, write_text
+from tiocross.commands.plan import NETWORK
+from tiocross.commands.progress import ProgressLine
+from tiocross.datasets import load_moons
+from tiocross.errors import as_count, as_number
+from tiocross.experiment.prediction import infer
+from tiocross.experiment.statistics import wilson_interval
+from tiocross.lab.log import EventLog, read_events
+from tiocross.lab.plan_files import load_readback, save_readback
+from tiocross.lab.plans import load_plan
+from tiocross.lab.programming import program_array
+from tiocross.lab.simulated import SimulatedCrossbar
+from tiocross.learning.network import MLP
+from tiocross.units import percent, uS
+
+_READ_FLOOR = 1 * uS  # readings of the simulated chips come in steps of 0.7 uS, as measured
+_FROM_PYTHON = """\
+this command drives simulated chips only: add --simulate. Real instruments are driven from Python:
+    plan = load_plan({plan!r})
+    for k, (targets, order) in enumerate(zip(plan.targets, plan.orders)):
+        with EventLog(f"tile_{{k:02d}}_log.csv", shape=targets.shape) as log:
+            report = program_array(instrument_of(k), targets, plan.scheme, order=order, on_event=log)"""
+
+
+def prepare(arguments):
+    """The run that the command line asks for, ready to be called."""
+    if not arguments.simulate:
+        raise ValueError(_FROM_PYTHON.format(plan=arguments.plan))
+    plan = load_plan(arguments.plan)
+    network = MLP.load(Path(arguments.plan) / NETWORK)
+    plan.require_network(network)
+    as_count("--seed", arguments.seed, low=0)
+    as_count("--max-passes", arguments.max_passes)
+    as_number("--wire-resistance", arguments.wire_resistance, low=0.0, unit="ohm")
+    folder = Path(arguments.out)
+    if not (arguments.resume and folder.is_dir()):
+        require_new_folder(folder, also=", or go on with --resume")
+    run = _Run(plan, folder, arguments.seed, arguments.wire_resistance, arguments.max_passes)
+    data = load_moons(arguments.data).test
+    if arguments.data is not None:
+        network.encode(data.points)  # refuses other points
+    fits = network.sizes[0] == data.points.shape[1] and network.n_classes > data.labels.max()
+    return lambda: run.go(network, data if fits else None)
+
+
+class _Run:
+    """The tiles of a plan, one after another, each on a chip of its own."""
+
+    def __init__(self, plan, folder, seed, wire_resistance, max_passes):
+        self.plan, self.folder, self.seed = plan, folder, seed
+        self.wire_resistance, self.max_passes = wire_resistance, max_passes
+
+    def go(self, network, data):
+        """Program what is not yet programmed, and say what it will do."""
+        self.folder.mkdir(exist_ok=True)
+        n_devices = sum(int((~np.isnan(targets)).sum()) for targets in self.plan.targets)
+        progress = ProgressLine(arrays=len(self.plan.targets), devices=n_devices)
+        try:
+            for tile in range(len(self.plan.targets)):
+                progress.update("arrays", tile)
+                text = self._program(tile, progress)
+                progress.close()
+                print(f"tile {tile}: {text}")
+        except KeyboardInterrupt:
+            progress.close()
+            print(f"stopped; the logs are in {self.folder}, go on with the same command and --resume")
+            raise
+        finally:
+            progress.close()
+        print(self._predict(network, data) + f"\nlogs, read-backs and reports are in {self.folder}")
+
+    def _path(self, tile, name):
+        return self.folder / f"tile_{tile:02d}_{name}"
+
+    def _program(self, tile, progress):
+        """Program one array; summary of what was done."""
+        report_path, log_path = self._path(tile, "report.txt"), self._path(tile, "log.csv")
+        if report_path.exists():
+            return report_path.read_text(encoding="utf-8").rstrip("\n")
+        targets = self.plan.targets[tile]
+        chip = SimulatedCrossbar(targets.shape, rng=np.random.default_rng([self.seed, tile]),
+                                 wire_resistance=self.wire_resistance)
+        before = read_events(log_path) if log_path.exists() and log_path.stat().st_size else []
+        _repeat(chip, before, log_path)
+        n_done = 0
+
+        def follow(event):
+            nonlocal n_done
+            log(event)
+            n_done += event.kind == "done"
+            progress.update("devices", n_done)
+
+        with ExitStack() as stack:
+            log = stack.enter_context(EventLog(log_path, shape=targets.shape, append=True))
+            report = program_array(chip, targets, self.plan.scheme, order=self.plan.orders[tile],
+                                   max_passes=self.max_passes, on_event=follow, resume=before or None)
+        save_readback(self.plan, tile, report.conductances, self._path(tile, "readback.csv"))
+        write_text(report_path, report.summary() + "\n")
+        return report.summary()
+
+    def _predict(self, network, data):
+        """What the arrays, as they were read back, will answer."""
+        if data is None:
+            return "no accuracy: the network is not one for the half moons; name a data set that fits with --data"
+        read = [np.nan_to_num(load_readback(self.plan, tile, self._path(tile, "readback.csv")))
+                for tile in range(len(self.plan.targets))]
+        crossbars = [Crossbar.from_readout(readings, 1.0, noise_floor=_READ_FLOOR, wire_resistance=self.wire_resistance)
+                     for readings in read]
+        classes = infer(network, crossbars, data.points, device=self.plan.device, layout=self.plan.layout)
+        n_right, n_total = int((classes == data.labels).sum()), len(data)
+        low, high = (end / percent for end in wilson_interval(n_right, n_total))
+        nominal = (network.predict(data.points) == data.labels).mean() / percent
+        return (f"predicted accuracy on {n_total} test points: {n_right / n_total / percent:.2f} % [{low:.2f}, {high:.2f}]; "
+                f"in software {nominal:.2f} %")
+
+
+def _repeat(chip, events, path):
+    """Do to a new simulated chip what was done to it before the run was interrupted; it answers alike."""
+    readback = None
+    for event in events:
+        if event.kind == "pulse":
+            chip.pulse(event.row, event.column, event.amplitude, event.width)
+        elif event.kind in ("read", "readback"):
+            if event.kind == "read":
+                value = chip.read(event.row, event.column)
+            else:
+                readback = chip.read_array() if (event.row, event.column) == (0, 0) else readback
+                value = readback[event.row, event.column]
+            if value != event.conductance:
+                raise ValueError(f"{path} is of another chip: row {event.row}, column {event.column} read "
+                                 f"{event.conductance:g} S and reads {value:g} S now. Give the --seed and --wire-resistance "
+                                 "of the run that was interrupted, or start anew without --resume")
