@@ -112,6 +112,16 @@ def test_offsets_of_groups_are_recovered_within_their_intervals(n, n_groups):
     assert set(worst) == set(truth) and max(worst.values()) <= MOST_MISSES, worst
 
 
+def test_offsets_of_well_known_groups_are_those_of_their_means():
+    targets, programmed, groups = draw_tuning(1200, 0, 6, offset_std=2 * percent)
+    fit = fit_tuning(targets, programmed, source="simulated", groups=groups)
+    means = np.array([(programmed / targets - 1)[groups == k].mean() for k in range(6)])
+    # 200 values of 0.5 % tell a mean to 0.04 %, of which nothing is left beside 2 %: Student's and chi squared's intervals.
+    assert fit.value.offset_std == pytest.approx(means.std(ddof=1), rel=0.01)
+    for name, ends in zip(("offset_mean", "offset_std"), fitting.normal_intervals(means)):
+        assert fit.intervals[name] == pytest.approx(ends, rel=0.01, abs=1e-4)
+
+
 def test_spread_near_zero_at_one_end_is_recovered():
     law = {"offset_mean": 0.2 * percent, "spread_slope": 1.2e-3 * percent / uS, "spread_intercept": 0.1 * percent}
     misses = Misses()
@@ -188,8 +198,10 @@ def test_published_disturb_is_recovered_within_its_intervals():
         fit = fit_disturb(later, changes, source="simulated")
         knots = fit.value.n_later_writes
         if truth is None:
-            pools = np.split(np.arange(1, 43), np.flatnonzero(np.diff([np.abs(knots - k).argmin() for k in range(1, 43)])) + 1)
-            laws = [disturb_changes(TIO2.disturb, pool, np.repeat(FINE[:, None], len(pool), axis=1)).ravel() for pool in pools]
+            nearest = [np.abs(knots - k).argmin() for k in range(1, 43)]
+            pools = np.split(np.arange(1, 43), np.flatnonzero(np.diff(nearest)) + 1)
+            laws = [disturb_changes(TIO2.disturb, pool, np.repeat(FINE, len(pool)).reshape(-1, len(pool))).ravel()
+                    for pool in pools]
             np.testing.assert_allclose([pool.mean() for pool in pools], knots)
             stds = np.array([law.std() for law in laws])
             weights = np.array([len(pool) for pool in pools])
@@ -202,8 +214,8 @@ def test_published_disturb_is_recovered_within_its_intervals():
 
 
 def power_law_changes(later, exponent, seed):
-    law = DisturbQuantiles([1], PROBABILITIES, [np.interp(PROBABILITIES, TIO2.disturb.probabilities, TIO2.disturb.changes[0])],
-                           0.0, "the published law at k = 1")
+    one = np.interp(PROBABILITIES, TIO2.disturb.probabilities, TIO2.disturb.changes[0])
+    law = DisturbQuantiles([1], PROBABILITIES, [one], 0.0, "the published law at k = 1")
     return disturb_changes(law, later, RNG([2, seed]).random((1, len(later))))[0] * later**exponent
 
 
@@ -401,7 +413,7 @@ def test_measured_disturb_agrees_with_the_published_table(measured):
         wanted = np.interp(levels, TIO2.disturb.probabilities, table)
         if k in knots:  # not pooled: the same quantiles, which the published table rounds to 0.005 uS
             np.testing.assert_allclose(fitted / uS, wanted / uS, atol=0.006)
-        else:  # pooled: the published median within the interval, the tails within 8 uS, as those of 50 to 159 samples scatter
+        else:  # pooled: the median within its interval, the tails within 8 uS, as those of 50 to 159 samples scatter
             ends = [np.interp(k, knots, end) for end in fit.intervals["median"]]
             assert ends[0] <= wanted[3] <= ends[1]
             assert np.abs(fitted - wanted).max() < 8 * uS, (k, (fitted - wanted) / uS)

@@ -65,7 +65,8 @@ def test_new_maps_keep_every_digit(tmp_path):
         again = read_lab_map(tmp_path / "new.csv", order=order)
         np.testing.assert_array_equal(again.resistances, 1 / conductances)
         assert again.header == new.header
-        assert again.header == {"n_rows": "4", "n_columns": "7", "vread": "0.2", "PulseWidth": "1.04e-06", "operator": "A. B."}
+        assert again.header == {"n_rows": "4", "n_columns": "7", "vread": "0.2", "PulseWidth": "1.04e-06",
+                                "operator": "A. B."}
 
 
 def test_changed_maps_lose_their_old_text(tmp_path):
@@ -109,6 +110,11 @@ def test_malformed_maps_are_refused_with_the_place(text, message, tmp_path):
         read_lab_map(put(tmp_path, text))
 
 
+def test_the_place_of_a_bad_value_follows_the_order(tmp_path):
+    with pytest.raises(ValueError, match="got '-4' at row 1, column 1"):
+        read_lab_map(put(tmp_path, swap(3, "1; 2; 3; -4; 5; 6")), order="F")
+
+
 @pytest.mark.parametrize(("make", "message"), [
     (lambda: LabMap({"n_rows": "3"}, np.ones((2, 3))), "n_rows is 3 in the header"),
     (lambda: LabMap({}, np.array([[1.0, -2.0]])), "at row 0, column 1"),
@@ -133,8 +139,10 @@ def test_conductance_matrix_round_trip_is_exact(tmp_path):
         read_conductance_csv(tmp_path / "g.csv")
 
 
-@pytest.mark.parametrize(("unit", "values"), [("uS", "100,500"), ("\u00b5S", "100,500"), ("S", "1e-4,5e-4"), ("mS", "0.1,0.5"),
-                                              ("kohm", "10,2"), ("ohm", "10000,2000"), ("Mohm", "0.01,0.002")])
+@pytest.mark.parametrize(("unit", "values"), [
+    ("uS", "100,500"), ("\u00b5S", "100,500"), ("S", "1e-4,5e-4"), ("mS", "0.1,0.5"), ("kohm", "10,2"),
+    ("ohm", "10000,2000"),
+    ("Mohm", "0.01,0.002")])
 def test_units_of_conductances_are_converted(unit, values, tmp_path):
     matrix = read_conductance_csv(put(tmp_path, f"# of chip 7 [{unit}]\n{values}\n{values},\n\n"))
     np.testing.assert_allclose(matrix, [[100 * uS, 1 / (2 * kohm)]] * 2, rtol=1e-14)
@@ -182,7 +190,8 @@ def test_voltages_in_volt_and_millivolt(tmp_path):
 
 
 def test_lists_of_changes_and_of_writes(tmp_path):
-    later, changes = read_disturb_csv(put(tmp_path, "# a comment\nn_later_writes [-],delta_conductance [uS]\n1,-2.5\n12,3\n"))
+    path = put(tmp_path, "# a comment\nn_later_writes [-],delta_conductance [uS]\n1,-2.5\n12,3\n")
+    later, changes = read_disturb_csv(path)
     assert later.tolist() == [1, 12] and later.dtype.kind == "i"
     np.testing.assert_allclose(changes, [-2.5 * uS, 3 * uS], rtol=1e-14)
     targets, programmed = read_tuning_csv(put(tmp_path, "target [S],programmed [uS]\n1e-4,101\n"))

@@ -200,7 +200,8 @@ def _fit_stuck(maps, g_min, g_max, independence, source, rng):
                  "lrs_std": float(lrs.std(ddof=1)) if len(lrs) > 1 else 0.0,
                  "probability_hrs": len(hrs) / n_devices, "hrs_low": float(hrs.min()) if len(hrs) else g_min,
                  "hrs_high": float(hrs.max()) if len(hrs) else g_min}
-    intervals = {f"probability_{name}": share_interval(len(some), n_devices) for name, some in (("lrs", lrs), ("hrs", hrs))}
+    intervals = {name: share_interval(len(some), n_devices)
+                 for name, some in (("probability_lrs", lrs), ("probability_hrs", hrs))}
     if len(lrs) > 1:
         intervals["lrs_mean"], intervals["lrs_std"] = normal_intervals(lrs)
     if len(hrs) > 1:
@@ -238,8 +239,8 @@ def _check(maps):
             i, j = np.argwhere(bad)[0]
             cure = ("If these are microsiemens, multiply by tiocross.units.uS" if state[i, j] > 1 else
                     "Raise what is below the instrument's resolution to that resolution; NaN stands for devices that answer")
-            raise ValueError("conductances of devices that do not answer must lie in (0, 1] S; "
-                             f"got {state[i, j]:g} in map {k} at word line {i}, bit line {j} ({int(bad.sum())} such). {cure}.")
+            raise ValueError(f"conductances of devices that do not answer must lie in (0, 1] S; got {state[i, j]:g} "
+                             f"in map {k} at word line {i}, bit line {j} ({int(bad.sum())} such). {cure}.")
         checked.append(state)
     if not checked:
         raise ValueError("maps must hold at least one map; got none")
