@@ -40,7 +40,11 @@ def test_ci_runs_the_test_command_of_the_readme():
 
 
 def test_options_named_in_the_readme_exist():
-    text = subprocess.run([sys.executable, "-m", "tiocross", "experiment", "--help"], capture_output=True, text=True, cwd=ROOT,
-                          check=True).stdout
-    for option in set(re.findall(r"--[a-z-]{3,}", "".join(TEXT.split("```sh")[2:]))) - {"--seeds"}:
-        assert option in text
+    lines = [line.split("#")[0] for command in COMMANDS[1:] for line in command.splitlines()]
+    lines = [line for line in lines if line.startswith("tiocross ")]
+    assert {line.split()[1] for line in lines} >= {"experiment", "plan", "program", "calibrate", "describe", "solve"}
+    for name in {line.split()[1] for line in lines}:
+        text = subprocess.run([sys.executable, "-m", "tiocross", name, "--help"], capture_output=True, text=True, cwd=ROOT,
+                              check=True).stdout
+        for option in {option for line in lines if line.split()[1] == name for option in re.findall(r"--[a-z-]{3,}", line)}:
+            assert option in text
