@@ -392,6 +392,13 @@ def test_calibration_needs_data_and_a_window():
         calibrate(**WINDOW, name="", source="")
     with pytest.raises(ValueError, match="g_min must be below g_max"):
         calibrate(g_min=5e-4, g_max=1e-4, tuning=GOOD, name="", source="")
+    for data, message in (({"tuning": GOOD[0]}, "tuning must be a tuple of 2 or 3 arrays"),
+                          ({"tuning": (*GOOD, *GOOD)}, "tuning must be a tuple of 2 or 3 arrays"),
+                          ({"disturb": (GOOD[0],)}, "disturb must be a tuple of 2 arrays"),
+                          ({"maps": 5}, "maps must be a list with one map for each chip; got a int"),
+                          ({"maps": ["a map"]}, "map 0 must be an array of real numbers")):
+        with pytest.raises(TypeError, match=message):
+            calibrate(**WINDOW, **data, name="", source="")
 
 
 def test_a_spread_that_falls_fast_stays_positive_in_the_window():

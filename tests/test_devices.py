@@ -149,6 +149,8 @@ def write(tmp_path, **changes):
     ({"tuning": 3}, "'tuning' must be an object or null; got 3"),
     ({"disturb/changes [S]": [[1, 2]]}, "changes must have shape"),
     ({"format": "other"}, "is not a device file"),
+    ({"name": None}, "name must be a text; got None"),
+    ({"source": 3}, "source must be a text; got 3"),
     ({"lines": {"g_low [uS]": 1}}, r"lines has the unknown key 'g_low \[uS\]'; did you mean 'g_low \[S\]'"),
 ])
 def test_bad_files_are_refused_with_the_place(changes, message, tmp_path):

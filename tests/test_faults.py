@@ -123,10 +123,18 @@ def test_partner_offset_is_the_best_of_all_partners():
     ([np.full((5, 6), NAN), np.full((4, 2), 573)], ValueError, "layer 1 must lie in .* multiply by tiocross.units.uS"),
     ([np.full((5, 6), np.inf), np.full((4, 2), NAN)], ValueError, "must be finite; got inf"),
     (np.full((5, 6), NAN), TypeError, r"a list with one map for each layer; got a single array of shape \(5, 6\)"),
+    (None, TypeError, "a list with one map for each layer; got None"),
+    ([np.full((5, 6), NAN), "none"], TypeError, "stuck map of layer 1 must be an array of real numbers"),
 ])
 def test_bad_stuck_maps_are_refused(stuck, error, message):
     with pytest.raises(error, match=message):
         offset_partners(some_targets(4, 3, 1), stuck, TIO2)
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (2, 3, 4)])
+def test_targets_without_pairs_are_refused(shape):
+    with pytest.raises(ValueError, match=r"targets of layer 0 must have shape \(n_inputs \+ 1, 2 n_outputs\)"):
+        offset_partners([np.full(shape, 2e-4)], [np.full(shape, NAN)], TIO2)
 
 
 def test_targets_outside_the_window_are_refused():
@@ -246,6 +254,24 @@ def test_a_failed_line_is_left_to_a_spare():
     assert 1 not in placed.layout.tiles[0].word_lines and 0 not in placed.layout.tiles[2].bit_lines
 
 
+def test_a_tile_that_fits_anywhere_makes_room():
+    targets = some_targets(7, 4, 1)  # a full array, and a block of 5 x 2
+    stuck = [np.full((8, 8), NAN), np.full((8, 8), NAN)]
+    stuck[0][:, 2] = 3e-6
+    placed = place_around(targets, TIO2, stuck)
+    assert placed.damage_before > 0 and placed.damage_after == 0
+    assert [tile.array for tile in placed.layout.tiles] == [1, 0]
+
+
+def test_lines_are_tried_at_home_before_other_arrays(monkeypatch):
+    """Of hundreds of arrays each pair of tile and array would cost milliseconds."""
+    monkeypatch.setattr("tiocross.mapping.assignment._exchange_arrays", lambda *_: pytest.fail("not needed"))
+    stuck = [np.full((8, 8), NAN) for _ in range(6)]
+    stuck[0][1] = 3e-6  # a word line of a block of three
+    placed = place_around(some_targets(2, 8, 1), TIO2, stuck)
+    assert placed.damage_before > 0 and placed.damage_after == 0
+
+
 def test_sensitive_weights_are_spared():
     network = MLP(2, 8, 1, rng=RNG(8))
     targets, points = map_weights(network, TIO2), RNG(9).random((40, 2))
@@ -268,6 +294,39 @@ def test_weight_effects_are_gradients():
     inputs = np.concatenate([points, np.ones((30, 1))], axis=1)
     slopes = np.abs((1 - hidden**2)[..., None] * network.arrays[1][:-1]).sum(axis=2)
     np.testing.assert_allclose(first, np.abs(inputs[:, :, None] * slopes[:, None]).mean(axis=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "relu"])
+def test_weight_effects_are_those_of_changing_each_weight(activation):
+    network, points = MLP(2, 4, 3, 2, rng=RNG(1), activation=activation), RNG(2).random((30, 2))
+    network.input_offset, network.input_scale = np.array([0.4, -0.2]), np.array([2.0, 0.5])
+    step = 1e-6
+    for layer, effects in enumerate(weight_effects(network, points)):
+        for place in np.ndindex(effects.shape):
+            ends = []
+            for sign in (-1, 1):
+                arrays = [array.copy() for array in network.arrays]
+                arrays[layer][place] += sign * step
+                ends.append(network.with_arrays(arrays).logits(points))
+            wanted = np.abs(ends[1] - ends[0]).sum(axis=1).mean() / (2 * step)
+            assert effects[place] == pytest.approx(wanted, rel=1e-6, abs=1e-9)  # of logits of 1: eps / step is 2e-10
+
+
+def test_weight_effects_need_a_network_and_points():
+    with pytest.raises(TypeError, match="network must be an MLP; got a list"):
+        weight_effects([np.zeros((3, 4))], RNG(2).random((30, 2)))
+    with pytest.raises(ValueError, match="at least one point"):
+        weight_effects(MLP(2, 3, 1, rng=RNG(1)), np.zeros((0, 2)))
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"layout": (8, 8)}, r"layout must be a Layout, such as arrange gives; got \(8, 8\)"),
+    ({"stuck": None}, "stuck must be a list with one map for each physical array; got None"),
+])
+def test_what_is_no_layout_or_list_is_refused(changes, message):
+    arguments = {"stuck": [np.full((8, 8), NAN)] * 4, **changes}
+    with pytest.raises(TypeError, match=message):
+        place_around(some_targets(2, 8, 1), TIO2, **arguments)
 
 
 @pytest.mark.parametrize(("changes", "message"), [

@@ -1,5 +1,6 @@
 """Programming plans: what they say, their files, and the way from read-backs to weights."""
 
+import csv
 import json
 from dataclasses import replace
 
@@ -111,6 +112,52 @@ def test_weights_from_transfer_matrices_and_many_chips():
         np.testing.assert_array_equal(both[1], one)
 
 
+def test_the_device_table_says_which_device_carries_what():
+    """By hand: 2-8-1 on 5 x 8 arrays; layer 0 is 3 x 16, two arrays of 3 x 8; layer 1 is 9 x 2, blocks of 5 and 4 rows."""
+    made = plan(SMALL, TIO2, tiles=(5, 8))
+    table = made.device_table()
+    places = {(d.layer, d.input, d.output, d.polarity): (d.tile, d.array, d.row, d.column) for d in table}
+    assert len(table) == len(places) == 3 * 16 + 9 * 2 and [*places] == sorted(
+        places, key=lambda key: (key[0], 99 if key[1] == "bias" else key[1], key[2], -key[3]))
+    assert places[0, 0, 0, 1] == (0, 0, 0, 0) and places[0, 1, 3, -1] == (0, 0, 1, 7)
+    assert places[0, "bias", 4, 1] == (1, 1, 2, 0) and places[0, 1, 7, -1] == (1, 1, 1, 7)
+    assert places[1, 4, 0, -1] == (2, 2, 4, 1) and places[1, 5, 0, 1] == (3, 3, 0, 0)
+    assert places[1, "bias", 0, 1] == (3, 3, 3, 0)
+    weights = [np.zeros(array.shape) for array in SMALL.arrays]
+    for device in table:
+        row = -1 if device.input == "bias" else device.input
+        weights[device.layer][row, device.output] += device.polarity * device.target
+        assert device.turn == made.orders[device.tile][device.row, device.column] and np.isnan(device.stuck)
+    for got, wanted, scale in zip(weights, SMALL.arrays, made.scales):
+        np.testing.assert_allclose(got / scale, wanted, rtol=0, atol=4 * np.finfo(float).eps * TIO2.g_max / scale.min())
+
+
+def test_the_device_table_as_a_file(tmp_path):
+    made = plan(SMALL, TIO2, stuck=some_stuck())
+    made.save(tmp_path / "plan")
+    comment, *lines = (tmp_path / "plan" / "devices.csv").read_text().splitlines()
+    rows = list(csv.DictReader(lines))
+    assert comment.startswith("# tiocross plan 1; plan ") and len(rows) == 3 * 16 + 9 * 2
+    n_stuck = 0
+    for row in rows:
+        tile, place = int(row["tile"]), (int(row["row"]), int(row["column"]))
+        assert int(row["array"]) == made.layout.tiles[tile].array and int(row["turn"]) == made.orders[tile][place]
+        for name, values in (("target [S]", made.targets), ("stuck [S]", made.stuck)):
+            np.testing.assert_array_equal(float(row[name]), values[tile][place])
+        n_stuck += not np.isnan(float(row["stuck [S]"]))
+        source = row["input"] if row["input"] == "bias" else int(row["input"])
+        assert made.layout.carried_by(tile, *place) == (int(row["layer"]), source, int(row["output"]), int(row["polarity"]))
+    assert 0 < n_stuck == sum(int((~np.isnan(stuck))[tile.used].sum()) for tile, stuck in zip(made.layout.tiles, made.stuck))
+
+
+def test_a_plan_stays_as_it_is():
+    made = plan(SMALL, TIO2)
+    for values in (made.scales, made.targets, made.orders, made.stuck):
+        with pytest.raises(ValueError, match="read-only"):
+            values[0][0] = values[0][0]
+    assert made.sha256 is made.sha256  # computed once: a file for each of a hundred tiles asks for it
+
+
 # Files.
 
 
@@ -123,7 +170,7 @@ def test_files_round_trip_bit_for_bit(changes, tmp_path):
     made.save(tmp_path / "plan")
     assert_same_plan(load_plan(tmp_path / "plan"), made)
     n_tiles = len(made.targets)
-    assert len(list((tmp_path / "plan").iterdir())) == 1 + 2 * n_tiles and [*tmp_path.iterdir()] == [tmp_path / "plan"]
+    assert len(list((tmp_path / "plan").iterdir())) == 2 + 2 * n_tiles and [*tmp_path.iterdir()] == [tmp_path / "plan"]
     for tile, targets in enumerate(made.targets):  # readable by anything that reads CSV
         table = np.loadtxt(tmp_path / "plan" / f"tile_{tile:02d}_targets.csv", delimiter=",", ndmin=2)
         np.testing.assert_array_equal(table, targets)
@@ -159,6 +206,8 @@ def test_a_folder_is_whole_or_absent(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("a lab book")
     with pytest.raises(ValueError, match="exists already"):
         made.save(tmp_path / "file")
+    with pytest.raises(FileNotFoundError, match="nowhere, where the folder plan is to be made, does not exist"):
+        made.save(tmp_path / "nowhere" / "plan")
     assert_same_plan(load_plan(tmp_path / "empty"), made)
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
@@ -209,8 +258,8 @@ def first_target(content, value):
     (lambda c: c["scheme"].update({"set_limit [V]": -2.0}), "set_limit must be positive"),
     (lambda c: c["layout"]["tiles"][0].update(rows=[0, 1]), "plan.json: a tile needs one of its 8 word lines"),
     (lambda c: c.update(tiles=3), "plan.json: "),
-    (lambda c: c["scheme"].update({"tolerance [-]": 0.05}), "tile_00_targets.csv, line 1 is not what plan.json says"),
-    (lambda c: first_target(c, 2.5e-4), "tile_00_targets.csv, line 1 is not what plan.json says"),
+    (lambda c: c["scheme"].update({"tolerance [-]": 0.05}), "devices.csv, line 1 is not what plan.json says"),
+    (lambda c: first_target(c, 2.5e-4), "devices.csv, line 1 is not what plan.json says"),
 ])
 def test_damaged_and_edited_plans_are_refused(change, message, saved):
     edit(saved, change)
@@ -251,8 +300,9 @@ def test_another_network_is_refused():
 @pytest.mark.parametrize(("change", "message"), [
     (lambda arrays: arrays[:3], "arrays must have shapes"),
     (lambda arrays: [arrays[0].T[:7], *arrays[1:]], "arrays must have shapes"),
-    (lambda arrays: [array / uS for array in arrays], "read-backs of layer 0 must lie within 1 S; .* microsiemens"),
-    (lambda arrays: [*arrays[:3], np.full((8, 8), NAN)], "read-backs of layer 1 must be finite"),
+    (lambda arrays: [array / uS for array in arrays], r"read-back of tile 0 must lie in \[0, 1\] S; .* microsiemens"),
+    (lambda arrays: [*arrays[:2], -arrays[2], arrays[3]], "read-back of tile 2 must lie in .* at word line 0, bit line 0"),
+    (lambda arrays: [*arrays[:3], np.full((8, 8), NAN)], r"read-back of tile 3 must be finite; got nan at index \(0, 0\)"),
 ])
 def test_bad_read_backs_are_refused(change, message):
     made = plan(SMALL, TIO2)
@@ -273,8 +323,15 @@ def test_read_back_files_belong_to_a_plan_and_a_tile(tmp_path):
         load_readback(made, 1, path)
     with pytest.raises(ValueError, match="is no read-back of tile 0 of this plan"):
         load_readback(replace(made, scheme=PulseScheme(tolerance=0.02)), 0, path)
-    with pytest.raises(ValueError, match="the plan has tiles 0 to 3; got 4"):
-        load_readback(made, 4, path)
+    for call in (lambda tile: load_readback(made, tile, path), lambda tile: save_readback(made, tile, array, path)):
+        with pytest.raises(ValueError, match="the plan has tiles 0 to 3; got 4"):
+            call(4)
+        with pytest.raises(TypeError, match="tile must be a whole number; got True"):
+            call(True)
+    with pytest.raises(TypeError, match="plan must be a Plan, such as load_plan gives; got 'plan'"):
+        load_readback("plan", 0, path)
+    with pytest.raises(TypeError, match="read-back of tile 0 must be an array of real numbers"):
+        save_readback(made, 0, array + 0j, path)
     whole = path.read_text()
     for text, message in ((whole[:-60], "truncated|not a number"), ("\n".join(whole.splitlines()[:-1]), "7 x 10 values"),
                           (whole.replace("0.000", "-0.000", 1), "must lie in"), ("", "is no read-back")):
@@ -292,6 +349,8 @@ def test_read_back_files_belong_to_a_plan_and_a_tile(tmp_path):
     ({"scheme": 0.01}, TypeError, "scheme must be a PulseScheme"),
     ({"stuck": some_stuck(5, (8, 6))}, ValueError, r"array 0 must have shape \(8, 8\)"),
     ({"points": POINTS.T}, ValueError, "points must have 2 features"),
+    ({"points": POINTS[:0]}, ValueError, "points must hold at least one point"),
+    ({"stuck": 0.01}, TypeError, "stuck must be a list with one map for each physical array; got 0.01"),
 ])
 def test_bad_arguments_are_refused(arguments, error, message):
     with pytest.raises(error, match=message):
@@ -303,4 +362,6 @@ def test_what_is_no_network_or_device_is_refused():
         plan([np.zeros((3, 8))], TIO2)
     with pytest.raises(TypeError, match="device must be a Device"):
         plan(SMALL, "TIO2")
+    with pytest.raises(TypeError, match="network must be an MLP, such as MLP.load gives; got 'network.npz'"):
+        plan(SMALL, TIO2).require_network("network.npz")
     assert isinstance(plan(SMALL, TIO2), Plan)

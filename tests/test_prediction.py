@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tiocross import MLP, TIO2, Crossbar, Sinh, map_weights, plot, program, transfer, transfer_matrix
-from tiocross.experiment.prediction import compare_outputs, infer, predict_logits
+from tiocross.experiment.prediction import compare_outputs, infer, measure_logits, predict_logits
 from tiocross.experiment.transfers import SimulatedChips
 from tiocross.mapping.tiles import arrange
 from tiocross.units import uA, uS
@@ -114,6 +114,60 @@ def test_another_network_another_window_and_wrong_shapes(three_layers, points):
         predict_logits(three_layers, good, points, layout=(8, 8))
     with pytest.raises(ValueError, match="the layout is for layers of shapes"):
         predict_logits(three_layers, good, points, layout=arrange([(4, 10)], (8, 8)))
+
+
+class Multiplier:
+    """An instrument that drives all rows of an array behind its wires, with a distortion of what it answers."""
+
+    def __init__(self, conductances, distort=lambda currents: currents):
+        self.crossbar, self.shape = Crossbar(conductances, wire_resistance=4.0), conductances.shape
+        self.distort, self.largest = distort, 0.0
+
+    def multiply(self, voltages):
+        self.largest = max(self.largest, np.abs(voltages).max())
+        return self.distort(voltages @ transfer_matrix(self.crossbar))
+
+
+def test_measured_outputs_are_those_predicted_for_the_same_arrays(three_layers, points):
+    targets = map_weights(three_layers, TIO2)
+    layout = arrange([target.shape for target in targets], (3, 6))
+    chips = [Multiplier(np.nan_to_num(array, nan=77 * uS), np.ndarray.tolist) for array in layout.place(list(targets))]
+    predicted = predict_logits(three_layers, [chip.crossbar for chip in chips], points, layout=layout)
+    # Driven with 0.2 V and scaled back: roundings of sums of some currents, in logits of the order of 1.
+    np.testing.assert_allclose(measure_logits(three_layers, chips, points, layout=layout), predicted, rtol=0, atol=1e-12)
+    assert 0 < max(chip.largest for chip in chips) <= 0.2 * (1 + 1e-12)
+
+
+@pytest.mark.parametrize(("distort", "error", "message"), [
+    (lambda currents: np.where(currents == currents[3, 1], np.nan, currents), ValueError,
+     r"currents of array 1 must be finite; got nan at index \(3, 1\) \(1 such\)"),
+    (np.transpose, ValueError, r"currents of array 1 must be \(40, 8\), points x columns; got \(8, 40\)"),
+    (lambda currents: currents[0], ValueError, r"must be \(40, 8\), points x columns; got \(8,\)"),
+    (lambda currents: None, TypeError, "currents of array 1 must be an array of real numbers"),
+])
+def test_what_is_no_answer_of_an_instrument_is_refused(three_layers, points, distort, error, message):
+    chips = [Multiplier(array) for array in map_weights(three_layers, TIO2)]
+    chips[1].distort = distort
+    with pytest.raises(error, match=message):
+        measure_logits(three_layers, chips, points)
+
+
+def test_instruments_must_be_a_list_that_multiplies(three_layers, points):
+    with pytest.raises(TypeError, match="instruments must be a list, one for each array; got a int"):
+        measure_logits(three_layers, 5, points)
+    with pytest.raises(TypeError, match="instruments must have multiply"):
+        measure_logits(three_layers, crossbars_of(three_layers), points)
+
+
+@pytest.mark.parametrize("fault", [5000 * uS, 0.0])  # as measured on dead arrays, and an open device
+def test_one_broken_device_does_not_make_it_another_network(three_layers, points, fault):
+    """A short of ten times the window outweighs all other pairs together; the chip still gets its prediction."""
+    for layer, place in ((0, (2, 3)), (1, (0, 1)), (2, (4, 0)), (2, (1, 3))):
+        chip = [np.array(target) for target in map_weights(three_layers, TIO2)]
+        chip[layer][place] = fault
+        logits = predict_logits(three_layers, [Crossbar(array) for array in chip], points)
+        weights = map_weights(three_layers, TIO2).weights(chip)
+        np.testing.assert_allclose(logits, three_layers.with_arrays(weights).logits(points), rtol=1e-9, atol=1e-12)
 
 
 def swap(conductances):

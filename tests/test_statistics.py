@@ -15,6 +15,7 @@ from tiocross.experiment.statistics import (
     percentile,
     robust_fraction,
     summarise,
+    weighted_median,
     wilson_interval,
 )
 
@@ -413,3 +414,9 @@ def test_a_summary_prints_every_figure_and_the_size_of_the_simulation():
     assert [line.split()[-3:] for line in lines[1:6]] == [str(estimate).split() for estimate in estimates]
     assert lines[6].endswith("12 [7, 20]")
     assert [field.name for field in fields(Summary)][:6] == list(FIGURES)
+
+
+def test_weighted_median_by_hand():
+    values, weights = np.array([3.0, -1.0, 40.0, 2.0]), np.array([2.0, 1.0, 1.5, 1.0])
+    assert weighted_median(values, weights) == 3.0  # of 5.5 in all, -1 and 2 have 2, with 3 it is 4
+    assert weighted_median(values, np.ones(4)) == 2.0 and weighted_median(values[:1], weights[:1]) == 3.0

@@ -142,13 +142,20 @@ def tile(**changes):
     (lambda: arrange(SHAPES, (8, 8)).collect([np.zeros((8, 8))] * 3), "arrays must have shapes"),
     (lambda: arrange(SHAPES, (8, 8)).where(0, 3, 0), "no layer has word line 3, bit line 0 as layer 0"),
     (lambda: arrange(SHAPES, (8, 8)).carried_by(0, 8, 0), "no word line 8, bit line 0 on tile 0"),
-    (lambda: arrange(SHAPES, (8, 8)).carried_by(-1, 0, 0), "on tile -1"),
+    (lambda: arrange(SHAPES, (8, 8)).carried_by(4, 0, 0), "on tile 4"),
+    (lambda: arrange(SHAPES, (8, 8)).carried_by(-1, 0, 0), "tile must be at least 0; got -1"),
+    (lambda: arrange(SHAPES, (8, 8)).collect([np.zeros((2, 8, 8)), *[np.zeros((8, 8))] * 3]),
+     r"same leading axes; got \[\(\), \(2,\)\]"),
 ])
 def test_what_does_not_fit_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 
 
-def test_a_shape_must_be_a_pair():
+def test_other_kinds_of_values_are_refused():
     with pytest.raises(TypeError, match=r"tile_shape must be a pair such as \(8, 8\)"):
         arrange(SHAPES, 8)
+    with pytest.raises(TypeError, match="bit_line must be a whole number; got 1.5"):
+        arrange(SHAPES, (8, 8)).carried_by(0, 0, 1.5)
+    with pytest.raises(TypeError, match=r"layers\[1\] must be an array of real numbers"):
+        arrange(SHAPES, (8, 8)).place([np.zeros((3, 16)), "targets"])

@@ -54,11 +54,8 @@ def require_name(what, name, valid_names):
         raise ValueError(f"{what} {name!r} is unknown; {nearest_name(name, valid_names)}")
 
 
-def as_finite(what, values, *, ndim=None):
-    """Float64 array of ``values``; ValueError with the position of the first value that is not finite."""
-    if type(values) is np.ndarray and values.dtype == np.float64 and ndim in (None, values.ndim):
-        if np.isfinite(values).all():
-            return values  # the usual case, in a tenth of the time
+def as_reals(what, values):
+    """Float64 array of ``values``, which may be NaN or infinite; TypeError unless they are real numbers."""
     try:
         given = np.asarray(values)
     except ValueError as error:
@@ -67,7 +64,15 @@ def as_finite(what, values, *, ndim=None):
         raise TypeError(f"{what} must be an array of real numbers; got a {type(values).__name__} of {given.dtype}")
     if np.ma.is_masked(values):
         raise TypeError(f"{what} must not be masked; fill or drop the masked values first")
-    array = given.astype(np.float64, copy=False)
+    return given.astype(np.float64, copy=False)
+
+
+def as_finite(what, values, *, ndim=None):
+    """Float64 array of ``values``; ValueError with the position of the first value that is not finite."""
+    if type(values) is np.ndarray and values.dtype == np.float64 and ndim in (None, values.ndim):
+        if np.isfinite(values).all():
+            return values  # the usual case, in a tenth of the time
+    array = as_reals(what, values)
     if ndim is not None and array.ndim != ndim:
         raise ValueError(f"{what} must have {ndim} axes; got shape {array.shape}")
     bad = ~np.isfinite(array)

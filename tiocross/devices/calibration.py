@@ -74,6 +74,9 @@ def calibrate(*, g_min, g_max, name, source, tuning=None, disturb=None, maps=Non
     """
     window = Device(g_min, g_max)  # refuses a bad window before any work
     fits = {}
+    for what, data, counts in (("tuning", tuning, (2, 3)), ("disturb", disturb, (2,))):
+        if data is not None and not (isinstance(data, (tuple, list)) and len(data) in counts):
+            raise TypeError(f"{what} must be a tuple of {' or '.join(map(str, counts))} arrays; got {str(data)[:80]!r}")
     if tuning is not None:
         targets, programmed, *groups = tuning
         fits["tuning"] = fit_tuning(targets, programmed, source=source, groups=groups[0] if groups else None,

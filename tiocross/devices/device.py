@@ -52,6 +52,9 @@ class Device:
             if not isinstance(getattr(self, name), (*kinds, type(None))):
                 names = " or ".join(kind.__name__ for kind in kinds)
                 raise TypeError(f"{name} must be a {names}, or None to switch it off; got {getattr(self, name)!r}")
+        for name in ("name", "source"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} must be a text; got {getattr(self, name)!r}")
         if not self.g_min < self.g_max:
             raise ValueError(f"g_min must be below g_max; got {self.g_min:g} and {self.g_max:g} S")
         if self.tuning is not None and self.tuning.spread_slope * self.g_max + self.tuning.spread_intercept < 0:

@@ -16,7 +16,7 @@ from tiocross.devices.fitting import (
     uniform_goodness,
     uniform_intervals,
 )
-from tiocross.errors import as_number, require_generator
+from tiocross.errors import as_number, as_reals, require_generator
 
 _N_PERMUTATIONS = 499
 _FEWEST_FOR_SHAPE = 10  # values of a law below which its shape is not judged
@@ -227,11 +227,13 @@ def _stuck_warning(independence, lrs, hrs, rng):
 
 
 def _check(maps):
+    if not isinstance(maps, (list, tuple, np.ndarray)):
+        raise TypeError(f"maps must be a list with one map for each chip; got a {type(maps).__name__}")
     if isinstance(maps, np.ndarray) and maps.ndim == 2:
         maps = [maps]
     checked = []
     for k, state in enumerate(maps):
-        state = np.asarray(state, dtype=np.float64)
+        state = as_reals(f"map {k}", state)
         if state.ndim != 2 or state.size == 0:
             raise ValueError(f"maps must be arrays of shape (n_word_lines, n_bit_lines); map {k} has shape {state.shape}")
         bad = ~np.isnan(state) & ~((state > 0) & (state <= 1))

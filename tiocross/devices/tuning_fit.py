@@ -97,8 +97,9 @@ def _check(targets, programmed, groups):
     for what, values, bad in (("targets", targets, targets <= 0), ("programmed", programmed, programmed < 0)):
         bad = bad | (values > 1)
         if bad.any():
+            cure = ". If these are microsiemens, multiply by tiocross.units.uS" if values[bad][0] > 1 else ""
             raise ValueError(f"{what} must lie in {'(0, 1]' if what == 'targets' else '[0, 1]'} S; got {values[bad][0]:g} "
-                             f"({int(bad.sum())} such). If these are microsiemens, multiply by tiocross.units.uS")
+                             f"({int(bad.sum())} such){cure}")
     n_groups = 1
     if groups is not None:
         groups = np.unique(np.asarray(groups).ravel(), return_inverse=True)[1]

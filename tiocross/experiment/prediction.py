@@ -14,7 +14,7 @@ from tiocross.circuit.solver import solve
 from tiocross.devices.fitting import t_quantile
 from tiocross.devices.tio2 import TIO2
 from tiocross.errors import as_finite
-from tiocross.experiment.statistics import wilson_interval
+from tiocross.experiment.statistics import weighted_median, wilson_interval
 from tiocross.experiment.transfers import READ_VOLTAGE
 from tiocross.learning.autograd import sigmoid
 from tiocross.learning.network import MLP, classify, forward
@@ -85,7 +85,8 @@ def predict_logits(network, crossbars, points, *, device=TIO2, layout=None):
     encoded = network.encode(points)
     _require_likeness(targets, layout.collect([crossbar.conductances for crossbar in crossbars]), network)
     if any(crossbar.iv is not None for crossbar in crossbars):
-        return _drive_layers(network, [_multiplier(crossbar) for crossbar in crossbars], targets, layout, encoded)
+        multiply = [lambda volts, crossbar=crossbar: solve(crossbar, volts).bit_line_currents for crossbar in crossbars]
+        return _drive_layers(network, multiply, targets, layout, encoded)
     matrices = layout.collect([transfer_matrix(crossbar) for crossbar in crossbars])
     return forward(targets.weights(matrices), encoded, network.activation)
 
@@ -115,8 +116,10 @@ def measure_logits(network, instruments, points, *, device=TIO2, layout=None):
     Raises
     ------
     ValueError, TypeError
-        If an instrument cannot multiply or has another shape than the network's arrays; nothing is driven.
+        If an instrument cannot multiply or has another shape than the network's arrays, and then nothing is driven; or
+        does not give a finite current for each point and column.
     """
+    _require_list("instruments", instruments)
     for instrument in instruments:
         if not callable(getattr(instrument, "multiply", None)):
             raise TypeError(f"instruments must have multiply(voltages); a {type(instrument).__name__} lacks it")
@@ -125,10 +128,14 @@ def measure_logits(network, instruments, points, *, device=TIO2, layout=None):
     return _drive_layers(network, multiply, targets, layout, network.encode(points))
 
 
+def _require_list(what, records):
+    if not isinstance(records, (list, tuple)):
+        raise TypeError(f"{what} must be a list, one for each array; got a {type(records).__name__}")
+
+
 def _place(network, crossbars, device, layout):
     """Targets and layout, with everything checked that can be wrong with them."""
-    if not isinstance(crossbars, (list, tuple)):
-        raise TypeError(f"crossbars must be a list, one Crossbar for each array; got a {type(crossbars).__name__}")
+    _require_list("crossbars", crossbars)
     for crossbar in crossbars:
         require_crossbar(crossbar)
     return _arrange(network, [crossbar.conductances.shape for crossbar in crossbars], device, layout)
@@ -161,18 +168,14 @@ def _whole(layer, shape):
 def _require_likeness(targets, conductances, network):
     """Raise ValueError where the pair differences of a layer are not about its weights on this window."""
     for k, (weights, wanted) in enumerate(zip(targets.weights(conductances), network.arrays)):
-        if not wanted.any():
+        if not (used := wanted != 0).any():
             continue
-        gain = float((weights * wanted).sum() / (wanted**2).sum())
+        gain = weighted_median(weights[used] / wanted[used], np.abs(wanted[used]))  # one short must not decide it
         if not _GAINS[0] <= gain <= _GAINS[1]:
             raise ValueError(f"the crossbars do not look like layer {k} of this network: their pair differences are "
                              f"{gain:.3g} times what device= maps its weights to, outside [{_GAINS[0]:g}, {_GAINS[1]:g}]. "
                              "Check the device's window, the order of the crossbars, and whether lines are reversed or "
                              "readings transposed")
-
-
-def _multiplier(crossbar):
-    return lambda voltages: solve(crossbar, voltages).bit_line_currents
 
 
 def _drive_layers(network, multiply, targets, layout, signal):
@@ -182,11 +185,14 @@ def _drive_layers(network, multiply, targets, layout, signal):
         inputs = np.concatenate([activate(signal) if k else signal, np.ones((len(signal), 1))], axis=1)
         volts_per_unit = READ_VOLTAGE / np.abs(inputs).max(initial=1.0)
         currents = np.zeros((len(inputs), layer.conductances.shape[1]))
-        for tile, product in zip(layout.tiles, multiply):
+        for index, (tile, product) in enumerate(zip(layout.tiles, multiply)):
             if tile.layer == k:
                 voltages = np.zeros((len(inputs), tile.shape[0]))
                 voltages[:, tile.word_lines] = volts_per_unit * inputs[:, tile.rows]
-                currents[:, tile.columns] += product(voltages)[:, tile.bit_lines]
+                answer = as_finite(f"currents of array {index}", product(voltages))
+                if answer.shape != (due := (len(inputs), tile.shape[1])):
+                    raise ValueError(f"currents of array {index} must be {due}, points x columns; got {answer.shape}")
+                currents[:, tile.columns] += answer[:, tile.bit_lines]
         signal = pair_differences(currents) / (volts_per_unit * layer.scale[-1])
     return signal
 

@@ -254,3 +254,23 @@ def _sum_groups(correct, order, n_chip_groups, n_point_groups):
 
 def _undecided_band(level, n_transfers):
     return _Z * np.sqrt(level * (1 - level) / n_transfers)
+
+
+def weighted_median(values, weights):
+    """Value below which half of the weight lies.
+
+    Parameters
+    ----------
+    values : (n_values,) ndarray
+        At least one value (unitless).
+    weights : (n_values,) ndarray
+        Weight of each, above zero (unitless).
+
+    Returns
+    -------
+    float
+        The first value, from the smallest on, with which half of the weight is reached, in the unit of ``values``.
+    """
+    order = np.argsort(values)
+    reached = np.cumsum(weights[order])
+    return float(values[order[np.searchsorted(reached, 0.5 * reached[-1])]])

@@ -15,6 +15,7 @@ from tiocross.errors import as_conductances, as_finite, require_name
 from tiocross.storage import replacing
 
 ORDERS = ("C", "F")
+_LEAST = 1.0  # [ohm], for conductances end at 1 S
 _NUMBERS = ("n_rows", "n_columns", "DC_NUMPOINTS", "vread", "Vmax_set", "Vmin_reset", "Vset", "Vreset", "tolerance",
             "increment", "PulseWidth", "RiseTime", "FallTime")  # the lab's settings, in SI units
 
@@ -45,6 +46,10 @@ class LabMap:
             row, column = np.argwhere(bad)[0]
             raise ValueError(f"resistances must be above zero; got {resistances[row, column]:g} ohm at row {row}, column "
                              f"{column} ({int(bad.sum())} such)")
+        if (bad := resistances < _LEAST).any():
+            row, column = np.argwhere(bad)[0]
+            raise ValueError(f"resistances must be at least {_LEAST:g} ohm; got {resistances[row, column]:g} at row {row}, "
+                             f"column {column} ({int(bad.sum())} such). Kiloohm? Multiply by tiocross.units.kohm")
         resistances.flags.writeable = False
         shape = dict(zip(("n_rows", "n_columns"), map(str, resistances.shape)))
         missing = {key: count for key, count in shape.items() if key not in self.header}
@@ -183,7 +188,8 @@ def _header(names, values):
         raise ValueError(f"line 1 names {len(names)} settings, line 2 holds {len(values)} values: {odd}")
     for name in ("n_rows", "n_columns"):
         if name not in names:
-            raise ValueError(f"line 1 lacks {name!r}; it names {', '.join(names)}")
+            cure = "; settings are separated by semicolons" if len(names) == 1 else ""
+            raise ValueError(f"line 1 lacks {name!r}; it names {', '.join(names)}{cure}")
     return {name: _as_text(name, value) for name, value in zip(names, values)}
 
 

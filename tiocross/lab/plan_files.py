@@ -1,9 +1,9 @@
 """Files of a programming plan: a folder of JSON and CSV going out, one CSV for each array read back.
 
-``plan.json`` holds everything. Beside it each tile has its targets and its order as tables, for people and for
-instruments that read CSV; when a plan is loaded they must be what plan.json says. Tables have a word line in each row
-and a bit line in each column. Numbers are written such that they are read back to the same bits; ``nan`` stands where
-there is none.
+``plan.json`` holds everything. Beside it, for people and for instruments that read CSV, ``devices.csv`` says of each device
+which weight it carries, and each tile has its targets and its order as tables, with a word line in each row and a bit line
+in each column; when a plan is loaded they must be what plan.json says. Numbers are written such that they are read back to
+the same bits; ``nan`` stands where there is none.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tiocross.errors import as_conductances
+from tiocross.errors import as_conductances, as_count, as_reals
 from tiocross.lab.tables import read_conductance_csv
 from tiocross.storage import replacing, save_json
 
@@ -32,7 +32,7 @@ def write_folder(folder, content, tables):
     content : dict
         What goes into plan.json (unitless).
     tables : dict
-        File name -> (comment, (n_rows, n_columns) ndarray) (unitless).
+        File name -> text (unitless).
 
     Raises
     ------
@@ -42,12 +42,14 @@ def write_folder(folder, content, tables):
     folder = Path(folder)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise ValueError(f"{folder} exists already; choose a new folder, or remove what is there")
+    if not folder.parent.is_dir():
+        raise FileNotFoundError(f"{folder.parent}, where the folder {folder.name} is to be made, does not exist")
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
         whole = Path(temporary, "plan")
         whole.mkdir()
         save_json(whole / PLAN, content)
-        for name, (comment, table) in tables.items():
-            (whole / name).write_text(_as_text(comment, table), encoding="utf-8", newline="\n")
+        for name, text in tables.items():
+            (whole / name).write_text(text, encoding="utf-8", newline="\n")
         os.replace(whole, folder)
 
 
@@ -70,9 +72,9 @@ def require_tables(folder, tables):
     tables : dict
         As for `write_folder` (unitless).
     """
-    for name, (comment, table) in tables.items():
+    for name, text in tables.items():
         path = Path(folder, name)
-        lines, wanted = (text.splitlines() for text in (_read_text(path), _as_text(comment, table)))
+        lines, wanted = _read_text(path).splitlines(), text.splitlines()
         for number, (line, due) in enumerate(zip_longest(lines, wanted, fillvalue=""), start=1):
             if line != due:
                 raise ValueError(f"{path}, line {number} is not what {PLAN} says: {line[:200]!r} instead of {due[:200]!r}. "
@@ -98,9 +100,10 @@ def save_readback(plan, tile, conductances, path):
     ValueError
         If the shape is not the tile's or a value is not a conductance; nothing is written.
     """
-    conductances = _as_readback(plan, tile, conductances)
+    comment = _readback_comment(plan, tile)
+    text = table_text(comment, _as_readback(plan, tile, conductances))
     with replacing(path) as temporary:
-        temporary.write_text(_as_text(_readback_comment(plan, tile), conductances), encoding="utf-8", newline="\n")
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def load_readback(plan, tile, path):
@@ -125,7 +128,8 @@ def load_readback(plan, tile, path):
     ValueError
         If the file belongs to another plan or tile, has another shape, or a value is not a conductance.
     """
-    first, wanted = (_read_text(path).splitlines() or [""])[0], f"# {_readback_comment(plan, tile)}"
+    wanted = f"# {_readback_comment(plan, tile)}"
+    first = (_read_text(path).splitlines() or [""])[0]
     if first != wanted:
         raise ValueError(f"{path} is no read-back of tile {tile} of this plan: its first line must be {wanted!r}; got "
                          f"{first[:200]!r}")
@@ -135,7 +139,7 @@ def load_readback(plan, tile, path):
 
 def _as_readback(plan, tile, conductances):
     used = plan.layout.tiles[tile].used
-    conductances = np.asarray(conductances, dtype=np.float64)
+    conductances = as_reals(f"the read-back of tile {tile}", conductances)
     if conductances.shape != used.shape:
         hint = ". Transposed?" if conductances.shape == used.shape[::-1] else ""
         raise ValueError(f"the read-back of tile {tile} must have shape {used.shape}, word lines and bit lines; got "
@@ -145,13 +149,16 @@ def _as_readback(plan, tile, conductances):
 
 
 def _readback_comment(plan, tile):
+    if not hasattr(plan, "layout"):
+        raise TypeError(f"plan must be a Plan, such as load_plan gives; got {plan!r}")
     n_tiles = len(plan.layout.tiles)
-    if not 0 <= tile < n_tiles:
+    if as_count("tile", tile, low=0) >= n_tiles:
         raise ValueError(f"the plan has tiles 0 to {n_tiles - 1}; got {tile}")
     return f"{_READBACK}; plan {plan.sha256}; tile {tile}; conductances [S]"
 
 
-def _as_text(comment, table):
+def table_text(comment, table):
+    """A table (n_rows, n_columns) as the text of a CSV file, ``comment`` first (unitless)."""
     return "\n".join([f"# {comment}", *(",".join(map(repr, row)) for row in table.tolist())]) + "\n"
 
 

@@ -3,14 +3,16 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from tiocross.devices import files
 from tiocross.devices.device import Device, require_device
 from tiocross.devices.variability import count_later_writes, require_within_window
-from tiocross.errors import LARGEST_CONDUCTANCE, as_conductances, as_finite, require_name
-from tiocross.lab.plan_files import PLAN, read_content, require_tables, write_folder
+from tiocross.errors import as_conductances, as_finite, require_name
+from tiocross.lab.device_table import device_text, list_devices
+from tiocross.lab.plan_files import PLAN, read_content, require_tables, table_text, write_folder
 from tiocross.lab.scheme import PulseScheme
 from tiocross.lab.write_verify import require_scheme
 from tiocross.mapping.assignment import place_around
@@ -61,7 +63,7 @@ class Plan:
         require_device(self.device)
         require_scheme(self.scheme)
         for name in ("scales", "targets", "orders", "stuck"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            object.__setattr__(self, name, tuple(map(_frozen, getattr(self, name))))
         as_stuck_maps(self.stuck, self.layout.shapes, "tile")
         if [np.shape(scale) for scale in self.scales] != [(n_rows, 1) for n_rows, _ in self.layout.layer_shapes]:
             raise ValueError("a plan needs a column of scales for each layer, one for each word line; got shapes "
@@ -92,7 +94,7 @@ class Plan:
         return [np.where(tile.used & ~np.isnan(stuck), stuck, targets)
                 for tile, targets, stuck in zip(self.layout.tiles, self.targets, self.stuck)]
 
-    @property
+    @cached_property
     def sha256(self):
         """Fingerprint of all that the plan says (unitless)."""
         text = json.dumps(self.to_json(), sort_keys=True, allow_nan=False)
@@ -116,15 +118,16 @@ class Plan:
         Raises
         ------
         ValueError
-            If there is not one array of the right shape for each tile, or a value in use is not finite.
+            If there is not one array of the right shape for each tile, or a value in use is no conductance.
         """
         layers = self.layout.collect(readbacks)
-        for layer, values in enumerate(layers):
-            largest = np.abs(as_finite(f"read-backs of layer {layer}", values)).max()
-            if largest > LARGEST_CONDUCTANCE:
-                raise ValueError(f"read-backs of layer {layer} must lie within 1 S; got {largest:g}. If these are "
-                                 "microsiemens, multiply by tiocross.units.uS")
+        for index, (tile, values) in enumerate(zip(self.layout.tiles, readbacks)):
+            as_conductances(f"the read-back of tile {index}", np.where(tile.used, values, 0.0))
         return [pair_differences(values) / scale for values, scale in zip(layers, self.scales)]
+
+    def device_table(self):
+        """Which physical device carries which weight: a list of `PlannedDevice`, with targets [S], as in devices.csv."""
+        return list_devices(self)
 
     def require_network(self, network):
         """Raise ValueError unless ``network``, an MLP (unitless), is the one that was planned."""
@@ -133,7 +136,7 @@ class Plan:
                              f"network's is {fingerprint(network)[:12]}... Plan this network, or load the planned one")
 
     def save(self, folder):
-        """Write plan.json, and each tile's targets [S] and order as CSV, into a new folder: all or nothing."""
+        """Write plan.json, and as CSV `device_table` and each tile's targets [S] and order, to a new folder: all or none."""
         write_folder(folder, self.to_json(), self._tables())
 
     def to_json(self):
@@ -162,11 +165,12 @@ class Plan:
             raise ValueError(f"the plan lacks {error}") from None
 
     def _tables(self):
-        tables = {}
+        about = f"{FORMAT}; plan {self.sha256}; polarity 1 is the plus side of a pair; rows are word lines"
+        tables = {"devices.csv": device_text(about, self.device_table())}
         for index, (tile, targets, turns) in enumerate(zip(self.layout.tiles, self.targets, self.orders)):
             about = f"{FORMAT}; plan {self.sha256}; tile {index}; array {tile.array}; layer {tile.layer}"
-            tables[f"tile_{index:02d}_targets.csv"] = (f"{about}; targets [S]; nan: do not program", targets)
-            tables[f"tile_{index:02d}_order.csv"] = (f"{about}; turn of each device", turns)
+            tables[f"tile_{index:02d}_targets.csv"] = table_text(f"{about}; targets [S]; nan: do not program", targets)
+            tables[f"tile_{index:02d}_order.csv"] = table_text(f"{about}; turn of each device", turns)
         return tables
 
 
@@ -257,11 +261,20 @@ def load_plan(folder):
 
 def fingerprint(network):
     """SHA-256 of a network's arrays, input encoding and activation, in hexadecimal (unitless)."""
+    if not hasattr(network, "input_offset"):
+        raise TypeError(f"network must be an MLP, such as MLP.load gives; got {str(network)[:80]!r}")
     digest = hashlib.sha256(network.activation.encode())
     for array in (network.input_offset, network.input_scale, *network.arrays):
         digest.update(f"{np.shape(array)}".encode())
         digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
     return digest.hexdigest()
+
+
+def _frozen(table):
+    """A copy that stays as it is: a plan's files and read-backs are known by its fingerprint."""
+    table = np.array(table)
+    table.flags.writeable = False
+    return table
 
 
 def _turns(keys):

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from tiocross.errors import as_conductances, as_count
+from tiocross.errors import LARGEST_CONDUCTANCE, as_conductances, as_count
 from tiocross.storage import replacing
 from tiocross.units import Mohm, kohm, mS, mV, nS, ohm, uS
 
 _CONDUCTANCES = {"S": 1.0, "mS": mS, "uS": uS, "nS": nS}
 _RESISTANCES = {"ohm": ohm, "kohm": kohm, "Mohm": Mohm}
 _VOLTAGES = {"V": 1.0, "mV": mV}
+_MOST_WRITES = 10**9  # after one device; more is a slip of columns
 _UNIT = re.compile(r"\[([^\]]*)\]")
 _SHAPE = re.compile(r"(\d+)\s*word lines?\s*x\s*(\d+)\s*bit lines?")
 
@@ -55,7 +56,8 @@ def read_conductance_csv(path, *, shape=None, allow_missing=False):
             row, column = np.argwhere(bad)[0]
             raise ValueError(f"{path}: resistances must be above zero; got {matrix[row, column]:g} {unit} at row {row}, "
                              f"column {column} ({int(bad.sum())} such)")
-        matrix = 1 / (matrix * _RESISTANCES[unit])
+        with np.errstate(over="ignore"):  # infinite conductances are refused below
+            matrix = 1 / (matrix * _RESISTANCES[unit])
     else:
         matrix = matrix * _CONDUCTANCES[unit]
     try:
@@ -132,9 +134,9 @@ def read_disturb_csv(path):
         If a column or its unit is missing, or a value is not finite or no whole number of writes.
     """
     later, changes = _read_columns(path, {"n_later_writes": {"-": 1.0}, "delta_conductance": _CONDUCTANCES})
-    if (bad := (later < 0) | (later % 1 != 0)).any():
+    if (bad := (later < 0) | (later % 1 != 0) | (later > _MOST_WRITES)).any():
         raise ValueError(f"{path}: n_later_writes must be whole numbers from 0; got {later[bad][0]:g} "
-                         f"({int(bad.sum())} such)")
+                         f"({int(bad.sum())} such), and none may exceed {_MOST_WRITES:g}")
     return later.astype(np.int64), changes
 
 
@@ -154,9 +156,13 @@ def read_tuning_csv(path):
     Raises
     ------
     ValueError
-        If a column or its unit is missing, or a value is not finite.
+        If a column or its unit is missing, a value is not finite, or a target is not above zero and at most 1 S.
     """
-    return _read_columns(path, {"target": _CONDUCTANCES, "programmed": _CONDUCTANCES})
+    targets, programmed = _read_columns(path, {"target": _CONDUCTANCES, "programmed": _CONDUCTANCES})
+    if (bad := (targets <= 0) | (targets > LARGEST_CONDUCTANCE)).any():
+        raise ValueError(f"{path}: targets must be above 0 and at most 1 S; got {targets[bad][0]:g} S ({int(bad.sum())} "
+                         "such); is the unit of the column right?")
+    return targets, programmed
 
 
 def _read_lines(path):

@@ -3,9 +3,9 @@
 Exchanging hidden units exchanges bit-line pairs of one layer together with word lines of the next and leaves the
 function of the network as it is; so does the choice of the physical line or array that carries a line or block. The
 placement wanted is the one with the least damage: the sum, over all pairs, of the error of the difference that is left
-after the partner's offset, times the pair's sensitivity. Each kind of exchange by itself is an assignment problem,
-solved exactly; they are alternated until none helps. Every exchange is made only if it lowers the damage, so that the
-result is never worse than the placement that it starts from.
+after the partner's offset, times the pair's sensitivity. Each kind of exchange by itself is an assignment problem; they
+are alternated until none helps, which may leave a better placement by several exchanges at once unseen. Every exchange is
+made only if it lowers the damage, so that the result is never worse than the placement that it starts from.
 """
 
 from dataclasses import dataclass, replace
@@ -48,7 +48,7 @@ class FaultyPlacement:
 
 
 def place_around(targets, device, stuck, *, layout=None, sensitivities=None, lines=True):
-    """Placement with the least damage by known stuck devices.
+    """Placement with little damage by known stuck devices, never more than where it starts from.
 
     Parameters
     ----------
@@ -83,6 +83,8 @@ def place_around(targets, device, stuck, *, layout=None, sensitivities=None, lin
     problem, layout, stuck = _pose(targets, device, stuck, layout, sensitivities)
     tiles = layout.tiles
     before = problem.damage(tiles)
+    if lines:  # first at home: where that is enough, no tile needs to be tried on every array
+        tiles = tuple(_move_lines(problem, tile) for tile in tiles)
     tiles = _repeat(problem, tiles, lambda tiles: _exchange_units(problem, _exchange_arrays(problem, tiles, lines)))
     layout = Layout(tiles, layout.layer_shapes)
     here = [stuck[tile.array] for tile in tiles]
@@ -93,16 +95,18 @@ def place_around(targets, device, stuck, *, layout=None, sensitivities=None, lin
 
 @dataclass(frozen=True, eq=False)
 class _Problem:
-    """Differences wanted and sensitivities of each layer, stuck map of each array, and the window."""
+    """Differences wanted and sensitivities of each layer, stuck map of each array and whether it has any, the window."""
 
     differences: list
     sensitivities: list
     stuck: list
+    faulty: list
     device: Device
 
     def damage(self, tiles):
         """Damage of all tiles together [S]."""
-        return float(sum(self.row_damage(tile, tile.rows, tile.word_lines).trace() for tile in tiles))
+        hit = [tile for tile in tiles if self.faulty[tile.array]]
+        return float(sum(self.row_damage(tile, tile.rows, tile.word_lines).trace() for tile in hit))
 
     def row_damage(self, tile, rows, word_lines):
         """(n_rows, n_word_lines) damage of each row on each word line, for the tile's pairs where they are [S]."""
@@ -126,12 +130,15 @@ class _Problem:
 
 def _pose(targets, device, stuck, layout, sensitivities):
     targets = list(targets)
-    stuck = list(stuck)
-    if not stuck or np.ndim(stuck[0]) != 2:
+    if not isinstance(stuck, (list, tuple, np.ndarray)):
+        raise TypeError(f"stuck must be a list with one map for each physical array; got {stuck!r}")
+    if not len(stuck) or np.ndim(stuck[0]) != 2:
         raise ValueError("stuck must hold a map (n_rows, n_columns) for each physical array; got "
-                         f"{'none' if not stuck else f'a value of shape {np.shape(stuck[0])}'}")
+                         f"{'none' if not len(stuck) else f'a value of shape {np.shape(stuck[0])}'}")
     shapes = [np.shape(array) for array in targets]
     layout = arrange(shapes, np.shape(stuck[0])) if layout is None else layout
+    if not isinstance(layout, Layout):
+        raise TypeError(f"layout must be a Layout, such as arrange gives; got {layout!r}")
     if list(layout.layer_shapes) != shapes:
         raise ValueError(f"layout is for layers of shapes {list(layout.layer_shapes)}; the targets have shapes {shapes}")
     if len(set(layout.shapes)) != 1:
@@ -143,7 +150,8 @@ def _pose(targets, device, stuck, layout, sensitivities):
     differences = [pair_differences(np.asarray(array, dtype=np.float64)) for array in targets]
     sensitivities = _as_sensitivities(sensitivities, differences)
     offset_partners(targets, [np.full(shape, np.nan) for shape in shapes], device)  # checks the targets
-    return _Problem(differences, sensitivities, stuck, device), layout, stuck
+    faulty = [not np.isnan(faults).all() for faults in stuck]
+    return _Problem(differences, sensitivities, stuck, faulty, device), layout, stuck
 
 
 def _as_sensitivities(sensitivities, differences):
@@ -172,14 +180,18 @@ def _repeat(problem, tiles, exchange):
 
 
 def _exchange_arrays(problem, tiles, lines):
-    """Tiles on the arrays, and lines of them, that suit them best."""
-    arrays = range(len(problem.stuck))
-    candidates = [[replace(tile, array=array) for array in arrays] for tile in tiles]
-    if lines:
-        candidates = [[_move_lines(problem, tile) for tile in row] for row in candidates]
-    costs = np.array([[problem.damage([tile]) for tile in row] for row in candidates])
+    """Tiles on the arrays, and lines of them, that suit them best; those without damage go where they make room, or stay."""
+    damages = [problem.damage([tile]) for tile in tiles]
+    homes = {tile.array for tile, damage in zip(tiles, damages) if damage > 0}
+    costs = np.full((len(tiles), len(problem.stuck)), 2 * sum(damages))  # more than if all stay: not to be chosen
+    candidates = {}
+    for index, (tile, damage) in enumerate(zip(tiles, damages)):
+        for array in range(len(problem.stuck)) if damage > 0 else homes | {tile.array}:
+            moved = replace(tile, array=array)
+            candidates[index, array] = moved = _move_lines(problem, moved) if lines else moved
+            costs[index, array] = problem.damage([moved])
     chosen = _assign(costs, np.array([tile.array for tile in tiles]))
-    return tuple(row[array] for row, array in zip(candidates, chosen))
+    return tuple(candidates[index, array] for index, array in enumerate(chosen))
 
 
 def _move_lines(problem, tile):

@@ -9,7 +9,7 @@ import numpy as np
 
 from tiocross.devices.device import require_device
 from tiocross.devices.variability import require_within_window
-from tiocross.errors import as_conductances, as_number
+from tiocross.errors import as_conductances, as_number, as_reals
 
 
 def stuck_outside_window(conductances, *, g_min, g_max, margin=0.1):
@@ -111,6 +111,9 @@ def offset_partners(targets, stuck, device):
     targets = [as_conductances(f"targets of layer {layer}", array) for layer, array in enumerate(targets)]
     stuck = as_stuck_maps(stuck, [array.shape for array in targets], "layer")
     for layer, array in enumerate(targets):
+        if array.ndim != 2 or array.shape[1] % 2:
+            raise ValueError(f"targets of layer {layer} must have shape (n_inputs + 1, 2 n_outputs), a pair of bit lines "
+                             f"for each output; got {array.shape}")
         require_within_window(f"targets of layer {layer}", array, device)
     return [_offset(array, faults, device) for array, faults in zip(targets, stuck)]
 
@@ -172,7 +175,9 @@ def as_stuck_maps(stuck, shapes, kind):
     """
     if isinstance(stuck, np.ndarray) and stuck.ndim == 2:
         raise TypeError(f"stuck must be a list with one map for each {kind}; got a single array of shape {stuck.shape}")
-    stuck = [np.asarray(faults, dtype=np.float64) for faults in stuck]
+    if not isinstance(stuck, (list, tuple, np.ndarray)):
+        raise TypeError(f"stuck must be a list with one map for each {kind}; got {stuck!r}")
+    stuck = [as_reals(f"the stuck map of {kind} {index}", faults) for index, faults in enumerate(stuck)]
     if len(stuck) != len(shapes):
         raise ValueError(f"stuck must hold one map for each of the {len(shapes)} {kind}s; got {len(stuck)}")
     for index, (faults, shape) in enumerate(zip(stuck, shapes)):

@@ -1,9 +1,8 @@
 """A layer on several physical arrays, and which device carries which weight.
 
 A tile is one physical array with one block of one layer on it: some of the layer's word lines (inputs) and some of its
-bit lines (outputs, in pairs), each at a line of its own of the array. What the tiles of one layer measure is put
-together digitally: a tile that holds other inputs adds to the same outputs, a tile that holds other outputs gives
-further ones.
+bit lines (outputs, in pairs), each at a line of its own of the array. What the tiles of one layer measure is put together
+digitally: a tile that holds other inputs adds to the same outputs, a tile that holds other outputs gives further ones.
 """
 
 from dataclasses import dataclass, fields
@@ -11,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tiocross.errors import as_count
+from tiocross.errors import as_count, as_reals
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,8 +133,7 @@ class Layout:
         list of (..., n_rows, n_columns) ndarray
             One array a tile; NaN where the array has no device in use [S].
         """
-        layers = [np.asarray(layer, dtype=np.float64) for layer in layers]
-        _require_shapes("layers", layers, self.layer_shapes)
+        layers = _as_arrays("layers", layers, self.layer_shapes)
         placed = []
         for tile in self.tiles:
             values = layers[tile.layer]
@@ -164,12 +162,12 @@ class Layout:
         other; where its outputs are split, the blocks stand side by side. So one matrix a layer says what the tiles
         compute together. Lines that are not in use are taken to be at 0 V, and their currents are not looked at.
         """
-        arrays = [np.asarray(array, dtype=np.float64) for array in arrays]
-        _require_shapes("arrays", arrays, self.shapes)
+        arrays = _as_arrays("arrays", arrays, self.shapes)
+        if len(leading := {array.shape[:-2] for array in arrays}) > 1:
+            raise ValueError(f"arrays must all have the same leading axes; got {sorted(leading)}")
         layers = [np.full((*arrays[0].shape[:-2], *shape), np.nan) for shape in self.layer_shapes]
         for tile, array in zip(self.tiles, arrays):
-            block = array[..., tile.word_lines[:, None], tile.bit_lines]
-            layers[tile.layer][..., tile.rows[:, None], tile.columns] = block
+            layers[tile.layer][..., tile.rows[:, None], tile.columns] = array[..., tile.word_lines[:, None], tile.bit_lines]
         return layers
 
     def where(self, layer, row, column):
@@ -205,17 +203,19 @@ class Layout:
         Carried or None
             None, if the device is not in use.
         """
-        ends = self.tiles[tile].shape if 0 <= tile < len(self.tiles) else (0, 0)
-        if not (0 <= word_line < ends[0] and 0 <= bit_line < ends[1]):
+        for name, number in (("tile", tile), ("word_line", word_line), ("bit_line", bit_line)):
+            as_count(name, number, low=0)
+        ends = self.tiles[tile].shape if tile < len(self.tiles) else (0, 0)
+        if not (word_line < ends[0] and bit_line < ends[1]):
             raise ValueError(f"there is no word line {word_line}, bit line {bit_line} on tile {tile}; tiles have shapes "
                              f"{self.shapes}")
         place = self.tiles[tile]
-        if not place.used[word_line, bit_line]:
+        rows, columns = place.rows[place.word_lines == word_line], place.columns[place.bit_lines == bit_line]
+        if not (len(rows) and len(columns)):
             return None
-        row = int(place.rows[place.word_lines == word_line][0])
-        column = int(place.columns[place.bit_lines == bit_line][0])
-        is_bias = row == self.layer_shapes[place.layer][0] - 1
-        return Carried(place.layer, "bias" if is_bias else row, column // 2, 1 - 2 * (column % 2))
+        row, column = int(rows[0]), int(columns[0])
+        n_inputs = self.layer_shapes[place.layer][0] - 1
+        return Carried(place.layer, "bias" if row == n_inputs else row, column // 2, 1 - 2 * (column % 2))
 
     def to_json(self):
         """Content of a file: plain numbers, lists and dicts, counts and positions without unit (unitless)."""
@@ -253,12 +253,11 @@ def arrange(layer_shapes, tile_shape):
     layer_shapes = _as_layer_shapes(layer_shapes)
     tiles = []
     for layer, (n_word_lines, n_bit_lines) in enumerate(layer_shapes):
-        pairs = _split_evenly(n_bit_lines // 2, n_columns // 2)
         for rows in _split_evenly(n_word_lines, n_rows):
-            for outputs in pairs:
+            for outputs in _split_evenly(n_bit_lines // 2, n_columns // 2):
                 columns = np.arange(2 * outputs[0], 2 * outputs[-1] + 2)
-                tiles.append(Tile(layer, len(tiles), tile_shape, rows, columns, np.arange(len(rows)),
-                                  np.arange(len(columns))))
+                lines = np.arange(len(rows)), np.arange(len(columns))
+                tiles.append(Tile(layer, len(tiles), tile_shape, rows, columns, *lines))
     return Layout(tuple(tiles), layer_shapes)
 
 
@@ -282,12 +281,14 @@ def _as_layer_shapes(shapes):
     return shapes
 
 
-def _require_shapes(what, arrays, shapes):
+def _as_arrays(what, arrays, shapes):
+    arrays = [as_reals(f"{what}[{index}]", array) for index, array in enumerate(arrays)]
     got = [array.shape[-2:] for array in arrays]
     if got != list(shapes):
         turned = any(one != other and one == other[::-1] for one, other in zip(got, shapes))
         raise ValueError(f"{what} must have shapes (..., *shape) of {list(shapes)}; got {[array.shape for array in arrays]}"
                          + ("; transposed?" if turned else ""))
+    return arrays
 
 
 def _freeze_indices(record, name):
