@@ -4,7 +4,7 @@ Characterise the arrays, calibrate a device to what was measured, train for that
 program, read back, predict what the arrays will answer, measure it, compare. Replace `open_arrays` by your instruments:
 anything with shape, read and pulse will do for all but the last step, which also needs multiply(voltages).
 
-    python scripts/chip_on_the_table.py [--out DIR] [--seed N] [--wire-resistance OHM]
+    python scripts/chip_on_the_table.py [--out DIR] [--seed N] [--wire-resistance OHM] [--quick]
 """
 
 import argparse
@@ -44,7 +44,8 @@ from tiocross import (
 from tiocross.storage import replacing
 from tiocross.units import V, ohm, percent, uS
 
-SHAPE, N_ARRAYS = (8, 8), 6  # four are needed for a 2-8-1 network, two are spares
+SHAPE, N_ARRAYS, N_NEEDED = (8, 8), 6, 4  # a 2-8-1 network needs four, two are spares
+N_STEPS, N_TRANSFERS = 2_000, 2_000  # of training; simulated chips of what is expected
 WINDOW = (100 * uS, 500 * uS)
 READ_VOLTAGE = 0.2 * V
 READ_STEP = 0.7 * uS  # of the converter
@@ -59,31 +60,35 @@ def main():
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of arrays and training (default: %(default)s)")
     parser.add_argument("--wire-resistance", type=float, default=2.0, metavar="OHM",
                         help="of one wire segment of the arrays, ohm (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="no spare arrays, a fifth of the training, for a first look")
     arguments = parser.parse_args()
     folder = Path(arguments.out)
+    if not 0 <= arguments.wire_resistance < np.inf:
+        parser.error(f"--wire-resistance must be finite and at least 0 ohm; got {arguments.wire_resistance:g}")
+    if arguments.seed < 0:
+        parser.error(f"--seed must be at least 0; got {arguments.seed}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         parser.error(f"--out {folder} cannot be made: {error.strerror}")
     if not os.access(folder, os.W_OK) or any(folder.iterdir()):
         parser.error(f"--out {folder} must be a new or empty folder that can be written to")
-    if not 0 <= arguments.wire_resistance < np.inf:
-        parser.error(f"--wire-resistance must be finite and at least 0 ohm; got {arguments.wire_resistance:g}")
-    if arguments.seed < 0:
-        parser.error(f"--seed must be at least 0; got {arguments.seed}")
-    run(folder, arguments.seed, arguments.wire_resistance * ohm)
+    run(folder, arguments.seed, arguments.wire_resistance * ohm, arguments.quick)
 
 
-def run(folder, seed, wire_resistance):
+def run(folder, seed, wire_resistance, quick):
     start = time.monotonic()
     arrays, moons, scheme = open_arrays(seed, wire_resistance), datasets.load_moons(), PulseScheme()
+    n_steps, n_transfers = N_STEPS, N_TRANSFERS
+    if quick:
+        arrays, n_steps, n_transfers = arrays[:N_NEEDED], n_steps // 5, n_transfers // 5
     measured = [measure_devices(array, number, scheme, seed) for number, array in enumerate(arrays)]
     say(start, "characterised", describe_measured(measured))
     calibration = fit_device(measured, folder)
     say(start, "calibrated", str(calibration))
-    network = train_for(calibration.device, moons, seed)
-    expected = transfer(network, moons.test, device=calibration.device, wire_resistance=wire_resistance, n_transfers=2_000,
-                        rng=np.random.default_rng([seed, 2]))
+    network = train_for(calibration.device, moons, seed, n_steps)
+    expected = transfer(network, moons.test, device=calibration.device, wire_resistance=wire_resistance,
+                        n_transfers=n_transfers, rng=np.random.default_rng([seed, 2]))
     say(start, "trained", f"on {expected.n_devices} such devices, one pass of programming, stuck devices unknown\n"
                           f"{expected.summary()}")
     stuck = [one.stuck for one in measured]
@@ -126,8 +131,9 @@ def fit_device(measured, folder):
 
     tuning = joined("targets"), joined("programmed")
     disturb = joined("n_later_writes"), joined("changes")
-    calibration = calibrate(g_min=WINDOW[0], g_max=WINDOW[1], name="the arrays on the table", source=f"{N_ARRAYS} arrays",
-                            tuning=tuning, disturb=disturb, maps=[one.stuck for one in measured])
+    calibration = calibrate(g_min=WINDOW[0], g_max=WINDOW[1], name="the arrays on the table",
+                            source=f"{len(measured)} arrays", tuning=tuning, disturb=disturb,
+                            maps=[one.stuck for one in measured])
     save_device(calibration.device, folder / "device.json")
     figure, axes = plot.new_figure(1, 2, width=11, height=4.4)
     plot_lab.tuning_fit(axes[0, 0], *tuning, calibration.device.tuning, title="tuning")
@@ -136,12 +142,12 @@ def fit_device(measured, folder):
     return calibration
 
 
-def train_for(device, moons, seed):
+def train_for(device, moons, seed, n_steps):
     rng = np.random.default_rng([seed, 3])
     start = MLP(2, 8, 1, rng=rng, activation="tanh")
     start.centre_inputs(moons.train)
     techniques = [NoiseInjection(device), ConductanceDropout(device), RangePenalty(1e-4)]
-    return train(start, moons.train, techniques, rng=rng, settings=TrainingSettings(n_steps=2_000, weight_decay=1e-4))
+    return train(start, moons.train, techniques, rng=rng, settings=TrainingSettings(n_steps=n_steps, weight_decay=1e-4))
 
 
 def used(arrays, programming):

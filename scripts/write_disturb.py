@@ -36,6 +36,8 @@ def main():
     folder = Path(arguments.out)
     if arguments.chips < 2:
         parser.error(f"--chips must be at least 2, for intervals; got {arguments.chips}")
+    if arguments.seed < 0:
+        parser.error(f"--seed must be at least 0; got {arguments.seed}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

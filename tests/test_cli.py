@@ -179,7 +179,7 @@ def test_bad_files_end_with_exit_code_2_and_their_name(tmp_path, capsys):
 def test_failure_while_computing_is_exit_code_1(tmp_path, monkeypatch, capsys):
     for error, text in ((FloatingPointError("the loss is nan at step 3"), "the loss is nan at step 3"),
                         (OSError(28, "No space left on device", "summary.json"), "summary.json: No space left on device"),
-                        (MemoryError("80 GB"), "not enough memory (80 GB); ask for fewer transfers")):
+                        (MemoryError("80 GB"), "not enough memory (80 GB); ask for fewer transfers or smaller arrays")):
         def fail(self, error=error):
             raise error
 

@@ -1,13 +1,19 @@
 """The commands of a lab, as a user meets them: describe, solve, plan, program, calibrate."""
 
+import os
+import shutil
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from tiocross import MLP, TIO2, Crossbar, Sinh, datasets, load_device, save_device, solve
 from tiocross.cli import main
 from tiocross.commands.recognition import recognise
 from tiocross.lab.files import LabMap, write_lab_map
-from tiocross.lab.log import read_events
+from tiocross.lab.log import EventLog, read_events
 from tiocross.lab.plan_files import load_readback
 from tiocross.lab.plans import load_plan
 from tiocross.lab.simulated import SimulatedCrossbar
@@ -45,6 +51,7 @@ def folder(tmp_path_factory):
     programmed = targets * (1 + 0.01 * rng.standard_normal(200))
     rows = "".join(f"{a!r},{b!r}\n" for a, b in zip(targets.tolist(), programmed.tolist()))
     (path / "tuning.csv").write_text("# measured by hand\ntarget [S],programmed [S]\n" + rows)
+    EventLog(path / "begun.csv", shape=(4, 6)).close()
     return path
 
 
@@ -101,6 +108,10 @@ def test_describe_measured_files_and_the_card(measured, capsys):
     (b"# tiocross pulse log 7; shape 2 x 2\n", "is not a pulse log"),
     (b"n_rows; n_columns\n2; 2\n1.0; 2.0\n", "is the file truncated?"),
     (b"# conductances [uS]\n1,2\n3\n", "truncated"), (b"\xff\xfe\x00", "nothing that tiocross knows"),
+    (b"# resistances [ohm]\n1e-320,1\n", "conductances must be finite"),
+    (b"target [S],programmed [S]\n0,1e-4\n", "targets must be above 0 and at most 1 S; got 0 S"),
+    (b"target [S],programmed [S]\n200,201\n", "got 200 S (1 such); is the unit of the column right?"),
+    (b"n_later_writes [-],delta_conductance [S]\n1e30,1e-6\n", "n_later_writes must be whole numbers from 0 to"),
 ])
 def test_describe_refuses_what_it_does_not_know(content, message, tmp_path, capsys):
     (tmp_path / "odd").write_bytes(content)
@@ -208,7 +219,8 @@ def test_program_writes_logs_read_backs_and_a_prediction(plan, programmed, tmp_p
     assert (code, error) == (0, "") and "predicted accuracy on 4000 test points: " in text and "in software" in text
     for path in programmed.iterdir():
         assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()  # the same chips
-    code, again, _ = run(capsys, "program", plan, "--simulate", "--out", tmp_path / "again", "--resume")
+    code, again, _ = run(capsys, "program", plan, "--simulate", "--out", tmp_path / "again", "--seed", 3, "--max-passes", 2,
+                         "--resume")
     assert code == 0 and again == text  # nothing was left to do
 
 
@@ -229,9 +241,13 @@ def test_an_interrupted_run_keeps_its_log_and_goes_on(plan, tmp_path, monkeypatc
     assert sum(event.kind == "pulse" for event in before) == 150 and not list((tmp_path / "run").glob("*readback*"))
     code, _, error = run(capsys, *arguments)
     assert code == 2 and "exists already; choose another with --out, or go on with --resume" in error
-    code, _, error = run(capsys, *arguments[:-1], 5, "--resume")
-    assert code == 1 and "is of another chip" in error and "--seed" in error
-    assert read_events(tmp_path / "run" / "tile_00_log.csv") == before
+    content = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    for options, message in (([*arguments[:-1], 5], "seed was 4 and is 5 now"),
+                             ([*arguments, "--wire-resistance", 3], "wire_resistance [ohm] was 2.0 and is 3.0 now"),
+                             ([*arguments, "--max-passes", 1], "max_passes was 3 and is 1 now")):
+        code, _, error = run(capsys, *options, "--resume")
+        assert code == 2 and "run.json is of another run: " in error and message in error
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == content
     code, text, _ = run(capsys, *arguments, "--resume")
     assert code == 0 and "predicted accuracy" in text
     after = read_events(tmp_path / "run" / "tile_00_log.csv")
@@ -246,9 +262,10 @@ def test_program_refuses_what_it_cannot_do(plan, folder, tmp_path, capsys):
     for options, message in ((["--max-passes", 0], "--max-passes must be at least 1"),
                              (["--seed", -1], "--seed must be at least"),
                              (["--wire-resistance", "-1"], "--wire-resistance must be finite"),
+                             (["--wire-resistance", "1e300"], "within [0, 1e+15] ohm"),
                              (["--data", "no"], "No such file")):
         code, _, error = run(capsys, "program", plan, "--simulate", "--out", tmp_path / "run", *options)
-        assert code == 2 and message in error
+        assert code == 2 and message in error and len(error.splitlines()) == 1
     assert run(capsys, "program", folder, "--simulate", "--out", tmp_path / "run")[0] == 2
     assert not (tmp_path / "run").exists()
 
@@ -280,9 +297,10 @@ def test_calibrate_finds_what_the_files_were_made_of(folder, programmed, tmp_pat
                             "--figures", tmp_path / "figures")
     assert (code, error) == (0, "") and "stuck: " in text and "tuning: " in text and "disturb" not in text
     device = load_device(tmp_path / "chip.json")
-    # Two of 24 devices in the map lie outside the window, 900 and 20 uS; 48 more are on the three arrays.
+    # Two of 24 devices in the map lie outside the window, 900 and 20 uS; of the 48 on the three arrays 26 were tuned.
     assert device.name == "chip" and device.source == "a test" and device.stuck is not None
-    assert device.stuck.probability_lrs >= 1 / 72 and device.stuck.probability_hrs >= 1 / 72
+    n_stuck = sum(event.outcome == "stuck_low" for log in logs for event in read_events(log) if event.n_pass == 0)
+    assert device.stuck.probability_lrs + device.stuck.probability_hrs == pytest.approx((2 + n_stuck) / (24 + 26), rel=1e-12)
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {"tuning.png", "faults.png"}
 
 
@@ -305,6 +323,7 @@ def test_calibrate_on_the_measured_data(measured, tmp_path, capsys):
     (["tuning.csv"], ["--g-min", "600"], "g_min must be below g_max"),
     (["tuning.csv"], ["--g-min", "1e-4", "--g-max", "5e6"], "g_max must"),
     (["tuning.csv"], ["--out", "no/folder/device.json"], "is not a folder that can be written to"),
+    (["begun.csv"], [], "calibrate needs data"),  # a log in which no device was tuned to its end
     ([], [], "the following arguments are required: FILE"),
 ])
 def test_calibrate_refuses_bad_input(folder, files, options, message, monkeypatch, capsys):
@@ -312,6 +331,17 @@ def test_calibrate_refuses_bad_input(folder, files, options, message, monkeypatc
     code, _, error = run(capsys, "calibrate", *files, "--g-min", 100, "--g-max", 500, "--out", "new.json", *options)
     assert code == 2 and message in error and len(error.splitlines()) == 1
     assert not (folder / "new.json").exists()
+
+
+def test_calibrate_refuses_a_folder_of_figures_that_cannot_be_written_to(folder, tmp_path, monkeypatch, capsys):
+    (tmp_path / "figures").mkdir()
+    monkeypatch.setattr("os.access", lambda path, mode: str(path) != str(tmp_path / "figures"))
+    code, _, error = run(capsys, "calibrate", folder / "tuning.csv", "--g-min", 100, "--g-max", 500, "--figures",
+                         tmp_path / "figures", "--out", tmp_path / "device.json")
+    assert code == 2 and "figures is not a folder that can be written to" in error
+    assert not (tmp_path / "device.json").exists()
+    code, _, error = run(capsys, "plan", folder / "network.npz", "--out", tmp_path / "figures")
+    assert code == 2 and "figures is not a folder that can be written to" in error
 
 
 @pytest.mark.parametrize(("command", "parts"), [
@@ -323,3 +353,100 @@ def test_help_states_units_and_exit_codes(command, parts, capsys):
     assert code == 0
     for part in (*parts, "exit codes"):
         assert part in " ".join(text.split())
+
+
+@pytest.mark.parametrize(("text", "parts"), [
+    ("\ufeff# conductances [uS]\n100,200\n", ["1 word lines x 2 bit lines", "150 uS"]),
+    ("\ufeffn_rows; n_columns\n1; 2\n2000; 4000; \n", ["lab map", "250 to 500 uS"]),
+    ("# conductances [uS]\nnan,nan\n", ["1 word lines x 2 bit lines; no values"]),
+    ("n_later_writes [-],delta_conductance [S]\n", ["0 changes: no values"]),
+    ("target [S],programmed [S]\n", ["0 devices; targets: no values"]),
+])
+def test_describe_files_of_spreadsheets_and_files_without_values(text, parts, tmp_path, capsys):
+    (tmp_path / "file.csv").write_text(text, encoding="utf-8")
+    code, shown, error = run(capsys, "describe", tmp_path / "file.csv")
+    assert (code, error) == (0, "")
+    for part in parts:
+        assert part in shown
+
+
+def test_simulated_chips_are_stuck_where_the_plan_says(folder, tmp_path, capsys):
+    assert run(capsys, "plan", folder / "network.npz", "--out", tmp_path / "plan", "--tile", "4x6", "--stuck",
+               folder / "map.csv", folder / "map.csv")[0] == 0
+    assert run(capsys, "program", tmp_path / "plan", "--simulate", "--out", tmp_path / "run", "--max-passes", 1,
+               "--wire-resistance", 0)[0] == 0
+    made = load_plan(tmp_path / "plan")
+    for tile, stuck in enumerate(made.stuck):
+        events = [event for event in read_events(tmp_path / "run" / f"tile_{tile:02d}_log.csv") if event.kind == "readback"]
+        read = np.array([event.conductance for event in events]).reshape(stuck.shape)
+        known = ~np.isnan(stuck)
+        # A reading is off by half a step of 0.7 uS and by noise of 0.15 %, of which seven sigma are allowed.
+        assert known.sum() == 2 and (np.abs(read - stuck)[known] < 0.35 * uS + 0.0105 * stuck[known]).all()
+        assert not any(event.outcome.startswith("stuck") for event in events)
+
+
+def test_resume_goes_on_in_its_own_folder_only(plan, programmed, tmp_path, capsys):
+    arguments = ["program", plan, "--simulate", "--seed", 3, "--max-passes", 2, "--resume", "--out", tmp_path / "run"]
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").write_text("mine")
+    code, _, error = run(capsys, *arguments)
+    assert code == 2 and "it has no run.json to go on from" in error
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
+    for name, content, message in (("run.json", "{", "run.json is not JSON"), ("run.json", "[]", "format was None"),
+                                   ("tile_01_readback.csv", None, "No such file"),
+                                   ("tile_01_readback.csv", "1,2\n", "is no read-back of tile 1 of this plan")):
+        shutil.rmtree(tmp_path / "run")
+        shutil.copytree(programmed, tmp_path / "run")
+        (tmp_path / "run" / name).unlink() if content is None else (tmp_path / "run" / name).write_text(content)
+        code, _, error = run(capsys, *arguments)
+        assert code == 2 and message in error and len(error.splitlines()) == 1
+
+
+def test_an_edited_log_is_not_gone_on_from(plan, programmed, tmp_path, capsys):
+    shutil.copytree(programmed, tmp_path / "run")
+    (tmp_path / "run" / "tile_02_report.txt").unlink()
+    log = tmp_path / "run" / "tile_02_log.csv"
+    lines = log.read_text().splitlines()
+    number = next(k for k, line in enumerate(lines) if ",read," in line)
+    arguments = ["program", plan, "--simulate", "--seed", 3, "--max-passes", 2, "--resume", "--out", tmp_path / "run"]
+    for cells, message in ((["1e-4", ""], "is of another chip"), (["many", ""], "must be a number")):
+        line = ",".join([*lines[number].split(",")[:-2], *cells])
+        log.write_text("\n".join([*lines[:number], line, *lines[number + 1:], ""]))
+        before = log.read_bytes()
+        code, _, error = run(capsys, *arguments)
+        assert code == 2 and message in error and log.read_bytes() == before
+    log.write_text("\n".join([*lines, ""]))
+    assert run(capsys, *arguments)[0] == 0
+    for path in programmed.iterdir():
+        assert path.read_bytes() == (tmp_path / "run" / path.name).read_bytes()
+
+
+def test_a_plan_is_whole_or_absent(folder, tmp_path, monkeypatch, capsys):
+    def interrupted(self, path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MLP, "save", interrupted)
+    code, _, _ = run(capsys, "plan", folder / "network.npz", "--out", tmp_path / "plan")
+    assert code == 130 and not list(tmp_path.iterdir())
+    (tmp_path / "plan").mkdir()
+    monkeypatch.undo()
+    assert run(capsys, "plan", folder / "network.npz", "--out", tmp_path / "plan")[0] == 0  # an empty folder is taken
+    assert MLP.load(tmp_path / "plan" / "network.npz").sizes == (2, 3, 1)
+
+
+def test_unknown_commands_with_quotes_are_named(capsys):
+    for name in ("it's", 'say "plan"', "plann"):
+        code, _, error = run(capsys, name)
+        assert code == 2 and f"unknown command {name!r}" in error
+
+
+def test_output_that_the_terminal_cannot_show_and_early_interrupts(tmp_path):
+    name = "gr\u00f6\u00dfe.csv"
+    (tmp_path / name).write_text("# conductances [uS]\n100,200\n")
+    options = {"capture_output": True, "text": True, "env": {**os.environ, "PYTHONIOENCODING": "ascii"}, "cwd": ROOT}
+    done = subprocess.run([sys.executable, "-m", "tiocross", "describe", str(tmp_path / name)], **options)
+    assert done.returncode == 0 and "gr\\xf6\\xdfe.csv" in done.stdout
+    early = ("import sys, tiocross.__main__ as entry\nclass Finder:\n    def find_spec(self, name, *rest):\n"
+             "        if name == 'tiocross.cli': raise KeyboardInterrupt\nsys.meta_path.insert(0, Finder())\nentry.run()")
+    done = subprocess.run([sys.executable, "-c", early], **options)
+    assert (done.returncode, done.stderr.strip()) == (130, "interrupted")

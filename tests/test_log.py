@@ -116,6 +116,9 @@ def test_append_cuts_off_the_torn_line_first(tmp_path):
     ("0,0,read,2,1,1e-4,nan,nan,1e-4,converged", "only a done event has an outcome"),
     ("0,0,read,3,1,1e-4,nan,nan,1e-4,", "row 3, column 1 is outside the array of 3 x 4"),
     ("0,0,read,2,4,1e-4,nan,nan,1e-4,", "row 2, column 4 is outside"),
+    ("0,0,done,2,1,nan,nan,nan,1e-4,converged", "a device that converged has a target above 0 and a reading"),
+    ("0,0,done,2,1,0,nan,nan,1e-4,converged", "a device that converged has a target above 0 and a reading"),
+    ("0,0,done,2,1,1e-4,nan,nan,nan,converged", "a device that converged has a target above 0 and a reading"),
     ("0,0,read,-1,1,1e-4,nan,nan,1e-4,", "row must be a whole number"),
     ("0.5,0,read,2,1,1e-4,nan,nan,1e-4,", "n_pass must be a whole number"),
     ("0,,read,2,1,1e-4,nan,nan,1e-4,", "turn must be a whole number"),
@@ -171,7 +174,8 @@ def test_later_changes_use_the_last_tuning_and_valid_readings_only():
               readback(0, 1, 21 * uS)]
     k, changes = later_changes(events)
     assert k.tolist() == [1] and changes[0] == pytest.approx(1 * uS)  # row 1 came first in the end
-    assert later_changes([*events[:4], readback(0, 1, NAN)])[0].size == 0
+    for failed in (NAN, 9.91e37 / 0.2, -1 * uS, math.inf):
+        assert later_changes([*events[:4], readback(0, 1, failed)])[0].size == 0
     assert later_changes(events[:3])[0].size == 0  # no whole-array reading
 
 

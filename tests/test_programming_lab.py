@@ -199,6 +199,34 @@ def test_readings_in_microsiemens_are_failed_readings_and_nothing_is_pulsed():
     assert chip.pulses == []
 
 
+def test_a_whole_array_reading_without_any_reading_is_a_failure_and_is_taken_again():
+    chip, targets = random_chip((2, 3), seed=7)
+    events = []
+    chip.read_array = lambda: np.full((2, 3), np.nan)
+    with pytest.raises(InstrumentError, match="whole-array reading after pass 0 gave no valid reading") as caught:
+        program_array(chip, targets, SCHEME, on_event=events.append)
+    assert chip.safe == 1 and caught.value.report.n_passes == 0 and not kinds(events, "readback")
+    chip.read_array, n_pulses = lambda: chip.conductances, len(chip.pulses)
+    report = program_array(chip, targets, SCHEME, resume=events)
+    assert report.complete and report.within.all() and len(chip.pulses) == n_pulses
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_nothing_to_program_is_a_run_with_a_reading(masked):
+    chip, targets = random_chip((1, 4), seed=7)
+    options = {"mask": np.zeros((1, 4), bool)} if masked else {}
+    report = program_array(chip, targets if masked else np.full((1, 4), np.nan), SCHEME, **options)
+    assert report.complete and report.n_passes == 1 and not chip.pulses and chip.safe == 1
+    assert "last tuning: none" in report.summary() and "nan" not in report.summary()
+
+
+def test_a_last_pass_as_good_as_the_best_is_not_another_state():
+    chip, targets = random_chip((1, 4), seed=7)
+    chip.read_array = lambda: np.full((1, 4), 300 * uS)
+    report = program_array(chip, targets, SCHEME)
+    assert report.n_passes == 3 and report.best_pass == 0 and "NOT in that state" not in report.summary()
+
+
 # --- ends of all kinds ---
 
 @pytest.mark.parametrize("kind", [FakeChip, PlainChip])

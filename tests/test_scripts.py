@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from tiocross import Crossbar, solve
+from tiocross import MLP, Crossbar, load_device, solve
+from tiocross.lab.plan_files import load_readback
+from tiocross.lab.plans import load_plan
 
 
 def run(name, *arguments):
@@ -57,6 +59,54 @@ def test_first_order_of_the_figures_is_the_slope_of_exact_currents():
     losses = (np.einsum("ki,kij->kj", voltages, conductances) - exact) / resistance
     np.testing.assert_allclose(script.first_order_losses(conductances, voltages), losses, rtol=1e-4,
                                atol=1e-4 * np.abs(losses).max())
+
+
+def test_write_disturb_compares_every_quantile(tmp_path):
+    output = run("write_disturb.py", "--chips", "2", "--out", str(tmp_path / "new"))
+    made = {path.name: path.read_bytes() for path in (tmp_path / "new").iterdir()}
+    assert set(made) == {"write_disturb.txt", "write_disturb.png", "write_disturb.pdf"}
+    assert made["write_disturb.png"].startswith(b"\x89PNG") and made["write_disturb.pdf"].startswith(b"%PDF")
+    assert output == made["write_disturb.txt"].decode() + f"results: {tmp_path / 'new'}\n"
+    assert "2 chips of 8 x 8" in output and "error when tuned: mean" in output
+    rows = [line for line in output.splitlines() if re.match(r" *\d+ .*/", line)]
+    assert [int(row.split()[0]) for row in rows] == [1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 36, 40, 43]
+    first = re.findall(r"/ *(-?[\d.]+)", rows[0])  # measured, as FACTS: -26.99 ... 19.78
+    assert [float(value) for value in first] == pytest.approx([-27.0, -9.0, -2.4, -0.1, 2.2, 7.7, 19.8], abs=0.06)
+    n_apart = int(re.search(r"it does not follow at (\d+) of 105 places", output)[1])
+    assert n_apart == sum(row.count("*") for row in rows)
+
+
+def test_a_lab_could_start_from_chip_on_the_table(tmp_path):
+    folder = tmp_path / "chip"
+    output = run("chip_on_the_table.py", "--quick", "--out", str(folder))
+    titles = re.findall(r"^== (\w+)", output, flags=re.MULTILINE)
+    assert titles == ["characterised", "calibrated", "trained", "planned", "programmed", "measured"]
+    names = {path.name for path in folder.iterdir()}
+    tiles = {f"tile_{k:02d}_{what}.csv" for k in range(4) for what in ("log", "readback")}
+    figures = {f"{name}.{kind}" for name in ("calibration", "chip_on_the_table") for kind in ("png", "pdf")}
+    assert names == tiles | figures | {"device.json", "plan", "verdict.txt"}
+    made = load_plan(folder / "plan")
+    made.require_network(MLP.load(folder / "plan" / "network.npz"))
+    assert str(made.device) == str(load_device(folder / "device.json")) and "source: 4 arrays" in output
+    for tile, targets in enumerate(made.targets):
+        wanted = ~np.isnan(targets)
+        read = load_readback(made, tile, folder / f"tile_{tile:02d}_readback.csv")
+        assert np.median(np.abs(read / targets - 1)[wanted]) < 0.05  # tuned to 1 %, then disturbed
+    shares = {name: float(share) for name, share in re.findall(r"^  (\w[\w -]+\w) +([\d.]+) %$", output, flags=re.MULTILINE)}
+    assert set(shares) == {"in software", "predicted from the read-back", "measured on the arrays"}
+    assert min(shares.values()) > 85 and abs(shares["predicted from the read-back"] - shares["measured on the arrays"]) < 1
+
+
+@pytest.mark.parametrize(("name", "options", "message"), [
+    ("write_disturb.py", ["--chips", "1"], "--chips must be at least 2"),
+    ("write_disturb.py", ["--seed", "-1"], "--seed must be at least 0"),
+    ("chip_on_the_table.py", ["--seed", "-1"], "--seed must be at least 0"),
+    ("chip_on_the_table.py", ["--wire-resistance", "nan"], "--wire-resistance must be finite"),
+])
+def test_scripts_refuse_bad_options_before_they_write(name, options, message, tmp_path):
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run(name, "--out", str(tmp_path / "new"), *options)
+    assert message in caught.value.stderr and "Traceback" not in caught.value.stderr and not (tmp_path / "new").exists()
 
 
 def load(name):

@@ -47,6 +47,18 @@ def test_readings_are_those_of_the_nonlinear_circuit(unselected, wire):
     np.testing.assert_allclose(each, expected, rtol=3e-4, atol=0)
 
 
+@pytest.mark.parametrize("unselected", ["grounded", "floating"])
+def test_a_law_that_bends_strongly_is_read_right_too(unselected):
+    """On floating lines the secants of sinh(V / 30 mV) do not settle."""
+    chip = make_chip(model=replace(QUIET, nonlinearity=30 * mV), read_scheme=unselected, wire_resistance=20 * ohm)
+    crossbar = as_crossbar(chip)
+    expected = np.empty(chip.shape)
+    for i, j in np.ndindex(*chip.shape):
+        biasing = read_device(crossbar, i, j, 0.2, unselected=unselected)
+        expected[i, j] = solve(crossbar, biasing, rtol=1e-12).bit_line_currents[j] / 0.2
+    np.testing.assert_allclose(chip.read_array(), expected, rtol=1e-3)  # of the largest current of the circuit 1e-4 at most
+
+
 def test_multiplying_is_the_read_of_all_columns_of_the_nonlinear_circuit():
     chip = make_chip((7, 4), wire_resistance=20 * ohm)
     voltages = np.random.default_rng(1).uniform(-200, 200, (9, 7)) * mV
@@ -146,6 +158,20 @@ def test_stuck_devices_and_lines_answer_to_nothing():
     written = np.zeros(chip.shape, dtype=bool)
     written[np.arange(20), np.arange(20)] = True
     assert (chip.conductances[written & ~chip.stuck] != before[written & ~chip.stuck]).all()
+
+
+def test_stuck_devices_may_be_given():
+    known = np.full((3, 4), np.nan)
+    known[0, 3], known[2, 1] = 20 * uS, 900 * uS
+    chip = make_chip((3, 4), TIO2_SWITCHING, stuck=known)
+    np.testing.assert_array_equal(chip.stuck, ~np.isnan(known))
+    for place in np.ndindex(3, 4):
+        chip.pulse(*place, 2.0, 1 * us)
+    assert (chip.conductances[0, 3], chip.conductances[2, 1]) == (20 * uS, 900 * uS)
+    assert not make_chip((3, 4), TIO2_SWITCHING, stuck=np.full((3, 4), np.nan)).stuck.any()
+    for bad, text in ((known.T, "shape"), (known / uS, "must lie in"), (known * -1, "must lie in")):
+        with pytest.raises(ValueError, match=text):
+            make_chip((3, 4), stuck=bad)
 
 
 def test_drift_and_fluctuation_begin_with_a_write_and_come_to_rest():
@@ -248,6 +274,9 @@ def test_closed_chip_and_bad_input():
         SimulatedCrossbar((2, 3), "TIO2", rng=np.random.default_rng())
     with pytest.raises(TypeError, match="rng"):
         SimulatedCrossbar((2, 3), rng=7)
+    for shape in ((3,), 3, (2, 3, 4), None):
+        with pytest.raises(TypeError, match=r"shape must be \(n_rows, n_columns\)"):
+            make_chip(shape)
     with pytest.raises(ValueError, match="rows"):
         SimulatedCrossbar((0, 3), rng=np.random.default_rng())
 

@@ -9,8 +9,11 @@ def run():
     # fixed when NumPy is first loaded, so this comes before everything else, and only here: a library must not do it.
     for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
-    from tiocross.cli import run_and_exit
-
+    try:
+        from tiocross.cli import run_and_exit
+    except KeyboardInterrupt:  # while NumPy is loading
+        os.write(2, b"\ninterrupted\n")
+        os._exit(130)
     run_and_exit()
 
 

@@ -17,10 +17,10 @@ class _Parser(argparse.ArgumentParser):
         prefix = "unrecognized arguments: "
         if message.startswith(prefix):
             unknown = message[len(prefix) :].split()[0]
-            hint = nearest_name(unknown.split("=")[0], self.all_options())
+            hint = nearest_name(unknown.split("=")[0], set(self.all_options()))
             message = f"unknown argument {unknown!r}; {hint}"
         elif "invalid choice: " in message:
-            unknown = message.split("invalid choice: ")[1].split("'")[1]
+            unknown = message.split("invalid choice: ")[1].split(" (choose from")[0][1:-1]  # argparse puts it in quotes
             message = f"unknown command {unknown!r}; {nearest_name(unknown, self.all_commands())}"
         self.exit(2, f"{self.prog}: error: {message}\n")
 
@@ -53,8 +53,8 @@ def main(argv=None):
     int
         Exit code (unitless).
     """
-    arguments = _make_parser().parse_args(argv)
     try:
+        arguments = _make_parser().parse_args(argv)
         try:
             # numba and matplotlib come with it: not for --help
             job = importlib.import_module(f"tiocross.commands.{arguments.command}").prepare(arguments)
@@ -74,6 +74,7 @@ def main(argv=None):
 def run_and_exit():
     """Run the command line and end the process with its exit code; after an interrupt without waiting for threads that
     are still compiling."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # what is done does not fail for a letter that cannot be shown
     code = main()
     if code == 130:
         sys.stdout.flush()
@@ -84,7 +85,7 @@ def run_and_exit():
 
 def _describe(error):
     if isinstance(error, MemoryError):
-        return f"not enough memory ({error}); ask for fewer transfers"
+        return f"not enough memory ({error}); ask for fewer transfers or smaller arrays"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)

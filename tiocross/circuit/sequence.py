@@ -65,6 +65,7 @@ class CircuitSequence:
             ends[0, side, kind, : len(values)] = values
         require_consistent(self.crossbar, ends[None])
         self._biasing, self._connected = biasing, ~np.isnan(ends[0]).all(axis=1)
+        self._floats = not all(self._connected[side, :n].all() for side, n in enumerate(self._shape))
         resistances, drives = connect(self.crossbar, ends)
         if self._resistances is None or not np.array_equal(resistances, self._resistances):
             self._resistances, self._workspace = resistances, None
@@ -110,7 +111,7 @@ class CircuitSequence:
 
     def _sweep(self, array, factor):
         """Whether a few sweeps from the last circuit were enough."""
-        if not self._connected[0, : self._shape[0]].all() or not self._connected[1, : self._shape[1]].all():
+        if self._floats:
             require_anchored(array[None], (0,), self._connected)
         if self._workspace is None:
             plan = plan_arrays(array[None], self._resistances)[0][0]

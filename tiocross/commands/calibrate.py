@@ -30,7 +30,9 @@ def prepare(arguments):
     window = Device(arguments.g_min * uS, arguments.g_max * uS)
     require_writable_file(arguments.out)
     figures = None if arguments.figures is None else Path(arguments.figures)
-    if figures is not None and not figures.is_dir():
+    if figures is not None and figures.is_dir():
+        require_writable_file(figures / "a file")
+    elif figures is not None:
         require_new_folder(figures)
     for effect in arguments.effects:
         require_name("effect", effect, EFFECTS)
@@ -91,8 +93,21 @@ class _Measured:
             self.tuning.append(pairs)
         if len(changes[0]):
             self.disturb.append(changes)
-        self.maps.append(stuck_map(events, log_shape(path)))
-        self.map_files.append(path)
+        stuck = _of_tested(events, stuck_map(events, log_shape(path)))
+        if stuck.size:
+            self.maps.append(stuck)
+            self.map_files.append(path)
+
+
+def _of_tested(events, stuck):
+    """The part of a stuck map in which every device was tuned: of the others nobody knows whether they answer."""
+    tested = np.zeros(stuck.shape, dtype=bool)
+    for event in events:
+        if event.kind == "done" and event.outcome not in ("aborted", "read_error"):
+            tested[event.row, event.column] = True
+    columns = tested.any(axis=0)
+    rows = tested[:, columns].all(axis=1) & columns.any()
+    return stuck[np.ix_(rows, columns)]
 
 
 def _finish(calibration, measured, out, figures):

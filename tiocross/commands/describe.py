@@ -100,9 +100,11 @@ def _describe_lab_map(path):
 
 def _describe_conductances(conductances):
     known = conductances[~np.isnan(conductances)]
+    head = f"{conductances.shape[0]} word lines x {conductances.shape[1]} bit lines; {_spread(known / uS, 'uS')}"
+    if not len(known):
+        return head
     inside = (known >= TIO2.g_min) & (known <= TIO2.g_max)
-    return (f"{conductances.shape[0]} word lines x {conductances.shape[1]} bit lines; {_spread(known / uS, 'uS')}\n"
-            f"{inside.mean() / percent:.1f} % lie within the window of the TiO2 card, {TIO2.g_min / uS:g} to "
+    return (f"{head}\n{inside.mean() / percent:.1f} % lie within the window of the TiO2 card, {TIO2.g_min / uS:g} to "
             f"{TIO2.g_max / uS:g} uS")
 
 
@@ -119,7 +121,8 @@ def _describe_tuning(path):
 
 def _describe_disturb(path):
     later, changes = read_disturb_csv(path)
-    return f"{len(later)} changes after {later.min():g} to {later.max():g} later writes: {_spread(changes / uS, 'uS')}"
+    when = f" after {later.min()} to {later.max()} later writes" if len(later) else ""
+    return f"{len(later)} changes{when}: {_spread(changes / uS, 'uS')}"
 
 
 def _listed(values):

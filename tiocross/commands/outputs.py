@@ -20,8 +20,7 @@ def require_new_folder(path, also=""):
     path = Path(path)
     if not str(path) or path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise ValueError(f"the output folder {str(path)!r} exists already; choose another with --out{also}")
-    if not path.exists():
-        require_writable_file(path)
+    require_writable_file(path / "a file" if path.exists() else path)
 
 
 def write_text(path, text):

@@ -1,6 +1,8 @@
 """``tiocross plan``: a network to programming targets."""
 
+import os
 import re
+import tempfile
 from pathlib import Path
 
 from tiocross.commands.describe import describe_plan
@@ -48,7 +50,10 @@ def _points_for(network, folder):
 
 
 def _write(made, network, folder):
-    made.save(folder)
-    network.save(folder / NETWORK)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+        whole = Path(temporary, "plan")
+        made.save(whole)
+        network.save(whole / NETWORK)
+        os.replace(whole, folder)
     print(f"{describe_plan(made)}\nthe plan is in {folder}; program it with tiocross program {folder} --simulate, or from "
           "Python with program_array")

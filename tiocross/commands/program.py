@@ -1,12 +1,12 @@
 """``tiocross program``: the arrays of a plan on simulated chips, by write-verify."""
 
-from contextlib import ExitStack
+import json
 from pathlib import Path
 
 import numpy as np
 
 from tiocross.circuit.crossbar import Crossbar
-from tiocross.commands.outputs import require_new_folder, write_text
+from tiocross.commands.outputs import require_new_folder, require_writable_file, write_text
 from tiocross.commands.plan import NETWORK
 from tiocross.commands.progress import ProgressLine
 from tiocross.datasets import load_moons
@@ -19,9 +19,12 @@ from tiocross.lab.plans import load_plan
 from tiocross.lab.programming import program_array
 from tiocross.lab.simulated import SimulatedCrossbar
 from tiocross.learning.network import MLP
+from tiocross.storage import save_json
 from tiocross.units import percent, uS
 
 _READ_FLOOR = 1 * uS  # readings of the simulated chips come in steps of 0.7 uS, as measured
+_LARGEST_RESISTANCE = 1e15  # [ohm]; the largest that circuits take
+SETTINGS = "run.json"  # what a run was started with
 _FROM_PYTHON = """\
 this command drives simulated chips only: add --simulate. Real instruments are driven from Python:
     plan = load_plan({plan!r})
@@ -39,15 +42,17 @@ def prepare(arguments):
     plan.require_network(network)
     as_count("--seed", arguments.seed, low=0)
     as_count("--max-passes", arguments.max_passes)
-    as_number("--wire-resistance", arguments.wire_resistance, low=0.0, unit="ohm")
-    folder = Path(arguments.out)
-    if not (arguments.resume and folder.is_dir()):
-        require_new_folder(folder, also=", or go on with --resume")
-    run = _Run(plan, folder, arguments.seed, arguments.wire_resistance, arguments.max_passes)
+    as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=_LARGEST_RESISTANCE, unit="ohm")
+    run = _Run(plan, Path(arguments.out), arguments.seed, arguments.wire_resistance, arguments.max_passes)
     data = load_moons(arguments.data).test
     if arguments.data is not None:
         network.encode(data.points)  # refuses other points
     fits = network.sizes[0] == data.points.shape[1] and network.n_classes > data.labels.max()
+    if arguments.resume and (run.folder / SETTINGS).exists():
+        run.take_up()
+    else:
+        require_new_folder(run.folder, also=f"; it has no {SETTINGS} to go on from" if arguments.resume else
+                           ", or go on with --resume")
     return lambda: run.go(network, data if fits else None)
 
 
@@ -57,10 +62,28 @@ class _Run:
     def __init__(self, plan, folder, seed, wire_resistance, max_passes):
         self.plan, self.folder, self.seed = plan, folder, seed
         self.wire_resistance, self.max_passes = wire_resistance, max_passes
+        self.settings = {"format": "tiocross run 1", "plan_sha256": plan.sha256, "seed": seed,
+                         "wire_resistance [ohm]": wire_resistance, "max_passes": max_passes}
+        self.knows_stuck = not all(np.isnan(stuck).all() for stuck in plan.stuck)
+        self._begun = {}  # tile: its chip, and the events so far
+
+    def take_up(self):
+        """Check what an interrupted run left, and bring the chip of the tile under way to where it was."""
+        _require_same(self.folder / SETTINGS, self.settings)
+        require_writable_file(self._path(0, "log.csv"))
+        for tile in range(len(self.plan.targets)):
+            log_path = self._path(tile, "log.csv")
+            if self._path(tile, "report.txt").exists():
+                load_readback(self.plan, tile, self._path(tile, "readback.csv"))
+            elif log_path.exists() and log_path.stat().st_size:
+                chip, events = self._chip(tile), read_events(log_path)
+                _repeat(chip, events, log_path)
+                self._begun[tile] = chip, events
 
     def go(self, network, data):
         """Program what is not yet programmed, and say what it will do."""
         self.folder.mkdir(exist_ok=True)
+        save_json(self.folder / SETTINGS, self.settings)
         n_devices = sum(int((~np.isnan(targets)).sum()) for targets in self.plan.targets)
         progress = ProgressLine(arrays=len(self.plan.targets), devices=n_devices)
         try:
@@ -80,17 +103,19 @@ class _Run:
     def _path(self, tile, name):
         return self.folder / f"tile_{tile:02d}_{name}"
 
+    def _chip(self, tile):
+        """A chip with the stuck devices that the plan goes around; if it knows of none, with some by chance."""
+        return SimulatedCrossbar(self.plan.targets[tile].shape, rng=np.random.default_rng([self.seed, tile]),
+                                 wire_resistance=self.wire_resistance,
+                                 stuck=self.plan.stuck[tile] if self.knows_stuck else None)
+
     def _program(self, tile, progress):
         """Program one array; summary of what was done."""
         report_path, log_path = self._path(tile, "report.txt"), self._path(tile, "log.csv")
         if report_path.exists():
             return report_path.read_text(encoding="utf-8").rstrip("\n")
-        targets = self.plan.targets[tile]
-        chip = SimulatedCrossbar(targets.shape, rng=np.random.default_rng([self.seed, tile]),
-                                 wire_resistance=self.wire_resistance)
-        before = read_events(log_path) if log_path.exists() and log_path.stat().st_size else []
-        _repeat(chip, before, log_path)
-        n_done = 0
+        targets, n_done = self.plan.targets[tile], 0
+        chip, before = self._begun.get(tile) or (self._chip(tile), [])
 
         def follow(event):
             nonlocal n_done
@@ -98,8 +123,7 @@ class _Run:
             n_done += event.kind == "done"
             progress.update("devices", n_done)
 
-        with ExitStack() as stack:
-            log = stack.enter_context(EventLog(log_path, shape=targets.shape, append=True))
+        with EventLog(log_path, shape=targets.shape, append=True) as log:
             report = program_array(chip, targets, self.plan.scheme, order=self.plan.orders[tile],
                                    max_passes=self.max_passes, on_event=follow, resume=before or None)
         save_readback(self.plan, tile, report.conductances, self._path(tile, "readback.csv"))
@@ -122,6 +146,19 @@ class _Run:
                 f"in software {nominal:.2f} %")
 
 
+def _require_same(path, settings):
+    """Raise ValueError unless a run was started with these settings."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON: {error}") from None
+    for name, value in settings.items():
+        was = found.get(name) if isinstance(found, dict) else None
+        if was != value:
+            raise ValueError(f"{path} is of another run: {name} was {was!r} and is {value!r} now. Go on with the plan and "
+                             "the options of that run, or choose another folder with --out")
+
+
 def _repeat(chip, events, path):
     """Do to a new simulated chip what was done to it before the run was interrupted; it answers alike."""
     readback = None
@@ -136,5 +173,5 @@ def _repeat(chip, events, path):
                 value = readback[event.row, event.column]
             if value != event.conductance:
                 raise ValueError(f"{path} is of another chip: row {event.row}, column {event.column} read "
-                                 f"{event.conductance:g} S and reads {value:g} S now. Give the --seed and --wire-resistance "
-                                 "of the run that was interrupted, or start anew without --resume")
+                                 f"{event.conductance:g} S and reads {value:g} S now. It was edited, or written by another "
+                                 "version of tiocross; start anew in another folder")

@@ -23,7 +23,7 @@ def recognise(path):
         start = file.read(_START)
     if start.startswith(b"PK"):
         return "network"
-    text = start.decode("utf-8", errors="replace")
+    text = start.decode("utf-8-sig", errors="replace")  # spreadsheets put a byte-order mark in front
     kind = _kind_of_json(path) if text.lstrip().startswith("{") else _kind_of_table(text)
     if kind is None:
         raise ValueError(f"{path} is nothing that tiocross knows: no device (JSON), network (npz), resistance map of the "

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tiocross.lab.instrument import read_whole
+from tiocross.lab.driving import named
+from tiocross.lab.instrument import is_reading, read_whole
 from tiocross.lab.programming import program_array
-from tiocross.lab.report import ProgramReport
+from tiocross.lab.report import InstrumentError, ProgramReport
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +23,7 @@ class Characterisation:
     changes : (n_changes,) ndarray
         Reading after those k, less the last reading of the device's own tuning [S].
     stuck : (n_rows, n_columns) ndarray
-        Last reading of the devices that ended stuck, NaN elsewhere [S].
+        Last reading of the devices that ended stuck, NaN elsewhere, also where nothing was programmed [S].
     report : ProgramReport
         Outcome of the programming.
     """
@@ -72,9 +73,10 @@ def characterise(instrument, targets, scheme, *, order=None, on_event=None, shou
             on_event(event)
         if event.kind != "done":
             return
-        readings = read_whole(instrument)
+        readings = _read_after(instrument, event)
         changes.extend((len(tuned) - turn, readings[earlier.row, earlier.column] - earlier.conductance)
-                       for turn, earlier in enumerate(tuned) if earlier.outcome == "converged")
+                       for turn, earlier in enumerate(tuned)
+                       if earlier.outcome == "converged" and is_reading(readings[earlier.row, earlier.column]))
         tuned.append(event)
 
     report = program_array(instrument, targets, scheme, order=order, max_passes=1, on_event=watch, should_stop=should_stop)
@@ -83,5 +85,13 @@ def characterise(instrument, targets, scheme, *, order=None, on_event=None, shou
         if event.outcome.startswith("stuck"):
             stuck[event.row, event.column] = event.conductance
     pairs = np.array([(event.target, event.conductance) for event in tuned if event.outcome == "converged"]).reshape(-1, 2)
-    later, amounts = np.array([change for change in changes if np.isfinite(change[1])]).reshape(-1, 2).T
+    later, amounts = np.array(changes, dtype=np.float64).reshape(-1, 2).T
     return Characterisation(pairs[:, 0], pairs[:, 1], later.astype(np.int64), amounts, stuck, report)
+
+
+def _read_after(instrument, event):
+    try:
+        return read_whole(instrument)
+    except Exception as error:
+        raise InstrumentError(f"the whole-array reading after row {event.row}, column {event.column} failed: "
+                              f"{named(error)}") from error

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from tiocross.errors import as_count
+from tiocross.errors import LARGEST_CONDUCTANCE, as_count
 
 _RECORDED = ("read_array", "make_safe", "close")
 
@@ -152,3 +152,8 @@ def read_whole(instrument):
         turned = "; transposed?" if readings.shape == (n_columns, n_rows) else ""
         raise ValueError(f"read_array() must give shape {n_rows, n_columns}; got {readings.shape}{turned}")
     return readings
+
+
+def is_reading(values):
+    """Whether each of ``values`` [S] is a conductance: a failed reading is NaN, infinite, negative or above 1 S."""
+    return (values >= 0) & (values <= LARGEST_CONDUCTANCE)

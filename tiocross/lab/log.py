@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tiocross.errors import as_count, require_name
+from tiocross.lab.instrument import is_reading
 from tiocross.lab.write_verify import OUTCOMES
 
 KINDS = ("read", "pulse", "done", "readback")
@@ -190,7 +191,7 @@ def later_changes(events):
     for device, event in reversed(finished.items()):
         k = tuned.get(device[0], 0)
         tuned[device[0]] = k + 1
-        if k and event.outcome == "converged" and math.isfinite(readback.get(device, math.nan)):
+        if k and event.outcome == "converged" and is_reading(readback.get(device, math.nan)):
             n_later.append(k)
             changes.append(readback[device] - event.conductance)
     return np.array(n_later[::-1], dtype=np.int64), np.array(changes[::-1], dtype=np.float64)
@@ -248,6 +249,8 @@ def _event_from(line, shape):
         require_name("outcome", outcome, OUTCOMES)
     elif outcome:
         raise ValueError(f"only a done event has an outcome, not {outcome!r}")
+    if outcome == "converged" and not (target > 0 and is_reading(conductance)):
+        raise ValueError("a device that converged has a target above 0 and a reading within 1 S")
     if row >= shape[0] or column >= shape[1]:
         raise ValueError(f"row {row}, column {column} is outside the array of {shape[0]} x {shape[1]}")
     return Event(kind, turn, n_pass, row, column, target, amplitude, width, conductance, outcome)

@@ -12,7 +12,7 @@ import numpy as np
 from tiocross.devices.variability import count_later_writes
 from tiocross.errors import LARGEST_CONDUCTANCE, as_count, as_finite
 from tiocross.lab.driving import drive, left_safe, named
-from tiocross.lab.instrument import read_whole, require_instrument
+from tiocross.lab.instrument import is_reading, read_whole, require_instrument
 from tiocross.lab.log import Event
 from tiocross.lab.report import InstrumentError, ProgramReport
 from tiocross.lab.write_verify import WriteVerify, require_scheme
@@ -99,7 +99,8 @@ def program_array(instrument, targets, scheme, *, order=None, max_passes=3, mask
     ValueError, TypeError
         If an argument is wrong; nothing is pulsed.
     InstrumentError
-        If the instrument raises, or three devices in a row give no valid reading; its ``report`` is what was done.
+        If the instrument raises, or three devices in a row or the whole array give no valid reading; its ``report`` is what
+        was done.
 
     Notes
     -----
@@ -174,7 +175,8 @@ class _Run:
         self.n_silent = self.n_silent + 1 if done.outcome == "read_error" else 0
         if self.n_silent >= N_SILENT:
             raise InstrumentError(f"{N_SILENT} devices in a row gave no valid reading, last row {row}, column {column}: "
-                                  f"{done.conductance:g} S. Nothing more is pulsed; check the instrument, then resume")
+                                  f"{done.conductance:g} S. Nothing more is pulsed; check the instrument, then resume, "
+                                  "or leave out devices that are open with mask=")
         return done.outcome != "aborted"
 
     def _read_back(self):
@@ -183,6 +185,9 @@ class _Run:
             readings = read_whole(self.instrument)
         except Exception as error:
             raise InstrumentError(f"the whole-array reading after pass {n_pass} failed: {named(error)}") from error
+        if self.mask.any() and not is_reading(readings[self.mask]).any():
+            raise InstrumentError(f"the whole-array reading after pass {n_pass} gave no valid reading; check the "
+                                  "instrument, then resume")
         if self.on_event is not None:
             for (row, column), g_read in np.ndenumerate(readings):
                 self.on_event(Event("readback", self.turn, n_pass, row, column, float(self.targets[row, column]),

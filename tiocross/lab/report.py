@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tiocross.errors import LARGEST_CONDUCTANCE
+from tiocross.lab.instrument import is_reading
 from tiocross.lab.write_verify import OUTCOMES
 from tiocross.units import percent
 
@@ -74,7 +74,7 @@ class ProgramReport:
 
         Over the devices that are not stuck and gave a reading after every pass, so that passes compare; NaN without any.
         """
-        used = self.mask & ~self.stuck & _is_reading(self.readings).all(axis=0)
+        used = self.mask & ~self.stuck & is_reading(self.readings).all(axis=0)
         if not used.any():
             return np.full(self.n_passes, np.nan)
         return np.sqrt(np.mean((self.readings[:, used] / self.targets[used] - 1) ** 2, axis=1))
@@ -112,7 +112,7 @@ class ProgramReport:
         """
         if not self.n_passes:
             return self.mask
-        return self.mask & ~self.within & ~self.stuck & _is_reading(self.conductances)
+        return self.mask & ~self.within & ~self.stuck & is_reading(self.conductances)
 
     def summary(self):
         """The report as text for people."""
@@ -121,24 +121,20 @@ class ProgramReport:
         counts["not tuned"] = counts.pop("") - int((~self.mask).sum())
         lines = [f"{n_devices} devices of a {self.shape[0]} x {self.shape[1]} array, number of passes {self.n_passes}, "
                  f"of pulses {self.n_pulses.sum()}" + ("" if self.complete else "; NOT COMPLETE: stopped or failed"),
-                 "last tuning: " + ", ".join(f"{n} {name}" for name, n in counts.items() if n)]
+                 "last tuning: " + (", ".join(f"{n} {name}" for name, n in counts.items() if n) or "none")]
         if not self.n_passes:
             return "\n".join([*lines, "on the chip now: unknown, no pass came to its whole-array reading"])
         last, errors = self.n_passes - 1, self.rms_errors / percent
+        rms = "" if np.isnan(errors[last]) else f", rms error {errors[last]:.3g} % of the devices that are not stuck"
         lines.append(f"on the chip {'now' if self.complete else 'when last read'}, after pass {last} (from 0): "
-                     f"{self.within.sum()} of {n_devices} within {self.tolerance / percent:g} %, rms error "
-                     f"{errors[last]:.3g} % of the devices that are not stuck")
-        n_silent = int((self.mask & ~_is_reading(self.conductances)).sum())
+                     f"{self.within.sum()} of {n_devices} within {self.tolerance / percent:g} %{rms}")
+        n_silent = int((self.mask & ~is_reading(self.conductances)).sum())
         if n_silent:
             lines.append(f"{n_silent} devices gave no valid reading")
         best = self.best_pass
-        if best != last:
+        if errors[best] < errors[last]:
             lines.append(f"best was pass {best}, rms error {errors[best]:.3g} %: the chip is NOT in that state any more")
         return "\n".join(lines)
 
     def _reading(self, n_pass):
         return self.readings[n_pass] if self.n_passes else np.full(self.shape, np.nan)
-
-
-def _is_reading(values):
-    return (values >= 0) & (values <= LARGEST_CONDUCTANCE)

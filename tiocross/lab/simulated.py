@@ -16,6 +16,7 @@ from tiocross.devices.device import Device
 from tiocross.devices.variability import draw_writes
 from tiocross.errors import LARGEST_CONDUCTANCE, as_count, as_finite, as_number, require_generator, require_name
 from tiocross.lab.switching import TIO2_SWITCHING, SwitchingModel, draw_traits, switch
+from tiocross.mapping.faults import as_stuck_maps
 from tiocross.units import ohm
 
 SCHEMES = (*WRITE_SCHEMES, "floating")
@@ -42,6 +43,8 @@ class SimulatedCrossbar:
         Unselected lines during a pulse: "V/2", "V/3" or "floating" (unitless).
     read_scheme : str, optional
         Unselected lines during a reading: "grounded", "floating", "V/2" or "V/3" (unitless).
+    stuck : (n_rows, n_columns) array_like, optional
+        Conductances of the devices that answer to nothing, NaN for all others; without it the model draws them [S].
 
     Attributes
     ----------
@@ -59,23 +62,24 @@ class SimulatedCrossbar:
     capacitance and the rise and fall of pulses are not simulated.
     """
 
-    def __init__(self, shape, model=TIO2_SWITCHING, *, rng, wire_resistance=2.0 * ohm, scheme="V/2", read_scheme="grounded"):
+    def __init__(self, shape, model=TIO2_SWITCHING, *, rng, wire_resistance=2.0 * ohm, scheme="V/2", read_scheme="grounded",
+                 stuck=None):
         if not isinstance(model, SwitchingModel):
             raise TypeError(f"model must be a SwitchingModel, such as TIO2_SWITCHING; got {model!r}")
         require_generator(rng)
         require_name("scheme", scheme, SCHEMES)
         require_name("read_scheme", read_scheme, READ_SCHEMES)
-        rows, columns = shape
-        self.shape = (as_count("number of rows", rows), as_count("number of columns", columns))
+        if not isinstance(shape, (tuple, list)) or len(shape) != 2:
+            raise TypeError(f"shape must be (n_rows, n_columns); got {shape!r}")
+        self.shape = (as_count("number of rows", shape[0]), as_count("number of columns", shape[1]))
         self.model, self.scheme, self.read_scheme = model, scheme, read_scheme
         self.n_pulses = self.n_reads = 0
         self._rng = rng
         self._traits = draw_traits(model, self.shape, rng)
         self._state = rng.uniform(model.initial_low, model.initial_high, self.shape)
-        faults = draw_writes(Device(0.0, LARGEST_CONDUCTANCE, stuck=model.stuck, lines=model.lines),
-                             np.zeros(self.shape, dtype=np.int64), 1, rng)
-        self.stuck = faults.stuck[0]
-        self._state[self.stuck] = faults.constant[0][self.stuck]
+        faults = _draw_stuck(model, self.shape, rng) if stuck is None else as_stuck_maps([stuck], [self.shape], "array")[0]
+        self.stuck = ~np.isnan(faults)
+        self._state[self.stuck] = faults[self.stuck]
         self._crossbar = Crossbar(self._state, wire_resistance)
         self._pulses, self._readings = (CircuitSequence(self._crossbar, rtol=_RTOL) for _ in range(2))
         self._slope = (model.read_voltage / model.nonlinearity) / np.sinh(model.read_voltage / model.nonlinearity)
@@ -182,8 +186,7 @@ class SimulatedCrossbar:
             raise ValueError(f"voltages must stay within the quiet voltage of {model.quiet_voltage:g} V, beyond which "
                              f"devices switch; got {np.abs(voltages).max():g} V")
         self._pass_time()
-        crossbar = Crossbar(self._state * self._slope, self.wire_resistance, iv=Sinh(model.nonlinearity))
-        return self._convert(solve(crossbar, voltages, rtol=_RTOL).bit_line_currents)
+        return self._convert(solve(self._as_crossbar(), voltages, rtol=_RTOL).bit_line_currents)
 
     def make_safe(self):
         """All lines to 0 V; between pulses a simulated chip is always safe."""
@@ -233,8 +236,14 @@ class SimulatedCrossbar:
             change = np.abs(secants - self._secants[bent]).max()
             self._secants[bent] = secants
             if change <= _SECANT_CHANGE:
-                break
-        return currents
+                return currents
+        # Where the law bends more than any measured one, secants need not settle on floating lines.
+        biasing = read_device(self._crossbar, *place, self.model.read_voltage, unselected=self.read_scheme)
+        return solve(self._as_crossbar(), biasing, rtol=_RTOL).bit_line_currents
+
+    def _as_crossbar(self):
+        """The chip at read voltages."""
+        return Crossbar(self._state * self._slope, self.wire_resistance, iv=Sinh(self.model.nonlinearity))
 
     def _convert(self, currents):
         """Currents after noise and converter [A]."""
@@ -254,10 +263,13 @@ class SimulatedCrossbar:
             raise RuntimeError("the simulated chip was closed; make a new one")
 
 
+def _draw_stuck(model, shape, rng):
+    """Conductances of devices and lines that fail by chance, NaN elsewhere [S]."""
+    device = Device(0.0, LARGEST_CONDUCTANCE, stuck=model.stuck, lines=model.lines)
+    faults = draw_writes(device, np.zeros(shape, dtype=np.int64), 1, rng)
+    return np.where(faults.stuck[0], faults.constant[0], np.nan)
+
+
 def _sinhc(x):
     """sinh(x) / x."""
-    squares = x * x
-    if squares.max() < 1.0:  # at read voltages: six terms are exact to rounding
-        return 1.0 + squares / 6 * (1 + squares / 20 * (1 + squares / 42 * (1 + squares / 72 * (1 + squares / 110 * (
-            1 + squares / 156)))))
     return np.divide(np.sinh(x), x, out=np.ones_like(x), where=x != 0.0)

@@ -12,6 +12,7 @@ in, it comes out. On top, a device that was written drifts and fluctuates, ever 
 the array, which has no other clock, by exp(-n / settling) of the pace at first.
 """
 
+import math
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -193,9 +194,14 @@ def switch(model, conductances, voltages, width, set_voltages, reset_voltages, r
         Conductances [S].
     """
     sets = voltages > 0
-    exponents = np.where(sets, (voltages - set_voltages) / model.set_scale,
-                         model.reset_exponent * np.log(np.maximum(-voltages, 1e-300) / reset_voltages))
-    exponents += model.cycle_spread * rng.standard_normal(len(voltages)) + np.log(width / model.reference_width)
+    exponents = model.cycle_spread * rng.standard_normal(len(voltages)) + math.log(width / model.reference_width)
+    ends = np.where(sets, model.g_on, model.g_off)
+    if not sets.all():  # of one sign they nearly always are
+        magnitudes = np.maximum(np.abs(voltages), 1e-300) / reset_voltages
+        exponents += np.where(sets, 0.0, model.reset_exponent * np.log(magnitudes))
+    if sets.any():
+        exponents += np.where(sets, (voltages - set_voltages) / model.set_scale, 0.0)
     shares = -np.expm1(-np.exp(np.minimum(exponents, 50.0)))  # of the way to the end
-    ways = np.where(sets, np.maximum(model.g_on - conductances, 0.0), np.minimum(model.g_off - conductances, 0.0))
-    return np.where(np.abs(voltages) > model.quiet_voltage, conductances + ways * shares, conductances)
+    ways = ends - conductances
+    moves = (np.abs(voltages) > model.quiet_voltage) & (sets == (ways > 0))  # nothing comes back from beyond an end
+    return conductances + ways * shares * moves

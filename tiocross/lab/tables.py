@@ -135,8 +135,8 @@ def read_disturb_csv(path):
     """
     later, changes = _read_columns(path, {"n_later_writes": {"-": 1.0}, "delta_conductance": _CONDUCTANCES})
     if (bad := (later < 0) | (later % 1 != 0) | (later > _MOST_WRITES)).any():
-        raise ValueError(f"{path}: n_later_writes must be whole numbers from 0; got {later[bad][0]:g} "
-                         f"({int(bad.sum())} such), and none may exceed {_MOST_WRITES:g}")
+        raise ValueError(f"{path}: n_later_writes must be whole numbers from 0 to {_MOST_WRITES}; got {later[bad][0]:g} "
+                         f"({int(bad.sum())} such)")
     return later.astype(np.int64), changes
 
 
