@@ -358,7 +358,7 @@ def test_conductances_of_another_law_are_reported():
     ([], "at least one map"),
     ([np.ones(3)], "map 0 has shape"),
     ([np.full((2, 3), 1e-4), np.full((2, 3), 573.0)], r"got 573 in map 1 at word line 0.*microsiemens"),
-    ([np.array([[1e-4, 0.0]])], "got 0 in map 0 at word line 0, bit line 1.*instrument's resolution"),
+    ([np.array([[1e-4, -1e-9]])], "got -1e-09 in map 0 at word line 0, bit line 1.*Give 0 for an open device"),
     ([np.array([[1e-4, -1e-9]])], "got -1e-09"),
     ([np.array([[1e-4, np.inf]])], "got inf"),
 ])
@@ -430,3 +430,17 @@ def test_measured_disturb_agrees_with_the_published_table(measured):
     low, high = within.intervals["growth_exponent"]
     assert low < 0.28 < high and not within.warning
     assert "does not grow as a power" in fit.warning
+
+
+def test_open_devices_read_as_nothing_are_stuck_at_high_resistance():
+    state = np.full((6, 5), np.nan)
+    state[1, 2], state[4, 0], state[3, 3] = 0.0, 40e-6, 600e-6
+    fit = fit_faults([state], g_min=1e-4, g_max=5e-4, source="test")
+    assert fit.value.probability_hrs == pytest.approx(2 / 30)
+    assert fit.value.hrs_low < 1e-9 + fit.value.hrs_high
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\] S; got -1e-06"):
+        fit_faults([np.where(state == 0, -1e-6, state)], g_min=1e-4, g_max=5e-4, source="test")
+
+
+def test_equal_values_are_not_straight():
+    assert fitting.straightness(np.ones((2, 12))).tolist() == [0.0, 0.0]

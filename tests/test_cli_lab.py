@@ -450,3 +450,12 @@ def test_output_that_the_terminal_cannot_show_and_early_interrupts(tmp_path):
              "        if name == 'tiocross.cli': raise KeyboardInterrupt\nsys.meta_path.insert(0, Finder())\nentry.run()")
     done = subprocess.run([sys.executable, "-c", early], **options)
     assert (done.returncode, done.stderr.strip()) == (130, "interrupted")
+
+
+def test_commands_run_as_short_as_they_can_be_written(capsys, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(capsys, "plan", folder / "network.npz", "--out", "plan", "--tile", "4x4")[0] == 0
+    assert run(capsys, "program", "plan", "--simulate", "--max-passes", 1)[0] == 0
+    assert (tmp_path / "plan_programmed" / "tile_00_readback.csv").exists()
+    code, text, _ = run(capsys, "calibrate", folder / "tuning.csv", "--out", "device.json")
+    assert code == 0 and "window 100 to 500 uS" in text

@@ -59,7 +59,7 @@ def _add_program(commands):
                "accurate the network will be there. Real instruments are driven from Python, with program_array.")
     add("plan", metavar="PLAN", help="folder that tiocross plan wrote")
     add("--simulate", action="store_true", help="on simulated chips; the command knows no others")
-    add("--out", required=True, metavar="DIR", help="new folder for logs, read-backs (siemens) and reports")
+    add("--out", metavar="DIR", help="new folder for logs, read-backs (siemens) and reports (default: PLAN_programmed)")
     add("--seed", type=int, default=0, metavar="N", help="which chips, unitless (default: %(default)s)")
     add("--max-passes", type=int, default=3, metavar="N", help="most passes over an array, unitless (default: %(default)s)")
     add("--wire-resistance", type=float, default=2.0, metavar="OHM",
@@ -75,8 +75,10 @@ def _add_calibrate(commands):
     add("files", nargs="+", metavar="FILE",
         help="CSV with the columns 'target [S],programmed [S]', or 'n_later_writes [-],delta_conductance [S]'; resistance "
              "maps of the lab (ohm); pulse logs, each of one chip")
-    add("--g-min", type=float, required=True, metavar="US", help="low end of the tuning window in microsiemens")
-    add("--g-max", type=float, required=True, metavar="US", help="high end of the tuning window in microsiemens")
+    add("--g-min", type=float, default=100.0, metavar="US",
+        help="low end of the tuning window in microsiemens (default: %(default)g, as of the published card)")
+    add("--g-max", type=float, default=500.0, metavar="US",
+        help="high end of the tuning window in microsiemens (default: %(default)g)")
     add("--out", required=True, metavar="device.json", help="the device file to write")
     add("--effects", nargs="+", default=["tuning", "disturb", "faults"], metavar="EFFECT",
         help="what to fit, of tuning, disturb and faults (default: all that the files tell)")

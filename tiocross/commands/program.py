@@ -43,7 +43,8 @@ def prepare(arguments):
     as_count("--seed", arguments.seed, low=0)
     as_count("--max-passes", arguments.max_passes)
     as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=_LARGEST_RESISTANCE, unit="ohm")
-    run = _Run(plan, Path(arguments.out), arguments.seed, arguments.wire_resistance, arguments.max_passes)
+    folder = Path(f"{Path(arguments.plan)}_programmed" if arguments.out is None else arguments.out)
+    run = _Run(plan, folder, arguments.seed, arguments.wire_resistance, arguments.max_passes)
     data = load_moons(arguments.data).test
     if arguments.data is not None:
         network.encode(data.points)  # refuses other points

@@ -17,9 +17,11 @@ from tiocross.devices.fitting import (
     uniform_intervals,
 )
 from tiocross.errors import as_number, as_reals, require_generator
+from tiocross.units import nS
 
 _N_PERMUTATIONS = 499
 _FEWEST_FOR_SHAPE = 10  # values of a law below which its shape is not judged
+_OPEN = 1 * nS  # what an open device, read as 0 S, counts as: below what instruments tell from nothing; logarithms need it
 _UNLIKE = 0.1  # spread of log conductance within a failed line above which it does not share one conductance, our choice
 
 
@@ -55,7 +57,7 @@ def fit_faults(maps, *, g_min, g_max, source, rng=None):
     Raises
     ------
     ValueError
-        If a map has not two axes, or a conductance does not lie in (0, 1] S.
+        If a map has not two axes, or a conductance does not lie in [0, 1] S.
 
     Notes
     -----
@@ -236,14 +238,14 @@ def _check(maps):
         state = as_reals(f"map {k}", state)
         if state.ndim != 2 or state.size == 0:
             raise ValueError(f"maps must be arrays of shape (n_word_lines, n_bit_lines); map {k} has shape {state.shape}")
-        bad = ~np.isnan(state) & ~((state > 0) & (state <= 1))
+        bad = ~np.isnan(state) & ~((state >= 0) & (state <= 1))
         if bad.any():
             i, j = np.argwhere(bad)[0]
             cure = ("If these are microsiemens, multiply by tiocross.units.uS" if state[i, j] > 1 else
-                    "Raise what is below the instrument's resolution to that resolution; NaN stands for devices that answer")
-            raise ValueError(f"conductances of devices that do not answer must lie in (0, 1] S; got {state[i, j]:g} "
+                    "Give 0 for an open device; NaN stands for devices that answer")
+            raise ValueError(f"conductances of devices that do not answer must lie in [0, 1] S; got {state[i, j]:g} "
                              f"in map {k} at word line {i}, bit line {j} ({int(bad.sum())} such). {cure}.")
-        checked.append(state)
+        checked.append(np.maximum(state, _OPEN))
     if not checked:
         raise ValueError("maps must hold at least one map; got none")
     return checked

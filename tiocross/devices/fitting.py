@@ -196,7 +196,8 @@ def straightness(values):
     scores = np.array([NormalDist().inv_cdf((i + 0.625) / (n + 0.25)) for i in range(n)])
     ordered = np.sort(values, axis=-1)
     centred = ordered - ordered.mean(axis=-1, keepdims=True)
-    return (centred @ scores) ** 2 / ((centred**2).sum(axis=-1) * (scores @ scores))
+    squares = (centred**2).sum(axis=-1) * (scores @ scores)
+    return np.divide((centred @ scores) ** 2, squares, out=np.zeros_like(squares), where=squares > 0.0)  # 0: all values equal
 
 
 def describe_shape(values):
