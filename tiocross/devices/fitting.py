@@ -197,7 +197,7 @@ def straightness(values):
     ordered = np.sort(values, axis=-1)
     centred = ordered - ordered.mean(axis=-1, keepdims=True)
     squares = (centred**2).sum(axis=-1) * (scores @ scores)
-    return np.divide((centred @ scores) ** 2, squares, out=np.zeros_like(squares), where=squares > 0.0)  # 0: all values equal
+    return np.divide((centred @ scores) ** 2, squares, out=np.zeros_like(squares), where=squares > 0.0)  # 0: all equal
 
 
 def describe_shape(values):
