@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from tiocross.devices.effects import DisturbQuantiles, DisturbSamples, LineFailures, StuckDevices, TuningError
-from tiocross.errors import LARGEST_CONDUCTANCE, as_number, require_name
+from tiocross.errors import LARGEST_CONDUCTANCE, as_count, as_number, require_name
 from tiocross.units import uS
 
 EFFECTS = {"tuning": (TuningError,), "disturb": (DisturbQuantiles, DisturbSamples), "stuck": (StuckDevices,),
@@ -30,6 +30,9 @@ class Device:
         Where the window comes from.
     lines : LineFailures or None, optional
         Whole lines that fail (unitless).
+    array_shape : tuple of int or None, optional
+        (n_word_lines, n_bit_lines) of a physical array, or of the block of it that is used: a larger layer is spread over
+        several, and devices disturb each other within one only. None for as large as the layer (unitless).
     """
 
     g_min: float
@@ -40,6 +43,7 @@ class Device:
     name: str = "unnamed device"
     source: str = "not stated"
     lines: LineFailures | None = None
+    array_shape: tuple | None = None
 
     def __post_init__(self):
         for name in ("g_min", "g_max"):
@@ -55,6 +59,8 @@ class Device:
         for name in ("name", "source"):
             if not isinstance(getattr(self, name), str):
                 raise TypeError(f"{name} must be a text; got {getattr(self, name)!r}")
+        if self.array_shape is not None:
+            object.__setattr__(self, "array_shape", _as_array_shape(self.array_shape))
         if not self.g_min < self.g_max:
             raise ValueError(f"g_min must be below g_max; got {self.g_min:g} and {self.g_max:g} S")
         if self.tuning is not None and self.tuning.spread_slope * self.g_max + self.tuning.spread_intercept < 0:
@@ -89,6 +95,8 @@ class Device:
 
     def __str__(self):
         lines = [self.name, f"  window: {self.g_min / uS:g} to {self.g_max / uS:g} uS", f"    source: {self.source}"]
+        if self.array_shape is not None:
+            lines.append(f"  arrays of {self.array_shape[0]} x {self.array_shape[1]}")
         for effect in EFFECTS:
             value = getattr(self, effect)
             if effect == "lines" and value is None:
@@ -103,3 +111,9 @@ def require_device(device):
     """Raise TypeError unless ``device`` is a Device."""
     if not isinstance(device, Device):
         raise TypeError(f"device must be a Device, for example tiocross.TIO2; got {str(device)[:80]!r}")
+
+
+def _as_array_shape(shape):
+    if not isinstance(shape, (tuple, list)) or len(shape) != 2:
+        raise TypeError(f"array_shape must be a pair such as (8, 8), or None; got {shape!r}")
+    return as_count("word lines of array_shape", shape[0]), as_count("bit lines of array_shape", shape[1], low=2)

@@ -12,7 +12,7 @@ from tiocross.storage import save_json
 
 FORMAT = "tiocross device 1"
 _UNITS = {  # field -> unit in the file
-    Device: {"g_min": "S", "g_max": "S"},
+    Device: {"g_min": "S", "g_max": "S", "array_shape": "-"},
     TuningError: {"offset_mean": "-", "offset_std": "-", "spread_slope": "1/S", "spread_intercept": "-"},
     DisturbQuantiles: {"n_later_writes": "-", "probabilities": "-", "changes": "S", "growth_exponent": "-"},
     DisturbSamples: {"n_later_writes": "-", "changes": "S", "growth_exponent": "-"},
@@ -104,7 +104,8 @@ def from_json(content):
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"this is not a device file: it must hold an object with \"format\": \"{FORMAT}\"")
     content = {key: value for key, value in content.items() if key != "format"}
-    content.setdefault("lines", None)  # files written before this effect was known lack it
+    for key in ("lines", "array_shape [-]"):
+        content.setdefault(key, None)  # files written before these were known lack them
     fields = _fields_from("device", content, Device, extra={"name", *EFFECTS})
     effects = {effect: fields.pop(effect) for effect in EFFECTS}
     built = {effect: _effect_from(effect, value) for effect, value in effects.items() if value is not None}

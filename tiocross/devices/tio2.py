@@ -7,6 +7,8 @@ law that the standard deviation follows for k <= 43, about 6.6 uS k^0.28. Number
 converted where they are used.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from tiocross.devices.device import Device, DisturbQuantiles, StuckDevices, TuningError
@@ -127,3 +129,5 @@ TIO2 = Device(
         source=_CONSTANTS,
     ),
 )
+
+TIO2_8X8 = replace(TIO2, array_shape=(8, 8))  # the measured arrays: larger layers are spread over several

@@ -22,6 +22,7 @@ from tiocross.experiment.statistics import summarise
 from tiocross.learning.network import MLP
 from tiocross.learning.training import require_matching
 from tiocross.mapping.pairs import map_weights
+from tiocross.mapping.tiles import arrange
 
 READ_VOLTAGE = 0.2  # [V] largest magnitude on a word line; the read voltage of the measured arrays
 CHIPS_PER_BLOCK = 500  # drawn from one stream, so that chip 17 does not depend on how many follow it
@@ -267,8 +268,16 @@ class SimulatedChips:
         """
         programmed = [state[:n_chips] for state in self.conductances(block)]
         if self.wire_resistance > 0:
-            programmed = [transfer_matrix(Crossbar(state, self.wire_resistance)) for state in programmed]
+            programmed = [self._with_wires(state) for state in programmed]
         return self.targets.weights(programmed)
+
+    def _with_wires(self, state):
+        """Transfer matrices of one layer, each of its arrays solved with its own wires [S]."""
+        matrix = np.empty_like(state)
+        for tile in arrange([state.shape[1:]], self.device.array_shape or state.shape[1:]).tiles:
+            block = (slice(None), *np.ix_(tile.rows, tile.columns))
+            matrix[block] = transfer_matrix(Crossbar(state[block], self.wire_resistance))
+        return matrix
 
     def _program(self, layer, index, block):
         stream = np.random.SeedSequence(self.entropy, spawn_key=(index, block))

@@ -139,7 +139,8 @@ class ChipSampler:
                 raise ValueError(f"techniques must share one mapping; got {self.mapping!r} and {technique.mapping!r}")
             self.device = _combine(self.device, technique.simulated_device)
         self._shapes = [(n_in + 1, n_out) for n_in, n_out in zip(sizes, sizes[1:])]
-        self._n_later_writes = [count_pair_writes(shape, self.mapping) for shape in self._shapes]
+        array_shape = None if self.device is None else self.device.array_shape
+        self._n_later_writes = [count_pair_writes(shape, self.mapping, array_shape) for shape in self._shapes]
         self._digital = np.zeros((sum(rows * columns for rows, columns in self._shapes), 1))
         if self.mapping == "signed":
             self._digital[-sizes[-1] :] = 1.0  # the output bias is not put on devices
@@ -167,7 +168,7 @@ class ChipSampler:
 
         return Writes(*(joined(field.name) for field in fields(Writes)))
 
-    def sample(self, weights, writes):
+    def sample(self, weights, writes, *, through_scale=False):
         """Weights on chips.
 
         Parameters
@@ -176,6 +177,9 @@ class ChipSampler:
             All layers, one below the other (unitless).
         writes : Writes
             Draws of shape (n_networks, n_chips, n_weights, 2) (unitless).
+        through_scale : bool, optional
+            Whether gradients flow through the mapping's scale too: then a smaller largest weight, which makes every error
+            of a device weigh less, is worth something. Otherwise the scale is a constant (straight-through) (unitless).
 
         Returns
         -------
@@ -183,7 +187,7 @@ class ChipSampler:
             What each chip computes with (unitless).
         """
         low, high = window_of(self.device, self.mapping)
-        scale = (high - low) / self._largest_magnitudes(weights.value)
+        scale = (high - low) / (self._largest(weights) if through_scale else self._largest_magnitudes(weights.value))
         hit = writes.stuck.any(axis=-1, keepdims=True)
         targets = pair_conductances(hold(weights, hit), low, scale)
         programmed = apply_writes(targets, writes, floor=self.mapping == "pairs")
@@ -191,6 +195,17 @@ class ChipSampler:
         if self.mapping == "signed":
             sampled = sampled * (1.0 - self._digital) + weights * self._digital
         return sampled
+
+    def _largest(self, weights):
+        """Largest magnitude of each weight's layer, differentiable; of vanishing layers as `largest_magnitudes` has it."""
+        total, start = self._largest_magnitudes(weights.value), 0
+        for rows, columns in self._shapes:
+            here = slice(start, start := start + rows * columns)
+            inside = np.zeros((len(self._digital), 1))
+            inside[here] = 1.0
+            largest = abs(weights[..., here, :]).max(axis=(-2, -1)).reshape(*weights.shape[:-2], 1, 1)
+            total = total + (largest - largest.value) * inside  # the value is there already; this is its gradient
+        return total
 
     def _largest_magnitudes(self, weights):
         parts = []
@@ -229,6 +244,8 @@ def _combine(first, second):
     if (first.g_min, first.g_max) != (second.g_min, second.g_max):
         raise ValueError(f"techniques must share one window; got {first.g_min:g} to {first.g_max:g} S and "
                          f"{second.g_min:g} to {second.g_max:g} S")
+    if first.array_shape != second.array_shape:
+        raise ValueError(f"techniques must share one array_shape; got {first.array_shape} and {second.array_shape}")
     chosen = {}
     for effect in EFFECTS:
         ours, theirs = getattr(first, effect), getattr(second, effect)

@@ -1,4 +1,4 @@
-"""Training: the loop, the losses, Adam."""
+"""Training: the loop."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,9 @@ import numpy as np
 
 from tiocross.datasets import Dataset
 from tiocross.errors import as_count, as_number, require_generator, require_name
+from tiocross.learning.adam import Adam
 from tiocross.learning.autograd import Tensor
-from tiocross.learning.losses import classification_loss
+from tiocross.learning.chip_losses import LOSSES, MeanLoss
 from tiocross.learning.network import MLP, forward
 from tiocross.learning.techniques import ChipSampler, split_layers
 
@@ -33,6 +34,13 @@ class TrainingSettings:
         "cosine", falling to zero at the last step, or "constant" (unitless).
     weight_decay : float
         Added to the gradient as weight_decay * weight, bias included, as in the paper's code (unitless).
+    loss : MeanLoss, PointErrorRate or TailLoss
+        What is lowered from ``loss_from`` on; before, the cross-entropy averaged over chips (unitless).
+    loss_from : float
+        Share of the steps after which ``loss`` takes over (unitless).
+    scale_gradient_from : float or None
+        Share of the steps after which gradients flow through the mapping's scale, see `ChipSampler.sample`; None for never.
+        From the start it tends to end in a straight line: the boundary must have bent before (unitless).
     """
 
     n_steps: int = 2000
@@ -41,6 +49,9 @@ class TrainingSettings:
     learning_rate: float = 0.1
     schedule: str = "cosine"
     weight_decay: float = 0.0
+    loss: object = MeanLoss()
+    loss_from: float = 0.3
+    scale_gradient_from: float | None = None
 
     def __post_init__(self):
         for name in ("n_steps", "batch_size", "n_chips"):
@@ -48,42 +59,12 @@ class TrainingSettings:
         as_number("learning_rate", self.learning_rate, low=0.0)
         as_number("weight_decay", self.weight_decay, low=0.0)
         require_name("schedule", self.schedule, SCHEDULES)
-
-
-class Adam:
-    """Adam on one array, in place (Kingma and Ba, arXiv:1412.6980).
-
-    Parameters
-    ----------
-    weights : ndarray
-        Changed by `step` (unitless).
-    weight_decay : float, optional
-        Added to the gradient as weight_decay * weight (unitless).
-    """
-
-    def __init__(self, weights, *, weight_decay=0.0):
-        self.weights = weights
-        self.weight_decay = weight_decay
-        self.n_steps = 0
-        self._mean, self._square = np.zeros((2, *weights.shape))
-
-    def step(self, grad, learning_rate):
-        """One step against ``grad``.
-
-        Parameters
-        ----------
-        grad : ndarray
-            Gradient, of the shape of the weights (unitless).
-        learning_rate : float
-            Rate of this step (unitless).
-        """
-        self.n_steps += 1
-        grad = grad + self.weight_decay * self.weights
-        self._mean += 0.1 * (grad - self._mean)
-        self._square += 0.001 * (grad * grad - self._square)
-        mean = self._mean / (1 - 0.9**self.n_steps)
-        square = self._square / (1 - 0.999**self.n_steps)
-        self.weights -= learning_rate * mean / (np.sqrt(square) + 1e-8)
+        if not isinstance(self.loss, LOSSES):
+            names = ", ".join(f"{kind.__name__}()" for kind in LOSSES)
+            raise TypeError(f"loss must be one of {names}; got {self.loss!r}")
+        as_number("loss_from", self.loss_from, low=0.0, high=1.0)
+        if self.scale_gradient_from is not None:
+            as_number("scale_gradient_from", self.scale_gradient_from, low=0.0, high=1.0)
 
 
 def train(network, dataset, techniques=(), *, rng, settings=TrainingSettings(), on_progress=None):
@@ -150,33 +131,64 @@ def train_many(networks, dataset, techniques=(), *, rngs, settings=TrainingSetti
     if not isinstance(settings, TrainingSettings):
         raise TypeError(f"settings must be TrainingSettings(...); got {settings!r}")
     _require_trainable(networks, dataset, techniques, rngs)
-    inputs = np.stack([network.encode(dataset.points) for network in networks])
-    sampler = ChipSampler(techniques, networks[0].sizes)
-    penalties = [technique for technique in techniques if hasattr(technique, "penalty")]
-    shapes = [array.shape for array in networks[0].arrays]
-    # Axes: network, simulated chip, weights of all layers, 1.
-    weights = np.stack([np.concatenate([array.reshape(-1, 1) for array in network.arrays]) for network in networks])[:, None]
-    adam = Adam(weights, weight_decay=settings.weight_decay)
-    batches = zip(*(draw_batches(len(dataset), settings.batch_size, rng) for rng in rngs))
-    chips = _draw_chips(sampler, settings.n_chips, rngs)
-    each = np.arange(len(networks))[:, None]
+    course = _Course(networks, dataset, techniques, rngs, settings)
+    adam = Adam(course.weights, weight_decay=settings.weight_decay)
     for step in range(settings.n_steps):
-        batch = np.stack(next(batches))
-        tensor = Tensor(weights)
-        sampled = tensor if sampler.device is None else sampler.sample(tensor, next(chips))
-        logits = forward(split_layers(sampled, shapes), inputs[each, batch][:, None], networks[0].activation)
-        loss = classification_loss(logits, dataset.labels[batch][:, None]) * len(networks)
-        for technique in penalties:
-            loss = loss + technique.penalty(split_layers(tensor, shapes))
-        if not np.isfinite(loss.value):
-            raise FloatingPointError(f"the loss is {loss.value} at step {step}; lower the learning rate "
-                                     f"({settings.learning_rate:g})")
-        loss.backward()
-        adam.step(tensor.grad, _rate_at(step, settings))
+        batch, chips = course.draw()
+        gradient = course.gradient(step, course.weights, batch, chips)
+        for technique in techniques:
+            if hasattr(technique, "ascend"):
+                gradient = course.gradient(step, technique.ascend(course.weights, gradient, course.shapes), batch, chips)
+        adam.step(gradient, _rate_at(step, settings))
         if on_progress is not None:
             on_progress(step + 1, settings.n_steps)
-    return [network.with_arrays([array.copy() for array in split_layers(trained, shapes)])
-            for network, trained in zip(networks, weights[:, 0])]
+    return [network.with_arrays([array.copy() for array in split_layers(trained, course.shapes)])
+            for network, trained in zip(networks, course.weights[:, 0])]
+
+
+class _Course:
+    """Networks under training: what a step is made of. Axes: network, simulated chip, weights of all layers, 1."""
+
+    def __init__(self, networks, dataset, techniques, rngs, settings):
+        self.settings, self.rngs, self.activation = settings, rngs, networks[0].activation
+        self.labels = dataset.labels
+        self.inputs = np.stack([network.encode(dataset.points) for network in networks])
+        self.shapes = [array.shape for array in networks[0].arrays]
+        self.weights = np.stack([np.concatenate([array.reshape(-1, 1) for array in network.arrays])
+                                 for network in networks])[:, None]
+        self.sampler = ChipSampler(techniques, networks[0].sizes)
+        self.perturbing = [technique for technique in techniques if hasattr(technique, "perturb")]
+        self.penalties = [technique for technique in techniques if hasattr(technique, "penalty")]
+        if settings.scale_gradient_from is not None and self.sampler.mapping == "signed":
+            raise ValueError("gradients through the scale are known for the physical mapping only; use mapping='pairs' or "
+                             "scale_gradient_from=None")
+        self._batches = zip(*(draw_batches(len(dataset), settings.batch_size, rng) for rng in rngs))
+        self._chips = _draw_chips(self.sampler, settings.n_chips, rngs)
+
+    def draw(self):
+        """Points and chips of the next step."""
+        return np.stack(next(self._batches)), None if self.sampler.device is None else next(self._chips)
+
+    def gradient(self, step, weights, batch, chips):
+        """Gradient of the loss of all networks together by their weights."""
+        share, tensor = step / self.settings.n_steps, Tensor(weights)
+        sampled = tensor
+        if chips is not None:
+            through = self.settings.scale_gradient_from
+            sampled = self.sampler.sample(tensor, chips, through_scale=through is not None and share >= through)
+        for technique in self.perturbing:
+            sampled = technique.perturb(sampled, self.shapes, self.settings.n_chips, self.rngs)
+        each = np.arange(len(weights))[:, None]
+        logits = forward(split_layers(sampled, self.shapes), self.inputs[each, batch][:, None], self.activation)
+        loss = self.settings.loss if share >= self.settings.loss_from else MeanLoss()
+        value = loss(logits, self.labels[batch][:, None])
+        for technique in self.penalties:
+            value = value + technique.penalty(split_layers(tensor, self.shapes))
+        if not np.isfinite(value.value):
+            raise FloatingPointError(f"the loss is {value.value} at step {step}; lower the learning rate "
+                                     f"({self.settings.learning_rate:g})")
+        value.backward()
+        return tensor.grad
 
 
 def _require_trainable(networks, dataset, techniques, rngs):
@@ -187,7 +199,7 @@ def _require_trainable(networks, dataset, techniques, rngs):
     if not isinstance(techniques, list | tuple):
         raise TypeError(f"techniques must be a list, such as [NoiseInjection(TIO2)]; got {techniques!r}")
     for technique in techniques:
-        known = hasattr(technique, "simulated_device") or hasattr(technique, "penalty")
+        known = any(hasattr(technique, name) for name in ("simulated_device", "penalty", "perturb", "ascend"))
         if not known or isinstance(technique, type):
             raise TypeError(f"techniques must be NoiseInjection, ConductanceDropout or RangePenalty; got {technique!r}")
     for network in networks:

@@ -5,7 +5,8 @@ j has bit lines 2 j (plus) and 2 j + 1 (minus), side by side so that both see ne
 side of the weight's sign carries scale |w| above the low end of the window, its partner stays at the low end. The scale
 [S per unit weight] is one number a layer: the largest magnitude, bias included, lands on the high end.
 
-The functions take arrays or tensors. The scale is a constant in differentiation (straight-through).
+The functions take arrays or tensors. The scale is a constant in differentiation (straight-through), unless it is given as
+a tensor.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import numpy as np
 from tiocross.devices.device import require_device
 from tiocross.devices.variability import count_later_writes
 from tiocross.errors import as_finite, require_name
+from tiocross.mapping.tiles import arrange
 
 MAPPINGS = ("pairs", "signed")
 _VANISHING = 1e-290  # smaller weights would give an infinite scale; they count as zero
@@ -173,7 +175,7 @@ def map_layer(weights, device, mapping="pairs", *, is_output=False):
     low, high = window_of(device, mapping)
     scale = (high - low) / largest_magnitudes(weights, mapping)
     kept = weights[-1].copy() if mapping == "signed" and is_output else None
-    later = count_pair_writes(weights.shape, mapping)
+    later = count_pair_writes(weights.shape, mapping, device.array_shape)
     return LayerTargets(pair_conductances(weights, low, scale), scale, later, kept)
 
 
@@ -193,7 +195,7 @@ def pair_conductances(weights, low, scale):
         Weights, bias last (unitless).
     low : float
         Low end of the window [S].
-    scale : (n_inputs + 1, 1) ndarray
+    scale : (n_inputs + 1, 1) ndarray or Tensor
         Conductance per unit weight [S].
 
     Returns
@@ -201,7 +203,7 @@ def pair_conductances(weights, low, scale):
     (..., n_inputs + 1, 2 n_outputs) ndarray or Tensor
         Conductances, plus and minus side by side [S].
     """
-    halves = weights[..., None] * (0.5 * scale[..., None] * _POLARITY)
+    halves = weights[..., None] * (scale[..., None] * (0.5 * _POLARITY))
     pairs = halves + abs(halves) + low
     return pairs.reshape(*weights.shape[:-1], 2 * weights.shape[-1])
 
@@ -244,7 +246,7 @@ def largest_magnitudes(weights, mapping):
     return np.where(magnitudes > _VANISHING, magnitudes, 1.0)
 
 
-def count_pair_writes(shape, mapping):
+def count_pair_writes(shape, mapping, array_shape=None):
     """Number of later writes of each device of a layer, in raster order.
 
     Parameters
@@ -255,6 +257,9 @@ def count_pair_writes(shape, mapping):
         "pairs": the layer is one array; "signed": weights, bias and the two polarities are arrays of their own
         (unitless).
 
+    array_shape : tuple of int, optional
+        Of the physical arrays that the "pairs" of a larger layer are spread over, see `arrange` (unitless).
+
     Returns
     -------
     (n_inputs + 1, 2 n_outputs) int ndarray
@@ -262,6 +267,10 @@ def count_pair_writes(shape, mapping):
     """
     n_word_lines, n_outputs = shape
     if mapping == "pairs":
-        return count_later_writes((n_word_lines, 2 * n_outputs))
+        layer = n_word_lines, 2 * n_outputs
+        counts = np.empty(layer, dtype=np.int64)
+        for tile in arrange([layer], array_shape or layer).tiles:
+            counts[np.ix_(tile.rows, tile.columns)] = count_later_writes((len(tile.rows), len(tile.columns)))
+        return counts
     counts = [count_later_writes((n, n_outputs)) for n in (n_word_lines - 1, 1)]
     return np.repeat(np.concatenate(counts), 2, axis=1)
