@@ -147,6 +147,10 @@ def test_overlap_of_test_and_training_points_is_reported(finished, tmp_path, mon
     (["experiment", "--transfers", "1000000000"], "GB of memory; ask for fewer"),
     (["experiment", "--out", "README.md/results"], "README.md is not a folder; choose another with --out"),
     ([], "the following arguments are required: COMMAND"),
+    (["compare", "--only", "regular", "ROBUS"], "row 'ROBUS' is unknown; did you mean 'ROBUST'?"),
+    (["compare", "--task", "moon"], "task 'moon' is unknown; did you mean 'moons'?"),
+    (["compare", "--task", "circles", "--data", "."], "--data is for half moons; circles are generated"),
+    (["compare", "--seeds", "0"], "the number of seeds must be at least 1; got 0"),
 ])
 def test_bad_input_is_one_line_and_exit_code_2(arguments, message, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
@@ -194,7 +198,7 @@ def test_folder_with_files_of_others_is_left_alone(tmp_path, capsys):
     for file in mine:
         file.write_text("{}")
     assert main(["experiment", "--out", str(tmp_path)]) == 2
-    assert "holds files that tiocross experiment did not write; choose another with --out" in capsys.readouterr().err
+    assert "holds files that tiocross did not write; choose another with --out" in capsys.readouterr().err
     assert all(file.read_text() == "{}" for file in mine)
 
 
@@ -233,6 +237,7 @@ def test_interrupt_ends_the_run_soon_and_keeps_finished_rows(finished, tmp_path)
 
 def test_version_and_help():
     assert command("--version").stdout == f"tiocross {__version__}\n"
-    text = command("experiment", "--help").stdout
-    for part in ("--wire-resistance OHM", "in ohm", "exit codes", "--quick"):
-        assert part in text
+    for name in ("experiment", "compare"):
+        text = command(name, "--help").stdout
+        for part in ("--wire-resistance OHM", "in ohm", "exit codes", "--quick"):
+            assert part in text

@@ -7,7 +7,7 @@ kept)"""
 
 def add_commands(commands):
     """Add a parser for each command; the module of the same name has its ``prepare``."""
-    for add_arguments in (_add_experiment, _add_plan, _add_program, _add_calibrate, _add_describe, _add_solve):
+    for add_arguments in (_add_experiment, _add_compare, _add_plan, _add_program, _add_calibrate, _add_describe, _add_solve):
         add_arguments(commands)
 
 
@@ -30,6 +30,25 @@ def _add_experiment(commands):
     add("--transfers", type=int, metavar="N", help="simulated chips for each network (default: 20000; with --quick 2000)")
     add("--wire-resistance", type=float, nargs="+", default=[0.0, 2.0], metavar="OHM",
         help="resistances of one wire segment in ohm (default: 0 2)")
+    add("--workers", type=int, metavar="N", help="processes and threads (default: one for each CPU)")
+
+
+def _add_compare(commands):
+    add = _add(commands, "compare", "the recommended training beside other methods",
+               "Train half moons, or another generated task, by the recommended recipe, without each of its parts, by the "
+               "paper's and by methods of the literature; transfer every network to thousands of simulated chips; print one "
+               "table, and follow three of them through more stuck devices, drift, wires and devices.")
+    add("--out", default="results/compare", metavar="DIR", help="results folder (default: %(default)s)")
+    add("--task", default="moons", metavar="TASK", help="moons, circles, spirals or patterns (default: %(default)s)")
+    add("--only", nargs="+", metavar="NAME", help="rows of these names, as in the table (default: all)")
+    add("--data", metavar="DIR", help="folder with moons_train.csv, moons_validation.csv and moons_test.csv "
+                                      "(default: the shipped set)")
+    add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card on 8 x 8 arrays)")
+    add("--quick", action="store_true", help="2 seeds, 2 000 chips, fewer rows and half of the steps, for a first look")
+    add("--seeds", type=int, metavar="N", help="number of training seeds (default: 10; with --quick 2)")
+    add("--transfers", type=int, metavar="N", help="simulated chips for each network (default: 20000; with --quick 2000)")
+    add("--wire-resistance", type=float, nargs="+", default=[0.0, 2.0, 10.0], metavar="OHM",
+        help="resistances of one wire segment in ohm (default: 0 2 10)")
     add("--workers", type=int, metavar="N", help="processes and threads (default: one for each CPU)")
 
 

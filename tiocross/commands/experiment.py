@@ -1,23 +1,24 @@
 """``tiocross experiment``: train in processes, transfer in threads, write results as they come."""
 
-import contextlib
-import gc
 import itertools
-import multiprocessing
 import os
 import signal
-import threading
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, wait
+from dataclasses import fields, is_dataclass, replace
 
+from tiocross.commands.crew import Crew, interrupts_held, stop_if_asked
 from tiocross.commands.progress import ProgressLine
 from tiocross.commands.results import FIGURES, ResultsFolder, draw_figure, fingerprint
-from tiocross.datasets import load_moons
+from tiocross.datasets import Moons, load_moons
+from tiocross.devices.device import Device
 from tiocross.devices.files import load_device, to_json
 from tiocross.devices.tio2 import TIO2
 from tiocross.errors import as_count
+from tiocross.experiment.adapted_transfers import AdaptedChips
 from tiocross.experiment.half_moons import (
     MORE_RECIPES, RECIPES, ExperimentSettings, chip_generator, format_table, make_row, train_recipe)
+from tiocross.experiment.ingredients import ADAPTATIONS, MOST_CHIPS
 from tiocross.experiment.transfers import SimulatedChips, compile_kernels, judge_chips
 
 _LARGEST_MEMORY = 16e9  # [bytes] of transfers in flight
@@ -25,18 +26,23 @@ READING_NOTES = """\
 nominal: accuracy in software. mean, 5th pct: accuracy over chips. robust p %: share of test points that are right on at
 least p % of the chips. Read it beside the nominal accuracy: the straight line has few weights to go wrong.
 "hardware-aware (paper)": the paper's techniques on physical devices; its headline belongs to other coordinates (README)."""
-_stop = None  # in a training process: the event that asks it to stop
 
 
 def prepare(arguments):
     """The run that the command line asks for, ready to be called."""
-    quick, n_seeds, n_transfers, workers = arguments.quick, arguments.seeds, arguments.transfers, arguments.workers
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quick, n_seeds, n_transfers = arguments.quick, arguments.seeds, arguments.transfers
     return Experiment(out=arguments.out, data=arguments.data, device=arguments.device,
                       n_seeds=n_seeds if n_seeds is not None else (1 if quick else 3),
                       n_transfers=n_transfers if n_transfers is not None else (2_000 if quick else 20_000),
-                      wire_resistances=arguments.wire_resistance, workers=cpus if workers is None else workers,
+                      wire_resistances=arguments.wire_resistance, workers=count_workers(arguments.workers),
                       recipes=(*RECIPES, *MORE_RECIPES) if arguments.more else RECIPES).run
+
+
+def count_workers(asked):
+    """How many processes and threads to use: as many as asked for, or one for each CPU."""
+    if asked is not None:
+        return asked
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Experiment:
@@ -46,14 +52,20 @@ class Experiment:
     ----------
     out : str
         Results folder (unitless).
-    data, device : str or None
-        Folder with half moons and device file; None for the shipped ones (unitless).
+    data : str, Moons or None
+        Folder with half moons, or the points themselves; None for the shipped ones (unitless).
+    device : str, Device or None
+        Device file, or the device itself; None for the published card (unitless).
     n_seeds, n_transfers, workers : int
         Training seeds, chips for each network, processes and threads (unitless).
     wire_resistances : list of float
         Of one wire segment [ohm].
     recipes : tuple of Recipe, optional
         Rows of the table (unitless).
+    training : TrainingSettings, optional
+        Of the recipes that bring none of their own; that of `ExperimentSettings` without it (unitless).
+    first_seed : int, optional
+        The first training seed (unitless).
 
     Raises
     ------
@@ -61,14 +73,22 @@ class Experiment:
         For bad input; nothing was written then.
     """
 
-    def __init__(self, *, out, data, device, n_seeds, n_transfers, wire_resistances, workers, recipes=RECIPES):
+    notes = READING_NOTES
+    more_counts = {}  # of the progress line, besides networks and transfers
+
+    def __init__(self, *, out, data, device, n_seeds, n_transfers, wire_resistances, workers, recipes=RECIPES,
+                 training=None, first_seed=0):
         as_count("the number of seeds", n_seeds)
         self.workers = as_count("the number of workers", workers)
-        self.settings = ExperimentSettings(seeds=tuple(range(n_seeds)), n_transfers=n_transfers,
+        given = {} if training is None else {"training": training}
+        self.settings = ExperimentSettings(seeds=tuple(range(first_seed, first_seed + n_seeds)), n_transfers=n_transfers,
                                            wire_resistances=tuple(float(r) for r in wire_resistances),
-                                           recipes=recipes)
-        self.moons = load_moons(data)
-        self.device = TIO2 if device is None else load_device(device)
+                                           recipes=recipes, **given)
+        self.moons = data if isinstance(data, Moons) else load_moons(data)
+        self.device = TIO2 if device is None else device if isinstance(device, Device) else load_device(device)
+        if self.device.array_shape is None and any(recipe.adaptation for recipe in recipes):
+            raise ValueError("rows that are adapted to each chip need a device that states its 'array_shape [-]', such as "
+                             "[8, 8]; leave them out with --only")
         n_bytes = n_transfers * len(self.moons.test) * self.workers
         if n_bytes > _LARGEST_MEMORY:
             raise ValueError(f"{n_transfers} transfers of {len(self.moons.test)} points with {self.workers} workers take "
@@ -78,12 +98,14 @@ class Experiment:
     def run(self):
         """Train, transfer, draw, and write the results folder."""
         results = _Results(self)
-        crew = _Crew(self.workers)
+        crew = Crew(self.workers)
         try:
-            for kind, *result in _run_all(crew, self.moons, self.device, self.settings):
-                with _interrupts_held():  # what is in memory, in the files and in the message shall agree
+            for kind, *result in self.run_all(crew, self.settings):
+                with interrupts_held():  # what is in memory, in the files and in the message shall agree
                     (results.add_network if kind == "network" else results.add_row)(*result)
-            _draw_all(crew, self, results)
+            report = _report(results.ordered_rows(), self)
+            self.folder.save_text("table.txt", report)
+            self.illustrate(crew, results)
             results.save(complete=True)
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough; what follows takes a moment
@@ -95,16 +117,78 @@ class Experiment:
         finally:
             results.progress.close()
             crew.dismiss()
-        report = _report(results.ordered_rows(), self)
-        self.folder.save_text("table.txt", report)
         print(f"{report}\nresults, networks and figures are in {self.folder.path} "
               f"({time.monotonic() - results.started:.1f} s)")
 
+    def illustrate(self, crew, results):
+        """Draw the figures of finished rows."""
+        draw_all(crew, [(draw_figure, name, self.folder.path, self.moons, self.device, self.settings, results.networks,
+                         results.outcomes) for name in FIGURES])
 
-def _draw_all(crew, experiment, results):
-    figures = [crew.start(draw_figure, name, experiment.folder.path, experiment.moons, experiment.device,
-                          experiment.settings, results.networks, results.outcomes) for name in FIGURES]
-    for figure in figures:
+    def make_row(self, recipe, seed, outcome):
+        """Row of ``summary.json``."""
+        return make_row(recipe, seed, outcome)
+
+    def run_all(self, crew, settings):
+        """Yield ("network", recipe, seed, network) and ("row", ...) as they are ready."""
+        waiting = group_by_training(settings.recipes)
+        training, transfers = {}, set()
+        compiled = crew.start_thread(compile_kernels)  # while the first networks are trained
+        while waiting or training or transfers:
+            # Few are handed out ahead: with one worker handing out is doing, and rows should come early.
+            while waiting and len(training) < crew.n_ahead:
+                recipes = waiting.pop(0)
+                training[crew.start(_train_task, recipes[0], self.moons, self.device, settings)] = recipes
+            done, _ = wait({*training, *transfers}, return_when=FIRST_COMPLETED)
+            for future in done:
+                if future in transfers:
+                    transfers.remove(future)
+                    yield from future.result()
+                    continue
+                for recipe, (seed, network) in itertools.product(training.pop(future), zip(settings.seeds, future.result())):
+                    yield "network", recipe, seed, network
+                    job = (self._judge_task, compiled, network, recipe, seed, settings, crew.stop)
+                    transfers.add(crew.start_thread(*job))
+
+    def _judge_task(self, compiled, network, recipe, seed, settings, stop):
+        """("row", ...) of one network for each wire resistance."""
+        compiled.result()
+        rows = []
+        for outcome in judge_wires(recipe, network, seed, self.moons, self.device, settings, stop):
+            row = self.make_row(recipe, seed, outcome)
+            rows.append(("row", recipe, seed, outcome.wire_resistance, row, outcome.rates, outcome.accuracies))
+        return rows
+
+
+def group_by_training(recipes):
+    """Lists of recipes whose networks are the same, because they differ in what is done for each chip only."""
+    groups = {}
+    for recipe in recipes:
+        groups.setdefault(replace(recipe, name="", source="", adaptation=None), []).append(recipe)
+    return list(groups.values())
+
+
+def judge_wires(recipe, network, seed, moons, device, settings, stop):
+    """Yield the `Transfer` for each wire resistance of the settings; the event ``stop`` ends it.
+
+    Chips of which nothing is known are programmed once for all resistances.
+    """
+
+    def check(done, total):
+        if stop.is_set():
+            raise InterruptedError("the transfer was asked to stop")
+
+    blind, adaptation = SimulatedChips(network, device, rng=chip_generator(seed)), recipe.adaptation
+    n_transfers = min(settings.n_transfers, MOST_CHIPS.get(adaptation, settings.n_transfers))
+    for resistance in settings.wire_resistances:
+        chips = blind.with_wires(resistance) if adaptation is None else AdaptedChips(
+            network, moons.train, device, ADAPTATIONS[adaptation], wire_resistance=resistance, rng=chip_generator(seed))
+        yield judge_chips(network, moons.test, chips, n_transfers=n_transfers, on_progress=check)
+
+
+def draw_all(crew, jobs):
+    """Draw figures in processes; each job is a function and its arguments."""
+    for figure in [crew.start(*job) for job in jobs]:
         figure.result()
 
 
@@ -118,7 +202,8 @@ class _Results:
         self.data_sha256 = fingerprint(experiment.moons)
         n_networks = len(self.settings.recipes) * len(self.settings.seeds)
         self.n_rows = n_networks * len(self.settings.wire_resistances)
-        self.progress = ProgressLine(**{"networks trained": n_networks, "transfers": self.n_rows})
+        counts = {"networks trained": n_networks, "transfers": self.n_rows, **experiment.more_counts}
+        self.progress = ProgressLine(**counts)
         self.folder.begin()
         self.save_provenance()
 
@@ -147,10 +232,19 @@ class _Results:
             device=to_json(self.experiment.device),
             data_sha256=self.data_sha256,
             workers=self.experiment.workers,
-            training=vars(self.settings.training),
-            recipes=[vars(recipe) for recipe in self.settings.recipes],
+            training=_plain(self.settings.training),
+            recipes=[_plain(recipe) for recipe in self.settings.recipes],
             seconds=round(time.monotonic() - self.started, 2),
         )
+
+
+def _plain(value):
+    """A record as JSON takes it; one within another states its kind."""
+    if not is_dataclass(value):
+        return value
+    content = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    return {name: {"kind": type(getattr(value, name)).__name__, **inner} if isinstance(inner, dict) else inner
+            for name, inner in content.items()}
 
 
 def _report(rows, experiment):
@@ -158,139 +252,15 @@ def _report(rows, experiment):
     moons, settings = experiment.moons, experiment.settings
     n_seeds, overlaps = len(settings.seeds), moons.overlaps
     spread = "mean +- standard deviation over seeds" if n_seeds > 1 else "95 % interval over chips and points in brackets"
+    shape = experiment.device.array_shape
+    chips = f"chips of {experiment.device.name}" + (f" on {shape[0]} x {shape[1]} arrays" if shape else "")
     lines = [f"{len(moons.test)} test points ({moons.source})",
-             f"{settings.n_transfers} chips of {experiment.device.name}; training seeds: {n_seeds}; {spread}"]
+             f"{settings.n_transfers} {chips}; training seeds: {n_seeds}; {spread}"]
     if any(overlaps.values()):
         lines.append(f"note: {overlaps['test_points_in_train']} of the test points also stand in the training data, "
                      f"{overlaps['test_points_in_validation']} in the validation data; this may flatter every row")
-    return "\n".join([*lines, "", format_table(rows), READING_NOTES, ""])
-
-
-class _Crew:
-    """Processes for training and figures, which hold the interpreter, and threads for transfers, which do not.
-
-    With one worker, training and figures run in this thread as they are handed in. Transfers and compilation are never
-    in this thread, so that Ctrl-C always finds it awake.
-    """
-
-    def __init__(self, workers):
-        self.stop = threading.Event()
-        self.n_ahead = 2 * workers if workers > 1 else 1
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="tiocross")
-        self._processes = None
-        if workers > 1:
-            context = multiprocessing.get_context("spawn")
-            self._stop_processes = context.Event()
-            self._processes = ProcessPoolExecutor(workers, context, _begin_process, (self._stop_processes,))
-
-    def start(self, function, *arguments):
-        """Future of ``function(*arguments)`` in a process; training looks at `_stop` there to see whether to go on."""
-        if self._processes is None:
-            return _done_now(function, *arguments)
-        with _interrupts_held():  # a Ctrl-C while a process starts would leave it half made
-            return self._processes.submit(function, *arguments)
-
-    def start_thread(self, function, *arguments):
-        """Future of ``function(*arguments)`` in a thread."""
-        return self._threads.submit(function, *arguments)
-
-    def dismiss(self):
-        """Stop what runs, drop what waits, and return when all is quiet."""
-        self.stop.set()
-        if self._processes is not None:
-            self._stop_processes.set()
-            self._processes.shutdown(wait=True, cancel_futures=True)
-        self._threads.shutdown(wait=True, cancel_futures=True)
-
-    def abandon(self):
-        """The same within a second: processes that do not stop by themselves are ended, threads are left to end at
-        their next block of chips."""
-        self.stop.set()
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        if self._processes is not None:
-            self._stop_processes.set()
-            closing = threading.Thread(target=self._processes.shutdown, kwargs={"cancel_futures": True}, daemon=True)
-            closing.start()
-            closing.join(0.5)
-            for process in multiprocessing.active_children():
-                process.terminate()
-            closing.join(0.2)  # Python 3.10 may wait for ended processes for ever
-        self._processes = self._stop_processes = None
-        gc.collect()  # gives the processes' semaphores back, which a process that ends without clean-up would leak
-        self.dismiss = lambda: None
-
-
-def _run_all(crew, moons, device, settings):
-    """Yield ("network", recipe, seed, network) and ("row", ...) as they are ready."""
-    waiting = list(settings.recipes)
-    training, transfers = {}, set()
-    compiled = crew.start_thread(compile_kernels)  # while the first networks are trained
-    while waiting or training or transfers:
-        # Few are handed out ahead: with one worker handing out is doing, and rows should come early.
-        while waiting and len(training) < crew.n_ahead:
-            recipe = waiting.pop(0)
-            training[crew.start(_train_task, recipe, moons, device, settings)] = recipe
-        done, _ = wait({*training, *transfers}, return_when=FIRST_COMPLETED)
-        for future in done:
-            if future in transfers:
-                transfers.remove(future)
-                yield from future.result()
-                continue
-            recipe = training.pop(future)
-            for seed, network in zip(settings.seeds, future.result()):
-                yield "network", recipe, seed, network
-                transfers.add(crew.start_thread(_transfer_task, compiled, network, recipe, seed, moons, device, settings,
-                                                crew.stop))
-
-
-def _transfer_task(compiled, network, recipe, seed, moons, device, settings, stop):
-    """("row", ...) of one network for each wire resistance, on chips that are programmed once."""
-    compiled.result()
-
-    def check(done, total):
-        if stop.is_set():
-            raise InterruptedError("the transfer was asked to stop")
-
-    chips, rows = SimulatedChips(network, device, rng=chip_generator(seed)), []
-    for resistance in settings.wire_resistances:
-        outcome = judge_chips(network, moons.test, chips.with_wires(resistance), n_transfers=settings.n_transfers,
-                              on_progress=check)
-        rows.append(("row", recipe, seed, resistance, make_row(recipe, seed, outcome), outcome.rates, outcome.accuracies))
-    return rows
+    return "\n".join([*lines, "", format_table(rows), experiment.notes, ""])
 
 
 def _train_task(recipe, moons, device, settings):
-    def check(done, total):
-        if _stop is not None and done % 64 == 0 and _stop.is_set():
-            raise InterruptedError("training was asked to stop")
-
-    return train_recipe(recipe, moons, device, settings, on_progress=check)
-
-
-def _begin_process(stop):
-    global _stop
-    _stop = stop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-
-
-def _done_now(function, *arguments):
-    future = Future()
-    future.set_result(function(*arguments))
-    return future
-
-
-@contextlib.contextmanager
-def _interrupts_held():
-    """Deliver an interrupt after the block instead of within it; processes started in the block never get one."""
-    arrived = []
-    before = signal.signal(signal.SIGINT, lambda *_: arrived.append(True))
-    masks = hasattr(signal, "pthread_sigmask")  # elsewhere (Windows) the processes ignore it once they run
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masks else None
-    try:
-        yield
-    finally:
-        if masks:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        signal.signal(signal.SIGINT, before)
-    if arrived:
-        raise KeyboardInterrupt
+    return train_recipe(recipe, moons, device, settings, on_progress=stop_if_asked)

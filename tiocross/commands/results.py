@@ -1,4 +1,4 @@
-"""The results folder of the experiment: networks, rows, provenance, figures; every file whole or absent."""
+"""The results folder of an experiment or comparison: networks, rows, provenance, figures; every file whole or absent."""
 
 import hashlib
 import json
@@ -14,6 +14,7 @@ import tiocross
 from tiocross import plot
 from tiocross.experiment.half_moons import MORE_RECIPES, RECIPES, chip_generator
 from tiocross.experiment.inference import PointClassifier
+from tiocross.experiment.methods import COMPARED
 from tiocross.experiment.transfers import CHIPS_PER_BLOCK, SimulatedChips
 from tiocross.storage import replacing, save_json
 from tiocross.units import uS
@@ -21,6 +22,7 @@ from tiocross.units import uS
 MAPPED = ("regular", "straight line, robustly trained", "hardware-aware (paper)", "hardware-aware, centred inputs")
 _MARK = "tiocross"  # in the provenance file: the folder was written by a run
 FIGURES = ("decision_maps", "rate_curves", "accuracy_histograms", "conductance_maps")
+_COMPARISON_FIGURES = ("methods", "conditions")
 
 
 class ResultsFolder:
@@ -43,7 +45,7 @@ class ResultsFolder:
         self.path = Path(path)
         _require_writable(self.path)
         if self.path.is_dir() and any(self.path.iterdir()) and not self._is_ours():
-            raise ValueError(f"the output folder {self.path} holds files that tiocross experiment did not write; "
+            raise ValueError(f"the output folder {self.path} holds files that tiocross did not write; "
                              "choose another with --out")
 
     def _is_ours(self):
@@ -55,9 +57,9 @@ class ResultsFolder:
     def begin(self):
         """Make the folder; remove what an earlier run left in it, and nothing else."""
         (self.path / "networks").mkdir(parents=True, exist_ok=True)
-        ours = [self.path / name for name in ("summary.json", "table.txt")]
-        ours += [self.path / f"{figure}.{kind}" for figure in FIGURES for kind in ("png", "pdf")]
-        for recipe in (*RECIPES, *MORE_RECIPES):
+        ours = [self.path / name for name in ("summary.json", "table.txt", "curves.json")]
+        ours += [self.path / f"{figure}.{kind}" for figure in (*FIGURES, *_COMPARISON_FIGURES) for kind in ("png", "pdf")]
+        for recipe in (*RECIPES, *MORE_RECIPES, *COMPARED):
             ours += (self.path / "networks").glob(f"{slug(recipe.name)}_seed*.npz")
         for file in ours:
             file.unlink(missing_ok=True)

@@ -9,31 +9,42 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from tiocross.errors import as_count, as_number
-from tiocross.learning.network import MLP
-from tiocross.learning.techniques import ConductanceDropout, NoiseInjection, RangePenalty
-from tiocross.learning.training import TrainingSettings, train_many
+from tiocross.errors import as_count, as_number, require_name
+from tiocross.experiment.ingredients import ADAPTATIONS, TECHNIQUES
+from tiocross.experiment.starts import train_starts
+from tiocross.learning.training import TrainingSettings
 
-RANGE_STRENGTH = 1e-4
 WEIGHT_DECAY = 1e-4  # of the authors' hardware-aware optimiser
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one row of the table is trained.
+    """How one row of a table is trained, and what is done for each chip.
 
     Parameters
     ----------
     name : str
         Name of the row (unitless).
     techniques : tuple of str
-        Any of "noise", "dropout", "range" (unitless).
+        Any of ``TECHNIQUES``, such as "noise", "dropout", "range" (unitless).
     weight_decay : float
         Of the optimiser (unitless).
     sizes : tuple of int
-        Layer sizes (unitless).
+        Layer sizes; other tasks take the hidden ones of them (unitless).
     centred : bool
         Whether the network sees inputs centred on zero instead of in [0, 1] (unitless).
+    activation : str
+        Of the hidden units (unitless).
+    training : TrainingSettings or None
+        In place of the settings that the recipes have in common, weight decay included (unitless).
+    copies : int
+        How often each hidden unit is put on the chip, after training (unitless).
+    starts : int
+        Networks trained from different starts, of which the most robust one on training points is kept (unitless).
+    source : str
+        Where the method comes from; empty for those of tiocross.
+    adaptation : str or None
+        What is done for each chip, any of ``ADAPTATIONS``; None for chips of which nothing is known (unitless).
     """
 
     name: str
@@ -41,6 +52,37 @@ class Recipe:
     weight_decay: float = 0.0
     sizes: tuple = (2, 8, 1)
     centred: bool = False
+    activation: str = "sigmoid"
+    training: TrainingSettings | None = None
+    copies: int = 1
+    starts: int = 1
+    source: str = ""
+    adaptation: str | None = None
+
+    def __post_init__(self):
+        for name in self.techniques:
+            require_name("technique", name, TECHNIQUES)
+        if self.adaptation is not None:
+            require_name("adaptation", self.adaptation, ADAPTATIONS)
+        as_count("copies", self.copies)
+        as_count("starts", self.starts)
+        if self.training is not None and self.weight_decay:
+            raise ValueError(f"{self.name}: state the weight decay in training; got {self.weight_decay:g} beside it")
+
+    def sizes_for(self, dataset):
+        """Layer sizes for a task, the hidden ones being the recipe's.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            Training points (unitless).
+
+        Returns
+        -------
+        tuple of int
+            Inputs, hidden units, outputs: one output for two classes (unitless).
+        """
+        return (dataset.n_features, *self.sizes[1:-1], 1 if dataset.n_classes == 2 else dataset.n_classes)
 
 
 _ALL = ("noise", "dropout", "range")
@@ -117,15 +159,14 @@ def train_recipe(recipe, moons, device, settings, on_progress=None):
     list of MLP
         The trained networks, in the order of the seeds.
     """
-    rngs = [np.random.default_rng([seed, 0]) for seed in settings.seeds]
-    networks = [MLP(*recipe.sizes, rng=rng) for rng in rngs]
-    if recipe.centred:
-        for network in networks:
-            network.centre_inputs(moons.train)
-    makers = {"noise": lambda: NoiseInjection(device), "dropout": lambda: ConductanceDropout(device),
-              "range": lambda: RangePenalty(RANGE_STRENGTH)}
-    return train_many(networks, moons.train, [makers[name]() for name in recipe.techniques], rngs=rngs,
-                      settings=replace(settings.training, weight_decay=recipe.weight_decay), on_progress=on_progress)
+    rngs = [training_generator(seed) for seed in settings.seeds]
+    training = recipe.training or replace(settings.training, weight_decay=recipe.weight_decay)
+    return train_starts(recipe, moons.train, device, rngs=rngs, settings=training, on_progress=on_progress)
+
+
+def training_generator(seed):
+    """Generator of start weights, batches and simulated chips of one training seed, a `numpy.random.Generator`."""
+    return np.random.default_rng([seed, 0])
 
 
 def chip_generator(seed):
@@ -170,7 +211,7 @@ def format_table(rows):
     Parameters
     ----------
     rows : list of dict
-        Rows of `make_row` (unitless).
+        Rows of `make_row`, or of a comparison, which also have "ratio" (unitless).
 
     Returns
     -------
@@ -179,6 +220,8 @@ def format_table(rows):
     """
     columns = {"nominal_accuracy": "nominal", "mean_accuracy": "mean", "p05_accuracy": "5th pct",
                "robust_fraction_95": "robust 95 %", "robust_fraction_99": "robust 99 %"}
+    if all("ratio" in row for row in rows):
+        columns |= {"ratio": "robust/nominal", "worst": "worst seed"}
     width = max(len(row["name"]) for row in rows)
     cell = 16 if len({row["seed"] for row in rows}) > 1 else 22
     lines = []
@@ -196,7 +239,11 @@ def format_table(rows):
 
 def _mean_and_spread(group, column):
     """Mean and standard deviation over seeds; for a single seed the interval over chips and points."""
+    if column == "worst":
+        return f"{min(row['ratio'] for row in group):.3f}"
     values = [row[column] for row in group]
+    if len(values) == 1 and column not in group[0]["intervals"]:
+        return f"{values[0]:.3f}"
     if len(values) == 1:
         low, high = group[0]["intervals"][column]
         return f"{values[0]:.3f} [{low:.3f}, {high:.3f}]"

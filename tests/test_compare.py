@@ -1,0 +1,382 @@
+"""The comparison of training methods: rows, table, files, figures, and that nothing is tuned on what judges it."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.text import Text
+
+from tiocross import MLP, TIO2, TIO2_8X8, Dataset, Moons, TrainingSettings, datasets, plot, plot_comparison
+from tiocross.cli import main
+from tiocross.commands import compare
+from tiocross.commands.compare import Comparison, choose_recipes, make_task
+from tiocross.commands.experiment import group_by_training
+from tiocross.devices.device import Device
+from tiocross.experiment import half_moons
+from tiocross.experiment.adapted_transfers import Adaptation, adapted_transfer
+from tiocross.experiment.conditions import STUCK_RATES, make_conditions, with_drift, with_stuck_rate
+from tiocross.experiment.starts import choose_start, train_starts
+from tiocross.experiment.half_moons import RECIPES, ExperimentSettings, Recipe, chip_generator, train_recipe, training_generator
+from tiocross.experiment.ingredients import ADAPTATIONS, MOST_CHIPS, TECHNIQUES, make_techniques
+from tiocross.experiment.methods import COMPARED, CURVED, QUICK, ROBUST, compare_row, shorten, train_robust
+from tiocross.experiment.transfers import transfer
+from tiocross.learning.literature import GaussianNoise
+
+BY_NAME = {recipe.name: recipe for recipe in COMPARED}
+SHORT = TrainingSettings(n_steps=6, n_chips=2)
+
+
+@pytest.fixture(scope="module")
+def few():
+    """Half moons with few points."""
+    return datasets.generate_moons(rng=np.random.default_rng(5), n_train=120, n_validation=20, n_test=90)
+
+
+def short(recipe):
+    return shorten(recipe, 6)
+
+
+def settings(*recipes, seeds=(0, 1)):
+    return ExperimentSettings(seeds=seeds, training=SHORT, recipes=recipes, n_transfers=30)
+
+
+def same_bits(first, second):
+    pairs = [(a, b) for one, other in zip(first, second, strict=True) for a, b in zip(one.arrays, other.arrays, strict=True)]
+    return all((a == b).all() for a, b in pairs)
+
+
+@pytest.fixture(scope="module")
+def finished(few, tmp_path_factory):
+    """A run over three rows, one of them on more devices, with two seeds."""
+    folder = tmp_path_factory.mktemp("compare") / "out"
+    recipes = tuple(short(BY_NAME[name]) for name in ("regular", "hardware-aware (paper)", "ROBUST, each unit 3 times"))
+    comparison = Comparison(out=folder, data=few, device=TIO2_8X8, n_seeds=2, n_transfers=40, wire_resistances=[0, 10],
+                            workers=1, recipes=recipes, training=SHORT)
+    comparison.run()
+    return comparison, folder
+
+
+# Rows.
+
+
+def test_names_differ_and_every_row_can_be_trained_and_judged(few):
+    assert len(BY_NAME) == len(COMPARED)
+    for recipe in COMPARED:
+        network, = train_recipe(short(recipe), few, TIO2_8X8, settings(recipe, seeds=(0,)))
+        outcome = transfer(network, few.test, device=TIO2_8X8, n_transfers=5, rng=chip_generator(0))
+        row = compare_row(recipe, 0, outcome)
+        assert row["ratio"] == pytest.approx(row["robust_fraction_95"] / row["nominal_accuracy"], abs=1e-11)
+        assert (row["source"], row["n_transfers"]) == (recipe.source, 5)
+        assert row["n_devices"] <= 256
+
+
+def test_leave_one_out_rows_change_exactly_what_they_say():
+    def difference(name):
+        changed = {key: value for key, value in vars(BY_NAME[name]).items() if value != getattr(ROBUST, key)}
+        training = vars(changed.pop("training", ROBUST.training))
+        changed |= {key: value for key, value in training.items() if value != getattr(ROBUST.training, key)}
+        return set(changed) - {"name"}
+
+    assert difference("ROBUST without per-point loss") == difference("ROBUST with CVaR loss") == {"loss"}
+    assert difference("ROBUST without scale gradient") == {"scale_gradient_from"}
+    assert difference("ROBUST without noise injection") == difference("ROBUST without dropout") == {"techniques"}
+    assert difference("ROBUST with sigmoid") == {"activation"}
+    assert difference("ROBUST without centring") == {"centred"}
+    assert difference("ROBUST, 24 hidden units") == {"sizes"}
+    assert difference("ROBUST, each unit 3 times") == {"copies"}
+    assert ROBUST.centred and ROBUST.activation == "tanh" and set(ROBUST.techniques) == {"noise", "dropout"}
+
+
+def test_rows_from_elsewhere_state_their_source_and_start_alike():
+    theirs = [recipe for recipe in COMPARED if set(recipe.techniques) - {"noise", "dropout", "range"}]
+    assert len(theirs) == 6 and all(recipe.source for recipe in theirs)
+    for recipe in theirs:
+        assert (recipe.activation, recipe.centred, recipe.sizes) == (ROBUST.activation, ROBUST.centred, ROBUST.sizes)
+        assert (recipe.training.n_steps, recipe.training.n_chips) == (ROBUST.training.n_steps, ROBUST.training.n_chips)
+    assert set(QUICK) | set(CURVED) <= set(BY_NAME)
+
+
+def test_every_technique_can_be_made_for_any_device():
+    for device in (TIO2_8X8, Device(g_min=1e-4, g_max=5e-4)):
+        assert len(make_techniques(tuple(TECHNIQUES), device)) == len(TECHNIQUES)
+    with pytest.raises(ValueError, match="technique 'nose' is unknown; did you mean 'noise'"):
+        Recipe("x", ("nose",))
+    with pytest.raises(ValueError, match="adaptation 'place' is unknown; did you mean 'placed'"):
+        Recipe("x", adaptation="place")
+    with pytest.raises(ValueError, match="state the weight decay in training"):
+        Recipe("x", (), 1e-4, training=SHORT)
+
+
+def test_copies_and_finishing_touches_are_in_the_network(few, monkeypatch):
+    single, = train_recipe(short(ROBUST), few, TIO2_8X8, settings(ROBUST, seeds=(0,)))
+    tripled, = train_recipe(short(replace(ROBUST, copies=3)), few, TIO2_8X8, settings(ROBUST, seeds=(0,)))
+    assert (single.sizes, tripled.sizes, tripled.activation) == ((2, 8, 1), (2, 24, 1), "tanh")
+    # The same function; sums of 24 products round differently.
+    np.testing.assert_allclose(tripled.logits(few.test.points), single.logits(few.test.points), rtol=1e-12, atol=1e-12)
+    monkeypatch.setitem(TECHNIQUES, "gaussian", lambda device: GaussianNoise(0.05, clip=0.5))
+    clipped, = train_recipe(short(BY_NAME["Gaussian noise, clipping"]), few, TIO2_8X8, settings(ROBUST, seeds=(0,)))
+    magnitudes = np.abs(clipped.arrays[0])
+    assert (magnitudes == magnitudes.max()).sum() > 5  # cut at half a standard deviation, as `finish` does it
+
+
+def test_train_robust_is_the_recipe(few):
+    recipe = short(ROBUST)
+    expected = train_recipe(recipe, few, TIO2_8X8, settings(recipe))
+    mine = [train_robust(few.train, TIO2_8X8, rng=training_generator(seed), settings=recipe.training) for seed in (0, 1)]
+    assert same_bits(mine, expected)
+    steps = []
+    wide = train_robust(few.train, TIO2, rng=np.random.default_rng(0), n_hidden=5, settings=recipe.training,
+                        on_progress=lambda done, total: steps.append((done, total)))
+    assert wide.sizes == (2, 5, 1) and steps[-1] == (6, 6)
+    deep = train_robust(few.train, TIO2, rng=np.random.default_rng(0), sizes=(2, 4, 3, 1), settings=recipe.training)
+    assert deep.sizes == (2, 4, 3, 1)
+    with pytest.raises(TypeError, match="Generator"):
+        train_robust(few.train, TIO2, rng=3)
+
+
+def test_tasks_of_other_sizes_keep_the_hidden_units():
+    patterns = make_task("patterns", None)
+    assert BY_NAME["ROBUST, 24 hidden units"].sizes_for(patterns.train) == (16, 24, 4)
+    assert BY_NAME["straight line, robustly trained"].sizes_for(patterns.train) == (16, 4)
+    assert RECIPES[0].sizes_for(make_task("circles", None).train) == (2, 8, 1)
+    network, = train_recipe(short(ROBUST), patterns, TIO2_8X8, settings(ROBUST, seeds=(0,)))
+    outcome = transfer(network, patterns.test, device=TIO2_8X8, n_transfers=3, rng=chip_generator(0))
+    assert outcome.n_devices == 2 * (17 * 8 + 9 * 4)
+
+
+# Nothing is tuned on what judges it.
+
+
+def test_training_and_judging_draw_from_different_streams():
+    draws = {}
+    for seed in range(20):
+        for name, make in (("training", training_generator), ("chips", chip_generator)):
+            draws[name, seed] = tuple(make(seed).integers(2**63, size=4))
+    assert len(set(draws.values())) == len(draws)
+
+
+def test_networks_do_not_depend_on_test_points_chips_or_validation_points(few, monkeypatch):
+    rng = np.random.default_rng(8)
+    poison = Dataset(rng.uniform(-9, 9, (50, 2)), rng.integers(0, 2, 50))
+    for recipe in COMPARED:
+        before = train_recipe(short(recipe), few, TIO2_8X8, settings(recipe))
+        with monkeypatch.context() as patched:
+            patched.setattr(half_moons, "chip_generator", lambda seed: pytest.fail("training looked at the chips that judge"))
+            after = train_recipe(short(recipe), Moons(few.train, poison, poison, "poisoned"), TIO2_8X8, settings(recipe))
+        assert same_bits(before, after), recipe.name
+    shuffled = Dataset(few.train.points, 1 - few.train.labels)
+    other = train_recipe(short(ROBUST), Moons(shuffled, poison, poison, "x"), TIO2_8X8, settings(ROBUST))
+    assert not same_bits(train_recipe(short(ROBUST), few, TIO2_8X8, settings(ROBUST)), other)  # the test can fail
+
+
+# Conditions.
+
+
+def test_conditions_change_what_they_say_and_nothing_else():
+    for rate in STUCK_RATES:
+        changed = with_stuck_rate(TIO2_8X8, rate)
+        assert changed.stuck.probability_lrs + changed.stuck.probability_hrs == pytest.approx(rate, abs=1e-15)
+        assert replace(changed, stuck=TIO2_8X8.stuck) == TIO2_8X8
+    uneven = replace(TIO2, stuck=replace(TIO2.stuck, probability_lrs=0.03, probability_hrs=0.01))
+    assert with_stuck_rate(uneven, 0.02).stuck.probability_lrs == pytest.approx(0.015)
+    assert with_stuck_rate(TIO2.ideal(), 0.02).stuck.lrs_mean == TIO2.stuck.lrs_mean
+    np.testing.assert_array_equal(with_drift(TIO2, 1.5).disturb.changes, 1.5 * TIO2.disturb.changes)
+    assert with_drift(TIO2, 1.0) == TIO2 and with_drift(TIO2.ideal(), 2.0) == TIO2.ideal()
+    with pytest.raises(ValueError, match="rate must be finite and within"):
+        with_stuck_rate(TIO2, 1.2)
+
+
+def test_conditions_hold_the_card_once_in_each_curve():
+    for curve, home in (("stuck", 0.01), ("drift", 1.0), ("wires", 0.0)):
+        here = [condition for condition in make_conditions(TIO2_8X8) if condition.curve == curve]
+        at_home, = [condition for condition in here if condition.x == home]
+        assert at_home.device == TIO2_8X8 and at_home.wire_resistance == 0.0
+        assert len({condition.x for condition in here}) == len(here) >= 5
+
+
+# The command.
+
+
+def test_summary_has_the_schema_of_the_experiment_and_more(finished):
+    comparison, folder = finished
+    summary = json.loads((folder / "summary.json").read_text())
+    assert (summary["schema"], summary["complete"], summary["seeds"], summary["n_transfers"]) == (1, True, [0, 1], 40)
+    assert len(summary["rows"]) == 3 * 2 * 2
+    expected = {"name", "wire_resistance", "seed", "nominal_accuracy", "mean_accuracy", "p05_accuracy", "robust_fraction_95",
+                "robust_fraction_99", "n_undecided", "n_devices", "intervals", "ratio", "source", "n_transfers"}
+    for row in summary["rows"]:
+        assert set(row) == expected
+    assert {row["n_devices"] for row in summary["rows"]} == {66, 194}
+    assert {path.name for path in folder.iterdir()} == {
+        "summary.json", "provenance.json", "table.txt", "curves.json", "networks", *(
+            f"{figure}.{kind}" for figure in ("methods", "conditions") for kind in ("png", "pdf"))}
+    assert len(list((folder / "networks").glob("*.npz"))) == 6
+    provenance = json.loads((folder / "provenance.json").read_text())
+    assert provenance["device"]["array_shape [-]"] == [8, 8]
+    assert provenance["recipes"][2]["training"]["loss"] == {"kind": "PointErrorRate", **vars(ROBUST.training.loss)}
+
+
+def test_table_shows_ratio_worst_seed_and_sources(finished):
+    _, folder = finished
+    table = (folder / "table.txt").read_text()
+    rows = json.loads((folder / "summary.json").read_text())["rows"]
+    worst = min(row["ratio"] for row in rows if row["name"] == "regular" and row["wire_resistance"] == 10.0)
+    line = table.split("wire resistance 10 ohm")[1].split("  regular ")[1].splitlines()[0]
+    assert line.split()[-2:] == [f"{worst:.3f}", "66"]
+    assert "robust/nominal" in table and "hardware-aware (paper): Drolet et al., arXiv:2305.18495" in table
+
+
+def test_curves_are_complete_and_agree_with_a_transfer(finished):
+    comparison, folder = finished
+    curves = json.loads((folder / "curves.json").read_text())
+    assert curves["n_transfers"] == 40
+    keys = [(point["curve"], point["x"], point["name"], point["seed"]) for point in curves["points"]]
+    assert len(set(keys)) == len(keys) == 2 * 2 * (6 + 5 + 5 + 4)  # rows, seeds, points of the four curves
+    assert {x for curve, x, _, _ in keys if curve == "devices"} == {34, 66, 130, 250}
+    network = MLP.load(folder / "networks" / "regular_seed1.npz")
+    outcome = transfer(network, comparison.moons.test, device=with_stuck_rate(TIO2_8X8, 0.05), n_transfers=40,
+                       rng=chip_generator(1))
+    point, = [point for point in curves["points"] if point["name"] == "regular" and point["seed"] == 1
+              and point["curve"] == "stuck" and point["x"] == 0.05]
+    assert point["robust_fraction_95"] == (outcome.rates >= 0.95 - 1e-7).mean()
+
+
+def test_rows_with_nothing_to_follow_have_no_curves(few, tmp_path):
+    Comparison(out=tmp_path / "out", data=few, device=TIO2_8X8, n_seeds=1, n_transfers=10, wire_resistances=[0], workers=1,
+               recipes=(BY_NAME["regular, centred inputs"],), training=SHORT).run()
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert "methods.png" in names and "conditions.png" not in names
+    assert json.loads((tmp_path / "out" / "curves.json").read_text())["points"] == []
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["complete"] is True
+
+
+def test_rows_adapted_to_each_chip_share_the_networks_and_need_arrays(few, tmp_path, monkeypatch):
+    monkeypatch.setitem(ADAPTATIONS, "retrained", Adaptation(map_known=True, retraining=TrainingSettings(n_steps=2, n_chips=2)))
+    monkeypatch.setitem(MOST_CHIPS, "retrained", 7)
+    recipes = tuple(short(recipe) for recipe in COMPARED if recipe.adaptation)
+    assert [recipe.adaptation for recipe in recipes] == list(ADAPTATIONS)
+    assert group_by_training((*recipes, short(ROBUST), RECIPES[0])) == [[*recipes, short(ROBUST)], [RECIPES[0]]]
+    options = {"out": tmp_path / "out", "data": few, "n_seeds": 1, "n_transfers": 12, "wire_resistances": [0], "workers": 1,
+               "recipes": recipes, "training": SHORT}
+    with pytest.raises(ValueError, match="need a device that states its 'array_shape"):
+        Comparison(device=TIO2, **options)
+    Comparison(device=TIO2_8X8, **options).run()
+    rows = json.loads((tmp_path / "out" / "summary.json").read_text())["rows"]
+    assert [row["n_transfers"] for row in rows] == [12, 7, 12]
+    assert len({row["nominal_accuracy"] for row in rows}) == 1
+    table = (tmp_path / "out" / "table.txt").read_text()
+    assert "ROBUST, retrained around known faults: 7 chips only" in table and table.count("chips only") == 1
+    network = MLP.load(tmp_path / "out" / "networks" / "ROBUST_read_back_output_layer_refitted_seed0.npz")
+    outcome = adapted_transfer(network, few.test, training=few.train, adaptation=Adaptation(refit="output"), device=TIO2_8X8,
+                               n_transfers=12, rng=chip_generator(0))
+    assert rows[2]["mean_accuracy"] == pytest.approx(outcome.accuracies.mean())
+
+
+def test_interrupt_while_curves_are_measured_keeps_table_and_rows(few, tmp_path, monkeypatch, capsys):
+    def interrupt(self, crew, networks):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(Comparison, "_measure_curves", interrupt)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    with pytest.raises(KeyboardInterrupt):
+        Comparison(out=tmp_path, data=few, device=TIO2_8X8, n_seeds=1, n_transfers=10, wire_resistances=[0], workers=1,
+                   recipes=(BY_NAME["regular"],), training=SHORT).run()
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["complete"] is False and len(summary["rows"]) == 1
+    assert "regular" in (tmp_path / "table.txt").read_text() and "1 of 1 rows are in" in capsys.readouterr().out
+
+
+def test_rows_and_tasks_are_chosen_by_name():
+    assert [recipe.name for recipe in choose_recipes(["ROBUST", "regular"], quick=False)] == ["regular", "ROBUST"]
+    assert [recipe.name for recipe in choose_recipes(None, quick=True)] == list(QUICK)
+    assert choose_recipes(None, quick=False) == list(COMPARED)
+    with pytest.raises(ValueError, match="row 'ROBUSTT' is unknown; did you mean 'ROBUST'"):
+        choose_recipes(["ROBUSTT"], quick=False)
+    with pytest.raises(ValueError, match="task 'moon' is unknown; did you mean 'moons'"):
+        make_task("moon", None)
+    with pytest.raises(ValueError, match="--data is for half moons; circles are generated"):
+        make_task("circles", "somewhere")
+    np.testing.assert_array_equal(make_task("spirals", None).test.points, make_task("spirals", None).test.points)
+
+
+def test_a_first_look_from_the_command_line(few, tmp_path, capsys):
+    datasets.save_moons(few, tmp_path)
+    assert main(["compare", "--quick", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--transfers", "20", "--workers",
+                 "1", "--wire-resistance", "0", "--only", "straight line, robustly trained", "regular, centred inputs"]) == 0
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert [(row["name"], row["seed"]) for row in summary["rows"]] == [
+        (name, seed) for name in ("regular, centred inputs", "straight line, robustly trained") for seed in (100, 101)]
+    assert "robust/nominal" in capsys.readouterr().out
+    assert main(["describe", str(tmp_path / "out")]) == 0
+    assert "robust/nominal" in capsys.readouterr().out
+
+
+# Figures.
+
+
+def test_names_beside_the_axes_do_not_overlap():
+    heights = np.random.default_rng(2).uniform(0.9, 0.93, 18)
+    placed = plot_comparison.spread_apart(heights, 0.05)
+    order = np.argsort(heights)
+    assert (np.diff(placed[order]) >= 0.05 - 1e-12).all() and placed.min() >= 0 and placed.max() <= 1 + 1e-12
+    np.testing.assert_allclose(plot_comparison.spread_apart([0.2, 0.8, 0.5], 0.05), [0.2, 0.8, 0.5])
+    figure, axes = plot.new_figure(width=8, height=7)
+    rng = np.random.default_rng(4)
+    methods = [(recipe.name, compare.kind_of(recipe), rng.normal(0.968, 0.001, 3), rng.normal(0.92, 0.01, 3))
+               for recipe in COMPARED]
+    plot_comparison.method_map(axes[0, 0], methods)
+    figure.draw_without_rendering()
+    boxes = [Text.get_window_extent(text) for text in axes[0, 0].texts if text.get_text() in BY_NAME]
+    assert len(boxes) == len(COMPARED)
+    for k, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[k + 1 :])
+
+
+def test_method_map_draws_mean_and_range_with_units():
+    _, axes = plot.new_figure()
+    panel = plot_comparison.method_map(axes[0, 0], [("one", "a", np.array([0.9, 0.94]), np.array([0.5, 0.8]))])
+    bars = panel.containers[0]
+    assert (bars[0].get_xdata()[0], bars[0].get_ydata()[0]) == (pytest.approx(0.92), pytest.approx(0.65))
+    across, upwards = (collection.get_segments()[0] for collection in bars[2])
+    np.testing.assert_allclose(across[:, 0], [0.9, 0.94])
+    np.testing.assert_allclose(upwards[:, 1], [0.5, 0.8])
+    assert "(%)" in panel.get_xlabel() and "(%)" in panel.get_ylabel()
+
+
+def test_condition_curve_draws_mean_and_range():
+    _, axes = plot.new_figure()
+    robust = np.array([[0.9, 0.7], [0.5, 0.3]])
+    panel = plot_comparison.condition_curve(axes[0, 0], {"one": (np.array([0.0, 5.0]), robust)}, xlabel="wires (ohm)",
+                                            trained_at=0.0)
+    line = panel.lines[-1]
+    np.testing.assert_allclose(line.get_ydata(), [0.8, 0.4])
+    assert panel.get_xlabel() == "wires (ohm)" and line.get_label() == "one"
+
+
+# Several starts.
+
+
+def test_the_best_of_several_starts_is_chosen_on_training_points(few):
+    recipe = replace(short(ROBUST), starts=3)
+    rngs = [training_generator(seed) for seed in (0, 1)]
+    chosen = train_starts(recipe, few.train, TIO2_8X8, rngs=rngs, settings=recipe.training)
+    again = train_starts(recipe, few.train, TIO2_8X8, rngs=[training_generator(1)], settings=recipe.training)
+    assert same_bits(chosen[1:], again)  # together or alone
+    rng = training_generator(0)
+    sources = [np.random.default_rng(int(seed)) for seed in rng.integers(2**63, size=3)]
+    singles = [train_starts(replace(recipe, starts=1), few.train, TIO2_8X8, rngs=[source], settings=recipe.training)[0]
+               for source in sources]
+    seed = int(rng.integers(2**63))
+    shares = [(transfer(single, few.train, device=TIO2_8X8, n_transfers=500, rng=np.random.default_rng(seed)).rates
+               >= 0.95 - 1e-7).mean() for single in singles]
+    assert same_bits(chosen[:1], [singles[int(np.argmax(shares))]])
+
+
+def test_a_better_start_is_kept(few, moons):
+    settings = replace(ROBUST.training, n_steps=150)
+    trained, = train_starts(replace(ROBUST, starts=1), moons.train, TIO2_8X8, rngs=[training_generator(3)], settings=settings)
+    blank = trained.with_arrays([np.zeros_like(array) for array in trained.arrays])
+    for order in ([blank, trained], [trained, blank]):
+        assert choose_start(order, moons.train, TIO2_8X8, rng=training_generator(5)) is trained

@@ -1,0 +1,99 @@
+"""Who does the work of a command: processes and threads that end soon after Ctrl-C."""
+
+import contextlib
+import gc
+import multiprocessing
+import signal
+import threading
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+
+_stop = None  # in a process of a crew: the event that asks it to stop
+
+
+class Crew:
+    """Processes for training and figures, which hold the interpreter, and threads for transfers, which do not.
+
+    With one worker, training and figures run in this thread as they are handed in. Transfers and compilation are never
+    in this thread, so that Ctrl-C always finds it awake.
+    """
+
+    def __init__(self, workers):
+        self.stop = threading.Event()
+        self.n_ahead = 2 * workers if workers > 1 else 1
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="tiocross")
+        self._processes = None
+        if workers > 1:
+            context = multiprocessing.get_context("spawn")
+            self._stop_processes = context.Event()
+            self._processes = ProcessPoolExecutor(workers, context, begin_process, (self._stop_processes,))
+
+    def start(self, function, *arguments):
+        """Future of ``function(*arguments)`` in a process; `stop_if_asked` there sees whether to go on."""
+        if self._processes is None:
+            return _done_now(function, *arguments)
+        with interrupts_held():  # a Ctrl-C while a process starts would leave it half made
+            return self._processes.submit(function, *arguments)
+
+    def start_thread(self, function, *arguments):
+        """Future of ``function(*arguments)`` in a thread."""
+        return self._threads.submit(function, *arguments)
+
+    def dismiss(self):
+        """Stop what runs, drop what waits, and return when all is quiet."""
+        self.stop.set()
+        if self._processes is not None:
+            self._stop_processes.set()
+            self._processes.shutdown(wait=True, cancel_futures=True)
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def abandon(self):
+        """The same within a second: processes that do not stop by themselves are ended, threads are left to end at
+        their next block of chips."""
+        self.stop.set()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        if self._processes is not None:
+            self._stop_processes.set()
+            closing = threading.Thread(target=self._processes.shutdown, kwargs={"cancel_futures": True}, daemon=True)
+            closing.start()
+            closing.join(0.5)
+            for process in multiprocessing.active_children():
+                process.terminate()
+            closing.join(0.2)  # Python 3.10 may wait for ended processes for ever
+        self._processes = self._stop_processes = None
+        gc.collect()  # gives the processes' semaphores back, which a process that ends without clean-up would leak
+        self.dismiss = lambda: None
+
+
+def stop_if_asked(done, total):
+    """For ``on_progress`` of what runs in a process: raises InterruptedError once the crew is dismissed."""
+    if _stop is not None and done % 64 == 0 and _stop.is_set():
+        raise InterruptedError("training was asked to stop")
+
+
+def begin_process(stop):
+    global _stop
+    _stop = stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+
+
+def _done_now(function, *arguments):
+    future = Future()
+    future.set_result(function(*arguments))
+    return future
+
+
+@contextlib.contextmanager
+def interrupts_held():
+    """Deliver an interrupt after the block instead of within it; processes started in the block never get one."""
+    arrived = []
+    before = signal.signal(signal.SIGINT, lambda *_: arrived.append(True))
+    masks = hasattr(signal, "pthread_sigmask")  # elsewhere (Windows) the processes ignore it once they run
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masks else None
+    try:
+        yield
+    finally:
+        if masks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, before)
+    if arrived:
+        raise KeyboardInterrupt

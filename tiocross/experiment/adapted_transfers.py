@@ -1,0 +1,314 @@
+"""Simulated chips whose stuck devices are known, or that are read back: what knowing the chip is worth.
+
+Stuck devices are drawn at places of the physical arrays, spare lines included; only then are weights placed. A layer's
+block starts at the lines next to sources and sense amplifiers, its spare lines lie beyond. Chips that nothing is known of
+are those of `SimulatedChips` with the same seed; the others meet the same stuck devices, tuning errors and disturb.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tiocross.circuit.crossbar import Crossbar
+from tiocross.circuit.matrices import transfer_matrix
+from tiocross.devices.device import require_device
+from tiocross.devices.variability import Writes, apply_writes, draw_writes
+from tiocross.errors import as_count, as_number, require_generator
+from tiocross.experiment.adaptation import RIDGE, KnownChips, keep_stuck, offset_pairs, refit_gain, refit_output
+from tiocross.experiment.transfers import CHIPS_PER_BLOCK, judge_chips
+from tiocross.learning.training import TrainingSettings, require_matching, train_many
+from tiocross.mapping.assignment import place_around
+from tiocross.mapping.pairs import largest_magnitudes, map_weights
+from tiocross.mapping.sensitivity import weight_effects
+from tiocross.mapping.tiles import Layout, arrange
+
+REFITS = {"output": refit_output, "gain": refit_gain}
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What is known of each chip, and what is done with it. The default: nothing.
+
+    Parameters
+    ----------
+    map_known : bool
+        Whether stuck devices are known: weights are placed around them, partners make up for those that remain (unitless).
+    spare_lines : bool
+        Whether lines may move to spare ones of their array; else only hidden units and arrays are exchanged (unitless).
+    sensitive_last : bool
+        Whether the devices whose weights matter most are programmed last, when fewer writes follow (unitless).
+    retraining : TrainingSettings or None
+        Trains the network again for each chip, around the known stuck devices (unitless).
+    layer_by_layer : bool
+        Whether each layer is read back before the next is trained again, by ``retraining``, and programmed (unitless).
+    refit : str or None
+        "output": the output layer is computed digitally, refitted on what the hidden layer was read to give; "gain": a
+        digital gain and offset for each output, see `refit_output`, `refit_gain` (unitless).
+    ridge : float
+        Of the refit (unitless).
+    """
+
+    map_known: bool = False
+    spare_lines: bool = True
+    sensitive_last: bool = False
+    retraining: TrainingSettings | None = None
+    layer_by_layer: bool = False
+    refit: str | None = None
+    ridge: float = RIDGE
+
+    def __post_init__(self):
+        if self.refit is not None and self.refit not in REFITS:
+            raise ValueError(f"refit must be one of {', '.join(map(repr, REFITS))}, or None; got {self.refit!r}")
+        if self.retraining is not None and not isinstance(self.retraining, TrainingSettings):
+            raise TypeError(f"retraining must be TrainingSettings(...), or None; got {self.retraining!r}")
+        if self.layer_by_layer and self.retraining is None:
+            raise ValueError("layer_by_layer trains the layers that are left; give it retraining=RETRAINING")
+        if self.retraining is not None and not (self.map_known or self.layer_by_layer):
+            raise ValueError("retraining for a chip needs map_known or layer_by_layer; without them nothing is known of it")
+        as_number("ridge", self.ridge, low=0.0)
+
+
+def adapted_transfer(network, dataset, *, training, adaptation, device, wire_resistance=0.0, n_transfers=2_000, rng, workers=1):
+    """`transfer` to chips that each get weights of their own.
+
+    Parameters
+    ----------
+    network : MLP
+        The trained network (unitless).
+    dataset : Dataset
+        Test points; nothing of them reaches the weights (unitless).
+    training : Dataset
+        Training points, for sensitivities, retraining and refits (unitless).
+    adaptation : Adaptation
+        What is known of a chip and done with it (unitless).
+    device : Device
+        What programming leaves behind, with an ``array_shape``; without failing lines (unitless).
+    wire_resistance : float, optional
+        Of one wire segment [ohm].
+    n_transfers : int, optional
+        Number of chips (unitless).
+    rng : numpy.random.Generator
+        Seeds the chips, as in `transfer` (unitless).
+    workers : int, optional
+        Threads; the outcome does not depend on it (unitless).
+
+    Returns
+    -------
+    Transfer
+        Which chip is right at which point.
+
+    Raises
+    ------
+    ValueError
+        If a dataset does not fit the network, the device states no array or has failing lines, or there are no transfers.
+    """
+    as_count("n_transfers", n_transfers)
+    as_count("workers", workers)
+    require_matching(network, dataset)
+    chips = AdaptedChips(network, training, device, adaptation, wire_resistance=wire_resistance, rng=rng)
+    return judge_chips(network, dataset, chips, n_transfers=n_transfers, workers=workers)
+
+
+class AdaptedChips:
+    """Programmed chips, each with weights of its own, made block by block, always the same for the same seed.
+
+    Parameters
+    ----------
+    network : MLP
+        The trained network (unitless).
+    training : Dataset
+        Training points (unitless).
+    device : Device
+        What programming leaves behind (unitless).
+    adaptation : Adaptation
+        What is known of a chip and done with it (unitless).
+    wire_resistance : float, optional
+        Of one wire segment [ohm].
+    rng : numpy.random.Generator
+        One number of it seeds all chips (unitless).
+
+    Attributes
+    ----------
+    targets : Targets
+        What is programmed where nothing is known [S].
+    entropy : int
+        The seed (unitless).
+    """
+
+    def __init__(self, network, training, device, adaptation, *, wire_resistance=0.0, rng):
+        require_device(device)
+        require_matching(network, training)
+        require_generator(rng)
+        if not isinstance(adaptation, Adaptation):
+            raise TypeError(f"adaptation must be Adaptation(...); got {adaptation!r}")
+        if device.array_shape is None:
+            raise ValueError("chips that are adapted need physical arrays, to tell which lines are spare; use "
+                             "dataclasses.replace(device, array_shape=(8, 8))")
+        if device.lines is not None:
+            raise ValueError("adapted chips know single stuck devices only; use device.without('lines')")
+        self.wire_resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
+        self.targets = map_weights(network, device)
+        self.entropy = int(rng.integers(2**63))
+        self._network, self._training, self._device, self._adaptation = network, training, device, adaptation
+        self._shapes = [array.shape for array in self.targets]
+        tiles = arrange(self._shapes, device.array_shape).tiles
+        tiles = [replace(tile, word_lines=tile.word_lines + tile.shape[0] - len(tile.rows)) for tile in tiles]
+        self._home = Layout(tuple(tiles), self._shapes)  # currents are sensed behind the last word line
+        self._effects = weight_effects(network, training.points)
+        self._later = [layer.n_later_writes for layer in self.targets.layers]
+        if adaptation.sensitive_last:
+            per_siemens = [np.repeat(effects / layer.scale, 2, axis=1)
+                           for effects, layer in zip(self._effects, self.targets.layers)]
+            self._later = rank_within_arrays(per_siemens, self._home)
+
+    def stuck_arrays(self, block):
+        """Stuck devices of one block's chips on the physical arrays.
+
+        Parameters
+        ----------
+        block : int
+            Number of the block (unitless).
+
+        Returns
+        -------
+        list of (CHIPS_PER_BLOCK, n_rows, n_columns) ndarray
+            Conductances of stuck devices, NaN where healthy, one array a tile [S].
+        """
+        only_stuck = self._device.without("tuning", "disturb")
+        home = self._home.place([_stuck_of(self._draw(only_stuck, layer, self._later[layer], block))
+                                 for layer in range(len(self._shapes))])
+        arrays = []
+        for index, (tile, values) in enumerate(zip(self._home.tiles, home)):
+            whole = self._draw(only_stuck, len(self._shapes) + index, np.zeros(tile.shape, dtype=np.int64), block)
+            arrays.append(np.where(tile.used, values, _stuck_of(whole)))
+        return arrays
+
+    def block(self, block, n_chips=CHIPS_PER_BLOCK):
+        """Weights that the first chips of one block compute with, wires included.
+
+        Parameters
+        ----------
+        block : int
+            Number of the block (unitless).
+        n_chips : int, optional
+            How many of its chips (unitless).
+
+        Returns
+        -------
+        list of (n_chips, n_inputs + 1, n_outputs) ndarray
+            One array a layer, bias last (unitless).
+        """
+        arrays = [array[:n_chips] for array in self.stuck_arrays(block)]
+        layouts = self._layouts(arrays)
+        stuck = [np.stack(layer) for layer in zip(*(layout.collect([array[chip] for array in arrays])
+                                                    for chip, layout in enumerate(layouts)))]
+        writes = self._writes(block, layouts, stuck)
+        known = stuck if self._adaptation.map_known else [np.full(layer.shape, np.nan) for layer in stuck]
+        networks, rngs = [self._network] * n_chips, self._generators(block, n_chips)
+        measured = []
+        for layer in range(len(self._shapes)):
+            if self._retrains_before(layer):
+                technique = KnownChips(self._device, known, self._later, measured)
+                networks = train_many(networks, self._training, [technique], rngs=rngs, settings=self._adaptation.retraining)
+            weights = np.stack([network.arrays[layer] for network in networks])
+            measured.append(self._program(weights, known[layer], writes[layer], layouts, layer))
+        if self._adaptation.refit is not None:
+            refit = REFITS[self._adaptation.refit]
+            measured[-1] = refit(self._network, measured, self._training, ridge=self._adaptation.ridge)
+        return measured
+
+    def _retrains_before(self, layer):
+        if self._adaptation.retraining is None:
+            return False
+        return self._adaptation.map_known if layer == 0 else self._adaptation.layer_by_layer
+
+    def _layouts(self, arrays):
+        """A layout for each chip; only those with a stuck device in use need one of their own."""
+        if not self._adaptation.map_known:
+            return [self._home] * len(arrays[0])
+        hit = sum((~np.isnan(array) & tile.used).any(axis=(1, 2)) for array, tile in zip(arrays, self._home.tiles))
+        return [place_around(self.targets, self._device, [array[chip] for array in arrays], layout=self._home,
+                             sensitivities=self._effects, lines=self._adaptation.spare_lines).layout
+                if hit[chip] else self._home for chip in range(len(hit))]
+
+    def _writes(self, block, layouts, stuck):
+        """What a write leaves behind in each layer of each chip; a draw belongs to a turn of an array's programming."""
+        healthy = self._device.without("stuck")
+        drawn = [self._draw(healthy, layer, later, block) for layer, later in enumerate(self._later)]
+        parts = {}
+        for name in ("constant", "linear", "quadratic"):
+            layers = [getattr(writes, name)[: len(layouts)] for writes in drawn]
+            for chip, layout in enumerate(layouts):
+                if layout is not self._home:
+                    _carry([layer[chip] for layer in layers], self._home, layout)
+            parts[name] = layers
+        return [keep_stuck(Writes(*values, stuck=None), faults) for *values, faults in zip(*parts.values(), stuck)]
+
+    def _program(self, weights, known, writes, layouts, layer):
+        """What one layer of each chip computes with (unitless)."""
+        scale = (self._device.g_max - self._device.g_min) / largest_magnitudes(weights, "pairs")
+        programmed = apply_writes(offset_pairs(weights, scale, known, self._device), writes)
+        if self.wire_resistance > 0:
+            programmed = self._with_wires(programmed, layouts, layer)
+        return self._weights_of(programmed, scale)
+
+    def _with_wires(self, programmed, layouts, layer):
+        """Transfer matrix of one layer of each chip; lines that are not in use carry no current [S]."""
+        indices = [index for index, tile in enumerate(self._home.tiles) if tile.layer == layer]
+        matrices = np.empty_like(programmed)
+        for index in indices:
+            tiles = [layout.tiles[index] for layout in layouts]
+            arrays = np.zeros((len(tiles), *tiles[0].shape))
+            for chip, tile in enumerate(tiles):
+                arrays[chip][np.ix_(tile.word_lines, tile.bit_lines)] = programmed[chip][np.ix_(tile.rows, tile.columns)]
+            solved = transfer_matrix(Crossbar(arrays, self.wire_resistance))
+            for chip, tile in enumerate(tiles):
+                matrices[chip][np.ix_(tile.rows, tile.columns)] = solved[chip][np.ix_(tile.word_lines, tile.bit_lines)]
+        return matrices
+
+    @staticmethod
+    def _weights_of(programmed, scale):
+        return (programmed[..., 0::2] - programmed[..., 1::2]) / scale
+
+    def _draw(self, device, number, later, block):
+        stream = np.random.SeedSequence(self.entropy, spawn_key=(number, block))
+        return draw_writes(device, later, CHIPS_PER_BLOCK, np.random.Generator(np.random.Philox(stream)))
+
+    def _generators(self, block, n_chips):
+        first = len(self._shapes) + len(self._home.tiles)
+        return [np.random.default_rng(np.random.SeedSequence(self.entropy, spawn_key=(first, block, chip)))
+                for chip in range(n_chips)]
+
+
+def rank_within_arrays(values, layout):
+    """Number of larger values on the same array: the later writes of each device, if the largest are written last.
+
+    Parameters
+    ----------
+    values : list of (n_word_lines, n_bit_lines) ndarray
+        How much an error of each device matters, one array a layer [1/S].
+    layout : Layout
+        Which devices share an array (unitless).
+
+    Returns
+    -------
+    list of (n_word_lines, n_bit_lines) int ndarray
+        Ranks from 0, the largest value, on; ties in raster order (unitless).
+    """
+    ranks = [np.empty(layer.shape, dtype=np.int64) for layer in values]
+    for tile in layout.tiles:
+        here = np.ix_(tile.rows, tile.columns)
+        order = np.argsort(-values[tile.layer][here], axis=None, kind="stable")
+        ranks[tile.layer][here] = np.argsort(order).reshape(len(tile.rows), len(tile.columns))
+    return ranks
+
+
+def _stuck_of(writes):
+    return np.where(writes.stuck, writes.constant, np.nan)
+
+
+def _carry(layers, home, layout):
+    """Values of a chip's devices, in place: each takes what the device at its place had at home."""
+    before = [layer.copy() for layer in layers]
+    for old, new in zip(home.tiles, layout.tiles):
+        layers[new.layer][np.ix_(new.rows, new.columns)] = before[old.layer][np.ix_(old.rows, old.columns)]

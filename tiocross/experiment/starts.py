@@ -1,0 +1,135 @@
+"""Networks of one recipe, trained from one start or from several, of which the best is kept.
+
+What is best is told by training points on simulated chips of their own: neither test points nor the chips that judge.
+"""
+
+import numpy as np
+
+from tiocross.experiment.ingredients import make_techniques
+from tiocross.experiment.statistics import robust_fraction
+from tiocross.experiment.transfers import SimulatedChips
+from tiocross.learning.literature import duplicate_units
+from tiocross.learning.network import MLP, classify, forward
+from tiocross.learning.training import train_many
+
+_POINTS_AT_ONCE = 64  # on 500 chips: what a pass of the network holds in memory
+
+
+def train_starts(recipe, dataset, device, *, rngs, settings, sizes=None, on_progress=None):
+    """Trained networks of a recipe, one for each generator.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to train (unitless).
+    dataset : Dataset
+        Training points (unitless).
+    device : Device
+        What the techniques simulate, and the chips that choose between starts (unitless).
+    rngs : list of numpy.random.Generator
+        Sources of chance (unitless).
+    settings : TrainingSettings
+        Of the training (unitless).
+    sizes : tuple of int, optional
+        Layer sizes in place of the recipe's (unitless).
+    on_progress : callable, optional
+        As in `train` (unitless).
+
+    Returns
+    -------
+    list of MLP
+        The networks, ready to be put on chips.
+    """
+    techniques, n_starts = make_techniques(recipe.techniques, device), recipe.starts
+    sources = [rng for one in rngs for rng in _split(one, n_starts)]
+    networks = [start_network(recipe, dataset, rng, sizes=sizes) for rng in sources]
+    trained = train_many(networks, dataset, techniques, rngs=sources, settings=settings, on_progress=on_progress)
+    finished = [finish_network(recipe, network, techniques) for network in trained]
+    groups = [finished[k : k + n_starts] for k in range(0, len(finished), n_starts)]
+    return [group[0] if n_starts == 1 else choose_start(group, dataset, device, rng=rng) for group, rng in zip(groups, rngs)]
+
+
+def choose_start(networks, dataset, device, *, rng):
+    """The network that is right on at least 95 % of 500 simulated chips at most points; of equal ones the first.
+
+    Parameters
+    ----------
+    networks : list of MLP
+        To choose from (unitless).
+    dataset : Dataset
+        Training points (unitless).
+    device : Device
+        What the chips are made of (unitless).
+    rng : numpy.random.Generator
+        Seeds the chips, the same for each (unitless).
+
+    Returns
+    -------
+    MLP
+        The chosen one.
+    """
+    seed = int(rng.integers(2**63))
+    shares = [robust_fraction(_rates(network, dataset, device, np.random.default_rng(seed)), 0.95) for network in networks]
+    return networks[int(np.argmax(shares))]
+
+
+def _rates(network, dataset, device, rng):
+    arrays = SimulatedChips(network, device, rng=rng).block(0)
+    encoded, right = network.encode(dataset.points), []
+    for start in range(0, len(encoded), _POINTS_AT_ONCE):
+        part = slice(start, start + _POINTS_AT_ONCE)
+        right.append((classify(forward(arrays, encoded[part], network.activation)) == dataset.labels[part]).mean(axis=0))
+    return np.concatenate(right)
+
+
+def _split(rng, n_starts):
+    """Generators for several starts; a single one is the generator itself."""
+    return [rng] if n_starts == 1 else [np.random.default_rng(int(seed)) for seed in rng.integers(2**63, size=n_starts)]
+
+
+def start_network(recipe, dataset, rng, *, sizes=None):
+    """An untrained network of a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        How it will be trained (unitless).
+    dataset : Dataset
+        Training points, which set the range of the inputs (unitless).
+    rng : numpy.random.Generator
+        Draws the start weights (unitless).
+    sizes : tuple of int, optional
+        Layer sizes in place of the recipe's (unitless).
+
+    Returns
+    -------
+    MLP
+        The network.
+    """
+    network = MLP(*(sizes or recipe.sizes_for(dataset)), rng=rng, activation=recipe.activation)
+    if recipe.centred:
+        network.centre_inputs(dataset)
+    return network
+
+
+def finish_network(recipe, network, techniques):
+    """What a trained network is before it is put on chips.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        How it was trained (unitless).
+    network : MLP
+        The trained network (unitless).
+    techniques : list
+        What it was trained with; one that has ``finish`` is asked (unitless).
+
+    Returns
+    -------
+    MLP
+        The network to put on chips.
+    """
+    for technique in techniques:
+        if hasattr(technique, "finish"):
+            network = technique.finish(network)
+    return duplicate_units(network, recipe.copies) if recipe.copies > 1 else network
