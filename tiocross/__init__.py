@@ -17,6 +17,12 @@ _HOMES = {
     "MeanLoss": "learning.chip_losses",
     "PointErrorRate": "learning.chip_losses",
     "TailLoss": "learning.chip_losses",
+    "train_robust": "experiment.methods",
+    "ROBUST": "experiment.methods",
+    "Adaptation": "experiment.adapted_transfers",
+    "adapted_transfer": "experiment.adapted_transfers",
+    "refit_output": "experiment.adaptation",
+    "retrain_around": "experiment.adaptation",
     "Device": "devices.device",
     "TuningError": "devices.device",
     "DisturbQuantiles": "devices.device",
@@ -91,7 +97,7 @@ _HOMES = {
     "Dataset": "datasets",
     "Moons": "datasets",
 }
-_MODULES = ("datasets", "units", "plot", "plot_circuits", "plot_lab", "errors")
+_MODULES = ("datasets", "tasks", "units", "plot", "plot_circuits", "plot_lab", "plot_comparison", "errors")
 
 __all__ = [*_HOMES, *_MODULES, "__version__"]
 

@@ -1,28 +1,26 @@
 """Weights made for single chips, of which the stuck devices or what a write left behind is known.
 
-Three means, from the cheapest on: the output layer, or a gain and an offset of each output, refitted digitally on what the
-chip's hidden units really give; weights trained again around known stuck devices; the layers that are yet to be programmed
-trained again on what the programmed ones were read to hold. All take training points only, and many chips in one pass.
+Three means, from the cheapest on: a gain and an offset of each output, or the whole output layer, refitted digitally on what
+the chip's hidden units really give; and weights trained again, briefly, around known stuck devices. All take training points
+only.
 """
 
 import numpy as np
 
 from tiocross.devices.device import require_device
-from tiocross.devices.variability import Writes, apply_writes, draw_writes
 from tiocross.errors import as_finite, as_number, require_generator, require_name
+from tiocross.experiment.known_chips import KnownChips
 from tiocross.experiment.regression import fit_outputs
 from tiocross.learning.chip_losses import PointErrorRate
 from tiocross.learning.network import forward
-from tiocross.learning.techniques import split_layers
 from tiocross.learning.training import TrainingSettings, require_matching, train_many
 from tiocross.mapping.faults import as_stuck_maps
-from tiocross.mapping.pairs import count_pair_writes, largest_magnitudes, pair_conductances, pair_differences
+from tiocross.mapping.pairs import count_pair_writes
 
 TEACHERS = ("network", "labels")
 RIDGE = 1e-5  # a choice of ours: the smallest tried, and better than 1e-4 or 1e-3 on half moons
-RETRAINING = TrainingSettings(n_steps=300, n_chips=8, learning_rate=0.02, loss=PointErrorRate(sharpness=0.2), loss_from=0.0)
+RETRAINING = TrainingSettings(n_steps=400, n_chips=8, learning_rate=0.1, loss=PointErrorRate(sharpness=0.2), loss_from=0.3)
 _VALUES_AT_ONCE = 4_000_000  # of hidden signals in memory
-_STEPS_PER_DRAW = 32
 
 
 def refit_output(network, weights, dataset, *, ridge=RIDGE, teacher="network"):
@@ -136,127 +134,6 @@ def _with_ones(signals):
     return np.concatenate([signals, np.ones((*signals.shape[:-1], 1))], axis=-1)
 
 
-class KnownChips:
-    """Technique of `train_many` where each network is meant for one chip: its stuck devices keep their conductances, their
-    partners make up for them, and the other devices suffer tuning error and disturb drawn anew at every step.
-
-    Parameters
-    ----------
-    device : Device
-        What a write leaves behind; its stuck devices are replaced by the known ones (unitless).
-    stuck : list of (n_chips, n_inputs + 1, 2 n_outputs) ndarray
-        Conductances of stuck devices in each layer, NaN where healthy [S].
-    n_later_writes : list of (n_inputs + 1, 2 n_outputs) int ndarray
-        Number of devices of the same array programmed after each device (unitless).
-    measured : list of (n_chips, n_inputs + 1, n_outputs) ndarray, optional
-        What the first layers, already programmed, were read to compute with; they are not trained (unitless).
-    """
-
-    def __init__(self, device, stuck, n_later_writes, measured=()):
-        self._device = device.without("stuck", "lines")
-        n_chips = len(stuck[0])
-        self._stuck = _joined(stuck, n_chips, 2)[:, None]
-        self._later = _joined([array[None] for array in n_later_writes], 1, 2)[0]
-        n_weights = self._stuck.shape[2]
-        known = [np.reshape(array, (n_chips, -1, 1)) for array in measured]
-        self._measured = np.concatenate([*known, np.zeros((n_chips, n_weights - sum(a.shape[1] for a in known), 1))], axis=1)
-        self._trained = (np.arange(n_weights) >= sum(a.shape[1] for a in known)).astype(np.float64)[:, None]
-        self._draws = None
-
-    def perturb(self, weights, shapes, n_chips, rngs):
-        """Weights as the chips will compute with them.
-
-        Parameters
-        ----------
-        weights : (n_networks, 1, n_weights, 1) Tensor
-            All layers, one below the other (unitless).
-        shapes : list of tuple of int
-            (n_inputs + 1, n_outputs) of each layer (unitless).
-        n_chips : int
-            Draws of each chip's writes (unitless).
-        rngs : list of numpy.random.Generator
-            Sources of chance, one for each network (unitless).
-
-        Returns
-        -------
-        (n_networks, n_chips, n_weights, 1) Tensor
-            The weights.
-        """
-        if self._draws is None:
-            self._draws = self._draw(n_chips, rngs)
-        sizes = [np.broadcast_to(largest_magnitudes(array, "pairs"), array.shape).reshape(len(array), 1, -1, 1)
-                 for array in split_layers(weights.value, shapes)]
-        scale = (self._device.g_max - self._device.g_min) / np.concatenate(sizes, axis=2)
-        targets = offset_pairs(weights, scale, self._stuck, self._device)
-        sampled = pair_differences(apply_writes(targets, next(self._draws))) / scale
-        return sampled * self._trained + self._measured[:, None]
-
-    def _draw(self, n_chips, rngs):
-        while True:
-            drawn = [draw_writes(self._device, self._later, _STEPS_PER_DRAW * n_chips, rng) for rng in rngs]
-            for step in range(_STEPS_PER_DRAW):
-                here = slice(step * n_chips, (step + 1) * n_chips)
-                parts = (np.stack([getattr(writes, name)[here] for writes in drawn])
-                         for name in ("constant", "linear", "quadratic"))
-                yield keep_stuck(Writes(*parts, stuck=None), self._stuck)
-
-
-def _joined(arrays, n_chips, width):
-    return np.concatenate([np.reshape(array, (n_chips, -1, width)) for array in arrays], axis=1)
-
-
-def keep_stuck(writes, stuck):
-    """Writes in which known stuck devices keep their conductances.
-
-    Parameters
-    ----------
-    writes : Writes
-        What a write leaves behind on healthy devices (unitless).
-    stuck : (..., n_word_lines, n_bit_lines) ndarray
-        Conductances of stuck devices, NaN where healthy [S].
-
-    Returns
-    -------
-    Writes
-        The same elsewhere.
-    """
-    healthy = np.isnan(stuck)
-    return Writes(np.where(healthy, writes.constant, stuck), writes.linear * healthy, writes.quadratic * healthy,
-                  np.broadcast_to(~healthy, writes.linear.shape))
-
-
-def offset_pairs(weights, scale, stuck, device):
-    """Targets in which partners of stuck devices make up for them: `offset_partners` for many chips, differentiable.
-
-    Parameters
-    ----------
-    weights : (..., n_inputs + 1, n_outputs) ndarray or Tensor
-        Wanted weights, bias last (unitless).
-    scale : (..., n_inputs + 1, 1) ndarray
-        Conductance per unit weight [S].
-    stuck : (..., n_inputs + 1, 2 n_outputs) ndarray
-        Conductances of stuck devices, NaN where healthy [S].
-    device : Device
-        Its window holds what is programmed (unitless).
-
-    Returns
-    -------
-    (..., n_inputs + 1, 2 n_outputs) ndarray or Tensor
-        Wanted conductances of healthy devices; of stuck ones, what a healthy one would get [S].
-    """
-    targets = pair_conductances(weights, device.g_min, scale)
-    partners = np.stack([stuck[..., 1::2], stuck[..., 0::2]], axis=-1).reshape(stuck.shape)
-    offset = np.isnan(stuck) & ~np.isnan(partners)
-    if not offset.any():
-        return targets
-    differences = (weights[..., None] * (scale[..., None] * np.array([1.0, -1.0]))).reshape(*targets.shape)
-    wanted = differences + np.where(offset, partners, 0.0)
-    values = getattr(wanted, "value", wanted)
-    held = np.clip(values, device.g_min, device.g_max)
-    within = offset & (held == values)
-    return targets * ~offset + wanted * within + np.where(offset & ~within, held, 0.0)
-
-
 def retrain_around(network, dataset, device, stuck, *, rng, settings=RETRAINING):
     """The network trained again, briefly, for one chip whose stuck devices are known.
 
@@ -288,7 +165,7 @@ def retrain_around(network, dataset, device, stuck, *, rng, settings=RETRAINING)
     require_matching(network, dataset)
     require_device(device)
     require_generator(rng)
-    stuck = as_stuck_maps(stuck, [(rows, 2 * columns) for rows, columns in (array.shape for array in network.arrays)], "layer")
+    stuck = as_stuck_maps(stuck, [(len(array), 2 * array.shape[1]) for array in network.arrays], "layer")
     later = [count_pair_writes(array.shape, "pairs", device.array_shape) for array in network.arrays]
     technique = KnownChips(device, [array[None] for array in stuck], later)
     return train_many([network], dataset, [technique], rngs=[rng], settings=settings)[0]

@@ -14,11 +14,12 @@ from tiocross.circuit.matrices import transfer_matrix
 from tiocross.devices.device import require_device
 from tiocross.devices.variability import Writes, apply_writes, draw_writes
 from tiocross.errors import as_count, as_number, require_generator
-from tiocross.experiment.adaptation import RIDGE, KnownChips, keep_stuck, offset_pairs, refit_gain, refit_output
+from tiocross.experiment.adaptation import RIDGE, refit_gain, refit_output
+from tiocross.experiment.known_chips import KnownChips, keep_stuck, offset_pairs, rank_within_arrays
 from tiocross.experiment.transfers import CHIPS_PER_BLOCK, judge_chips
 from tiocross.learning.training import TrainingSettings, require_matching, train_many
 from tiocross.mapping.assignment import place_around
-from tiocross.mapping.pairs import largest_magnitudes, map_weights
+from tiocross.mapping.pairs import largest_magnitudes, map_weights, pair_differences
 from tiocross.mapping.sensitivity import weight_effects
 from tiocross.mapping.tiles import Layout, arrange
 
@@ -38,7 +39,7 @@ class Adaptation:
     sensitive_last : bool
         Whether the devices whose weights matter most are programmed last, when fewer writes follow (unitless).
     retraining : TrainingSettings or None
-        Trains the network again for each chip, around the known stuck devices (unitless).
+        Trains the network again for each chip on which known stuck devices leave damage (unitless).
     layer_by_layer : bool
         Whether each layer is read back before the next is trained again, by ``retraining``, and programmed (unitless).
     refit : str or None
@@ -68,7 +69,8 @@ class Adaptation:
         as_number("ridge", self.ridge, low=0.0)
 
 
-def adapted_transfer(network, dataset, *, training, adaptation, device, wire_resistance=0.0, n_transfers=2_000, rng, workers=1):
+def adapted_transfer(network, dataset, *, training, adaptation, device, wire_resistance=0.0, n_transfers=2_000, rng,
+                     workers=1):
     """`transfer` to chips that each get weights of their own.
 
     Parameters
@@ -100,7 +102,7 @@ def adapted_transfer(network, dataset, *, training, adaptation, device, wire_res
     Raises
     ------
     ValueError
-        If a dataset does not fit the network, the device states no array or has failing lines, or there are no transfers.
+        If a dataset does not fit the network, or the device states no array or has failing lines.
     """
     as_count("n_transfers", n_transfers)
     as_count("workers", workers)
@@ -199,37 +201,44 @@ class AdaptedChips:
             One array a layer, bias last (unitless).
         """
         arrays = [array[:n_chips] for array in self.stuck_arrays(block)]
-        layouts = self._layouts(arrays)
-        stuck = [np.stack(layer) for layer in zip(*(layout.collect([array[chip] for array in arrays])
+        layouts, damaged = self._layouts(arrays)
+        stuck = [np.stack(layer) for layer in zip(*(layout.collect([arrays[tile.array][chip] for tile in layout.tiles])
                                                     for chip, layout in enumerate(layouts)))]
         writes = self._writes(block, layouts, stuck)
         known = stuck if self._adaptation.map_known else [np.full(layer.shape, np.nan) for layer in stuck]
         networks, rngs = [self._network] * n_chips, self._generators(block, n_chips)
         measured = []
         for layer in range(len(self._shapes)):
-            if self._retrains_before(layer):
-                technique = KnownChips(self._device, known, self._later, measured)
-                networks = train_many(networks, self._training, [technique], rngs=rngs, settings=self._adaptation.retraining)
+            chosen = damaged if layer == 0 else np.arange(n_chips) if self._adaptation.layer_by_layer else []
+            if self._adaptation.retraining is not None and len(chosen):
+                self._retrain(networks, rngs, chosen, known, measured)
             weights = np.stack([network.arrays[layer] for network in networks])
             measured.append(self._program(weights, known[layer], writes[layer], layouts, layer))
-        if self._adaptation.refit is not None:
-            refit = REFITS[self._adaptation.refit]
-            measured[-1] = refit(self._network, measured, self._training, ridge=self._adaptation.ridge)
-        return measured
+        if self._adaptation.refit is None:
+            return measured
+        refitted = REFITS[self._adaptation.refit](self._network, measured, self._training, ridge=self._adaptation.ridge)
+        return [*measured[:-1], refitted]
 
-    def _retrains_before(self, layer):
-        if self._adaptation.retraining is None:
-            return False
-        return self._adaptation.map_known if layer == 0 else self._adaptation.layer_by_layer
+    def _retrain(self, networks, rngs, chosen, known, measured):
+        """Replace the networks of some chips by ones trained for them."""
+        technique = KnownChips(self._device, [layer[chosen] for layer in known], self._later, [w[chosen] for w in measured])
+        retrained = train_many([networks[chip] for chip in chosen], self._training, [technique],
+                               rngs=[rngs[chip] for chip in chosen], settings=self._adaptation.retraining)
+        for chip, network in zip(chosen, retrained):
+            networks[chip] = network
 
     def _layouts(self, arrays):
-        """A layout for each chip; only those with a stuck device in use need one of their own."""
-        if not self._adaptation.map_known:
-            return [self._home] * len(arrays[0])
-        hit = sum((~np.isnan(array) & tile.used).any(axis=(1, 2)) for array, tile in zip(arrays, self._home.tiles))
-        return [place_around(self.targets, self._device, [array[chip] for array in arrays], layout=self._home,
-                             sensitivities=self._effects, lines=self._adaptation.spare_lines).layout
-                if hit[chip] else self._home for chip in range(len(hit))]
+        """A layout for each chip, and which chips keep damage; only those with a stuck device in use need a layout."""
+        layouts, damaged = [self._home] * len(arrays[0]), []
+        if self._adaptation.map_known:
+            hit = sum((~np.isnan(array) & tile.used).any(axis=(1, 2)) for array, tile in zip(arrays, self._home.tiles))
+            for chip in np.flatnonzero(hit):
+                placed = place_around(self.targets, self._device, [array[chip] for array in arrays], layout=self._home,
+                                      sensitivities=self._effects, lines=self._adaptation.spare_lines)
+                layouts[chip] = placed.layout
+                if placed.damage_after > 0:
+                    damaged.append(chip)
+        return layouts, damaged
 
     def _writes(self, block, layouts, stuck):
         """What a write leaves behind in each layer of each chip; a draw belongs to a turn of an array's programming."""
@@ -250,14 +259,14 @@ class AdaptedChips:
         programmed = apply_writes(offset_pairs(weights, scale, known, self._device), writes)
         if self.wire_resistance > 0:
             programmed = self._with_wires(programmed, layouts, layer)
-        return self._weights_of(programmed, scale)
+        return pair_differences(programmed) / scale
 
     def _with_wires(self, programmed, layouts, layer):
         """Transfer matrix of one layer of each chip; lines that are not in use carry no current [S]."""
-        indices = [index for index, tile in enumerate(self._home.tiles) if tile.layer == layer]
         matrices = np.empty_like(programmed)
-        for index in indices:
-            tiles = [layout.tiles[index] for layout in layouts]
+        for tiles in zip(*(layout.tiles for layout in layouts)):
+            if tiles[0].layer != layer:
+                continue
             arrays = np.zeros((len(tiles), *tiles[0].shape))
             for chip, tile in enumerate(tiles):
                 arrays[chip][np.ix_(tile.word_lines, tile.bit_lines)] = programmed[chip][np.ix_(tile.rows, tile.columns)]
@@ -266,41 +275,14 @@ class AdaptedChips:
                 matrices[chip][np.ix_(tile.rows, tile.columns)] = solved[chip][np.ix_(tile.word_lines, tile.bit_lines)]
         return matrices
 
-    @staticmethod
-    def _weights_of(programmed, scale):
-        return (programmed[..., 0::2] - programmed[..., 1::2]) / scale
-
     def _draw(self, device, number, later, block):
         stream = np.random.SeedSequence(self.entropy, spawn_key=(number, block))
         return draw_writes(device, later, CHIPS_PER_BLOCK, np.random.Generator(np.random.Philox(stream)))
 
     def _generators(self, block, n_chips):
-        first = len(self._shapes) + len(self._home.tiles)
-        return [np.random.default_rng(np.random.SeedSequence(self.entropy, spawn_key=(first, block, chip)))
+        number = len(self._shapes) + len(self._home.tiles)  # the first that no draw of writes has
+        return [np.random.default_rng(np.random.SeedSequence(self.entropy, spawn_key=(number, block, chip)))
                 for chip in range(n_chips)]
-
-
-def rank_within_arrays(values, layout):
-    """Number of larger values on the same array: the later writes of each device, if the largest are written last.
-
-    Parameters
-    ----------
-    values : list of (n_word_lines, n_bit_lines) ndarray
-        How much an error of each device matters, one array a layer [1/S].
-    layout : Layout
-        Which devices share an array (unitless).
-
-    Returns
-    -------
-    list of (n_word_lines, n_bit_lines) int ndarray
-        Ranks from 0, the largest value, on; ties in raster order (unitless).
-    """
-    ranks = [np.empty(layer.shape, dtype=np.int64) for layer in values]
-    for tile in layout.tiles:
-        here = np.ix_(tile.rows, tile.columns)
-        order = np.argsort(-values[tile.layer][here], axis=None, kind="stable")
-        ranks[tile.layer][here] = np.argsort(order).reshape(len(tile.rows), len(tile.columns))
-    return ranks
 
 
 def _stuck_of(writes):

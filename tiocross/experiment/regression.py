@@ -4,7 +4,7 @@ import numpy as np
 
 from tiocross.learning.autograd import sigmoid
 
-_MOST_STEPS = 50  # a handful is usual; nearly separable points take some twenty
+_MOST_STEPS = 50  # of Newton's method; a handful is usual, nearly separable points take some twenty
 _MOST_HALVINGS = 30  # the last of them would pass by 1e-9 of a step
 _FLAT = 1e-12  # largest gradient that counts as zero
 _ROUNDING = 1e-14  # of a loss
