@@ -1,9 +1,10 @@
 """The recommended way to train for a crossbar, and the rows it is compared with.
 
-Everything that was tuned for `ROBUST` stands in its two definitions. It was tuned on the shipped half moons with training
-seeds 0 to 3; `tiocross compare` judges it on points, seeds and chips that had no part in that. The literature's methods
-start from the same network, inputs, steps and copies a step, so that only the method differs; a result of nothing stays in
-the table.
+Everything that was tuned for `ROBUST` stands in its two definitions. It was tuned on the shipped half moons and on three
+more sets, with training seeds 0 to 3 (and seen on one of them with 100 to 109); `tiocross compare` judges it on points and
+chips that had no part in that. About one start in four ends in a boundary that stands faults badly: hence three of them,
+and the large rate. The literature's methods start from the same network, inputs, steps and copies a step, so that only the
+method differs; a result of nothing stays in the table.
 """
 
 from dataclasses import replace
@@ -24,9 +25,9 @@ from tiocross.learning.literature import (
 from tiocross.learning.sharpness import SharpnessAware
 from tiocross.learning.training import TrainingSettings
 
-ROBUST_TRAINING = TrainingSettings(n_steps=3000, n_chips=16, learning_rate=0.2, loss=PointErrorRate(sharpness=0.2),
+ROBUST_TRAINING = TrainingSettings(n_steps=3000, n_chips=16, learning_rate=0.6, loss=PointErrorRate(sharpness=0.2),
                                    loss_from=0.3, scale_gradient_from=0.3)
-ROBUST = Recipe("ROBUST", ("noise", "dropout"), centred=True, activation="tanh", training=ROBUST_TRAINING, starts=2)
+ROBUST = Recipe("ROBUST", ("noise", "dropout"), centred=True, activation="tanh", training=ROBUST_TRAINING, starts=3)
 
 PAPER = "Drolet et al., arXiv:2305.18495"
 CURVED = ("regular", "hardware-aware (paper)", "ROBUST")  # rows that are followed through other conditions
