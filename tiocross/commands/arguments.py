@@ -42,7 +42,7 @@ def _add_compare(commands):
     add("--task", default="moons", metavar="TASK", help="moons, circles, spirals or patterns (default: %(default)s)")
     add("--only", nargs="+", metavar="NAME", help="rows of these names, as in the table (default: all)")
     add("--data", metavar="DIR", help="folder with moons_train.csv, moons_validation.csv and moons_test.csv "
-                                      "(default: the shipped set)")
+                                      "(default: points are generated)")
     add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card on 8 x 8 arrays)")
     add("--quick", action="store_true", help="2 seeds, 2 000 chips, fewer rows and half of the steps, for a first look")
     add("--seeds", type=int, metavar="N", help="number of training seeds (default: 10; with --quick 2)")
