@@ -54,6 +54,11 @@ def require_name(what, name, valid_names):
         raise ValueError(f"{what} {name!r} is unknown; {nearest_name(name, valid_names)}")
 
 
+def transposed_hint(shape, wanted):
+    """What to add to an error about ``shape``: the question whether it is ``wanted`` transposed, where it looks like it."""
+    return "; transposed?" if tuple(shape) == tuple(wanted)[::-1] != tuple(wanted) else ""
+
+
 def as_reals(what, values):
     """Float64 array of ``values``, which may be NaN or infinite; TypeError unless they are real numbers."""
     try:

@@ -177,6 +177,29 @@ def require_fitting(crossbar, biasing):
         _as_line("selected bit line", bit_line, crossbar.n_bit_lines)
 
 
+def join_ends(biasing, batch):
+    """Voltages of all ends in one array.
+
+    Parameters
+    ----------
+    biasing : Biasing
+        The voltages [V].
+    batch : tuple of int
+        Leading axes, against which those of the biasing broadcast (unitless).
+
+    Returns
+    -------
+    (*batch, 2, 2, n) ndarray
+        Of word lines, then bit lines: left or bottom ends, then right or top ends; NaN where an end floats, and beyond
+        the lines of the side that has fewer [V].
+    """
+    n_lines = max(biasing.left.shape[-1], biasing.bottom.shape[-1])
+    ends = np.full((*batch, 2, 2, n_lines), np.nan)
+    for side, kind, values in ((0, 0, biasing.left), (0, 1, biasing.right), (1, 0, biasing.bottom), (1, 1, biasing.top)):
+        ends[..., side, kind, : values.shape[-1]] = values
+    return ends
+
+
 def _as_end(name, values):
     """Float64 copy with at least one axis; NaN is allowed."""
     if values is None:

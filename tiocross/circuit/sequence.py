@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tiocross.circuit.biasing import Biasing, require_fitting
+from tiocross.circuit.biasing import Biasing, join_ends, require_fitting
 from tiocross.circuit.checks import require_anchored, require_consistent, require_rtol
 from tiocross.circuit.crossbar import require_crossbar
 from tiocross.circuit.hierarchy import plan_arrays
@@ -60,9 +60,7 @@ class CircuitSequence:
         require_fitting(self.crossbar, biasing)
         if biasing.batch:
             raise ValueError(f"a sequence takes one biasing at a time; got a batch of {biasing.batch}")
-        ends = np.full((1, 2, 2, max(self._shape)), np.nan)
-        for side, kind, values in ((0, 0, biasing.left), (0, 1, biasing.right), (1, 0, biasing.bottom), (1, 1, biasing.top)):
-            ends[0, side, kind, : len(values)] = values
+        ends = join_ends(biasing, (1,))
         require_consistent(self.crossbar, ends[None])
         self._biasing, self._connected = biasing, ~np.isnan(ends[0]).all(axis=1)
         self._floats = not all(self._connected[side, :n].all() for side, n in enumerate(self._shape))

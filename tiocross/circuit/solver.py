@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from tiocross.circuit.biasing import Biasing, as_biasing, read_columns
+from tiocross.circuit.biasing import Biasing, as_biasing, join_ends, read_columns
 from tiocross.circuit.checks import as_values_of_lines, require_rtol, require_solved
 from tiocross.circuit.crossbar import require_crossbar
 from tiocross.circuit.engine import in_parts, require_solvable, run_circuits, run_read
@@ -135,14 +135,10 @@ def _run(crossbar, biasing, batch, n_axes, rtol, max_sweeps, nodes, workers=1):
         return np.zeros((*batch, shape[1])), np.zeros((*batch, 4)), np.zeros((*batch, 2, *shape))
     if math.prod(batch[:n_axes]) != len(crossbar.arrays):
         crossbar = _repeat(crossbar, batch, n_axes)
-    n_lines = max(crossbar.n_word_lines, crossbar.n_bit_lines)
     inputs = (1,) * (len(batch) - len(biasing.batch)) + biasing.batch
     shared = math.prod(inputs[:n_axes]) == 1
-    shape = ((1,) * n_axes if shared else batch[:n_axes]) + batch[n_axes:]
-    ends = np.full((*shape, 2, 2, n_lines), np.nan)
-    for side, kind, values in ((0, 0, biasing.left), (0, 1, biasing.right), (1, 0, biasing.bottom), (1, 1, biasing.top)):
-        ends[..., side, kind, : values.shape[-1]] = values
-    ends = ends.reshape(1 if shared else math.prod(batch[:n_axes]), math.prod(batch[n_axes:]), 2, 2, n_lines)
+    ends = join_ends(biasing, ((1,) * n_axes if shared else batch[:n_axes]) + batch[n_axes:])
+    ends = ends.reshape(1 if shared else math.prod(batch[:n_axes]), math.prod(batch[n_axes:]), *ends.shape[-3:])
     require_solvable(crossbar, ends)
     found = in_parts(run_circuits, crossbar, ends, rtol, max_sweeps, workers=workers, selected=biasing.selected, nodes=nodes)
     return [None if values is None else values.reshape(*batch, *values.shape[2:]) for values in found]

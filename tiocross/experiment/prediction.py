@@ -13,11 +13,10 @@ from tiocross.circuit.matrices import transfer_matrix
 from tiocross.circuit.solver import solve
 from tiocross.devices.fitting import t_quantile
 from tiocross.devices.tio2 import TIO2
-from tiocross.errors import as_finite
+from tiocross.errors import as_finite, transposed_hint
 from tiocross.experiment.statistics import weighted_median, wilson_interval
 from tiocross.experiment.transfers import READ_VOLTAGE
-from tiocross.learning.autograd import sigmoid
-from tiocross.learning.network import MLP, classify, forward
+from tiocross.learning.network import MLP, activate, classify, forward
 from tiocross.mapping.pairs import map_weights, pair_differences
 from tiocross.mapping.tiles import Layout, Tile
 
@@ -180,9 +179,9 @@ def _require_likeness(targets, conductances, network):
 
 def _drive_layers(network, multiply, targets, layout, signal):
     """Logits with every point driven at its true voltages; ``multiply`` gives the currents of each array."""
-    activate = {"sigmoid": sigmoid, "tanh": np.tanh, "relu": lambda x: np.maximum(x, 0.0)}[network.activation]
     for k, layer in enumerate(targets.layers):
-        inputs = np.concatenate([activate(signal) if k else signal, np.ones((len(signal), 1))], axis=1)
+        driven = activate(signal, network.activation) if k else signal
+        inputs = np.concatenate([driven, np.ones((len(signal), 1))], axis=1)
         volts_per_unit = READ_VOLTAGE / np.abs(inputs).max(initial=1.0)
         currents = np.zeros((len(inputs), layer.conductances.shape[1]))
         for index, (tile, product) in enumerate(zip(layout.tiles, multiply)):
@@ -270,9 +269,8 @@ def compare_outputs(predicted, measured, *, unit=""):
     predicted, measured = (as_finite(name, values, ndim=2) for name, values in
                            (("predicted", predicted), ("measured", measured)))
     if predicted.shape != measured.shape or len(predicted) < 3 or predicted.shape[1] == 0:
-        turned = "; transposed?" if predicted.shape == measured.shape[::-1] != measured.shape else ""
         raise ValueError("predicted and measured must have the same shape (n_points, n_outputs), with three points or more; "
-                         f"got {predicted.shape} and {measured.shape}{turned}")
+                         f"got {predicted.shape} and {measured.shape}" + transposed_hint(predicted.shape, measured.shape))
     for name, values in (("predicted", predicted), ("measured", measured)):
         constant = np.ptp(values, axis=0) == 0
         if constant.any():

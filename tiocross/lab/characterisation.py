@@ -6,6 +6,7 @@ import numpy as np
 
 from tiocross.lab.driving import named
 from tiocross.lab.instrument import is_reading, read_whole
+from tiocross.lab.log import stuck_map, tuning_pairs
 from tiocross.lab.programming import program_array
 from tiocross.lab.report import InstrumentError, ProgramReport
 
@@ -80,13 +81,8 @@ def characterise(instrument, targets, scheme, *, order=None, on_event=None, shou
         tuned.append(event)
 
     report = program_array(instrument, targets, scheme, order=order, max_passes=1, on_event=watch, should_stop=should_stop)
-    stuck = np.full(report.shape, np.nan)
-    for event in tuned:
-        if event.outcome.startswith("stuck"):
-            stuck[event.row, event.column] = event.conductance
-    pairs = np.array([(event.target, event.conductance) for event in tuned if event.outcome == "converged"]).reshape(-1, 2)
     later, amounts = np.array(changes, dtype=np.float64).reshape(-1, 2).T
-    return Characterisation(pairs[:, 0], pairs[:, 1], later.astype(np.int64), amounts, stuck, report)
+    return Characterisation(*tuning_pairs(tuned), later.astype(np.int64), amounts, stuck_map(tuned, report.shape), report)
 
 
 def _read_after(instrument, event):

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from tiocross.errors import LARGEST_CONDUCTANCE, as_count
+from tiocross.errors import LARGEST_CONDUCTANCE, as_count, transposed_hint
 
 _RECORDED = ("read_array", "make_safe", "close")
 
@@ -149,8 +149,8 @@ def read_whole(instrument):
         return np.array([[float(instrument.read(i, j)) for j in range(n_columns)] for i in range(n_rows)])
     readings = np.array(instrument.read_array(), dtype=np.float64)
     if readings.shape != (n_rows, n_columns):
-        turned = "; transposed?" if readings.shape == (n_columns, n_rows) else ""
-        raise ValueError(f"read_array() must give shape {n_rows, n_columns}; got {readings.shape}{turned}")
+        raise ValueError(f"read_array() must give shape {n_rows, n_columns}; got {readings.shape}"
+                         + transposed_hint(readings.shape, (n_rows, n_columns)))
     return readings
 
 

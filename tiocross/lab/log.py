@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tiocross.errors import as_count, require_name
+from tiocross.errors import as_count, require_name, transposed_hint
 from tiocross.lab.instrument import is_reading
 from tiocross.lab.write_verify import OUTCOMES
 
@@ -273,8 +273,8 @@ def _number(name, text):
 def _require_shape(path, shape):
     found = log_shape(path)
     if found != shape:
-        turned = "; transposed?" if found == shape[::-1] else ""
-        raise ValueError(f"{path} is the log of an array of {found[0]} x {found[1]}; got {shape[0]} x {shape[1]}{turned}")
+        raise ValueError(f"{path} is the log of an array of {found[0]} x {found[1]}; got {shape[0]} x {shape[1]}"
+                         + transposed_hint(found, shape))
 
 
 def _drop_torn_line(path):

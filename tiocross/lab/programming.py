@@ -10,7 +10,7 @@ from os import PathLike
 import numpy as np
 
 from tiocross.devices.variability import count_later_writes
-from tiocross.errors import LARGEST_CONDUCTANCE, as_count, as_finite
+from tiocross.errors import LARGEST_CONDUCTANCE, as_count, as_finite, transposed_hint
 from tiocross.lab.driving import drive, left_safe, named
 from tiocross.lab.instrument import is_reading, read_whole, require_instrument
 from tiocross.lab.log import Event
@@ -247,8 +247,8 @@ def _as_targets(targets, mask, shape):
 
 def _require_shape(what, array, shape):
     if array.shape != shape:
-        turned = "; transposed?" if array.shape == shape[::-1] else ""
-        raise ValueError(f"{what} must have the shape of the instrument, {shape}; got {array.shape}{turned}")
+        raise ValueError(f"{what} must have the shape of the instrument, {shape}; got {array.shape}"
+                         + transposed_hint(array.shape, shape))
 
 
 def _require_callables(**functions):

@@ -244,7 +244,7 @@ def forward(arrays, inputs, activation):
     signal = inputs
     for depth, array in enumerate(arrays):
         if depth > 0:
-            signal = _activate(signal, activation)
+            signal = activate(signal, activation)
         if isinstance(array, Tensor):
             signal = affine(signal, array)
         else:
@@ -257,7 +257,21 @@ def classify(logits):
     return (logits[..., 0] > 0).astype(np.int64) if logits.shape[-1] == 1 else logits.argmax(axis=-1)
 
 
-def _activate(signal, activation):
+def activate(signal, activation):
+    """What hidden units give.
+
+    Parameters
+    ----------
+    signal : ndarray or Tensor
+        Weighed sums (unitless).
+    activation : str
+        "sigmoid", "tanh" or "relu" (unitless).
+
+    Returns
+    -------
+    ndarray or Tensor
+        Activations, of the kind of ``signal`` (unitless).
+    """
     if isinstance(signal, Tensor):
         return getattr(signal, activation)()
     return {"sigmoid": sigmoid, "tanh": np.tanh, "relu": lambda x: np.maximum(x, 0.0)}[activation](signal)

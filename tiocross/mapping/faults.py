@@ -9,7 +9,7 @@ import numpy as np
 
 from tiocross.devices.device import require_device
 from tiocross.devices.variability import require_within_window
-from tiocross.errors import as_conductances, as_number, as_reals
+from tiocross.errors import as_conductances, as_number, as_reals, transposed_hint
 
 
 def stuck_outside_window(conductances, *, g_min, g_max, margin=0.1):
@@ -195,5 +195,5 @@ def _as_map(what, values):
 
 def _require_shape(what, array, shape):
     if array.shape != tuple(shape):
-        hint = "; transposed?" if array.shape == tuple(shape)[::-1] else ""
+        hint = transposed_hint(array.shape, shape)
         raise ValueError(f"{what} must have shape {tuple(shape)}; got {array.shape}{hint}")
