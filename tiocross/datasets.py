@@ -132,21 +132,51 @@ def generate_moons(*, rng, n_train=875, n_validation=125, n_test=4000, noise=0.2
     outer moon (label 0) is (cos t, sin t), the inner one (label 1) is (1 - cos t, 1/2 - sin t). Here t is drawn at
     random instead of equally spaced, so that every part is a sample of the same law.
     """
-    require_generator(rng)
-    counts = [as_count(f"n_{part}", n, low=2) for part, n in zip(PARTS, (n_train, n_validation, n_test))]
-    noise = as_number("noise", noise, low=0.0)
-    raw = [_draw_moons(n, noise, rng) for n in counts]
-    low, high = raw[0][0].min(axis=0), raw[0][0].max(axis=0)
-    parts = [Dataset((points - low) / (high - low), labels) for points, labels in raw]
-    return Moons(*parts, source=f"generated, noise {noise:g}, scaled to [0, 1] by the training points")
+    return draw_parts(_draw_moons, rng=rng, counts=(n_train, n_validation, n_test), noise=noise, name="generated")
 
 
-def _draw_moons(n_points, noise, rng):
-    labels = rng.permutation(n_points) % 2
-    t = rng.uniform(0, np.pi, n_points)
+def _draw_moons(labels, rng):
+    t = rng.uniform(0, np.pi, len(labels))
     outer = np.stack([np.cos(t), np.sin(t)], axis=1)
     inner = np.stack([1 - np.cos(t), 0.5 - np.sin(t)], axis=1)
-    return np.where(labels[:, None] == 0, outer, inner) + rng.normal(0, noise, (n_points, 2)), labels
+    return np.where(labels[:, None] == 0, outer, inner)
+
+
+def draw_parts(draw, *, rng, counts, noise, name, n_classes=2):
+    """A generated task in three disjoint parts, with as many points of each class as of any other, give or take one.
+
+    Parameters
+    ----------
+    draw : callable
+        Takes labels and the generator and gives the points without noise, (n_points, n_features) (unitless).
+    rng : numpy.random.Generator
+        Source of chance (unitless).
+    counts : tuple of int
+        Number of points of each part, at least one a class (unitless).
+    noise : float
+        Standard deviation of the Gaussian added to each feature, before scaling (unitless).
+    name : str
+        What the points are called in ``source``.
+    n_classes : int, optional
+        Number of classes (unitless).
+
+    Returns
+    -------
+    Moons
+        The three parts. Features are scaled so that the *training* points span [0, 1].
+    """
+    require_generator(rng)
+    counts = [as_count(f"n_{part}", n, low=n_classes) for part, n in zip(PARTS, counts)]
+    noise = as_number("noise", noise, low=0.0)
+    raw = []
+    for n_points in counts:
+        labels = rng.permutation(n_points) % n_classes
+        clean = draw(labels, rng)
+        raw.append((clean + rng.normal(0, noise, clean.shape), labels))
+    low, high = raw[0][0].min(axis=0), raw[0][0].max(axis=0)
+    span = np.where(high > low, high - low, 1.0)  # a feature that is the same in every training point is only shifted
+    parts = [Dataset((points - low) / span, labels) for points, labels in raw]
+    return Moons(*parts, source=f"{name}, noise {noise:g}, scaled to [0, 1] by the training points")
 
 
 def load_moons(folder=None):

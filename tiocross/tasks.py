@@ -8,8 +8,7 @@ reached from 875 points: tanh networks, 5 seeds, 10 000 test points. The standar
 
 import numpy as np
 
-from tiocross.datasets import PARTS, Dataset, Moons
-from tiocross.errors import as_count, as_number, require_generator
+from tiocross.datasets import draw_parts
 
 PATTERNS = ("horizontal bar", "vertical bar", "diagonal", "cross")  # names of the classes of `generate_patterns`
 _RADII = np.array([1.0, 0.5])
@@ -40,7 +39,7 @@ def generate_circles(*, rng, n_train=875, n_validation=125, n_test=4000, noise=0
     -----
     With the standard noise 0.972 at best; 2-8-1 reached 0.967, 2-16-1 0.970.
     """
-    return _generate(_draw_circles, rng, (n_train, n_validation, n_test), noise, kind="circles")
+    return draw_parts(_draw_circles, rng=rng, counts=(n_train, n_validation, n_test), noise=noise, name="generated circles")
 
 
 def generate_spirals(*, rng, n_train=875, n_validation=125, n_test=4000, noise=0.125):
@@ -65,7 +64,7 @@ def generate_spirals(*, rng, n_train=875, n_validation=125, n_test=4000, noise=0
     An arm is r (cos a, sin a) with r uniform in [0.2, 1] and the angle a growing with r by three quarters of a turn.
     With the standard noise 0.972 at best; 2-32-1 reached 0.968, 2-8-1 between 0.946 and 0.967, by seed.
     """
-    return _generate(_draw_spirals, rng, (n_train, n_validation, n_test), noise, kind="spirals")
+    return draw_parts(_draw_spirals, rng=rng, counts=(n_train, n_validation, n_test), noise=noise, name="generated spirals")
 
 
 def generate_patterns(*, rng, n_train=875, n_validation=125, n_test=4000, noise=0.28):
@@ -92,7 +91,8 @@ def generate_patterns(*, rng, n_train=875, n_validation=125, n_test=4000, noise=
     pattern, see `pattern_images`, are equally likely. With the standard noise 0.995 at best; from 875 points 16-16-4
     reached 0.971 and 16-32-4 0.978, both with a weight decay of 1e-3, without which 16-16-4 reached 0.951.
     """
-    return _generate(_draw_patterns, rng, (n_train, n_validation, n_test), noise, kind="patterns", n_classes=len(PATTERNS))
+    return draw_parts(_draw_patterns, rng=rng, counts=(n_train, n_validation, n_test), noise=noise,
+                      name="generated patterns", n_classes=len(PATTERNS))
 
 
 def pattern_images():
@@ -109,21 +109,6 @@ def pattern_images():
     diagonals = [across == k for across in (row - column, row + column - _SIDE + 1) for k in (-1, 0, 1)]
     crosses = [abs(row - i) + abs(column - j) <= 1 for i in range(1, _SIDE - 1) for j in range(1, _SIDE - 1)]
     return [np.reshape(places, (len(places), -1)).astype(float) for places in (*lines, diagonals, crosses)]
-
-
-def _generate(draw, rng, counts, noise, *, kind, n_classes=2):
-    require_generator(rng)
-    counts = [as_count(f"n_{part}", n, low=n_classes) for part, n in zip(PARTS, counts)]
-    noise = as_number("noise", noise, low=0.0)
-    raw = []
-    for n_points in counts:
-        labels = rng.permutation(n_points) % n_classes
-        clean = draw(labels, rng)
-        raw.append((clean + rng.normal(0, noise, clean.shape), labels))
-    low, high = raw[0][0].min(axis=0), raw[0][0].max(axis=0)
-    span = np.where(high > low, high - low, 1.0)  # a pixel that is dark in every training point stays dark
-    parts = [Dataset((points - low) / span, labels) for points, labels in raw]
-    return Moons(*parts, source=f"generated {kind}, noise {noise:g}, scaled to [0, 1] by the training points")
 
 
 def _draw_circles(labels, rng):

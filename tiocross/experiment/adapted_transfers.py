@@ -16,7 +16,7 @@ from tiocross.devices.variability import Writes, apply_writes, draw_writes
 from tiocross.errors import as_count, as_number, require_generator
 from tiocross.experiment.adaptation import RIDGE, refit_gain, refit_output
 from tiocross.experiment.known_chips import KnownChips, keep_stuck, offset_pairs, rank_within_arrays
-from tiocross.experiment.transfers import CHIPS_PER_BLOCK, judge_chips
+from tiocross.experiment.transfers import CHIPS_PER_BLOCK, chip_stream, judge_chips
 from tiocross.learning.training import TrainingSettings, require_matching, train_many
 from tiocross.mapping.assignment import place_around
 from tiocross.mapping.pairs import largest_magnitudes, map_weights, pair_differences
@@ -276,8 +276,7 @@ class AdaptedChips:
         return matrices
 
     def _draw(self, device, number, later, block):
-        stream = np.random.SeedSequence(self.entropy, spawn_key=(number, block))
-        return draw_writes(device, later, CHIPS_PER_BLOCK, np.random.Generator(np.random.Philox(stream)))
+        return draw_writes(device, later, CHIPS_PER_BLOCK, chip_stream(self.entropy, (number, block)))
 
     def _generators(self, block, n_chips):
         number = len(self._shapes) + len(self._home.tiles)  # the first that no draw of writes has

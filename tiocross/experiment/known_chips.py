@@ -3,11 +3,10 @@
 import numpy as np
 
 from tiocross.devices.variability import Writes, apply_writes, draw_writes
-from tiocross.learning.techniques import split_layers
+from tiocross.learning.techniques import largest_of_layers
 from tiocross.mapping.pairs import pair_conductances, pair_differences
 
 _STEPS_PER_DRAW = 32
-_VANISHING = 1e-290  # smaller weights would give an infinite scale
 
 
 class KnownChips:
@@ -58,7 +57,7 @@ class KnownChips:
         """
         if self._draws is None:
             self._draws = self._draw(n_chips, rngs)
-        scale = (self._device.g_max - self._device.g_min) / _largest_of_layers(weights, shapes)
+        scale = (self._device.g_max - self._device.g_min) / largest_of_layers(weights, shapes)
         targets = offset_pairs(weights, scale, self._stuck, self._device)
         sampled = pair_differences(apply_writes(targets, next(self._draws))) / scale
         return sampled * self._trained + self._measured[:, None]
@@ -71,16 +70,6 @@ class KnownChips:
                 parts = (np.stack([getattr(writes, name)[here] for writes in drawn])
                          for name in ("constant", "linear", "quadratic"))
                 yield keep_stuck(Writes(*parts, stuck=None), self._stuck)
-
-
-def _largest_of_layers(weights, shapes):
-    """Largest magnitude in each weight's layer, 1 where all vanish; gradients flow through it, see `ChipSampler.sample`."""
-    layers = np.repeat(np.arange(len(shapes)), [rows * columns for rows, columns in shapes])
-    largest = np.zeros(())
-    for index, array in enumerate(split_layers(weights, shapes)):
-        inside = (layers == index)[:, None] * 1.0
-        largest = abs(array).max(axis=(-2, -1)).reshape(*array.shape[:-2], 1, 1) * inside + largest
-    return largest + (largest.value < _VANISHING)
 
 
 def _joined(arrays, n_chips, width):

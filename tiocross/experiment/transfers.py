@@ -168,16 +168,11 @@ def judge_chips(network, dataset, chips, *, n_transfers, workers=1, on_progress=
         counts = counts + block_counts
         if on_progress is not None:
             on_progress(stop, n_transfers)
-    return Transfer(
-        correct=correct,
-        accuracies=np.concatenate(accuracies),
-        rates=counts / n_transfers,
-        nominally_correct=network.predict(dataset.points) == dataset.labels,
-        n_devices=chips.targets.n_devices,
-        wire_resistance=chips.wire_resistance,
-        volts_per_input=READ_VOLTAGE / max(1.0, float(np.abs(network.encode(dataset.points)).max())),
-        summary_seed=chips.entropy,
-    )
+    return Transfer(correct=correct, accuracies=np.concatenate(accuracies), rates=counts / n_transfers,
+                    nominally_correct=network.predict(dataset.points) == dataset.labels,
+                    n_devices=chips.targets.n_devices, wire_resistance=chips.wire_resistance,
+                    volts_per_input=READ_VOLTAGE / max(1.0, float(np.abs(network.encode(dataset.points)).max())),
+                    summary_seed=chips.entropy)
 
 
 def compile_kernels():
@@ -280,10 +275,14 @@ class SimulatedChips:
         return matrix
 
     def _program(self, layer, index, block):
-        stream = np.random.SeedSequence(self.entropy, spawn_key=(index, block))
-        rng = np.random.Generator(np.random.Philox(stream))
-        writes = draw_writes(self.device, layer.n_later_writes, CHIPS_PER_BLOCK, rng)
+        writes = draw_writes(self.device, layer.n_later_writes, CHIPS_PER_BLOCK, chip_stream(self.entropy, (index, block)))
         return apply_writes(layer.conductances, writes, floor=self.targets.mapping == "pairs")
+
+
+def chip_stream(entropy, key):
+    """Generator of what a write leaves behind on the chips of one block, the same for all kinds of chips with the seed
+    ``entropy``; ``key`` holds the number of the layer, or what else is drawn, and of the block (unitless)."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy, spawn_key=key)))
 
 
 def _in_threads(function, arguments, workers):

@@ -11,7 +11,7 @@ import numpy as np
 from tiocross.devices.device import EFFECTS, Device, require_device
 from tiocross.devices.variability import Writes, apply_writes, draw_writes
 from tiocross.errors import as_number, require_name
-from tiocross.learning.autograd import hold
+from tiocross.learning.autograd import Tensor, hold
 from tiocross.mapping.pairs import (
     MAPPINGS,
     count_pair_writes,
@@ -187,7 +187,7 @@ class ChipSampler:
             What each chip computes with (unitless).
         """
         low, high = window_of(self.device, self.mapping)
-        scale = (high - low) / (self._largest(weights) if through_scale else self._largest_magnitudes(weights.value))
+        scale = (high - low) / largest_of_layers(weights if through_scale else weights.value, self._shapes, self.mapping)
         hit = writes.stuck.any(axis=-1, keepdims=True)
         targets = pair_conductances(hold(weights, hit), low, scale)
         programmed = apply_writes(targets, writes, floor=self.mapping == "pairs")
@@ -195,24 +195,6 @@ class ChipSampler:
         if self.mapping == "signed":
             sampled = sampled * (1.0 - self._digital) + weights * self._digital
         return sampled
-
-    def _largest(self, weights):
-        """Largest magnitude of each weight's layer, differentiable; of vanishing layers as `largest_magnitudes` has it."""
-        total, start = self._largest_magnitudes(weights.value), 0
-        for rows, columns in self._shapes:
-            here = slice(start, start := start + rows * columns)
-            inside = np.zeros((len(self._digital), 1))
-            inside[here] = 1.0
-            largest = abs(weights[..., here, :]).max(axis=(-2, -1)).reshape(*weights.shape[:-2], 1, 1)
-            total = total + (largest - largest.value) * inside  # the value is there already; this is its gradient
-        return total
-
-    def _largest_magnitudes(self, weights):
-        parts = []
-        for array in split_layers(weights, self._shapes):
-            magnitudes = np.broadcast_to(largest_magnitudes(array, self.mapping), array.shape)
-            parts.append(magnitudes.reshape(*array.shape[:-2], -1, 1))
-        return np.concatenate(parts, axis=-2)
 
 
 def split_layers(weights, shapes):
@@ -236,6 +218,36 @@ def split_layers(weights, shapes):
         arrays.append(part.reshape(*part.shape[:-2], rows, columns))
         start += rows * columns
     return arrays
+
+
+def largest_of_layers(weights, shapes, mapping="pairs"):
+    """Largest magnitude of each weight's layer; of a Tensor, gradients flow to the largest weight.
+
+    Parameters
+    ----------
+    weights : (..., n_weights, 1) ndarray or Tensor
+        All layers, one below the other (unitless).
+    shapes : list of tuple of int
+        (n_inputs + 1, n_outputs) of each layer (unitless).
+    mapping : str, optional
+        As for `largest_magnitudes`, whose values these are; gradients are known for "pairs" only (unitless).
+
+    Returns
+    -------
+    (..., n_weights, 1) ndarray or Tensor
+        The magnitudes, 1 in layers that vanish (unitless).
+    """
+    parts = []
+    for array in split_layers(getattr(weights, "value", weights), shapes):
+        magnitudes = np.broadcast_to(largest_magnitudes(array, mapping), array.shape)
+        parts.append(magnitudes.reshape(*array.shape[:-2], -1, 1))
+    total = np.concatenate(parts, axis=-2)
+    if isinstance(weights, Tensor):
+        layers = np.repeat(np.arange(len(shapes)), [rows * columns for rows, columns in shapes])
+        for index, array in enumerate(split_layers(weights, shapes)):
+            largest = abs(array).max(axis=(-2, -1)).reshape(*array.shape[:-2], 1, 1)
+            total = total + (largest - largest.value) * (layers == index)[:, None]  # the value is there; its gradient is not
+    return total
 
 
 def _combine(first, second):
