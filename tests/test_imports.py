@@ -13,13 +13,14 @@ LEAVES = {"units", "errors", "storage"}
 ALLOWED = {
     "units": set(), "errors": set(), "storage": set(),
     "circuit.kernels": set(),
-    "experiment.kernels": {"circuit.kernels"},  # the file of jit options
+    "learning.kernels": {"circuit.kernels"},  # the file of jit options
+    "experiment.kernels": {"circuit.kernels"},
     "datasets": LEAVES,
     "tasks": LEAVES | {"datasets"},
     "circuit": LEAVES | {"circuit.kernels"},
     "devices": LEAVES,
     "mapping": LEAVES | {"devices"},
-    "learning": LEAVES | {"datasets", "devices", "mapping"},
+    "learning": LEAVES | {"datasets", "devices", "mapping", "learning.kernels"},
     "lab": LEAVES | {"circuit", "devices", "mapping"},
     "experiment": LEAVES | {"circuit", "datasets", "devices", "lab", "mapping", "learning", "experiment.kernels"},
     "plot": {"units"},
@@ -70,7 +71,7 @@ def test_rooms_keep_to_their_neighbours(path):
 
 
 def test_kernel_files_stand_alone():
-    for folder in ("circuit", "experiment"):
+    for folder in ("circuit", "learning", "experiment"):
         for path in (PACKAGE / folder / "kernels").glob("*.py"):
             names = [name for name, _ in imports_of(path) if name.startswith("tiocross")]
             assert names in ([], ["tiocross.circuit.kernels.jit"])

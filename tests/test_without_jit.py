@@ -14,6 +14,7 @@ import json, sys
 import numpy as np
 from tiocross import MLP, TIO2, Crossbar, Cubic, Dataset, Sinh, custom, read_device, solve, transfer, transfer_matrix
 from tiocross.circuit.elimination import eliminate
+from tiocross import TrainingSettings, NoiseInjection, train
 rng = np.random.default_rng(0)
 g = rng.uniform(1e-5, 1e-3, (2, 4, 3))
 solution = solve(Crossbar(g, 20.0), rng.uniform(-0.2, 0.2, 4))
@@ -30,12 +31,15 @@ for law in (None, Sinh(0.3), Cubic(2.0)):
     crossbar = Crossbar(wide[:7, :5], word_line_resistance=20.0, bit_line_resistance=3.0, source_resistance=9.0, iv=law)
     circuits.append(solve(crossbar, custom(crossbar, left=open_ends[:7], right=0.1, bottom=0.0)))
     circuits.append(solve(crossbar, read_device(crossbar, 5, 1, 0.4)))
+short = TrainingSettings(n_steps=3, batch_size=20, n_chips=2)
+trained = train(three, Dataset(data.points, np.arange(70) % 3), [NoiseInjection(TIO2)], rng=rng, settings=short)
 one = np.ones(14)
 eliminated = eliminate(wide[None], 20 * one, 3 * one[:11], 9 * one, 0 * one[:11])
 general = {"general": np.concatenate([circuit.bit_line_currents for circuit in circuits]).tolist(),
            "powers": [float(circuit.power) for circuit in circuits],
            "sweeps": [int(circuit.n_sweeps) for circuit in circuits], "eliminated": eliminated.tolist()}
 json.dump({**general, "currents": solution.bit_line_currents.tolist(), "n_sweeps": solution.n_sweeps.tolist(),
+           "trained": [array.tolist() for array in trained.arrays],
            "matrix": transfer_matrix(Crossbar(g, 20.0)).tolist(), "correct": outcome.correct.astype(int).tolist(),
            "classes": classes.correct.astype(int).tolist()}, sys.stdout)
 """
@@ -65,6 +69,8 @@ def test_same_numbers_without_compilation_and_with_bounds_checked(compiled, envi
     np.testing.assert_allclose(plain["eliminated"], compiled["eliminated"], rtol=0, atol=1e-13 * 5e-4)
     # The same operations in the same order; only the rounding of fused or reordered ones may differ.
     np.testing.assert_allclose(plain["currents"], compiled["currents"], rtol=1e-12)
+    for array, expected in zip(plain["trained"], compiled["trained"]):
+        np.testing.assert_allclose(array, expected, rtol=1e-11)
     np.testing.assert_allclose(plain["matrix"], compiled["matrix"], rtol=1e-12)
 
 

@@ -221,7 +221,7 @@ def split_layers(weights, shapes):
 
 
 def largest_of_layers(weights, shapes, mapping="pairs"):
-    """Largest magnitude of each weight's layer; of a Tensor, gradients flow to the largest weight.
+    """Largest magnitude of each weight's layer; of a Tensor, gradients flow to it, shared equally among ties.
 
     Parameters
     ----------
@@ -242,12 +242,18 @@ def largest_of_layers(weights, shapes, mapping="pairs"):
         magnitudes = np.broadcast_to(largest_magnitudes(array, mapping), array.shape)
         parts.append(magnitudes.reshape(*array.shape[:-2], -1, 1))
     total = np.concatenate(parts, axis=-2)
-    if isinstance(weights, Tensor):
-        layers = np.repeat(np.arange(len(shapes)), [rows * columns for rows, columns in shapes])
-        for index, array in enumerate(split_layers(weights, shapes)):
-            largest = abs(array).max(axis=(-2, -1)).reshape(*array.shape[:-2], 1, 1)
-            total = total + (largest - largest.value) * (layers == index)[:, None]  # the value is there; its gradient is not
-    return total
+    if not isinstance(weights, Tensor):
+        return total
+    counts = [rows * columns for rows, columns in shapes]
+    firsts = np.cumsum([0, *counts[:-1]])
+    hit = np.abs(weights.value) == total
+
+    def pull(g):
+        n_ties = np.maximum(np.add.reduceat(hit, firsts, axis=-2, dtype=np.float64), 1.0)
+        shares = np.repeat(np.add.reduceat(g, firsts, axis=-2) / n_ties, counts, axis=-2)
+        return (shares * hit * np.sign(weights.value),)
+
+    return Tensor(total, (weights,), pull)
 
 
 def _combine(first, second):

@@ -9,7 +9,8 @@ from tiocross.errors import as_count, as_number, require_generator, require_name
 from tiocross.learning.adam import Adam
 from tiocross.learning.autograd import Tensor
 from tiocross.learning.chip_losses import LOSSES, MeanLoss
-from tiocross.learning.network import MLP, forward
+from tiocross.learning.copies import run_copies
+from tiocross.learning.network import MLP
 from tiocross.learning.techniques import ChipSampler, split_layers
 
 SCHEDULES = ("cosine", "constant")
@@ -150,9 +151,10 @@ class _Course:
     """Networks under training: what a step is made of. Axes: network, simulated chip, weights of all layers, 1."""
 
     def __init__(self, networks, dataset, techniques, rngs, settings):
-        self.settings, self.rngs, self.activation = settings, rngs, networks[0].activation
+        self.settings, self.rngs = settings, rngs
+        self.sizes, self.activation = networks[0].sizes, networks[0].activation
         self.labels = dataset.labels
-        self.inputs = np.stack([network.encode(dataset.points) for network in networks])
+        self.inputs = np.stack([network.encode(dataset.points).T for network in networks])
         self.shapes = [array.shape for array in networks[0].arrays]
         self.weights = np.stack([np.concatenate([array.reshape(-1, 1) for array in network.arrays])
                                  for network in networks])[:, None]
@@ -178,8 +180,8 @@ class _Course:
             sampled = self.sampler.sample(tensor, chips, through_scale=through is not None and share >= through)
         for technique in self.perturbing:
             sampled = technique.perturb(sampled, self.shapes, self.settings.n_chips, self.rngs)
-        each = np.arange(len(weights))[:, None]
-        logits = forward(split_layers(sampled, self.shapes), self.inputs[each, batch][:, None], self.activation)
+        inputs = np.take_along_axis(self.inputs, batch[:, None], axis=-1)
+        logits = run_copies(sampled, self.sizes, inputs, self.activation)
         loss = self.settings.loss if share >= self.settings.loss_from else MeanLoss()
         value = loss(logits, self.labels[batch][:, None])
         for technique in self.penalties:
