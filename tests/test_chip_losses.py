@@ -22,12 +22,12 @@ from tiocross import (
 )
 from tiocross.experiment.transfers import SimulatedChips
 from tiocross.learning.autograd import Tensor
-from tiocross.learning.chip_losses import MeanLoss, PointErrorRate, TailLoss, point_margins
+from tiocross.learning.chip_losses import MeanLoss, PointErrorRate, SeenRates, TailLoss, point_margins
 from tiocross.learning.techniques import ChipSampler
 from tiocross.mapping.pairs import count_pair_writes
 
 RNG = np.random.default_rng
-LOSSES = (MeanLoss(), PointErrorRate(0.1, 0.7, 0.2), PointErrorRate(0.0, 2.0, 0.0), TailLoss(0.4), TailLoss(1.0))
+LOSSES = (MeanLoss(), PointErrorRate(0.1, 0.7, 0.2, 0.4), PointErrorRate(0.0, 2.0, 0.0, 1.0), TailLoss(0.4), TailLoss(1.0))
 
 
 def draw(n_outputs, rng, shape=(2, 5, 6)):
@@ -51,14 +51,39 @@ def test_gradients_are_those_of_central_differences(loss, n_outputs):
 
 def test_point_error_rate_is_its_formula():
     logits, labels = draw(1, RNG(2))
-    loss = PointErrorRate(allowed=0.2, sharpness=0.5, share=0.3)
-    expected = 0.0
+    loss = PointErrorRate(allowed=0.35, sharpness=0.5, share=0.3, saturation=0.5)
+    expected, kinds = 0.0, set()
     for network in range(2):
         for point in range(6):
             margins = [logits[network, chip, point, 0] * (1 if labels[network, 0, point] else -1) for chip in range(5)]
             rate = np.mean([1 / (1 + np.exp(0.5 * m)) for m in margins])
-            expected += max(rate - 0.2, 0) / 6 + 0.3 * np.mean([np.log(1 + np.exp(-0.5 * m)) for m in margins]) / 6
+            cost = 0.0 if rate < 0.35 else rate - 0.35 if rate < 0.5 else 2 * 0.5 - 0.35 - 0.5**2 / rate
+            kinds.add(int(rate > 0.35) + int(rate > 0.5))
+            expected += cost / 6 + 0.3 * np.mean([np.log(1 + np.exp(-0.5 * m)) for m in margins]) / 6
     np.testing.assert_allclose(float(loss(Tensor(logits), labels).value), expected, rtol=1e-12)
+    assert kinds == {0, 1, 2}
+
+
+def test_what_was_seen_of_a_point_decides_how_much_it_counts():
+    loss = PointErrorRate(allowed=0.1, sharpness=1.0, share=0.0, saturation=0.2, memory=0.75)
+    seen = SeenRates(1, 4)
+    margins = np.array([[-0.5, 3.0, -9.0], [0.5, 3.0, -9.0]])  # two chips, three points: near a half, right, hopeless
+    present = (1 / (1 + np.exp(margins))).mean(axis=0)
+    logits, labels = margins[None, ..., None], np.ones((1, 1, 3), dtype=int)
+
+    def step(batch):
+        tensor = Tensor(logits)
+        seen.select(np.array([batch]))
+        loss(tensor, labels, seen).backward()
+        return tensor.grad[0, ..., 0]
+
+    alone = Tensor(logits)
+    loss(alone, labels).backward()
+    np.testing.assert_array_equal(step([2, 0, 1]), alone.grad[0, ..., 0])  # nothing was seen of them before
+    rates = 0.75 * present[[1, 0, 2]] + 0.25 * present
+    wrong = 1 / (1 + np.exp(margins))
+    slopes = (rates > 0.1) * (0.2 / np.maximum(rates, 0.2)) ** 2
+    np.testing.assert_allclose(step([0, 2, 1]), -wrong * (1 - wrong) * slopes / margins.size, rtol=1e-12)
 
 
 def test_tail_loss_takes_the_worst_chips_of_each_network():
@@ -82,6 +107,7 @@ def test_margins_are_positive_where_right():
 
 @pytest.mark.parametrize("kind, options, text", [
     (PointErrorRate, {"sharpness": 0.0}, "sharpness must be above zero"), (PointErrorRate, {"allowed": 1.2}, "allowed"),
+    (PointErrorRate, {"saturation": 0.03}, "saturation must be above allowed"), (PointErrorRate, {"memory": 1.0}, "memory must"),
     (PointErrorRate, {"share": -1.0}, "share"), (TailLoss, {"tail": 0.0}, "tail must be above zero"),
     (TailLoss, {"tail": 2.0}, "tail")])
 def test_bad_losses_are_refused(kind, options, text):

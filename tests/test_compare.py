@@ -81,18 +81,20 @@ def test_leave_one_out_rows_change_exactly_what_they_say():
     assert difference("ROBUST without per-point loss") == difference("ROBUST with CVaR loss") == {"loss"}
     assert difference("ROBUST without scale gradient") == {"scale_gradient_from"}
     assert difference("ROBUST without noise injection") == difference("ROBUST without dropout") == {"techniques"}
-    assert difference("ROBUST with sigmoid") == {"activation"}
+    assert difference("ROBUST without memory of error rates") == difference("ROBUST without saturation") == {"loss"}
+    assert difference("ROBUST from one start") == difference("ROBUST with tanh alone") == {"activations"}
     assert difference("ROBUST without centring") == {"centred"}
-    assert difference("ROBUST, 24 hidden units") == {"sizes"}
+    assert difference("ROBUST, 31 hidden units") == {"sizes"}
+    assert difference("ROBUST, spread") == {"array_shape"}
     assert difference("ROBUST, each unit 3 times") == {"copies"}
-    assert ROBUST.centred and ROBUST.activation == "tanh" and set(ROBUST.techniques) == {"noise", "dropout"}
+    assert ROBUST.centred and ROBUST.activations[0] == "tanh" and set(ROBUST.techniques) == {"noise", "dropout"}
 
 
 def test_rows_from_elsewhere_state_their_source_and_start_alike():
     theirs = [recipe for recipe in COMPARED if set(recipe.techniques) - {"noise", "dropout", "range"}]
     assert len(theirs) == 6 and all(recipe.source for recipe in theirs)
     for recipe in theirs:
-        assert (recipe.activation, recipe.centred, recipe.sizes) == (ROBUST.activation, ROBUST.centred, ROBUST.sizes)
+        assert (recipe.activations, recipe.centred, recipe.sizes) == (("tanh",), ROBUST.centred, ROBUST.sizes)
         assert (recipe.training.n_steps, recipe.training.n_chips) == (ROBUST.training.n_steps, ROBUST.training.n_chips)
     assert set(QUICK) | set(CURVED) <= set(BY_NAME)
 
@@ -104,6 +106,10 @@ def test_every_technique_can_be_made_for_any_device():
         Recipe("x", ("nose",))
     with pytest.raises(ValueError, match="adaptation 'place' is unknown; did you mean 'placed'"):
         Recipe("x", adaptation="place")
+    with pytest.raises(ValueError, match="activation 'tan' is unknown; did you mean 'tanh'"):
+        Recipe("x", activations=("tanh", "tan"))
+    with pytest.raises(ValueError, match="activations must name at least one"):
+        Recipe("x", activations=())
     with pytest.raises(ValueError, match="state the weight decay in training"):
         Recipe("x", (), 1e-4, training=SHORT)
 
@@ -111,7 +117,7 @@ def test_every_technique_can_be_made_for_any_device():
 def test_copies_and_finishing_touches_are_in_the_network(few, monkeypatch):
     single, = train_recipe(short(ROBUST), few, TIO2_8X8, settings(ROBUST, seeds=(0,)))
     tripled, = train_recipe(short(replace(ROBUST, copies=3)), few, TIO2_8X8, settings(ROBUST, seeds=(0,)))
-    assert (single.sizes, tripled.sizes, tripled.activation) == ((2, 8, 1), (2, 24, 1), "tanh")
+    assert (single.sizes, tripled.sizes, tripled.activation) == ((2, 8, 1), (2, 24, 1), single.activation)
     # The same function; sums of 24 products round differently.
     np.testing.assert_allclose(tripled.logits(few.test.points), single.logits(few.test.points), rtol=1e-12, atol=1e-12)
     monkeypatch.setitem(TECHNIQUES, "gaussian", lambda device: GaussianNoise(0.05, clip=0.5))
@@ -128,7 +134,7 @@ def test_train_robust_is_the_recipe(few):
     steps = []
     wide = train_robust(few.train, TIO2, rng=np.random.default_rng(0), n_hidden=5, settings=recipe.training,
                         on_progress=lambda done, total: steps.append((done, total)))
-    assert wide.sizes == (2, 5, 1) and steps[-1] == (6, 6)
+    assert wide.sizes == (2, 5, 1) and steps[-1] == (18, 18)  # three kinds of units
     deep = train_robust(few.train, TIO2, rng=np.random.default_rng(0), sizes=(2, 4, 3, 1), settings=recipe.training)
     assert deep.sizes == (2, 4, 3, 1)
     with pytest.raises(TypeError, match="Generator"):
@@ -137,7 +143,7 @@ def test_train_robust_is_the_recipe(few):
 
 def test_tasks_of_other_sizes_keep_the_hidden_units():
     patterns = make_task("patterns", None)
-    assert BY_NAME["ROBUST, 24 hidden units"].sizes_for(patterns.train) == (16, 24, 4)
+    assert BY_NAME["ROBUST, 31 hidden units"].sizes_for(patterns.train) == (16, 31, 4)
     assert BY_NAME["straight line, robustly trained"].sizes_for(patterns.train) == (16, 4)
     assert RECIPES[0].sizes_for(make_task("circles", None).train) == (2, 8, 1)
     network, = train_recipe(short(ROBUST), patterns, TIO2_8X8, settings(ROBUST, seeds=(0,)))
@@ -168,6 +174,23 @@ def test_networks_do_not_depend_on_test_points_chips_or_validation_points(few, m
     shuffled = Dataset(few.train.points, 1 - few.train.labels)
     other = train_recipe(short(ROBUST), Moons(shuffled, poison, poison, "x"), TIO2_8X8, settings(ROBUST))
     assert not same_bits(train_recipe(short(ROBUST), few, TIO2_8X8, settings(ROBUST)), other)  # the test can fail
+
+
+def test_spread_rows_are_trained_and_judged_on_arrays_of_their_own(few, tmp_path):
+    spread = short(BY_NAME["ROBUST, spread"])
+    assert spread.device_on(TIO2_8X8) == replace(TIO2_8X8, array_shape=(8, 2))
+    assert short(ROBUST).device_on(TIO2_8X8) is TIO2_8X8
+    Comparison(out=tmp_path, data=few, device=TIO2_8X8, n_seeds=1, n_transfers=30, wire_resistances=[0, 10], workers=1,
+               recipes=(spread,), training=SHORT).run()
+    rows = json.loads((tmp_path / "summary.json").read_text())["rows"]
+    network = MLP.load(tmp_path / "networks" / "ROBUST_spread_seed0.npz")
+    for row in rows:
+        means = [transfer(network, few.test, device=replace(TIO2_8X8, array_shape=shape), n_transfers=30,
+                          rng=chip_generator(0), wire_resistance=row["wire_resistance"]).accuracies.mean()
+                 for shape in ((8, 2), (8, 8))]
+        assert row["mean_accuracy"] == pytest.approx(means[0]) and means[0] != means[1]
+    alone, = train_recipe(spread, few, replace(TIO2_8X8, array_shape=(8, 2)), settings(spread, seeds=(0,)))
+    assert same_bits([network], [alone])
 
 
 # Conditions.
@@ -252,9 +275,12 @@ def test_rows_with_nothing_to_follow_have_no_curves(few, tmp_path):
 
 
 def test_rows_adapted_to_each_chip_share_the_networks_and_need_arrays(few, tmp_path, monkeypatch):
-    monkeypatch.setitem(ADAPTATIONS, "retrained", Adaptation(map_known=True, retraining=TrainingSettings(n_steps=2, n_chips=2)))
-    monkeypatch.setitem(MOST_CHIPS, "retrained", 7)
-    recipes = tuple(short(recipe) for recipe in COMPARED if recipe.adaptation)
+    brief = TrainingSettings(n_steps=2, n_chips=2)
+    for name in ("retrained", "layer by layer"):
+        monkeypatch.setitem(ADAPTATIONS, name, replace(ADAPTATIONS[name], retraining=brief))
+        monkeypatch.setitem(MOST_CHIPS, name, 7)
+    recipes = tuple(short(recipe) for recipe in COMPARED if recipe.adaptation and recipe.array_shape is None
+                    and recipe.sizes == ROBUST.sizes)
     assert [recipe.adaptation for recipe in recipes] == list(ADAPTATIONS)
     assert group_by_training((*recipes, short(ROBUST), RECIPES[0])) == [[*recipes, short(ROBUST)], [RECIPES[0]]]
     options = {"out": tmp_path / "out", "data": few, "n_seeds": 1, "n_transfers": 12, "wire_resistances": [0], "workers": 1,
@@ -263,14 +289,14 @@ def test_rows_adapted_to_each_chip_share_the_networks_and_need_arrays(few, tmp_p
         Comparison(device=TIO2, **options)
     Comparison(device=TIO2_8X8, **options).run()
     rows = json.loads((tmp_path / "out" / "summary.json").read_text())["rows"]
-    assert [row["n_transfers"] for row in rows] == [12, 7, 12]
+    assert [row["n_transfers"] for row in rows] == [12, 7, 7, 12, 12]
     assert len({row["nominal_accuracy"] for row in rows}) == 1
     table = (tmp_path / "out" / "table.txt").read_text()
-    assert "ROBUST, retrained around known faults: 7 chips only" in table and table.count("chips only") == 1
+    assert "ROBUST, retrained around known faults: 7 chips only" in table and table.count("chips only") == 2
     network = MLP.load(tmp_path / "out" / "networks" / "ROBUST_read_back_output_layer_refitted_seed0.npz")
     outcome = adapted_transfer(network, few.test, training=few.train, adaptation=Adaptation(refit="output"), device=TIO2_8X8,
                                n_transfers=12, rng=chip_generator(0))
-    assert rows[2]["mean_accuracy"] == pytest.approx(outcome.accuracies.mean())
+    assert rows[4]["mean_accuracy"] == pytest.approx(outcome.accuracies.mean())
 
 
 def test_interrupt_while_curves_are_measured_keeps_table_and_rows(few, tmp_path, monkeypatch, capsys):
@@ -359,15 +385,15 @@ def test_condition_curve_draws_mean_and_range():
 
 
 def test_the_best_of_several_starts_is_chosen_on_training_points(few):
-    recipe = replace(short(ROBUST), starts=3)
+    recipe = replace(short(ROBUST), activations=("tanh", "relu", "tanh"))
     rngs = [training_generator(seed) for seed in (0, 1)]
     chosen = train_starts(recipe, few.train, TIO2_8X8, rngs=rngs, settings=recipe.training)
     again = train_starts(recipe, few.train, TIO2_8X8, rngs=[training_generator(1)], settings=recipe.training)
     assert same_bits(chosen[1:], again)  # together or alone
     rng = training_generator(0)
     sources = [np.random.default_rng(int(seed)) for seed in rng.integers(2**63, size=3)]
-    singles = [train_starts(replace(recipe, starts=1), few.train, TIO2_8X8, rngs=[source], settings=recipe.training)[0]
-               for source in sources]
+    singles = [train_starts(replace(recipe, activations=(activation,)), few.train, TIO2_8X8, rngs=[source],
+                            settings=recipe.training)[0] for source, activation in zip(sources, recipe.activations)]
     seed = int(rng.integers(2**63))
     shares = [(transfer(single, few.train, device=TIO2_8X8, n_transfers=500, rng=np.random.default_rng(seed)).rates
                >= 0.95 - 1e-7).mean() for single in singles]
@@ -376,7 +402,7 @@ def test_the_best_of_several_starts_is_chosen_on_training_points(few):
 
 def test_a_better_start_is_kept(few, moons):
     settings = replace(ROBUST.training, n_steps=150)
-    trained, = train_starts(replace(ROBUST, starts=1), moons.train, TIO2_8X8, rngs=[training_generator(3)], settings=settings)
+    trained, = train_starts(replace(ROBUST, activations=("tanh",)), moons.train, TIO2_8X8, rngs=[training_generator(3)], settings=settings)
     blank = trained.with_arrays([np.zeros_like(array) for array in trained.arrays])
     for order in ([blank, trained], [trained, blank]):
         assert choose_start(order, moons.train, TIO2_8X8, rng=training_generator(5)) is trained

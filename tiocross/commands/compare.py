@@ -25,7 +25,7 @@ TASKS = tuple(_TASKS)
 _TASK_SEED = 4_711  # of the generated points, half moons too: the shipped ones had a part in tuning the recipe
 _FIRST_SEED = 100  # of training and chips; the first ones had a part in it too
 _QUICK_STEPS = 1500
-_CURVE_SEEDS, _CURVE_TRANSFERS = 3, 2_000
+_CURVE_SEEDS, _CURVE_TRANSFERS = 5, 2_000
 _CURVES = {"stuck": ("stuck devices (%)", 100), "drift": ("write disturb over that trained for (unitless)", 1),
            "wires": ("resistance of a wire segment (ohm)", 1), "devices": ("devices (unitless)", 1)}
 _NOTES = """\

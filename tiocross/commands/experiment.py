@@ -86,7 +86,7 @@ class Experiment:
                                            recipes=recipes, **given)
         self.moons = data if isinstance(data, Moons) else load_moons(data)
         self.device = TIO2 if device is None else device if isinstance(device, Device) else load_device(device)
-        if self.device.array_shape is None and any(recipe.adaptation for recipe in recipes):
+        if any(recipe.adaptation and recipe.device_on(self.device).array_shape is None for recipe in recipes):
             raise ValueError("rows that are adapted to each chip need a device that states its 'array_shape [-]', such as "
                              "[8, 8]; leave them out with --only")
         n_bytes = n_transfers * len(self.moons.test) * self.workers
@@ -178,6 +178,7 @@ def judge_wires(recipe, network, seed, moons, device, settings, stop):
         if stop.is_set():
             raise InterruptedError("the transfer was asked to stop")
 
+    device = recipe.device_on(device)
     blind, adaptation = SimulatedChips(network, device, rng=chip_generator(seed)), recipe.adaptation
     n_transfers = min(settings.n_transfers, MOST_CHIPS.get(adaptation, settings.n_transfers))
     for resistance in settings.wire_resistances:

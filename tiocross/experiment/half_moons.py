@@ -12,6 +12,7 @@ import numpy as np
 from tiocross.errors import as_count, as_number, require_name
 from tiocross.experiment.ingredients import ADAPTATIONS, TECHNIQUES
 from tiocross.experiment.starts import train_starts
+from tiocross.learning.network import ACTIVATIONS
 from tiocross.learning.training import TrainingSettings
 
 WEIGHT_DECAY = 1e-4  # of the authors' hardware-aware optimiser
@@ -33,14 +34,16 @@ class Recipe:
         Layer sizes; other tasks take the hidden ones of them (unitless).
     centred : bool
         Whether the network sees inputs centred on zero instead of in [0, 1] (unitless).
-    activation : str
-        Of the hidden units (unitless).
+    activations : tuple of str
+        Of the hidden units: one network is trained from a start of its own for each, and the most robust one on training
+        points is kept (unitless).
     training : TrainingSettings or None
         In place of the settings that the recipes have in common, weight decay included (unitless).
     copies : int
         How often each hidden unit is put on the chip, after training (unitless).
-    starts : int
-        Networks trained from different starts, of which the most robust one on training points is kept (unitless).
+    array_shape : tuple of int or None
+        Lines of an array that are used at most, in place of the device's; fewer devices on an array disturb each other
+        less, and more arrays are needed (unitless).
     source : str
         Where the method comes from; empty for those of tiocross.
     adaptation : str or None
@@ -52,10 +55,10 @@ class Recipe:
     weight_decay: float = 0.0
     sizes: tuple = (2, 8, 1)
     centred: bool = False
-    activation: str = "sigmoid"
+    activations: tuple = ("sigmoid",)
     training: TrainingSettings | None = None
     copies: int = 1
-    starts: int = 1
+    array_shape: tuple | None = None
     source: str = ""
     adaptation: str | None = None
 
@@ -65,9 +68,27 @@ class Recipe:
         if self.adaptation is not None:
             require_name("adaptation", self.adaptation, ADAPTATIONS)
         as_count("copies", self.copies)
-        as_count("starts", self.starts)
+        if not self.activations:
+            raise ValueError(f"{self.name}: activations must name at least one; got none")
+        for name in self.activations:
+            require_name("activation", name, ACTIVATIONS)
         if self.training is not None and self.weight_decay:
             raise ValueError(f"{self.name}: state the weight decay in training; got {self.weight_decay:g} beside it")
+
+    def device_on(self, device):
+        """The device on the arrays that this recipe uses.
+
+        Parameters
+        ----------
+        device : Device
+            With arrays of its own, or none (unitless).
+
+        Returns
+        -------
+        Device
+            The same, or with the recipe's ``array_shape``.
+        """
+        return device if self.array_shape is None else replace(device, array_shape=self.array_shape)
 
     def sizes_for(self, dataset):
         """Layer sizes for a task, the hidden ones being the recipe's.
@@ -161,7 +182,7 @@ def train_recipe(recipe, moons, device, settings, on_progress=None):
     """
     rngs = [training_generator(seed) for seed in settings.seeds]
     training = recipe.training or replace(settings.training, weight_decay=recipe.weight_decay)
-    return train_starts(recipe, moons.train, device, rngs=rngs, settings=training, on_progress=on_progress)
+    return train_starts(recipe, moons.train, recipe.device_on(device), rngs=rngs, settings=training, on_progress=on_progress)
 
 
 def training_generator(seed):

@@ -40,11 +40,13 @@ TECHNIQUES = {
 }
 
 ADAPTATIONS = {
-    "placed": Adaptation(map_known=True),
-    "retrained": Adaptation(map_known=True, retraining=RETRAINING),
+    "placed": Adaptation(map_known=True, sensitive_last=True),
+    "retrained": Adaptation(map_known=True, sensitive_last=True, retraining=RETRAINING),
+    "layer by layer": Adaptation(map_known=True, sensitive_last=True, retraining=RETRAINING, layer_by_layer=True),
+    "gain": Adaptation(refit="gain"),
     "refitted": Adaptation(refit="output"),
 }
-MOST_CHIPS = {"placed": 5_000, "retrained": 500, "refitted": 5_000}  # that get weights of their own: they take long
+MOST_CHIPS = {"placed": 5_000, "retrained": 500, "layer by layer": 200, "gain": 5_000, "refitted": 5_000}  # others take long
 
 
 def make_techniques(names, device):

@@ -40,12 +40,19 @@ def train_starts(recipe, dataset, device, *, rngs, settings, sizes=None, on_prog
     list of MLP
         The networks, ready to be put on chips.
     """
-    techniques, n_starts = make_techniques(recipe.techniques, device), recipe.starts
-    sources = [rng for one in rngs for rng in _split(one, n_starts)]
-    networks = [start_network(recipe, dataset, rng, sizes=sizes) for rng in sources]
-    trained = train_many(networks, dataset, techniques, rngs=sources, settings=settings, on_progress=on_progress)
-    finished = [finish_network(recipe, network, techniques) for network in trained]
-    groups = [finished[k : k + n_starts] for k in range(0, len(finished), n_starts)]
+    techniques, n_starts = make_techniques(recipe.techniques, device), len(recipe.activations)
+    sources = [_split(rng, n_starts) for rng in rngs]
+    groups = [[None] * n_starts for _ in rngs]
+    kinds, n_done = list(dict.fromkeys(recipe.activations)), 0
+    for kind in kinds:  # networks trained together share an activation
+        places = [(k, start) for k in range(len(rngs)) for start in range(n_starts) if recipe.activations[start] == kind]
+        chance = [sources[k][start] for k, start in places]
+        networks = [start_network(recipe, dataset, rng, activation=kind, sizes=sizes) for rng in chance]
+        trained = train_many(networks, dataset, techniques, rngs=chance, settings=settings,
+                             on_progress=_later(on_progress, n_done * settings.n_steps, len(kinds) * settings.n_steps))
+        for (k, start), network in zip(places, trained):
+            groups[k][start] = finish_network(recipe, network, techniques)
+        n_done += 1
     return [group[0] if n_starts == 1 else choose_start(group, dataset, device, rng=rng) for group, rng in zip(groups, rngs)]
 
 
@@ -87,7 +94,12 @@ def _split(rng, n_starts):
     return [rng] if n_starts == 1 else [np.random.default_rng(int(seed)) for seed in rng.integers(2**63, size=n_starts)]
 
 
-def start_network(recipe, dataset, rng, *, sizes=None):
+def _later(on_progress, n_before, n_all):
+    """``on_progress`` of one training among several."""
+    return None if on_progress is None else lambda done, total: on_progress(n_before + done, n_all)
+
+
+def start_network(recipe, dataset, rng, *, activation, sizes=None):
     """An untrained network of a recipe.
 
     Parameters
@@ -98,6 +110,8 @@ def start_network(recipe, dataset, rng, *, sizes=None):
         Training points, which set the range of the inputs (unitless).
     rng : numpy.random.Generator
         Draws the start weights (unitless).
+    activation : str
+        Of the hidden units (unitless).
     sizes : tuple of int, optional
         Layer sizes in place of the recipe's (unitless).
 
@@ -106,7 +120,7 @@ def start_network(recipe, dataset, rng, *, sizes=None):
     MLP
         The network.
     """
-    network = MLP(*(sizes or recipe.sizes_for(dataset)), rng=rng, activation=recipe.activation)
+    network = MLP(*(sizes or recipe.sizes_for(dataset)), rng=rng, activation=activation)
     if recipe.centred:
         network.centre_inputs(dataset)
     return network

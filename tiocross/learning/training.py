@@ -8,7 +8,7 @@ from tiocross.datasets import Dataset
 from tiocross.errors import as_count, as_number, require_generator, require_name
 from tiocross.learning.adam import Adam
 from tiocross.learning.autograd import Tensor
-from tiocross.learning.chip_losses import LOSSES, MeanLoss
+from tiocross.learning.chip_losses import LOSSES, MeanLoss, SeenRates
 from tiocross.learning.copies import run_copies
 from tiocross.learning.network import MLP
 from tiocross.learning.techniques import ChipSampler, split_layers
@@ -164,6 +164,7 @@ class _Course:
         if settings.scale_gradient_from is not None and self.sampler.mapping == "signed":
             raise ValueError("gradients through the scale are known for the physical mapping only; use mapping='pairs' or "
                              "scale_gradient_from=None")
+        self.seen = SeenRates(len(networks), len(dataset))
         self._batches = zip(*(draw_batches(len(dataset), settings.batch_size, rng) for rng in rngs))
         self._chips = _draw_chips(self.sampler, settings.n_chips, rngs)
 
@@ -183,7 +184,8 @@ class _Course:
         inputs = np.take_along_axis(self.inputs, batch[:, None], axis=-1)
         logits = run_copies(sampled, self.sizes, inputs, self.activation)
         loss = self.settings.loss if share >= self.settings.loss_from else MeanLoss()
-        value = loss(logits, self.labels[batch][:, None])
+        self.seen.select(batch)
+        value = loss(logits, self.labels[batch][:, None], self.seen)
         for technique in self.penalties:
             value = value + technique.penalty(split_layers(tensor, self.shapes))
         if not np.isfinite(value.value):
