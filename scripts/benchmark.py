@@ -1,4 +1,4 @@
-"""How fast crossbars are solved, beside other solvers and beside what the machine could do.
+"""How fast crossbars are solved and networks trained, beside other ways and beside what the machine could do.
 
 One table: devices of 100-500 uS, wires of 1 ohm unless said, inputs of 0.05-0.2 V. The goal is a relative error of the
 bit-line currents of at most 1e-6. ``rtol`` is a rigorous bound, far above the error, so each case is timed at the
@@ -39,6 +39,7 @@ from benchmark_machine import (
     run_child,
     working_bytes,
 )
+from benchmark_training import format_training, measure_training
 
 from tiocross.storage import save_json
 
@@ -91,6 +92,7 @@ def list_jobs(arguments):
     jobs[f"growth {sizes[0]} to {sizes[-1]}"] = partial(run_growth, sizes, arguments)
     jobs["first solution"] = partial(run_first, arguments)
     jobs["sweeps"] = partial(run_sweeps, sizes[::2], arguments)
+    jobs["training"] = partial(run_training, arguments)
     return jobs
 
 
@@ -269,6 +271,12 @@ def measure_sweeps(n, clock, repetitions):
     return {"n": n, "n_sweeps": sweeps[1], "whole_ns": 1e9 * middle / (n * n * sweeps[1]),
             "sweep_ns": 1e9 * (high - low) / (n * n * max(1, sweeps[2] - sweeps[0])), "bandwidth": bandwidth,
             "by_bytes_ns": by_bytes, "by_operations_ns": by_operations}
+
+
+def run_training(arguments):
+    """Seconds of training, beside plain NumPy."""
+    found = measure_training(arguments.quick, arguments.repetitions)
+    return "training", found, format_training(found)
 
 
 if __name__ == "__main__":

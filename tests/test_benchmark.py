@@ -76,6 +76,17 @@ def test_sweeps_stand_beside_bandwidth_and_floor(everything):
     assert next(row for row in content["rows"] if row["case"] == "one input 24x24")["peak_bytes"] > 1e7
 
 
+def test_training_is_timed_beside_the_same_training_in_plain_numpy(everything):
+    lines, content = everything
+    (training,) = content["training"]
+    assert [row["n_networks"] for row in training["steps"]] == [1, 2]
+    for row in training["steps"]:
+        assert row["ratio"] == pytest.approx(row["plain_best_s"] / row["best_s"])
+        assert row["differs_by"] < 1e-9  # four steps from the same start
+    assert [row["case"] for row in training["whole"]] == ["one robust 2-8-1 network", "retrained for one chip"]
+    assert any(line.startswith("retrained for one chip: ") for line in lines)
+
+
 def test_only_some_cases_on_request():
     output = run("--only", "^read (V/2|floating) 8x8").stdout
     assert [line.split()[1] for line in output.splitlines() if line.startswith("read ")] == ["floating", "V/2"]

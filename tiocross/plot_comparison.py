@@ -7,7 +7,7 @@ from matplotlib.ticker import FuncFormatter
 from tiocross.plot import COLOURS, DASHES
 
 _MARKERS = ("o", "s", "^", "D", "v")
-_KIND_COLOURS = (COLOURS[0], COLOURS[2], COLOURS[4], COLOURS[6])
+_KIND_COLOURS = tuple(COLOURS[k] for k in (0, 2, 4, 6, 5, 1))
 _RATIOS = (0.8, 0.9, 0.95, 1.0)
 _GAP = 0.042  # of the height of the axes, between names
 _IN_PERCENT = FuncFormatter(lambda value, _: f"{100 * value:.6g}")

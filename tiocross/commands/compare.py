@@ -15,7 +15,7 @@ from tiocross.errors import require_name
 from tiocross.experiment.conditions import HIDDEN_UNITS, make_conditions
 from tiocross.experiment.half_moons import ExperimentSettings
 from tiocross.experiment.ingredients import MOST_CHIPS
-from tiocross.experiment.methods import COMPARED, CURVED, PAPER, QUICK, compare_row, shorten
+from tiocross.experiment.methods import COMPARED, CURVED, PAPER, QUICK, ROBUST, compare_row, shorten
 from tiocross.experiment.statistics import robust_fraction
 from tiocross.storage import save_json
 from tiocross.tasks import generate_circles, generate_patterns, generate_spirals
@@ -137,7 +137,8 @@ def kind_of(recipe):
     if recipe.adaptation is not None:
         return "adapted to each chip"
     if recipe.name.startswith("ROBUST"):
-        return "ROBUST, and without each of its parts"
+        as_large = (recipe.sizes, recipe.copies, recipe.array_shape) == (ROBUST.sizes, ROBUST.copies, ROBUST.array_shape)
+        return "ROBUST, and without each of its parts" if as_large else "ROBUST on more devices or arrays"
     return {"": "no knowledge of the hardware", PAPER: "recipe of Drolet et al."}.get(recipe.source, "of the literature")
 
 
