@@ -23,7 +23,7 @@ from tiocross.devices.variability import draw_writes
 from tiocross.experiment.adaptation import RETRAINING, refit_gain, refit_output, retrain_around
 from tiocross.experiment.adapted_transfers import AdaptedChips, Adaptation, adapted_transfer
 from tiocross.experiment.known_chips import KnownChips, keep_stuck, offset_pairs, rank_within_arrays
-from tiocross.experiment.transfers import SimulatedChips
+from tiocross.experiment.chips import SimulatedChips
 from tiocross.learning.autograd import Tensor
 from tiocross.learning.network import forward
 from tiocross.mapping.pairs import largest_magnitudes, pair_differences

@@ -20,7 +20,7 @@ from tiocross import (
     transfer,
     transfer_matrix,
 )
-from tiocross.experiment.transfers import SimulatedChips
+from tiocross.experiment.chips import SimulatedChips
 from tiocross.learning.autograd import Tensor
 from tiocross.learning.chip_losses import MeanLoss, PointErrorRate, SeenRates, TailLoss, point_margins
 from tiocross.learning.techniques import ChipSampler

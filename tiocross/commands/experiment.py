@@ -16,10 +16,11 @@ from tiocross.devices.files import load_device, to_json
 from tiocross.devices.tio2 import TIO2
 from tiocross.errors import as_count
 from tiocross.experiment.adapted_transfers import AdaptedChips
+from tiocross.experiment.chips import SimulatedChips
 from tiocross.experiment.half_moons import (
     MORE_RECIPES, RECIPES, ExperimentSettings, chip_generator, format_table, make_row, train_recipe)
 from tiocross.experiment.ingredients import ADAPTATIONS, MOST_CHIPS
-from tiocross.experiment.transfers import SimulatedChips, compile_kernels, judge_chips
+from tiocross.experiment.transfers import compile_kernels, judge_chips
 
 _LARGEST_MEMORY = 16e9  # [bytes] of transfers in flight
 READING_NOTES = """\

@@ -12,10 +12,10 @@ import numpy as np
 
 import tiocross
 from tiocross import plot
+from tiocross.experiment.chips import CHIPS_PER_BLOCK, SimulatedChips
 from tiocross.experiment.half_moons import MORE_RECIPES, RECIPES, chip_generator
 from tiocross.experiment.inference import PointClassifier
 from tiocross.experiment.methods import COMPARED
-from tiocross.experiment.transfers import CHIPS_PER_BLOCK, SimulatedChips
 from tiocross.storage import replacing, save_json
 from tiocross.units import uS
 

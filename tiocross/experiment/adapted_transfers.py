@@ -15,8 +15,9 @@ from tiocross.devices.device import require_device
 from tiocross.devices.variability import Writes, apply_writes, draw_writes
 from tiocross.errors import as_count, as_number, require_generator
 from tiocross.experiment.adaptation import RIDGE, refit_gain, refit_output
+from tiocross.experiment.chips import CHIPS_PER_BLOCK, chip_stream
 from tiocross.experiment.known_chips import KnownChips, keep_stuck, offset_pairs, rank_within_arrays
-from tiocross.experiment.transfers import CHIPS_PER_BLOCK, chip_stream, judge_chips
+from tiocross.experiment.transfers import judge_chips
 from tiocross.learning.training import TrainingSettings, require_matching, train_many
 from tiocross.mapping.assignment import place_around
 from tiocross.mapping.pairs import largest_magnitudes, map_weights, pair_differences

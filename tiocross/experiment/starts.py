@@ -5,9 +5,9 @@ What is best is told by training points on simulated chips of their own: neither
 
 import numpy as np
 
+from tiocross.experiment.chips import SimulatedChips
 from tiocross.experiment.ingredients import make_techniques
 from tiocross.experiment.statistics import robust_fraction
-from tiocross.experiment.transfers import SimulatedChips
 from tiocross.learning.literature import duplicate_units
 from tiocross.learning.network import MLP, classify, forward
 from tiocross.learning.training import train_many

@@ -269,8 +269,26 @@ def count_pair_writes(shape, mapping, array_shape=None):
     if mapping == "pairs":
         layer = n_word_lines, 2 * n_outputs
         counts = np.empty(layer, dtype=np.int64)
-        for tile in arrange([layer], array_shape or layer).tiles:
-            counts[np.ix_(tile.rows, tile.columns)] = count_later_writes((len(tile.rows), len(tile.columns)))
+        for block in blocks_of_arrays(layer, array_shape):
+            counts[block] = count_later_writes(counts[block].shape)
         return counts
     counts = [count_later_writes((n, n_outputs)) for n in (n_word_lines - 1, 1)]
     return np.repeat(np.concatenate(counts), 2, axis=1)
+
+
+def blocks_of_arrays(shape, array_shape=None):
+    """Where on the physical arrays a layer's devices are.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (n_inputs + 1, 2 n_outputs) of the layer's array (unitless).
+    array_shape : tuple of int, optional
+        Of the physical arrays that it is spread over, see `arrange`; without it the layer is one array (unitless).
+
+    Returns
+    -------
+    list of (ndarray, ndarray)
+        Index of each array's word lines and bit lines, such as `numpy.ix_` gives (unitless).
+    """
+    return [np.ix_(tile.rows, tile.columns) for tile in arrange([shape], array_shape or shape).tiles]
