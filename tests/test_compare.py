@@ -18,7 +18,7 @@ from tiocross.experiment.adapted_transfers import Adaptation, adapted_transfer
 from tiocross.experiment.conditions import STUCK_RATES, make_conditions, with_drift, with_stuck_rate
 from tiocross.experiment.starts import choose_start, train_starts
 from tiocross.experiment.half_moons import RECIPES, ExperimentSettings, Recipe, chip_generator, train_recipe, training_generator
-from tiocross.experiment.ingredients import ADAPTATIONS, MOST_CHIPS, TECHNIQUES, make_techniques
+from tiocross.experiment.ingredients import ADAPTATIONS, MOST_CHIPS, TECHNIQUES, WIRES_TRAINED_FOR, make_techniques
 from tiocross.experiment.methods import COMPARED, CURVED, QUICK, ROBUST, compare_row, shorten, train_robust
 from tiocross.experiment.transfers import transfer
 from tiocross.learning.literature import GaussianNoise
@@ -87,11 +87,13 @@ def test_leave_one_out_rows_change_exactly_what_they_say():
     assert difference("ROBUST, 31 hidden units") == {"sizes"}
     assert difference("ROBUST, spread") == {"array_shape"}
     assert difference("ROBUST, each unit 3 times") == {"copies"}
+    assert difference("ROBUST, wires in the loop") == {"techniques"}
+    assert set(BY_NAME["ROBUST, wires in the loop"].techniques) - set(ROBUST.techniques) == {"wires"}
     assert ROBUST.centred and ROBUST.activations[0] == "tanh" and set(ROBUST.techniques) == {"noise", "dropout"}
 
 
 def test_rows_from_elsewhere_state_their_source_and_start_alike():
-    theirs = [recipe for recipe in COMPARED if set(recipe.techniques) - {"noise", "dropout", "range"}]
+    theirs = [recipe for recipe in COMPARED if set(recipe.techniques) - {"noise", "dropout", "range", "wires"}]
     assert len(theirs) == 6 and all(recipe.source for recipe in theirs)
     for recipe in theirs:
         assert (recipe.activations, recipe.centred, recipe.sizes) == (("tanh",), ROBUST.centred, ROBUST.sizes)
@@ -384,8 +386,9 @@ def test_condition_curve_draws_mean_and_range():
 # Several starts.
 
 
-def test_the_best_of_several_starts_is_chosen_on_training_points(few):
-    recipe = replace(short(ROBUST), activations=("tanh", "relu", "tanh"))
+@pytest.mark.parametrize(("name", "wire_resistance"), [("ROBUST", 0.0), ("ROBUST, wires in the loop", WIRES_TRAINED_FOR)])
+def test_the_best_of_several_starts_is_chosen_on_training_points(few, name, wire_resistance):
+    recipe = replace(short(BY_NAME[name]), activations=("tanh", "relu", "tanh"))
     rngs = [training_generator(seed) for seed in (0, 1)]
     chosen = train_starts(recipe, few.train, TIO2_8X8, rngs=rngs, settings=recipe.training)
     again = train_starts(recipe, few.train, TIO2_8X8, rngs=[training_generator(1)], settings=recipe.training)
@@ -395,8 +398,8 @@ def test_the_best_of_several_starts_is_chosen_on_training_points(few):
     singles = [train_starts(replace(recipe, activations=(activation,)), few.train, TIO2_8X8, rngs=[source],
                             settings=recipe.training)[0] for source, activation in zip(sources, recipe.activations)]
     seed = int(rng.integers(2**63))
-    shares = [(transfer(single, few.train, device=TIO2_8X8, n_transfers=500, rng=np.random.default_rng(seed)).rates
-               >= 0.95 - 1e-7).mean() for single in singles]
+    shares = [(transfer(single, few.train, device=TIO2_8X8, n_transfers=500, rng=np.random.default_rng(seed),
+                        wire_resistance=wire_resistance).rates >= 0.95 - 1e-7).mean() for single in singles]
     assert same_bits(chosen[:1], [singles[int(np.argmax(shares))]])
 
 

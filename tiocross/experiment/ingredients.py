@@ -7,6 +7,7 @@ tuning and write disturb do to a weight of the published card on 8 x 8 arrays, a
 from tiocross.errors import require_name
 from tiocross.experiment.adaptation import RETRAINING
 from tiocross.experiment.adapted_transfers import Adaptation
+from tiocross.experiment.wired_training import WiresInLoop
 from tiocross.learning.literature import (
     CensoredNoise,
     FaultDropConnect,
@@ -18,6 +19,7 @@ from tiocross.learning.sharpness import SharpnessAware
 from tiocross.learning.techniques import ConductanceDropout, NoiseInjection, RangePenalty
 
 RANGE_STRENGTH = 1e-4
+WIRES_TRAINED_FOR = 10.0  # [ohm] of a segment
 _SPREAD = 0.05  # of a weight on a chip, relative to the largest of its layer
 
 
@@ -37,6 +39,7 @@ TECHNIQUES = {
     "lipschitz": lambda device: LipschitzPenalty(0.3, strength=1e-3),
     "drop-connect": _fault_drop_connect,
     "sharpness": lambda device: SharpnessAware(1.0, device),
+    "wires": lambda device: WiresInLoop(WIRES_TRAINED_FOR),
 }
 
 ADAPTATIONS = {

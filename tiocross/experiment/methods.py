@@ -76,6 +76,7 @@ COMPARED = (
     _LARGE,
     replace(_LARGE, name="ROBUST, 31 hidden units, spread", array_shape=_SPREAD.array_shape),
     replace(ROBUST, name="ROBUST, each unit 3 times", copies=3),
+    replace(ROBUST, name="ROBUST, wires in the loop", techniques=(*ROBUST.techniques, "wires")),
     replace(ROBUST, name="ROBUST, placed around known faults", adaptation="placed"),
     replace(_SPREAD, name="ROBUST, spread, placed around known faults", adaptation="placed"),
     replace(ROBUST, name="ROBUST, retrained around known faults", adaptation="retrained"),

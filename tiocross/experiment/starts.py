@@ -53,10 +53,12 @@ def train_starts(recipe, dataset, device, *, rngs, settings, sizes=None, on_prog
         for (k, start), network in zip(places, trained):
             groups[k][start] = finish_network(recipe, network, techniques)
         n_done += 1
-    return [group[0] if n_starts == 1 else choose_start(group, dataset, device, rng=rng) for group, rng in zip(groups, rngs)]
+    wires = sum(getattr(technique, "wire_resistance", 0.0) for technique in techniques)  # those that are trained for
+    return [group[0] if n_starts == 1 else choose_start(group, dataset, device, rng=rng, wire_resistance=wires)
+            for group, rng in zip(groups, rngs)]
 
 
-def choose_start(networks, dataset, device, *, rng):
+def choose_start(networks, dataset, device, *, rng, wire_resistance=0.0):
     """The network that is right on at least 95 % of 500 simulated chips at most points; of equal ones the first.
 
     Parameters
@@ -69,19 +71,23 @@ def choose_start(networks, dataset, device, *, rng):
         What the chips are made of (unitless).
     rng : numpy.random.Generator
         Seeds the chips, the same for each (unitless).
+    wire_resistance : float, optional
+        Of one wire segment of the chips [ohm].
 
     Returns
     -------
     MLP
         The chosen one.
     """
-    seed = int(rng.integers(2**63))
-    shares = [robust_fraction(_rates(network, dataset, device, np.random.default_rng(seed)), 0.95) for network in networks]
+    seed, shares = int(rng.integers(2**63)), []
+    for network in networks:
+        chips = SimulatedChips(network, device, wire_resistance=wire_resistance, rng=np.random.default_rng(seed))
+        shares.append(robust_fraction(_rates(network, dataset, chips), 0.95))
     return networks[int(np.argmax(shares))]
 
 
-def _rates(network, dataset, device, rng):
-    arrays = SimulatedChips(network, device, rng=rng).block(0)
+def _rates(network, dataset, chips):
+    arrays = chips.block(0)
     encoded, right = network.encode(dataset.points), []
     for start in range(0, len(encoded), _POINTS_AT_ONCE):
         part = slice(start, start + _POINTS_AT_ONCE)

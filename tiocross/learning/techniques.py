@@ -120,14 +120,16 @@ class ChipSampler:
     Parameters
     ----------
     techniques : list
-        Techniques; those with a ``simulated_device`` are combined into one device (unitless).
+        Techniques; those with a ``simulated_device`` are combined into one device, and what they program goes through
+        ``conduct`` of the one that has it (unitless).
     sizes : tuple of int
         Layer sizes of the network (unitless).
 
     Raises
     ------
     ValueError
-        If two of them disagree on the mapping, the device's window or an effect.
+        If two of them disagree on the mapping, the device's window or an effect, or one conducts where there is nothing
+        physical to conduct.
     """
 
     def __init__(self, techniques, sizes):
@@ -138,6 +140,11 @@ class ChipSampler:
             if technique.mapping != self.mapping:
                 raise ValueError(f"techniques must share one mapping; got {self.mapping!r} and {technique.mapping!r}")
             self.device = _combine(self.device, technique.simulated_device)
+        self._conducting = [technique for technique in techniques if hasattr(technique, "conduct")]
+        if self._conducting and (len(self._conducting) > 1 or not simulating or self.mapping != "pairs"):
+            raise ValueError("wires join programmed pairs: give WiresInLoop once, beside NoiseInjection or "
+                             f"ConductanceDropout with mapping='pairs'; got it {len(self._conducting)} times, "
+                             + (f"beside mapping={self.mapping!r}" if simulating else "with nothing that programs"))
         self._shapes = [(n_in + 1, n_out) for n_in, n_out in zip(sizes, sizes[1:])]
         array_shape = None if self.device is None else self.device.array_shape
         self._n_later_writes = [count_pair_writes(shape, self.mapping, array_shape) for shape in self._shapes]
@@ -191,6 +198,8 @@ class ChipSampler:
         hit = writes.stuck.any(axis=-1, keepdims=True)
         targets = pair_conductances(hold(weights, hit), low, scale)
         programmed = apply_writes(targets, writes, floor=self.mapping == "pairs")
+        for technique in self._conducting:
+            programmed = technique.conduct(programmed, self._shapes, self.device.array_shape)
         sampled = pair_differences(programmed) / scale
         if self.mapping == "signed":
             sampled = sampled * (1.0 - self._digital) + weights * self._digital

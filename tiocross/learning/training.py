@@ -203,7 +203,7 @@ def _require_trainable(networks, dataset, techniques, rngs):
     if not isinstance(techniques, list | tuple):
         raise TypeError(f"techniques must be a list, such as [NoiseInjection(TIO2)]; got {techniques!r}")
     for technique in techniques:
-        known = any(hasattr(technique, name) for name in ("simulated_device", "penalty", "perturb", "ascend"))
+        known = any(hasattr(technique, name) for name in ("simulated_device", "conduct", "penalty", "perturb", "ascend"))
         if not known or isinstance(technique, type):
             raise TypeError(f"techniques must be NoiseInjection, ConductanceDropout or RangePenalty; got {technique!r}")
     for network in networks:
