@@ -15,12 +15,13 @@ from tiocross.commands.experiment import group_by_training
 from tiocross.devices.device import Device
 from tiocross.experiment import half_moons
 from tiocross.experiment.adapted_transfers import Adaptation, adapted_transfer
+from tiocross.experiment.chips import SimulatedChips
 from tiocross.experiment.conditions import STUCK_RATES, make_conditions, with_drift, with_stuck_rate
 from tiocross.experiment.starts import choose_start, train_starts
 from tiocross.experiment.half_moons import RECIPES, ExperimentSettings, Recipe, chip_generator, train_recipe, training_generator
 from tiocross.experiment.ingredients import ADAPTATIONS, MOST_CHIPS, TECHNIQUES, WIRES_TRAINED_FOR, make_techniques
 from tiocross.experiment.methods import COMPARED, CURVED, QUICK, ROBUST, compare_row, shorten, train_robust
-from tiocross.experiment.transfers import transfer
+from tiocross.experiment.transfers import judge_chips, transfer
 from tiocross.learning.literature import GaussianNoise
 
 BY_NAME = {recipe.name: recipe for recipe in COMPARED}
@@ -88,6 +89,7 @@ def test_leave_one_out_rows_change_exactly_what_they_say():
     assert difference("ROBUST, spread") == {"array_shape"}
     assert difference("ROBUST, each unit 3 times") == {"copies"}
     assert difference("ROBUST, wires in the loop") == {"techniques"}
+    assert difference("ROBUST, compensated mapping") == {"compensated"}
     assert set(BY_NAME["ROBUST, wires in the loop"].techniques) - set(ROBUST.techniques) == {"wires"}
     assert ROBUST.centred and ROBUST.activations[0] == "tanh" and set(ROBUST.techniques) == {"noise", "dropout"}
 
@@ -108,6 +110,8 @@ def test_every_technique_can_be_made_for_any_device():
         Recipe("x", ("nose",))
     with pytest.raises(ValueError, match="adaptation 'place' is unknown; did you mean 'placed'"):
         Recipe("x", adaptation="place")
+    with pytest.raises(ValueError, match="adapted chips have no compensated mapping; got 'placed' too"):
+        Recipe("x", adaptation="placed", compensated=True)
     with pytest.raises(ValueError, match="activation 'tan' is unknown; did you mean 'tanh'"):
         Recipe("x", activations=("tanh", "tan"))
     with pytest.raises(ValueError, match="activations must name at least one"):
@@ -193,6 +197,24 @@ def test_spread_rows_are_trained_and_judged_on_arrays_of_their_own(few, tmp_path
         assert row["mean_accuracy"] == pytest.approx(means[0]) and means[0] != means[1]
     alone, = train_recipe(spread, few, replace(TIO2_8X8, array_shape=(8, 2)), settings(spread, seeds=(0,)))
     assert same_bits([network], [alone])
+
+
+def test_the_compensated_row_has_the_networks_and_chips_of_robust_and_makes_up_for_each_resistance(few, tmp_path):
+    robust, compensated = (short(BY_NAME[name]) for name in ("ROBUST", "ROBUST, compensated mapping"))
+    wired = short(BY_NAME["ROBUST, wires in the loop"])
+    assert group_by_training((robust, wired, compensated)) == [[robust, compensated], [wired]]
+    Comparison(out=tmp_path, data=few, device=TIO2_8X8, n_seeds=1, n_transfers=30, wire_resistances=[40, 0, 20], workers=1,
+               recipes=(robust, compensated), training=SHORT).run()
+    rows = json.loads((tmp_path / "summary.json").read_text())["rows"]
+    network = MLP.load(tmp_path / "networks" / "ROBUST_seed0.npz")
+    assert same_bits([network], [MLP.load(tmp_path / "networks" / "ROBUST_compensated_mapping_seed0.npz")])
+    for row in rows:
+        chips = SimulatedChips(network, TIO2_8X8, wire_resistance=row["wire_resistance"], rng=chip_generator(0),
+                               compensated=row["name"] == compensated.name)
+        outcome = judge_chips(network, few.test, chips, n_transfers=30)
+        assert row["mean_accuracy"] == pytest.approx(outcome.accuracies.mean())
+    means = {(row["name"], row["wire_resistance"]): row["mean_accuracy"] for row in rows}
+    assert [means[robust.name, r] == means[compensated.name, r] for r in (40.0, 0.0, 20.0)] == [False, True, False]
 
 
 # Conditions.

@@ -162,17 +162,17 @@ class Experiment:
 
 
 def group_by_training(recipes):
-    """Lists of recipes whose networks are the same, because they differ in what is done for each chip only."""
+    """Lists of recipes whose networks are the same, because they differ in how these are put on chips only."""
     groups = {}
     for recipe in recipes:
-        groups.setdefault(replace(recipe, name="", source="", adaptation=None), []).append(recipe)
+        groups.setdefault(replace(recipe, name="", source="", adaptation=None, compensated=False), []).append(recipe)
     return list(groups.values())
 
 
 def judge_wires(recipe, network, seed, moons, device, settings, stop):
     """Yield the `Transfer` for each wire resistance of the settings; the event ``stop`` ends it.
 
-    Chips of which nothing is known are programmed once for all resistances.
+    Chips of which nothing is known are programmed once for all resistances, unless the mapping makes up for the wires.
     """
 
     def check(done, total):
@@ -180,7 +180,8 @@ def judge_wires(recipe, network, seed, moons, device, settings, stop):
             raise InterruptedError("the transfer was asked to stop")
 
     device = recipe.device_on(device)
-    blind, adaptation = SimulatedChips(network, device, rng=chip_generator(seed)), recipe.adaptation
+    blind = SimulatedChips(network, device, rng=chip_generator(seed), compensated=recipe.compensated)
+    adaptation = recipe.adaptation
     n_transfers = min(settings.n_transfers, MOST_CHIPS.get(adaptation, settings.n_transfers))
     for resistance in settings.wire_resistances:
         chips = blind.with_wires(resistance) if adaptation is None else AdaptedChips(

@@ -11,6 +11,7 @@ import numpy as np
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.matrices import transfer_matrix
 from tiocross.devices.variability import apply_writes, draw_writes
+from tiocross.experiment.compensated import compensate_targets
 from tiocross.mapping.pairs import blocks_of_arrays, map_weights
 
 CHIPS_PER_BLOCK = 500  # drawn from one stream, so that chip 17 does not depend on how many follow it
@@ -31,6 +32,8 @@ class SimulatedChips:
         One number of it seeds all chips (unitless).
     mapping : str, optional
         "pairs" or, without wires, "signed" (unitless).
+    compensated : bool, optional
+        Whether targets make up for the wires, see `compensate_targets` (unitless).
 
     Attributes
     ----------
@@ -40,18 +43,20 @@ class SimulatedChips:
         The seed (unitless).
     """
 
-    def __init__(self, network, device, *, wire_resistance=0.0, rng, mapping="pairs"):
+    def __init__(self, network, device, *, wire_resistance=0.0, rng, mapping="pairs", compensated=False):
         if mapping == "signed" and wire_resistance > 0:
             raise ValueError("signed coordinates are not conductances and cannot be solved with wires; use "
                              f"mapping='pairs' or wire_resistance=0; got {wire_resistance:g} ohm")
-        self.targets = map_weights(network, device, mapping=mapping)
         self.device = device
-        self.wire_resistance = wire_resistance
+        self.compensated = compensated
         self.entropy = int(rng.integers(2**63))
+        self._mapped = map_weights(network, device, mapping=mapping)
         self._programmed = None
+        self._set_wires(wire_resistance)
 
     def with_wires(self, wire_resistance):
-        """The same chips with other wires; what is programmed is kept and shared from now on.
+        """The same chips with other wires; what is programmed is kept and shared from now on, unless it is compensated:
+        then it depends on the wires, and only what chance does to it is the same.
 
         Parameters
         ----------
@@ -61,12 +66,12 @@ class SimulatedChips:
         Returns
         -------
         SimulatedChips
-            Chips with the same conductances.
+            Chips with the same conductances, or the same draws.
         """
-        if self._programmed is None:
+        if self._programmed is None and not self.compensated:
             self._programmed = {}
         other = copy(self)
-        other.wire_resistance = wire_resistance
+        other._set_wires(wire_resistance)
         return other
 
     def conductances(self, block):
@@ -98,6 +103,12 @@ class SimulatedChips:
         if self.wire_resistance > 0:
             programmed = [self._with_wires(state) for state in programmed]
         return self.targets.weights(programmed)
+
+    def _set_wires(self, wire_resistance):
+        self.wire_resistance = wire_resistance
+        self.targets = self._mapped
+        if self.compensated:
+            self.targets = compensate_targets(self._mapped, self.device, wire_resistance)
 
     def _with_wires(self, state):
         """Transfer matrices of one layer, each of its arrays solved with its own wires [S]."""

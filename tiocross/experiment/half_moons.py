@@ -48,6 +48,8 @@ class Recipe:
         Where the method comes from; empty for those of tiocross.
     adaptation : str or None
         What is done for each chip, any of ``ADAPTATIONS``; None for chips of which nothing is known (unitless).
+    compensated : bool
+        Whether conductances are mapped so that the solved arrays have the weights, see `compensate_targets` (unitless).
     """
 
     name: str
@@ -61,12 +63,15 @@ class Recipe:
     array_shape: tuple | None = None
     source: str = ""
     adaptation: str | None = None
+    compensated: bool = False
 
     def __post_init__(self):
         for name in self.techniques:
             require_name("technique", name, TECHNIQUES)
         if self.adaptation is not None:
             require_name("adaptation", self.adaptation, ADAPTATIONS)
+            if self.compensated:
+                raise ValueError(f"{self.name}: adapted chips have no compensated mapping; got {self.adaptation!r} too")
         as_count("copies", self.copies)
         if not self.activations:
             raise ValueError(f"{self.name}: activations must name at least one; got none")
