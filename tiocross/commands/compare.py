@@ -14,7 +14,7 @@ from tiocross.devices.tio2 import TIO2_8X8
 from tiocross.errors import require_name
 from tiocross.experiment.conditions import HIDDEN_UNITS, make_conditions
 from tiocross.experiment.half_moons import ExperimentSettings
-from tiocross.experiment.ingredients import MOST_CHIPS
+from tiocross.experiment.ingredients import ADAPTATIONS, MOST_CHIPS
 from tiocross.experiment.methods import COMPARED, CURVED, PAPER, QUICK, ROBUST, compare_row, shorten
 from tiocross.experiment.statistics import robust_fraction
 from tiocross.storage import save_json
@@ -134,7 +134,7 @@ def _point(curve, x, name, seed, nominal, robust):
 
 def kind_of(recipe):
     """Which kind of method a row is, as the figure tells them apart."""
-    if recipe.adaptation is not None:
+    if recipe.adaptation is not None and ADAPTATIONS[recipe.adaptation].knows_chip:
         return "adapted to each chip"
     if recipe.name.startswith("ROBUST"):
         as_large = (recipe.sizes, recipe.copies, recipe.array_shape) == (ROBUST.sizes, ROBUST.copies, ROBUST.array_shape)

@@ -5,6 +5,8 @@ the chip's hidden units really give; and weights trained again, briefly, around 
 only.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from tiocross.devices.device import require_device
@@ -169,3 +171,54 @@ def retrain_around(network, dataset, device, stuck, *, rng, settings=RETRAINING)
     later = [count_pair_writes(array.shape, "pairs", device.array_shape) for array in network.arrays]
     technique = KnownChips(device, [array[None] for array in stuck], later)
     return train_many([network], dataset, [technique], rngs=[rng], settings=settings)[0]
+
+
+REFITS = {"output": refit_output, "gain": refit_gain}
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What is known of each chip, and what is done with it. The default: nothing.
+
+    Parameters
+    ----------
+    map_known : bool
+        Whether stuck devices are known: weights are placed around them, partners make up for those that remain (unitless).
+    spare_lines : bool
+        Whether lines may move to spare ones of their array; else only hidden units and arrays are exchanged (unitless).
+    sensitive_last : bool
+        Whether the devices whose weights matter most are programmed last, when fewer writes follow (unitless).
+    retraining : TrainingSettings or None
+        Trains the network again for each chip on which known stuck devices leave damage (unitless).
+    layer_by_layer : bool
+        Whether each layer is read back before the next is trained again, by ``retraining``, and programmed (unitless).
+    refit : str or None
+        "output": the output layer is computed digitally, refitted on what the hidden layer was read to give; "gain": a
+        digital gain and offset for each output, see `refit_output`, `refit_gain` (unitless).
+    ridge : float
+        Of the refit (unitless).
+    """
+
+    map_known: bool = False
+    spare_lines: bool = True
+    sensitive_last: bool = False
+    retraining: TrainingSettings | None = None
+    layer_by_layer: bool = False
+    refit: str | None = None
+    ridge: float = RIDGE
+
+    def __post_init__(self):
+        if self.refit is not None and self.refit not in REFITS:
+            raise ValueError(f"refit must be one of {', '.join(map(repr, REFITS))}, or None; got {self.refit!r}")
+        if self.retraining is not None and not isinstance(self.retraining, TrainingSettings):
+            raise TypeError(f"retraining must be TrainingSettings(...), or None; got {self.retraining!r}")
+        if self.layer_by_layer and self.retraining is None:
+            raise ValueError("layer_by_layer trains the layers that are left; give it retraining=RETRAINING")
+        if self.retraining is not None and not (self.map_known or self.layer_by_layer):
+            raise ValueError("retraining for a chip needs map_known or layer_by_layer; without them nothing is known of it")
+        as_number("ridge", self.ridge, low=0.0)
+
+    @property
+    def knows_chip(self):
+        """Whether anything of a chip is known, so that each gets weights of its own (unitless)."""
+        return self.map_known or self.layer_by_layer or self.refit is not None

@@ -5,7 +5,7 @@ block starts at the lines next to sources and sense amplifiers, its spare lines 
 are those of `SimulatedChips` with the same seed; the others meet the same stuck devices, tuning errors and disturb.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,61 +14,15 @@ from tiocross.circuit.matrices import transfer_matrix
 from tiocross.devices.device import require_device
 from tiocross.devices.variability import Writes, apply_writes, draw_writes
 from tiocross.errors import as_count, as_number, require_generator
-from tiocross.experiment.adaptation import RIDGE, refit_gain, refit_output
+from tiocross.experiment.adaptation import REFITS, Adaptation
 from tiocross.experiment.chips import CHIPS_PER_BLOCK, chip_stream
 from tiocross.experiment.known_chips import KnownChips, keep_stuck, offset_pairs, rank_within_arrays
 from tiocross.experiment.transfers import judge_chips
-from tiocross.learning.training import TrainingSettings, require_matching, train_many
+from tiocross.learning.training import require_matching, train_many
 from tiocross.mapping.assignment import place_around
 from tiocross.mapping.pairs import largest_magnitudes, map_weights, pair_differences
 from tiocross.mapping.sensitivity import weight_effects
 from tiocross.mapping.tiles import Layout, arrange
-
-REFITS = {"output": refit_output, "gain": refit_gain}
-
-
-@dataclass(frozen=True)
-class Adaptation:
-    """What is known of each chip, and what is done with it. The default: nothing.
-
-    Parameters
-    ----------
-    map_known : bool
-        Whether stuck devices are known: weights are placed around them, partners make up for those that remain (unitless).
-    spare_lines : bool
-        Whether lines may move to spare ones of their array; else only hidden units and arrays are exchanged (unitless).
-    sensitive_last : bool
-        Whether the devices whose weights matter most are programmed last, when fewer writes follow (unitless).
-    retraining : TrainingSettings or None
-        Trains the network again for each chip on which known stuck devices leave damage (unitless).
-    layer_by_layer : bool
-        Whether each layer is read back before the next is trained again, by ``retraining``, and programmed (unitless).
-    refit : str or None
-        "output": the output layer is computed digitally, refitted on what the hidden layer was read to give; "gain": a
-        digital gain and offset for each output, see `refit_output`, `refit_gain` (unitless).
-    ridge : float
-        Of the refit (unitless).
-    """
-
-    map_known: bool = False
-    spare_lines: bool = True
-    sensitive_last: bool = False
-    retraining: TrainingSettings | None = None
-    layer_by_layer: bool = False
-    refit: str | None = None
-    ridge: float = RIDGE
-
-    def __post_init__(self):
-        if self.refit is not None and self.refit not in REFITS:
-            raise ValueError(f"refit must be one of {', '.join(map(repr, REFITS))}, or None; got {self.refit!r}")
-        if self.retraining is not None and not isinstance(self.retraining, TrainingSettings):
-            raise TypeError(f"retraining must be TrainingSettings(...), or None; got {self.retraining!r}")
-        if self.layer_by_layer and self.retraining is None:
-            raise ValueError("layer_by_layer trains the layers that are left; give it retraining=RETRAINING")
-        if self.retraining is not None and not (self.map_known or self.layer_by_layer):
-            raise ValueError("retraining for a chip needs map_known or layer_by_layer; without them nothing is known of it")
-        as_number("ridge", self.ridge, low=0.0)
-
 
 def adapted_transfer(network, dataset, *, training, adaptation, device, wire_resistance=0.0, n_transfers=2_000, rng,
                      workers=1):

@@ -5,8 +5,7 @@ tuning and write disturb do to a weight of the published card on 8 x 8 arrays, a
 """
 
 from tiocross.errors import require_name
-from tiocross.experiment.adaptation import RETRAINING
-from tiocross.experiment.adapted_transfers import Adaptation
+from tiocross.experiment.adaptation import RETRAINING, Adaptation
 from tiocross.experiment.wired_training import WiresInLoop
 from tiocross.learning.literature import (
     CensoredNoise,
@@ -43,6 +42,7 @@ TECHNIQUES = {
 }
 
 ADAPTATIONS = {
+    "ordered": Adaptation(sensitive_last=True),  # nothing is known of the chip: the order is the same for all
     "placed": Adaptation(map_known=True, sensitive_last=True),
     "retrained": Adaptation(map_known=True, sensitive_last=True, retraining=RETRAINING),
     "layer by layer": Adaptation(map_known=True, sensitive_last=True, retraining=RETRAINING, layer_by_layer=True),

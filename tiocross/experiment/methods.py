@@ -78,6 +78,7 @@ COMPARED = (
     replace(ROBUST, name="ROBUST, each unit 3 times", copies=3),
     replace(ROBUST, name="ROBUST, wires in the loop", techniques=(*ROBUST.techniques, "wires")),
     replace(ROBUST, name="ROBUST, compensated mapping", compensated=True),
+    replace(ROBUST, name="ROBUST, sensitive devices last", adaptation="ordered"),
     replace(ROBUST, name="ROBUST, placed around known faults", adaptation="placed"),
     replace(_SPREAD, name="ROBUST, spread, placed around known faults", adaptation="placed"),
     replace(ROBUST, name="ROBUST, retrained around known faults", adaptation="retrained"),
