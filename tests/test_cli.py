@@ -235,6 +235,34 @@ def test_interrupt_ends_the_run_soon_and_keeps_finished_rows(finished, tmp_path)
     assert not list(tmp_path.rglob(".*"))  # no half-written file
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no process group to look at")
+def test_processes_do_not_train_on_when_the_run_is_killed(finished, tmp_path):
+    _, folder = finished
+    arguments = ["compare", "--only", "ROBUST", "--workers", "2", "--transfers", "20", "--data", str(folder), "--out", str(tmp_path)]
+    process = subprocess.Popen([sys.executable, "-m", "tiocross", *arguments], cwd=ROOT, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "provenance.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(8.0)  # until they train, which takes them a minute at least
+    process.kill()
+    process.wait()
+    start = time.monotonic()
+    while is_alive(process.pid) and time.monotonic() - start < 60:
+        time.sleep(0.1)
+    assert not is_alive(process.pid), "processes of the killed run are still there"
+    assert time.monotonic() - start < 20
+
+
+def is_alive(group):
+    """Whether any process of a group runs."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def test_version_and_help():
     assert command("--version").stdout == f"tiocross {__version__}\n"
     for name in ("experiment", "compare"):

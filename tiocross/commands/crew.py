@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import multiprocessing
+import os
 import signal
 import threading
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -74,6 +75,13 @@ def begin_process(stop):
     global _stop
     _stop = stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent():
+    """A parent that was killed dismisses nobody: without this its processes train on, and then wait for ever."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _done_now(function, *arguments):
