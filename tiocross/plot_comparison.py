@@ -71,7 +71,7 @@ def kind_legend(axes, kinds):
     """
     handles = [Line2D([], [], color=look_of(k)[0], marker=look_of(k)[1], linestyle="none", markersize=5, label=kind)
                for k, kind in enumerate(kinds)]
-    axes.legend(handles=handles, fontsize=8)
+    axes.legend(handles=handles, fontsize=8, ncol=2, loc="upper center", bbox_to_anchor=(0.5, -0.1))  # off the bars
 
 
 def window_of(methods, least=None):

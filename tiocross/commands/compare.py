@@ -152,7 +152,7 @@ def draw_methods(path, rows, recipes):
                                                         for column in ("nominal_accuracy", "robust_fraction_95"))))
     means = {name: (nominal.mean(), robust.mean()) for name, _, nominal, robust in methods}
     best = max(means.values(), key=lambda pair: pair[1])
-    least = best[0] - 0.03, best[1] - 0.15
+    least = best[0] - 0.01, best[1] - 0.06
     top = [name for name, mean in means.items() if mean[0] >= least[0] and mean[1] >= least[1]]
     figure, axes = plot.new_figure(1, 2, width=15, height=7)
     plot_comparison.method_map(axes[0, 0], methods, named=[name for name in means if name not in top], title="all methods")

@@ -21,7 +21,7 @@ from tiocross.mapping.pairs import count_pair_writes
 
 TEACHERS = ("network", "labels")
 RIDGE = 1e-5  # a choice of ours: the smallest tried, and better than 1e-4 or 1e-3 on half moons
-RETRAINING = TrainingSettings(n_steps=400, n_chips=8, learning_rate=0.1, loss=PointErrorRate(sharpness=0.2), loss_from=0.3)
+RETRAINING = TrainingSettings(n_steps=400, n_chips=8, learning_rate=0.1, loss=PointErrorRate(), loss_from=0.3)
 _VALUES_AT_ONCE = 4_000_000  # of hidden signals in memory
 
 
