@@ -1,6 +1,6 @@
 """``tiocross compare``: the recommended training beside other methods, one table, and how each stands other chips."""
 
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import as_completed
 from dataclasses import replace
 
 import numpy as np
@@ -107,11 +107,9 @@ class Comparison(Experiment):
 
     def _measure_curves(self, crew, networks):
         """Yield the points of all curves as they are ready."""
-        jobs = {crew.start_thread(self._measure, condition, recipe, seed, networks[recipe.name, seed], crew.stop)
-                for condition in self.conditions for recipe in self.curved for seed in self.curve_settings.seeds}
-        while jobs:
-            done, jobs = wait(jobs, return_when=FIRST_COMPLETED)
-            yield from (job.result() for job in done)
+        jobs = [crew.start_thread(self._measure, condition, recipe, seed, networks[recipe.name, seed], crew.stop)
+                for condition in self.conditions for recipe in self.curved for seed in self.curve_settings.seeds]
+        yield from (job.result() for job in as_completed(jobs))
         other_sizes = tuple(replace(recipe, name=f"{recipe.name}, {n_hidden}", sizes=(2, n_hidden, 1))
                             for recipe in self.curved for n_hidden in HIDDEN_UNITS)
         names = {f"{recipe.name}, {n_hidden}": recipe.name for recipe in self.curved for n_hidden in HIDDEN_UNITS}

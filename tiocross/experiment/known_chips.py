@@ -32,8 +32,9 @@ class KnownChips:
         self._later = _joined([array[None] for array in n_later_writes], 1, 2)[0]
         n_weights = self._stuck.shape[2]
         known = [np.reshape(array, (n_chips, -1, 1)) for array in measured]
-        self._measured = np.concatenate([*known, np.zeros((n_chips, n_weights - sum(a.shape[1] for a in known), 1))], axis=1)
-        self._trained = (np.arange(n_weights) >= sum(a.shape[1] for a in known)).astype(np.float64)[:, None]
+        n_known = sum(array.shape[1] for array in known)
+        self._measured = np.concatenate([*known, np.zeros((n_chips, n_weights - n_known, 1))], axis=1)
+        self._trained = (np.arange(n_weights) >= n_known).astype(np.float64)[:, None]
         self._draws = None
 
     def perturb(self, weights, shapes, n_chips, rngs):

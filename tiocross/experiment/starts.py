@@ -8,11 +8,12 @@ import numpy as np
 from tiocross.experiment.chips import SimulatedChips
 from tiocross.experiment.ingredients import make_techniques
 from tiocross.experiment.statistics import robust_fraction
+from tiocross.experiment.transfers import judge_chips
 from tiocross.learning.literature import duplicate_units
-from tiocross.learning.network import MLP, classify, forward
+from tiocross.learning.network import MLP
 from tiocross.learning.training import train_many
 
-_POINTS_AT_ONCE = 64  # on 500 chips: what a pass of the network holds in memory
+_CHIPS = 500  # that choose between starts
 
 
 def train_starts(recipe, dataset, device, *, rngs, settings, sizes=None, on_progress=None):
@@ -43,8 +44,8 @@ def train_starts(recipe, dataset, device, *, rngs, settings, sizes=None, on_prog
     techniques, n_starts = make_techniques(recipe.techniques, device), len(recipe.activations)
     sources = [_split(rng, n_starts) for rng in rngs]
     groups = [[None] * n_starts for _ in rngs]
-    kinds, n_done = list(dict.fromkeys(recipe.activations)), 0
-    for kind in kinds:  # networks trained together share an activation
+    kinds = list(dict.fromkeys(recipe.activations))
+    for n_done, kind in enumerate(kinds):  # networks trained together share an activation
         places = [(k, start) for k in range(len(rngs)) for start in range(n_starts) if recipe.activations[start] == kind]
         chance = [sources[k][start] for k, start in places]
         networks = [start_network(recipe, dataset, rng, activation=kind, sizes=sizes) for rng in chance]
@@ -52,7 +53,6 @@ def train_starts(recipe, dataset, device, *, rngs, settings, sizes=None, on_prog
                              on_progress=_later(on_progress, n_done * settings.n_steps, len(kinds) * settings.n_steps))
         for (k, start), network in zip(places, trained):
             groups[k][start] = finish_network(recipe, network, techniques)
-        n_done += 1
     wires = sum(getattr(technique, "wire_resistance", 0.0) for technique in techniques)  # those that are trained for
     return [group[0] if n_starts == 1 else choose_start(group, dataset, device, rng=rng, wire_resistance=wires)
             for group, rng in zip(groups, rngs)]
@@ -82,17 +82,9 @@ def choose_start(networks, dataset, device, *, rng, wire_resistance=0.0):
     seed, shares = int(rng.integers(2**63)), []
     for network in networks:
         chips = SimulatedChips(network, device, wire_resistance=wire_resistance, rng=np.random.default_rng(seed))
-        shares.append(robust_fraction(_rates(network, dataset, chips), 0.95))
+        outcome = judge_chips(network, dataset, chips, n_transfers=_CHIPS)
+        shares.append(robust_fraction(outcome.rates, 0.95))
     return networks[int(np.argmax(shares))]
-
-
-def _rates(network, dataset, chips):
-    arrays = chips.block(0)
-    encoded, right = network.encode(dataset.points), []
-    for start in range(0, len(encoded), _POINTS_AT_ONCE):
-        part = slice(start, start + _POINTS_AT_ONCE)
-        right.append((classify(forward(arrays, encoded[part], network.activation)) == dataset.labels[part]).mean(axis=0))
-    return np.concatenate(right)
 
 
 def _split(rng, n_starts):
