@@ -9,10 +9,10 @@ import numpy as np
 from benchmark_cases import interleave
 
 import tiocross.learning.training as training
-from tiocross import ROBUST, TIO2_8X8, datasets, train_robust
-from tiocross.experiment.adaptation import retrain_around
-from tiocross.experiment.ingredients import make_techniques
-from tiocross.experiment.starts import start_network
+from tiocross import ROBUST, TIO2_8X8, tasks, train_robust
+from tiocross.transfers.adaptation import retrain_around
+from tiocross.study.ingredients import make_techniques
+from tiocross.study.starts import start_network
 from tiocross.learning.copies import run_copies
 from tiocross.learning.network import forward
 from tiocross.learning.techniques import split_layers
@@ -38,7 +38,7 @@ def measure_training(quick, repetitions):
         seconds of one training from start to end, with the goal.
     """
     counts = {"n_train": 100, "n_validation": 10, "n_test": 10} if quick else {}
-    points = datasets.generate_moons(rng=np.random.default_rng(1), **counts).train
+    points = tasks.generate_moons(rng=np.random.default_rng(1), **counts).train
     n_steps = 4 if quick else 40
     steps = [time_step(points, n_networks, n_steps, repetitions) for n_networks in ((1, 2) if quick else (1, 3, 30))]
     settings = replace(ROBUST.training, n_steps=10 if quick else ROBUST.training.n_steps)

@@ -16,30 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from tiocross import (
-    MLP,
-    ConductanceDropout,
-    Crossbar,
-    EventLog,
-    NoiseInjection,
-    PulseScheme,
-    RangePenalty,
-    SimulatedCrossbar,
-    Sinh,
-    TrainingSettings,
-    calibrate,
-    characterise,
-    compare_outputs,
-    datasets,
-    measure_logits,
-    plan,
-    plot,
-    plot_lab,
-    predict_logits,
-    program_array,
-    save_device,
-    save_readback,
-    train,
-    transfer,
+    MLP, ConductanceDropout, Crossbar, EventLog, NoiseInjection, PulseScheme, RangePenalty, SimulatedCrossbar, Sinh,
+    TrainingSettings, calibrate, characterise, compare_outputs, tasks as tasks, measure_logits, plan, plot,
+    predict_logits, program_array, save_device, save_readback, train, transfer,
 )
 from tiocross.storage import replacing
 from tiocross.units import V, ohm, percent, uS
@@ -78,7 +57,7 @@ def main():
 
 def run(folder, seed, wire_resistance, quick):
     start = time.monotonic()
-    arrays, moons, scheme = open_arrays(seed, wire_resistance), datasets.load_moons(), PulseScheme()
+    arrays, moons, scheme = open_arrays(seed, wire_resistance), tasks.load_moons(), PulseScheme()
     n_steps, n_transfers = N_STEPS, N_TRANSFERS
     if quick:
         arrays, n_steps, n_transfers = arrays[:N_NEEDED], n_steps // 5, n_transfers // 5
@@ -136,8 +115,8 @@ def fit_device(measured, folder):
                             maps=[one.stuck for one in measured])
     save_device(calibration.device, folder / "device.json")
     figure, axes = plot.new_figure(1, 2, width=11, height=4.4)
-    plot_lab.tuning_fit(axes[0, 0], *tuning, calibration.device.tuning, title="tuning")
-    plot_lab.disturb_fit(axes[0, 1], *disturb, calibration.device.disturb, title="write disturb")
+    plot.tuning_fit(axes[0, 0], *tuning, calibration.device.tuning, title="tuning")
+    plot.disturb_fit(axes[0, 1], *disturb, calibration.device.disturb, title="write disturb")
     save_figure(figure, folder / "calibration")
     return calibration
 
@@ -191,7 +170,7 @@ def judge(network, programming, reports, arrays, moons, expected, wire_resistanc
 def draw(programming, reports, measured, comparison, calibration, expected):
     figure, axes = plot.new_figure(2, 3, width=14, height=8)
     first = programming.layout.tiles[0].array
-    plot_lab.fault_map(axes[0, 0], measured[first].report.conductances, stuck=~np.isnan(measured[first].stuck),
+    plot.fault_map(axes[0, 0], measured[first].report.conductances, stuck=~np.isnan(measured[first].stuck),
                        title=f"array {first} when characterised; crossed: stuck")
     plot.conductance_map(axes[0, 1], programming.targets[0], title="tile 0, targets (white: not programmed)", window=WINDOW)
     errors = np.where(reports[0].mask, reports[0].conductances - reports[0].targets, np.nan)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tiocross import Crossbar, Sinh, plot, plot_circuits, read_device, solve, write_device
+from tiocross import Crossbar, Sinh, plot, read_device, solve, write_device
 from tiocross.storage import replacing
 from tiocross.units import mV, ohm, percent, uS, uW
 
@@ -59,11 +59,11 @@ def ir_drop(quick):
         read, random_losses[name] = read_all(conductances, resistance)
         uniform, uniform_losses[name] = read_all(np.full((n, n), UNIFORM), resistance)
         shares = read.device_voltages / READ_VOLTAGE
-        plot_circuits.voltage_map(panel, shares, smooth=uniform.device_voltages / READ_VOLTAGE, title=f"{name} per segment")
+        plot.voltage_map(panel, shares, smooth=uniform.device_voltages / READ_VOLTAGE, title=f"{name} per segment")
         rows.append((name, shares.min(), random_losses[name][0], random_losses[name][-1], uniform_losses[name][0],
                      uniform_losses[name][-1]))
-    plot_circuits.voltage_colour_bar(figure, list(axes[0, :2]), "device voltage / read voltage")
-    plot_circuits.bit_line_losses(axes[0, 2], random_losses, uniform_losses, title="points: random, lines: all 300 uS")
+    plot.voltage_colour_bar(figure, list(axes[0, :2]), "device voltage / read voltage")
+    plot.bit_line_losses(axes[0, 2], random_losses, uniform_losses, title="points: random, lines: all 300 uS")
     write_caption(figure, f"Read of all columns of a {n} x {n} array, {DEVICES}, ohmic; word lines driven at the left, "
                           "bit lines at 0 V at the bottom. Contours: all devices at 300 uS.")
     header = ("wires", "worst device", "first bit line", "last bit line", "first, 300 uS", "last, 300 uS")
@@ -86,8 +86,8 @@ def read_schemes(quick):
             errors[name][:, k] = read.bit_line_currents[:, middle] / ideal - 1
             powers[scheme][:, k] = read.power
     figure, axes = plot.new_figure(1, 2, width=10.5, height=4.5)
-    plot_circuits.read_errors(axes[0, 0], sizes, errors, title="sensed current against G V of the selected device")
-    plot_circuits.read_powers(axes[0, 1], sizes, powers, title="power from all sources")
+    plot.read_errors(axes[0, 0], sizes, errors, title="sensed current against G V of the selected device")
+    plot.read_powers(axes[0, 1], sizes, powers, title="power from all sources")
     write_caption(figure, f"Read of the device in the middle with 0.2 V, {WIRE:g} ohm per segment, {DEVICES}, ohmic. "
                           f"Medians and central 80 % of {n_arrays} arrays.")
     told = powers_of_two(sizes)
@@ -113,7 +113,7 @@ def approximations(quick):
         for name, approximate in (("ideal wires", ideal), ("first order", first)):
             errors[name][f"{n} x {n}"] = np.abs(approximate / exact - 1).max(axis=-1)
     for panel, (name, of_sizes) in zip(axes[0], errors.items()):
-        plot_circuits.approximation_errors(panel, resistances, of_sizes, lowest=1e-5, highest=2e3, title=name)
+        plot.approximation_errors(panel, resistances, of_sizes, lowest=1e-5, highest=2e3, title=name)
     write_caption(figure, f"Read of all columns, {DEVICES}, inputs random in 0-0.2 V. Largest error of a bit line over its "
                           f"exact current, medians and central 80 % of {n_arrays} arrays. Grey: 1 %.")
     header = ("approximation", *errors["ideal wires"])
@@ -137,11 +137,11 @@ def half_select(quick):
         for name, voltages in zip(names, found):
             shares[name][:, k] = voltages / WRITE_VOLTAGE
     figure, axes = plot.new_figure(1, 2, width=11.5, height=4.5)
-    plot_circuits.write_voltages(axes[0, 0], sizes, shares, title="selected device, and largest half-selected")
+    plot.write_voltages(axes[0, 0], sizes, shares, title="selected device, and largest half-selected")
     of_places = [selected_shares(array, step) for array in (random_conductances(5, 1, n)[0], np.full((n, n), UNIFORM))]
-    plot_circuits.voltage_map(axes[0, 1], of_places[0], smooth=of_places[1], step=step,
+    plot.voltage_map(axes[0, 1], of_places[0], smooth=of_places[1], step=step,
                               title=f"selected device at each place of {n} x {n}")
-    plot_circuits.voltage_colour_bar(figure, [axes[0, 1]], "voltage of the selected device / write voltage")
+    plot.voltage_colour_bar(figure, [axes[0, 1]], "voltage of the selected device / write voltage")
     write_caption(figure, f"V/2 write with {WRITE_VOLTAGE:g} V, {WIRE:g} ohm per segment, {DEVICES}, ohmic or sinh(V / "
                           f"{V0:g} V) with that slope at 0 V. Half-selected: the largest voltage of another device on the "
                           f"two selected lines, write at the farthest corner. Medians and central 80 % of {n_arrays} "

@@ -12,7 +12,7 @@ import argparse
 
 import numpy as np
 
-from tiocross import MLP, TIO2, ConductanceDropout, NoiseInjection, TrainingSettings, datasets, transfer
+from tiocross import MLP, TIO2, ConductanceDropout, NoiseInjection, TrainingSettings, tasks, transfer
 from tiocross.learning.training import train_many
 
 RECIPES = {  # name: (techniques, weight decay); the published code never runs its range regularisation
@@ -31,7 +31,7 @@ def main():
     if arguments.seeds < 1:
         parser.error(f"--seeds must be at least 1; got {arguments.seeds}")
     try:
-        moons = datasets.load_moons(arguments.data)
+        moons = tasks.load_moons(arguments.data)
     except (OSError, ValueError) as error:
         parser.error(str(error))
     print(f"{len(moons.test)} test points ({moons.source}), {arguments.transfers} chips, {arguments.seeds} seeds, no wires")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tiocross import MLP, TIO2, NoiseInjection, TrainingSettings, datasets, train
+from tiocross import MLP, TIO2, NoiseInjection, TrainingSettings, tasks, train
 
 ROOT = Path(__file__).resolve().parent.parent
 MEASURED = ROOT.parent / "shared" / "data" / "drolet2023"
@@ -13,7 +13,7 @@ MEASURED = ROOT.parent / "shared" / "data" / "drolet2023"
 
 @pytest.fixture(scope="session")
 def moons():
-    return datasets.load_moons()
+    return tasks.load_moons()
 
 
 @pytest.fixture(scope="session")

@@ -19,16 +19,16 @@ from tiocross import (
     train,
     transfer,
 )
-from tiocross.devices.variability import draw_writes
-from tiocross.experiment.adaptation import RETRAINING, refit_gain, refit_output, retrain_around
-from tiocross.experiment.adapted_transfers import AdaptedChips, Adaptation, adapted_transfer
-from tiocross.experiment.known_chips import KnownChips, keep_stuck, offset_pairs, rank_within_arrays
-from tiocross.experiment.chips import SimulatedChips
-from tiocross.learning.autograd import Tensor
+from tiocross.devices.writes import draw_writes
+from tiocross.transfers.adaptation import RETRAINING, refit_gain, refit_output, retrain_around
+from tiocross.transfers.adapted_transfers import AdaptedChips, Adaptation, adapted_transfer
+from tiocross.transfers.known_chips import KnownChips, keep_stuck, offset_pairs, rank_within_arrays
+from tiocross.transfers.chips import SimulatedChips
+from tiocross.learning.tensor import Tensor
 from tiocross.learning.network import forward
 from tiocross.mapping.pairs import largest_magnitudes, pair_differences
 from tiocross.mapping.sensitivity import weight_effects
-from tiocross.mapping.tiles import arrange
+from tiocross.mapping.layout import arrange
 
 RNG = np.random.default_rng
 ARRAYS = replace(TIO2, array_shape=(8, 8))
@@ -128,7 +128,7 @@ def test_refit_equals_plain_gradient_descent(training):
 @pytest.mark.parametrize("refit", [refit_output, refit_gain])
 def test_refit_of_many_chips_equals_one_by_one(network, training, refit, monkeypatch):
     weights = read_back(network, 7)
-    monkeypatch.setattr("tiocross.experiment.adaptation._VALUES_AT_ONCE", 3 * 8 * len(training))  # three chips at a time
+    monkeypatch.setattr("tiocross.transfers.adaptation._VALUES_AT_ONCE", 3 * 8 * len(training))  # three chips at a time
     together = refit(network, weights, training)
     for chip in range(7):
         alone = refit(network, [array[chip] for array in weights], training)

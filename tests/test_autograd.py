@@ -12,12 +12,7 @@ import warnings
 import numpy as np
 import pytest
 
-from tiocross.learning.autograd import (
-    Tensor,
-    affine,
-    hold,
-    sigmoid,
-)
+from tiocross.learning.tensor import Tensor, affine, hold, sigmoid
 from tiocross.learning.losses import binary_cross_entropy, softmax_cross_entropy
 
 STEP = 1e-5

@@ -10,12 +10,12 @@ import pytest
 
 from tiocross import TIO2, Device, DisturbQuantiles, StuckDevices, load_device, save_device
 from tiocross.devices import fitting
-from tiocross.devices.calibration import calibrate, fit_disturb, fit_faults, fit_tuning
-from tiocross.devices.disturb_fit import PROBABILITIES
+from tiocross.devices.calibration.card import calibrate, fit_disturb, fit_faults, fit_tuning
+from tiocross.devices.calibration.disturb import PROBABILITIES
 from tiocross.devices.effects import LineFailures
-from tiocross.devices.fault_fit import line_goodness
-from tiocross.devices.variability import disturb_changes, draw_writes
-from tiocross.lab.files import read_lab_map
+from tiocross.devices.calibration.faults import line_goodness
+from tiocross.devices.writes import disturb_changes, draw_writes
+from tiocross.lab.resistance_maps import read_lab_map
 from tiocross.lab.tables import read_disturb_csv
 from tiocross.units import percent, uS
 

@@ -20,8 +20,8 @@ from tiocross import (
     transfer,
     transfer_matrix,
 )
-from tiocross.experiment.chips import SimulatedChips
-from tiocross.learning.autograd import Tensor
+from tiocross.transfers.chips import SimulatedChips
+from tiocross.learning.tensor import Tensor
 from tiocross.learning.chip_losses import MeanLoss, PointErrorRate, SeenRates, TailLoss, point_margins
 from tiocross.learning.techniques import ChipSampler
 from tiocross.mapping.pairs import count_pair_writes

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from tiocross import MLP, __version__, datasets, save_device, transfer
-from tiocross.cli import main
+from tiocross import MLP, __version__, tasks, save_device, transfer
+from tiocross.commands.main import main
 from tiocross.commands.experiment import Experiment
 from tiocross.devices.tio2 import TIO2
-from tiocross.experiment.half_moons import RECIPES, chip_generator
+from tiocross.study.recipes import RECIPES, chip_generator
 
 ROW_KEYS = {"name": str, "wire_resistance": float, "seed": int, "nominal_accuracy": float, "mean_accuracy": float,
             "p05_accuracy": float, "robust_fraction_95": float, "robust_fraction_99": float, "n_devices": int}
@@ -29,7 +29,7 @@ def command(*arguments, **options):
 def finished(tmp_path_factory):
     """A small run with its output, on half moons of its own."""
     folder = tmp_path_factory.mktemp("run")
-    datasets.save_moons(datasets.generate_moons(rng=np.random.default_rng(1), n_test=400), folder)
+    tasks.save_moons(tasks.generate_moons(rng=np.random.default_rng(1), n_test=400), folder)
     run = command("experiment", "--quick", "--data", str(folder), "--transfers", "600", "--out", str(folder / "out"),
                   "--wire-resistance", "0", "5")
     assert run.returncode == 0, run.stderr
@@ -72,7 +72,7 @@ def test_rows_can_be_reproduced_from_the_saved_networks(finished):
     rows = json.loads((folder / "out" / "summary.json").read_text())["rows"]
     row = next(row for row in rows if row["name"] == "regular" and row["wire_resistance"] == 5.0)
     network = MLP.load(folder / "out" / "networks" / "regular_seed0.npz")
-    moons = datasets.load_moons(folder)
+    moons = tasks.load_moons(folder)
     outcome = transfer(network, moons.test, device=TIO2, wire_resistance=5.0, n_transfers=600, rng=chip_generator(0))
     assert outcome.accuracies.mean() == pytest.approx(row["mean_accuracy"], abs=1e-6)
     assert (outcome.rates >= 0.95).mean() == pytest.approx(row["robust_fraction_95"], abs=1e-12)
@@ -121,9 +121,9 @@ def test_progress_shows_on_a_terminal_only(monkeypatch, capsys):
 
 def test_overlap_of_test_and_training_points_is_reported(finished, tmp_path, monkeypatch, capsys):
     _, folder = finished
-    moons = datasets.load_moons(folder)
-    shared = datasets.Moons(moons.train, moons.validation, datasets.Dataset(moons.train.points[:50], moons.train.labels[:50]), "x")
-    datasets.save_moons(shared, tmp_path)
+    moons = tasks.load_moons(folder)
+    shared = tasks.Task(moons.train, moons.validation, tasks.Dataset(moons.train.points[:50], moons.train.labels[:50]), "x")
+    tasks.save_moons(shared, tmp_path)
     monkeypatch.setattr("tiocross.commands.experiment.FIGURES", ())
     Experiment(out=tmp_path / "out", data=tmp_path, device=None, n_seeds=1, n_transfers=20, wire_resistances=[0], workers=1,
                recipes=RECIPES[1:2]).run()

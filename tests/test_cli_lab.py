@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from tiocross import MLP, TIO2, Crossbar, Sinh, datasets, load_device, save_device, solve
-from tiocross.cli import main
+from tiocross import MLP, TIO2, Crossbar, Sinh, tasks, load_device, save_device, solve
+from tiocross.commands.main import main
 from tiocross.commands.recognition import recognise
-from tiocross.lab.files import LabMap, write_lab_map
+from tiocross.lab.resistance_maps import LabMap, write_lab_map
 from tiocross.lab.log import EventLog, read_events
 from tiocross.lab.plan_files import load_readback
 from tiocross.lab.plans import load_plan
@@ -275,7 +275,7 @@ def test_a_network_of_other_inputs_has_no_accuracy(tmp_path, capsys):
     assert run(capsys, "plan", tmp_path / "network.npz", "--out", tmp_path / "plan", "--tile", "4x4")[0] == 0
     code, text, _ = run(capsys, "program", tmp_path / "plan", "--simulate", "--out", tmp_path / "run", "--max-passes", 1)
     assert code == 0 and "no accuracy: the network is not one for the half moons" in text
-    datasets.save_moons(datasets.generate_moons(rng=np.random.default_rng(1), n_test=20), tmp_path)
+    tasks.save_moons(tasks.generate_moons(rng=np.random.default_rng(1), n_test=20), tmp_path)
     code, _, error = run(capsys, "program", tmp_path / "plan", "--simulate", "--out", tmp_path / "other", "--data", tmp_path)
     assert code == 2 and "points must have 3 features" in error
 
@@ -447,7 +447,7 @@ def test_output_that_the_terminal_cannot_show_and_early_interrupts(tmp_path):
     done = subprocess.run([sys.executable, "-m", "tiocross", "describe", str(tmp_path / name)], **options)
     assert done.returncode == 0 and "gr\\xf6\\xdfe.csv" in done.stdout
     early = ("import sys, tiocross.__main__ as entry\nclass Finder:\n    def find_spec(self, name, *rest):\n"
-             "        if name == 'tiocross.cli': raise KeyboardInterrupt\nsys.meta_path.insert(0, Finder())\nentry.run()")
+             "        if name == 'tiocross.commands.main': raise KeyboardInterrupt\nsys.meta_path.insert(0, Finder())\nentry.run()")
     done = subprocess.run([sys.executable, "-c", early], **options)
     assert (done.returncode, done.stderr.strip()) == (130, "interrupted")
 

@@ -7,22 +7,22 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from tiocross import MLP, TIO2, TIO2_8X8, Dataset, Moons, TrainingSettings, datasets, plot, plot_comparison
-from tiocross.cli import main
+from tiocross import MLP, TIO2, TIO2_8X8, Dataset, Task, TrainingSettings, tasks as tasks, plot
+from tiocross.commands.main import main
 from tiocross.commands import compare
 from tiocross.commands.compare import Comparison, choose_recipes, make_task
 from tiocross.commands.experiment import group_by_training
 from tiocross.devices.device import Device
-from tiocross.experiment import half_moons
-from tiocross.experiment.adaptation import Adaptation
-from tiocross.experiment.adapted_transfers import adapted_transfer
-from tiocross.experiment.chips import SimulatedChips
-from tiocross.experiment.conditions import STUCK_RATES, make_conditions, with_drift, with_stuck_rate
-from tiocross.experiment.starts import choose_start, train_starts
-from tiocross.experiment.half_moons import RECIPES, ExperimentSettings, Recipe, chip_generator, train_recipe, training_generator
-from tiocross.experiment.ingredients import ADAPTATIONS, MOST_CHIPS, TECHNIQUES, WIRES_TRAINED_FOR, make_techniques
-from tiocross.experiment.methods import COMPARED, CURVED, QUICK, ROBUST, compare_row, shorten, train_robust
-from tiocross.experiment.transfers import judge_chips, transfer
+from tiocross.study import recipes as half_moons
+from tiocross.transfers.adaptation import Adaptation
+from tiocross.transfers.adapted_transfers import adapted_transfer
+from tiocross.transfers.chips import SimulatedChips
+from tiocross.study.conditions import STUCK_RATES, make_conditions, with_drift, with_stuck_rate
+from tiocross.study.starts import choose_start, train_starts
+from tiocross.study.recipes import RECIPES, ExperimentSettings, Recipe, chip_generator, train_recipe, training_generator
+from tiocross.study.ingredients import ADAPTATIONS, MOST_CHIPS, TECHNIQUES, WIRES_TRAINED_FOR, make_techniques
+from tiocross.study.methods import COMPARED, CURVED, QUICK, ROBUST, compare_row, shorten, train_robust
+from tiocross.transfers.judging import judge_chips, transfer
 from tiocross.learning.literature import GaussianNoise
 
 BY_NAME = {recipe.name: recipe for recipe in COMPARED}
@@ -32,7 +32,7 @@ SHORT = TrainingSettings(n_steps=6, n_chips=2)
 @pytest.fixture(scope="module")
 def few():
     """Half moons with few points."""
-    return datasets.generate_moons(rng=np.random.default_rng(5), n_train=120, n_validation=20, n_test=90)
+    return tasks.generate_moons(rng=np.random.default_rng(5), n_train=120, n_validation=20, n_test=90)
 
 
 def short(recipe):
@@ -176,10 +176,10 @@ def test_networks_do_not_depend_on_test_points_chips_or_validation_points(few, m
         before = train_recipe(short(recipe), few, TIO2_8X8, settings(recipe))
         with monkeypatch.context() as patched:
             patched.setattr(half_moons, "chip_generator", lambda seed: pytest.fail("training looked at the chips that judge"))
-            after = train_recipe(short(recipe), Moons(few.train, poison, poison, "poisoned"), TIO2_8X8, settings(recipe))
+            after = train_recipe(short(recipe), Task(few.train, poison, poison, "poisoned"), TIO2_8X8, settings(recipe))
         assert same_bits(before, after), recipe.name
     shuffled = Dataset(few.train.points, 1 - few.train.labels)
-    other = train_recipe(short(ROBUST), Moons(shuffled, poison, poison, "x"), TIO2_8X8, settings(ROBUST))
+    other = train_recipe(short(ROBUST), Task(shuffled, poison, poison, "x"), TIO2_8X8, settings(ROBUST))
     assert not same_bits(train_recipe(short(ROBUST), few, TIO2_8X8, settings(ROBUST)), other)  # the test can fail
 
 
@@ -353,7 +353,7 @@ def test_rows_and_tasks_are_chosen_by_name():
 
 
 def test_a_first_look_from_the_command_line(few, tmp_path, capsys):
-    datasets.save_moons(few, tmp_path)
+    tasks.save_moons(few, tmp_path)
     assert main(["compare", "--quick", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--transfers", "20", "--workers",
                  "1", "--wire-resistance", "0", "--only", "straight line, robustly trained", "regular, centred inputs"]) == 0
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
@@ -369,15 +369,15 @@ def test_a_first_look_from_the_command_line(few, tmp_path, capsys):
 
 def test_names_beside_the_axes_do_not_overlap():
     heights = np.random.default_rng(2).uniform(0.9, 0.93, 18)
-    placed = plot_comparison.spread_apart(heights, 0.05)
+    placed = plot.spread_apart(heights, 0.05)
     order = np.argsort(heights)
     assert (np.diff(placed[order]) >= 0.05 - 1e-12).all() and placed.min() >= 0 and placed.max() <= 1 + 1e-12
-    np.testing.assert_allclose(plot_comparison.spread_apart([0.2, 0.8, 0.5], 0.05), [0.2, 0.8, 0.5])
+    np.testing.assert_allclose(plot.spread_apart([0.2, 0.8, 0.5], 0.05), [0.2, 0.8, 0.5])
     figure, axes = plot.new_figure(width=8, height=7)
     rng = np.random.default_rng(4)
     methods = [(recipe.name, compare.kind_of(recipe), rng.normal(0.968, 0.001, 3), rng.normal(0.92, 0.01, 3))
                for recipe in COMPARED]
-    plot_comparison.method_map(axes[0, 0], methods)
+    plot.method_map(axes[0, 0], methods)
     figure.draw_without_rendering()
     boxes = [Text.get_window_extent(text) for text in axes[0, 0].texts if text.get_text() in BY_NAME]
     assert len(boxes) == len(COMPARED)
@@ -387,7 +387,7 @@ def test_names_beside_the_axes_do_not_overlap():
 
 def test_method_map_draws_mean_and_range_with_units():
     _, axes = plot.new_figure()
-    panel = plot_comparison.method_map(axes[0, 0], [("one", "a", np.array([0.9, 0.94]), np.array([0.5, 0.8]))])
+    panel = plot.method_map(axes[0, 0], [("one", "a", np.array([0.9, 0.94]), np.array([0.5, 0.8]))])
     bars = panel.containers[0]
     assert (bars[0].get_xdata()[0], bars[0].get_ydata()[0]) == (pytest.approx(0.92), pytest.approx(0.65))
     across, upwards = (collection.get_segments()[0] for collection in bars[2])
@@ -399,7 +399,7 @@ def test_method_map_draws_mean_and_range_with_units():
 def test_condition_curve_draws_mean_and_range():
     _, axes = plot.new_figure()
     robust = np.array([[0.9, 0.7], [0.5, 0.3]])
-    panel = plot_comparison.condition_curve(axes[0, 0], {"one": (np.array([0.0, 5.0]), robust)}, xlabel="wires (ohm)",
+    panel = plot.condition_curve(axes[0, 0], {"one": (np.array([0.0, 5.0]), robust)}, xlabel="wires (ohm)",
                                             trained_at=0.0)
     line = panel.lines[-1]
     np.testing.assert_allclose(line.get_ydata(), [0.8, 0.4])

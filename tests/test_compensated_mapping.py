@@ -7,9 +7,9 @@ import pytest
 
 from tiocross import MLP, TIO2, TIO2_8X8, Crossbar, Dataset, compensate, transfer, transfer_matrix
 from tiocross.devices.device import Device
-from tiocross.experiment.chips import SimulatedChips
-from tiocross.experiment.compensated import compensate_targets
-from tiocross.experiment.transfers import judge_chips
+from tiocross.transfers.chips import SimulatedChips
+from tiocross.transfers.compensated import compensate_targets
+from tiocross.transfers.judging import judge_chips
 from tiocross.mapping.pairs import blocks_of_arrays, map_weights
 
 RNG = np.random.default_rng

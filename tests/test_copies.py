@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tiocross.learning.autograd import Tensor
+from tiocross.learning.tensor import Tensor
 from tiocross.learning.copies import run_copies
 from tiocross.learning.network import ACTIVATIONS, forward
 from tiocross.learning.techniques import split_layers

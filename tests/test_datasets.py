@@ -5,15 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tiocross.datasets import (
-    PARTS,
-    Dataset,
-    Moons,
-    count_shared_points,
-    generate_moons,
-    load_moons,
-    read_dataset,
-    save_moons,
+from tiocross.tasks import (
+    PARTS, Dataset, Task, count_shared_points, generate_moons, load_moons, read_dataset, save_moons,
 )
 
 PUBLISHED = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "drolet2023"
@@ -204,7 +197,7 @@ def test_overlaps_are_counted_by_points_of_the_test_part():
     train = Dataset([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]], [0, 1, 0])
     validation = Dataset([[3.0, 3.0], [1.0, 1.0]], [0, 1])
     test = Dataset([[1.0, 1.0], [1.0, 1.0], [2.0, 2.0], [3.0, 3.0], [9.0, 9.0]], [1, 1, 0, 0, 1])
-    moons = Moons(train, validation, test, source="made up")
+    moons = Task(train, validation, test, source="made up")
     assert moons.overlaps == {"test_points_in_train": 3, "test_points_in_validation": 3}
     assert (count_shared_points(test, train), count_shared_points(train, test)) == (3, 2)
 
@@ -231,7 +224,7 @@ def test_saved_moons_come_back_bit_for_bit(tmp_path):
 
 def test_awkward_numbers_survive_a_round_trip(tmp_path):
     part = Dataset([[-0.0, 5e-324], [1 / 3, -1.7976931348623157e308], [1e22, 0.1 + 0.2]], [0, 1, 1])
-    save_moons(Moons(part, part, part, source="made up"), str(tmp_path))
+    save_moons(Task(part, part, part, source="made up"), str(tmp_path))
     assert load_moons(str(tmp_path)).test.points.tobytes() == part.points.tobytes()
 
 
@@ -248,7 +241,7 @@ def test_no_partial_file_stays_if_writing_fails(tmp_path):
         points, labels, n_features = [[0.0, 1.0], [None, 2.0]], [0, 1], 2
 
     with pytest.raises(TypeError):
-        save_moons(Moons(Broken, Broken, Broken, source="made up"), tmp_path)
+        save_moons(Task(Broken, Broken, Broken, source="made up"), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

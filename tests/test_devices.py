@@ -8,7 +8,7 @@ import pytest
 
 from tiocross import TIO2, Device, DisturbQuantiles, DisturbSamples, StuckDevices, TuningError, load_device, save_device
 from tiocross.devices.device import LineFailures
-from tiocross.devices.variability import count_later_writes, disturb_changes, draw_writes, program
+from tiocross.devices.writes import count_later_writes, disturb_changes, draw_writes, program
 from tiocross.learning.techniques import ChipSampler, ConductanceDropout, NoiseInjection
 from tiocross.units import uS
 

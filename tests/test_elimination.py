@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tiocross.circuit import elimination
-from tiocross.circuit.elimination import eliminate
+from tiocross.circuit.solvers import elimination
+from tiocross.circuit.solvers.elimination import eliminate
 
 # Around the largest leaf (16 lines), uneven, padded, and much longer than wide.
 SHAPES = [(1, 1), (1, 9), (7, 1), (3, 17), (16, 5), (17, 18), (33, 20), (20, 35), (130, 3), (2, 150), (1, 260), (5, 70)]

@@ -8,13 +8,13 @@ import pytest
 
 from tiocross import MLP, TIO2, NoiseInjection, TrainingSettings, map_weights, train
 from tiocross.devices.device import LineFailures
-from tiocross.devices.variability import count_later_writes, draw_writes
+from tiocross.devices.writes import count_later_writes, draw_writes
 from tiocross.learning.network import classify, forward
-from tiocross.mapping.assignment import place_around, solve_assignment
+from tiocross.mapping.placement import place_around, solve_assignment
 from tiocross.mapping.faults import offset_partners, pair_errors, stuck_outside_window, stuck_unmoved
 from tiocross.mapping.pairs import pair_differences
 from tiocross.mapping.sensitivity import weight_effects
-from tiocross.mapping.tiles import arrange
+from tiocross.mapping.layout import arrange
 from tiocross.units import uS
 
 NAN = np.nan
@@ -265,7 +265,7 @@ def test_a_tile_that_fits_anywhere_makes_room():
 
 def test_lines_are_tried_at_home_before_other_arrays(monkeypatch):
     """Of hundreds of arrays each pair of tile and array would cost milliseconds."""
-    monkeypatch.setattr("tiocross.mapping.assignment._exchange_arrays", lambda *_: pytest.fail("not needed"))
+    monkeypatch.setattr("tiocross.mapping.placement._exchange_arrays", lambda *_: pytest.fail("not needed"))
     stuck = [np.full((8, 8), NAN) for _ in range(6)]
     stuck[0][1] = 3e-6  # a word line of a block of three
     placed = place_around(some_targets(2, 8, 1), TIO2, stuck)

@@ -74,12 +74,12 @@ def test_kernel_files_stand_alone():
     for folder in ("circuit", "learning", "experiment"):
         for path in (PACKAGE / folder / "kernels").glob("*.py"):
             names = [name for name, _ in imports_of(path) if name.startswith("tiocross")]
-            assert names in ([], ["tiocross.circuit.kernels.jit"])
+            assert names in ([], ["tiocross.jit"])
 
 
 def test_function_level_imports_only_where_start_up_needs_them():
     inner = {(path.name, name) for path in FILES for name, at_top in imports_of(path) if not at_top}
-    assert inner == {("__main__.py", "tiocross.cli"),
+    assert inner == {("__main__.py", "tiocross.commands.main"),
                      ("crossbar.py", "tiocross.circuit.readout")}  # a Crossbar's own reader, which solves crossbars
 
 
@@ -114,7 +114,7 @@ def run(code, **options):
     return done.stdout
 
 
-@pytest.mark.parametrize("start", ["import tiocross", "from tiocross.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass"])
+@pytest.mark.parametrize("start", ["import tiocross", "from tiocross.commands.main import main\ntry: main(['--help'])\nexcept SystemExit: pass"])
 def test_starting_is_cheap_and_loads_neither_numba_nor_matplotlib(start):
     report = run(f"import time, sys\nbefore = time.process_time()\n{start}\n"
                  "print('cpu', time.process_time() - before, 'numba' in sys.modules, 'matplotlib' in sys.modules)")

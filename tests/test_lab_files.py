@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tiocross.lab.files import LabMap, read_lab_map, write_lab_map
+from tiocross.lab.resistance_maps import LabMap, read_lab_map, write_lab_map
 from tiocross.lab.tables import (
     read_conductance_csv,
     read_disturb_csv,

@@ -8,10 +8,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tiocross.datasets import generate_moons
+from tiocross.tasks import generate_moons
 from tiocross.devices.device import Device, DisturbSamples, TuningError
 from tiocross.devices.tio2 import TIO2
-from tiocross.learning.autograd import Tensor
+from tiocross.learning.tensor import Tensor
 from tiocross.learning.literature import (
     CensoredNoise,
     FaultDropConnect,

@@ -9,8 +9,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from tiocross.datasets import Dataset
-from tiocross.learning.autograd import Tensor
+from tiocross.tasks import Dataset
+from tiocross.learning.tensor import Tensor
 from tiocross.learning.network import ACTIVATIONS, FORMAT, MLP, classify, forward
 
 EPS = np.finfo(float).eps

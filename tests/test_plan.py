@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from tiocross import MLP, TIO2, Crossbar, map_weights, transfer_matrix
-from tiocross.devices.variability import count_later_writes, program
+from tiocross.devices.writes import count_later_writes, program
 from tiocross.lab.plan_files import load_readback, save_readback
 from tiocross.lab.plans import Plan, fingerprint, load_plan, plan
 from tiocross.lab.scheme import PulseScheme
 from tiocross.mapping.sensitivity import weight_effects
-from tiocross.mapping.tiles import arrange
+from tiocross.mapping.layout import arrange
 from tiocross.units import uS
 
 NAN = np.nan

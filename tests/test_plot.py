@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tiocross import Dataset, plot, plot_circuits
+from tiocross import Dataset, plot
 from tiocross.units import uS, uW
 
 RNG = np.random.default_rng
@@ -86,8 +86,8 @@ def names_beside(axes):
 def test_voltage_map_shows_shares_word_lines_downwards_at_their_places():
     figure, axes = plot.new_figure()
     shares = np.linspace(1, 0.25, 12).reshape(4, 3)
-    plot_circuits.voltage_map(axes[0, 0], shares, step=5, title="write")
-    plot_circuits.voltage_colour_bar(figure, [axes[0, 0]], "device voltage / read voltage")
+    plot.voltage_map(axes[0, 0], shares, step=5, title="write")
+    plot.voltage_colour_bar(figure, [axes[0, 0]], "device voltage / read voltage")
     image = axes[0, 0].images[0]
     np.testing.assert_allclose(image.get_array(), shares)
     assert image.get_clim() == (0, 1)
@@ -100,20 +100,20 @@ def test_voltage_map_shows_shares_word_lines_downwards_at_their_places():
 
 def test_voltage_map_of_one_value_has_no_contours():
     _, axes = plot.new_figure()
-    plot_circuits.voltage_map(axes[0, 0], np.ones((4, 3)))
+    plot.voltage_map(axes[0, 0], np.ones((4, 3)))
     assert not axes[0, 0].texts
 
 
 def test_contours_can_be_those_of_another_array():
     _, axes = plot.new_figure()
-    plot_circuits.voltage_map(axes[0, 0], np.ones((4, 3)), smooth=np.linspace(0.75, 0.85, 12).reshape(4, 3))
+    plot.voltage_map(axes[0, 0], np.ones((4, 3)), smooth=np.linspace(0.75, 0.85, 12).reshape(4, 3))
     assert {text.get_text() for text in axes[0, 0].texts} == {"80 %"}
 
 
 def test_bit_line_losses_are_points_and_lines_of_one_colour():
     _, axes = plot.new_figure()
     points, lines = {"1 ohm": [0.1, 0.3], "5 ohm": [0.4, 0.6]}, {"1 ohm": [0.1, 0.2], "5 ohm": [0.5, 0.5]}
-    plot_circuits.bit_line_losses(axes[0, 0], points, lines)
+    plot.bit_line_losses(axes[0, 0], points, lines)
     assert [list(line.get_ydata()) for line in axes[0, 0].lines] == [[0.1, 0.3], [0.1, 0.2], [0.4, 0.6], [0.5, 0.5]]
     colours = [line.get_color() for line in axes[0, 0].lines]
     assert colours[0] == colours[1] != colours[2] == colours[3]
@@ -125,8 +125,8 @@ def test_read_errors_and_powers_are_medians_in_percent_and_microwatt():
     _, axes = plot.new_figure(1, 2)
     sizes = (4, 6, 8)
     values = {"floating": np.array([[1, 2, 4], [2, 3, 5], [9, 9, 9]]), "grounded": -np.array([[0.01, 0.02, 0.05]] * 3)}
-    plot_circuits.read_errors(axes[0, 0], sizes, values)
-    plot_circuits.read_powers(axes[0, 1], sizes, {name: np.abs(of_name) * uW for name, of_name in values.items()})
+    plot.read_errors(axes[0, 0], sizes, values)
+    plot.read_powers(axes[0, 1], sizes, {name: np.abs(of_name) * uW for name, of_name in values.items()})
     for panel, scale in zip(axes[0], (100, 1)):
         np.testing.assert_allclose(panel.lines[0].get_ydata(), scale * np.array([2, 3, 5]))
         np.testing.assert_allclose(panel.lines[1].get_ydata(), scale * np.array([0.01, 0.02, 0.05]))
@@ -142,7 +142,7 @@ def test_read_errors_and_powers_are_medians_in_percent_and_microwatt():
 def test_approximation_errors_keep_to_the_range_asked_for():
     _, axes = plot.new_figure()
     errors = {"8 x 8": np.array([[0.01, 0.1, 1.0]])}
-    plot_circuits.approximation_errors(axes[0, 0], [0.1, 1, 10], errors, lowest=1e-3, highest=10)
+    plot.approximation_errors(axes[0, 0], [0.1, 1, 10], errors, lowest=1e-3, highest=10)
     np.testing.assert_allclose(axes[0, 0].lines[0].get_ydata(), [1, 10, 100])
     assert axes[0, 0].get_ylim() == pytest.approx((0.1, 1000))
     assert labels_of(axes[0, 0]) == ("resistance of a wire segment (ohm)", "largest error of a bit-line current (%)")
@@ -151,7 +151,7 @@ def test_approximation_errors_keep_to_the_range_asked_for():
 def test_write_voltages_have_a_linear_scale_and_names_that_do_not_touch():
     _, axes = plot.new_figure()
     shares = {name: np.array([[1.0, 0.9, end]]) for name, end in (("a", 0.5), ("b", 0.505), ("c", 0.2), ("d", 0.495))}
-    plot_circuits.write_voltages(axes[0, 0], (4, 8, 16), shares)
+    plot.write_voltages(axes[0, 0], (4, 8, 16), shares)
     assert axes[0, 0].get_yscale() == "linear" and axes[0, 0].get_ylim()[0] == 0
     assert labels_of(axes[0, 0]) == ("word lines and bit lines", "device voltage / write voltage (%)")
     heights, names = zip(*names_beside(axes[0, 0]))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tiocross import TIO2, TuningError, plot, plot_lab
+from tiocross import TIO2, TuningError, plot
 from tiocross.units import percent, uS
 
 RNG = np.random.default_rng
@@ -23,7 +23,7 @@ def test_tuning_fit_shows_errors_and_the_band_of_two_standard_deviations():
     targets = RNG(0).uniform(1e-4, 5e-4, (3, 7))
     errors = RNG(1).normal(-0.005, 0.006, (3, 7))
     tuning = TuningError(-0.5 * percent, 0.3 * percent, -6e-4 * percent / uS, 0.7 * percent, "ours")
-    plot_lab.tuning_fit(axes, targets, targets * (1 + errors), tuning, title="errors")
+    plot.tuning_fit(axes, targets, targets * (1 + errors), tuning, title="errors")
     x, y = axes.lines[0].get_data()
     np.testing.assert_allclose(x, targets.ravel() / uS)
     np.testing.assert_allclose(y, errors.ravel() / percent, rtol=1e-9)
@@ -40,7 +40,7 @@ def test_disturb_fit_shows_measured_points_and_fitted_lines_of_seven_quantiles()
     _, axes = new_axes()
     later = np.concatenate([np.full(50, 1), np.full(40, 6), np.full(19, 30)])  # the last are too few for points
     changes = RNG(2).normal(0, 5e-6, len(later))
-    plot_lab.disturb_fit(axes, later, changes, TIO2.disturb, title="disturb")
+    plot.disturb_fit(axes, later, changes, TIO2.disturb, title="disturb")
     assert len(axes.lines) == 14
     names = [text.get_text() for text in axes.texts]
     assert names == ["1%", "5%", "25%", "50%", "75%", "95%", "99%"]
@@ -65,7 +65,7 @@ def test_fault_map_shows_decades_and_crosses_out_stuck_devices():
     conductances[0, 5], conductances[3, 0] = np.nan, 0.0
     stuck = np.zeros((4, 6), dtype=bool)
     stuck[1, 4] = stuck[2, 0] = True
-    plot_lab.fault_map(axes, conductances, stuck=stuck, title="chip 7")
+    plot.fault_map(axes, conductances, stuck=stuck, title="chip 7")
     image = axes.images[0]
     shown, known = image.get_array(), np.isfinite(conductances)
     assert shown.shape == (4, 6) and shown.mask[0, 5] and shown.mask.sum() == 1  # what is not known is left white
@@ -83,7 +83,7 @@ def test_fault_map_shows_decades_and_crosses_out_stuck_devices():
                                           np.array([[1.1e-4, 4.5e-4]])])
 def test_maps_without_range_can_be_drawn(conductances):
     figure, axes = new_axes()
-    plot_lab.fault_map(axes, conductances)
+    plot.fault_map(axes, conductances)
     figure.canvas.draw()
     assert not axes.lines
     if np.nanmin([1.0, *conductances.ravel()]) == 1.1e-4:  # less than a decade still has labelled ticks
@@ -94,8 +94,8 @@ def test_figures_can_be_drawn(tmp_path):
     figure, axes = plot.new_figure(1, 3)
     later = np.tile(np.arange(1, 40), 30)
     changes = RNG(0).normal(0, 5e-6, len(later))
-    plot_lab.tuning_fit(axes[0, 0], [1e-4, 5e-4], [1.01e-4, 5e-4], TIO2.tuning)
-    plot_lab.disturb_fit(axes[0, 1], later, changes, TIO2.disturb)
-    plot_lab.fault_map(axes[0, 2], RNG(1).uniform(1e-6, 5e-4, (3, 5)))
+    plot.tuning_fit(axes[0, 0], [1e-4, 5e-4], [1.01e-4, 5e-4], TIO2.tuning)
+    plot.disturb_fit(axes[0, 1], later, changes, TIO2.disturb)
+    plot.fault_map(axes[0, 2], RNG(1).uniform(1e-6, 5e-4, (3, 5)))
     figure.savefig(tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 10_000

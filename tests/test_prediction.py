@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tiocross import MLP, TIO2, Crossbar, Sinh, map_weights, plot, program, transfer, transfer_matrix
-from tiocross.experiment.prediction import compare_outputs, infer, measure_logits, predict_logits
-from tiocross.experiment.chips import SimulatedChips
-from tiocross.mapping.tiles import arrange
+from tiocross.transfers.prediction import compare_outputs, infer, measure_logits, predict_logits
+from tiocross.transfers.chips import SimulatedChips
+from tiocross.mapping.layout import arrange
 from tiocross.units import uA, uS
 
 

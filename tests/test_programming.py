@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tiocross import MLP, TIO2, Device, StuckDevices, map_weights, program
-from tiocross.devices.variability import count_later_writes
+from tiocross.devices.writes import count_later_writes
 from tiocross.units import uS
 
 RNG = np.random.default_rng

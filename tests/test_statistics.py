@@ -7,15 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tiocross.experiment.statistics import (
-    N_REPLICATES,
-    Estimate,
-    Summary,
-    count_undecided,
-    percentile,
-    robust_fraction,
-    summarise,
-    weighted_median,
+from tiocross.transfers.summary import (
+    N_REPLICATES, Estimate, Summary, count_undecided, percentile, robust_fraction, summarise, weighted_median,
     wilson_interval,
 )
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tiocross.datasets import PARTS, count_shared_points
+from tiocross.tasks import PARTS, count_shared_points
 from tiocross.tasks import PATTERNS, generate_circles, generate_patterns, generate_spirals, pattern_images
 
 TASKS = {"circles": (generate_circles, 2, 2), "spirals": (generate_spirals, 2, 2), "patterns": (generate_patterns, 16, 4)}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tiocross import MLP, TIO2, Crossbar, map_weights, transfer_matrix
-from tiocross.mapping.tiles import Carried, Layout, Tile, arrange
+from tiocross.mapping.layout import Carried, Layout, Tile, arrange
 
 SHAPES = [(3, 16), (9, 2)]  # of a 2-8-1 network
 CASES = [(SHAPES, (8, 8)), (SHAPES, (5, 7)), ([(12, 22), (12, 6), (4, 2)], (5, 8)), ([(1, 2)], (1, 2)), (SHAPES, (64, 64))]

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tiocross.datasets import Dataset, generate_moons
+from tiocross.tasks import Dataset, generate_moons
 from tiocross.devices.device import Device, DisturbQuantiles, StuckDevices, TuningError
 from tiocross.devices.tio2 import TIO2
-from tiocross.devices.variability import apply_writes, draw_writes
+from tiocross.devices.writes import apply_writes, draw_writes
 from tiocross.learning import chip_losses, training
-from tiocross.learning.autograd import Tensor
+from tiocross.learning.tensor import Tensor
 from tiocross.learning.network import MLP
 from tiocross.learning.techniques import (
     ChipSampler,

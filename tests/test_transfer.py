@@ -5,9 +5,9 @@ import pytest
 from oracle import classify_one_by_one, dense_crossbar
 
 from tiocross import MLP, TIO2, Dataset, TrainingSettings, train, transfer
-from tiocross.experiment.chips import CHIPS_PER_BLOCK, SimulatedChips
-from tiocross.experiment.inference import PointClassifier, order_by_neighbourhood
-from tiocross.experiment.transfers import READ_VOLTAGE
+from tiocross.transfers.chips import CHIPS_PER_BLOCK, SimulatedChips
+from tiocross.transfers.inference import PointClassifier, order_by_neighbourhood
+from tiocross.transfers.judging import READ_VOLTAGE
 from tiocross.learning.network import forward
 
 RNG = np.random.default_rng

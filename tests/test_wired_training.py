@@ -7,10 +7,10 @@ import pytest
 from circuit_oracle import dense_circuit
 
 from tiocross import MLP, TIO2, TIO2_8X8, Crossbar, Dataset, transfer_matrix
-from tiocross.devices.variability import apply_writes
-from tiocross.experiment.chips import SimulatedChips
-from tiocross.experiment.wired_training import WiresInLoop
-from tiocross.learning.autograd import Tensor
+from tiocross.devices.writes import apply_writes
+from tiocross.transfers.chips import SimulatedChips
+from tiocross.transfers.wires import WiresInLoop
+from tiocross.learning.tensor import Tensor
 from tiocross.learning.techniques import ChipSampler, ConductanceDropout, NoiseInjection, RangePenalty, split_layers
 from tiocross.learning.training import TrainingSettings, train, train_many
 from tiocross.mapping.pairs import blocks_of_arrays, map_weights

@@ -77,7 +77,7 @@ def test_same_numbers_without_compilation_and_with_bounds_checked(compiled, envi
 def test_kernels_compile_where_no_cache_can_be_written(compiled, monkeypatch):
     import numba
 
-    from tiocross.circuit.kernels import jit
+    from tiocross import jit
 
     original = numba.njit
 

@@ -10,7 +10,7 @@ def run():
     for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
     try:
-        from tiocross.cli import run_and_exit
+        from tiocross.commands.main import run_and_exit
     except KeyboardInterrupt:  # while NumPy is loading
         os.write(2, b"\ninterrupted\n")
         os._exit(130)

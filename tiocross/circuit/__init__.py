@@ -1,0 +1,3 @@
+"""Volts and amperes: the crossbar record, biasing, exact solution, transfer matrices and their adjoint.
+
+Knows neither weights nor gradients of a loss. Solvers are behind the door `solvers`."""

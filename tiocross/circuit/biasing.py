@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tiocross.circuit.crossbar import require_crossbar
-from tiocross.errors import as_finite, as_number, require_name
+from tiocross.checks import as_finite, as_number, require_name
 
 READ_SCHEMES = ("floating", "grounded", "V/2", "V/3")
 WRITE_SCHEMES = ("V/2", "V/3")

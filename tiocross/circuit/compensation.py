@@ -6,16 +6,10 @@ from functools import cached_property
 import numpy as np
 
 from tiocross.circuit.crossbar import Crossbar
-from tiocross.circuit.engine import run_circuits
+from tiocross.circuit.solvers.dispatch import run_circuits
 from tiocross.circuit.linearised import LinearisedMatrix, solve_in_box
 from tiocross.circuit.matrices import transfer_matrix
-from tiocross.errors import (
-    LARGEST_CONDUCTANCE,
-    as_conductances,
-    as_finite,
-    as_number,
-    require_name,
-)
+from tiocross.checks import LARGEST_CONDUCTANCE, as_conductances, as_finite, as_number, require_name
 
 SCALES = ("fixed", "free")
 

@@ -12,9 +12,9 @@ from types import NoneType
 
 import numpy as np
 
-from tiocross.circuit.conduction import Cubic, Sinh
-from tiocross.circuit.hierarchy import plan_arrays
-from tiocross.errors import as_conductances, as_finite, as_number
+from tiocross.circuit.laws import Cubic, Sinh
+from tiocross.circuit.solvers.hierarchy import plan_arrays
+from tiocross.checks import as_conductances, as_finite, as_number
 
 _LARGEST_RESISTANCE = 1e15  # [ohm]; more is an open line
 

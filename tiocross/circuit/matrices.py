@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from tiocross.circuit.checks import require_rtol, require_solved
+from tiocross.circuit.solvers.checks import require_rtol, require_solved
 from tiocross.circuit.crossbar import Crossbar, require_crossbar
-from tiocross.circuit.elimination import eliminate
-from tiocross.circuit.engine import run_read
+from tiocross.circuit.solvers.elimination import eliminate
+from tiocross.circuit.solvers.dispatch import run_read
 
 _ELIMINATED_FROM = 48  # lines on the shorter side from which elimination beats driving line by line
 _INPUTS_WORTH_ELIMINATION = 60  # solutions that take as long

@@ -12,7 +12,7 @@ import numpy as np
 from tiocross.circuit.biasing import Biasing
 from tiocross.circuit.compensation import compensate
 from tiocross.circuit.solver import find_nodes, solve
-from tiocross.errors import LARGEST_CONDUCTANCE, as_finite, as_number, require_name
+from tiocross.checks import LARGEST_CONDUCTANCE, as_finite, as_number, require_name
 
 UNSELECTED = ("grounded", "floating")
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from tiocross.circuit.biasing import Biasing, as_biasing
-from tiocross.circuit.checks import as_values_of_lines, require_rtol
+from tiocross.circuit.solvers.checks import as_values_of_lines, require_rtol
 from tiocross.circuit.crossbar import require_crossbar
 from tiocross.circuit.solver import arrange_batch, find_nodes
-from tiocross.errors import LARGEST_CONDUCTANCE
+from tiocross.checks import LARGEST_CONDUCTANCE
 
 _MOST_SWEEPS = 1_000
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 
 from tiocross.circuit.biasing import Biasing, join_ends, require_fitting
-from tiocross.circuit.checks import require_anchored, require_consistent, require_rtol
+from tiocross.circuit.solvers.checks import require_anchored, require_consistent, require_rtol
 from tiocross.circuit.crossbar import require_crossbar
-from tiocross.circuit.hierarchy import plan_arrays
+from tiocross.circuit.solvers.hierarchy import plan_arrays
 from tiocross.circuit.solver import solve
-from tiocross.circuit.workspace import N_FIGURES, Workspace, connect
+from tiocross.circuit.solvers.workspace import N_FIGURES, Workspace, connect
 
 _MOST_SWEEPS = 60  # more, and the general solver takes over
 _FROM_BIT_LINES = 1  # start of a solution: the bit-line voltages of the workspace

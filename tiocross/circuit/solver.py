@@ -7,12 +7,13 @@ from functools import partial
 import numpy as np
 
 from tiocross.circuit.biasing import Biasing, as_biasing, join_ends, read_columns
-from tiocross.circuit.checks import as_values_of_lines, require_rtol, require_solved
+from tiocross.circuit.solvers.checks import as_values_of_lines, require_rtol, require_solved
 from tiocross.circuit.crossbar import require_crossbar
-from tiocross.circuit.engine import in_parts, require_solvable, run_circuits, run_read
+from tiocross.circuit.solvers.dispatch import in_parts, require_solvable, run_circuits, run_read
 from tiocross.circuit.matrices import matrix_pays, transfer_matrix
 from tiocross.circuit.solution import Solution
-from tiocross.errors import ConvergenceError, as_count
+from tiocross.errors import ConvergenceError
+from tiocross.checks import as_count
 
 _LARGEST_KEPT = 100_000  # devices of a single biased circuit whose voltages are kept, for they are mostly asked for
 

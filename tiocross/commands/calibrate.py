@@ -5,14 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tiocross import plot_lab
 from tiocross.commands.outputs import require_new_folder, require_writable_file
 from tiocross.commands.recognition import recognise
-from tiocross.devices.calibration import calibrate
+from tiocross.devices.calibration.card import calibrate
 from tiocross.devices.device import Device
 from tiocross.devices.files import save_device
-from tiocross.errors import require_name
-from tiocross.lab.files import read_lab_map
+from tiocross.checks import require_name
+from tiocross.lab.resistance_maps import read_lab_map
 from tiocross.lab.log import later_changes, log_shape, read_events, stuck_map, tuning_pairs
 from tiocross.lab.tables import read_disturb_csv, read_tuning_csv
 from tiocross.mapping.faults import stuck_outside_window
@@ -124,7 +123,7 @@ def _finish(calibration, measured, out, figures):
 def _draw(calibration, measured):
     """Names and figures of what was measured beside what was fitted; warnings stand above."""
     data = measured.arguments()
-    for effect, draw in (("tuning", plot_lab.tuning_fit), ("disturb", plot_lab.disturb_fit)):
+    for effect, draw in (("tuning", plot.tuning_fit), ("disturb", plot.disturb_fit)):
         if effect in data:
             figure, axes = new_figure()
             fit = calibration.fits[effect]
@@ -137,7 +136,7 @@ def _draw(calibration, measured):
         n_rows = -(-len(shown) // n_columns)
         figure, axes = new_figure(n_rows, n_columns, width=4.5 * n_columns, height=3.6 * n_rows)
         for panel, (devices, path) in zip(axes.flat, shown):
-            plot_lab.fault_map(panel, devices, title=Path(path).name)
+            plot.fault_map(panel, devices, title=Path(path).name)
             panel.title.set_fontsize(8)
         for panel in axes.flat[len(shown):]:
             panel.set_axis_off()

@@ -5,18 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from tiocross import plot, plot_comparison
+from tiocross import plot
 from tiocross.commands.experiment import Experiment, count_workers, draw_all, judge_wires
-from tiocross.commands.results import ResultsFolder
-from tiocross.datasets import generate_moons, load_moons
+from tiocross.study.results import ResultsFolder
+from tiocross.tasks import generate_moons, load_moons
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2_8X8
-from tiocross.errors import require_name
-from tiocross.experiment.conditions import HIDDEN_UNITS, make_conditions
-from tiocross.experiment.half_moons import ExperimentSettings
-from tiocross.experiment.ingredients import ADAPTATIONS, MOST_CHIPS
-from tiocross.experiment.methods import COMPARED, CURVED, PAPER, QUICK, ROBUST, compare_row, shorten
-from tiocross.experiment.statistics import robust_fraction
+from tiocross.checks import require_name
+from tiocross.study.conditions import HIDDEN_UNITS, make_conditions
+from tiocross.study.recipes import ExperimentSettings
+from tiocross.study.ingredients import ADAPTATIONS, MOST_CHIPS
+from tiocross.study.methods import COMPARED, CURVED, PAPER, QUICK, ROBUST, compare_row, shorten
+from tiocross.transfers.summary import robust_fraction
 from tiocross.storage import save_json
 from tiocross.tasks import generate_circles, generate_patterns, generate_spirals
 
@@ -153,10 +153,10 @@ def draw_methods(path, rows, recipes):
     least = best[0] - 0.01, best[1] - 0.06
     top = [name for name, mean in means.items() if mean[0] >= least[0] and mean[1] >= least[1]]
     figure, axes = plot.new_figure(1, 2, width=15, height=7)
-    plot_comparison.method_map(axes[0, 0], methods, named=[name for name in means if name not in top], title="all methods")
-    plot_comparison.method_map(axes[0, 1], methods, window=plot_comparison.window_of(methods, least), named=top,
+    plot.method_map(axes[0, 0], methods, named=[name for name in means if name not in top], title="all methods")
+    plot.method_map(axes[0, 1], methods, window=plot.window_of(methods, least), named=top,
                                title="the most robust of them")
-    plot_comparison.kind_legend(axes[0, 0], list(dict.fromkeys(kind for _, kind, _, _ in methods)))
+    plot.kind_legend(axes[0, 0], list(dict.fromkeys(kind for _, kind, _, _ in methods)))
     figure.suptitle(f"{resistance:g} ohm per wire segment. Markers: mean over {len(group)} training seed(s). Bars: lowest "
                     "to highest seed.", fontsize=10)
     ResultsFolder(path).save_figure(figure, "methods")
@@ -174,7 +174,7 @@ def draw_curves(path, points, device, names):
             places = sorted({point["x"] for point in here})
             robust = [[point["robust_fraction_95"] for point in here if point["x"] == x] for x in places]
             curves[name] = np.array(places) * factor, np.array(robust)
-        plot_comparison.condition_curve(panel, curves, xlabel=label, trained_at=trained.get(curve))
+        plot.condition_curve(panel, curves, xlabel=label, trained_at=trained.get(curve))
     axes[0, 0].legend(fontsize=8)
     n_seeds = len({point["seed"] for point in points})
     figure.suptitle(f"Mean and range over {n_seeds} training seed(s). Grey line: what the networks were trained for; for "

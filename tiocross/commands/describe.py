@@ -9,8 +9,8 @@ import numpy as np
 from tiocross.commands.recognition import recognise
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2
-from tiocross.experiment.half_moons import format_table
-from tiocross.lab.files import read_lab_map
+from tiocross.study.recipes import format_table
+from tiocross.lab.resistance_maps import read_lab_map
 from tiocross.lab.log import log_shape, read_events, tuning_pairs
 from tiocross.lab.plans import load_plan
 from tiocross.lab.tables import read_conductance_csv, read_disturb_csv, read_tuning_csv, read_voltage_csv

@@ -7,20 +7,21 @@ import time
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import fields, is_dataclass, replace
 
-from tiocross.commands.crew import Crew, interrupts_held, stop_if_asked
+from tiocross.study.crew import Crew, interrupts_held, stop_if_asked
 from tiocross.commands.progress import ProgressLine
-from tiocross.commands.results import FIGURES, ResultsFolder, draw_figure, fingerprint
-from tiocross.datasets import Moons, load_moons
+from tiocross.study.results import FIGURES, ResultsFolder, draw_figure, fingerprint
+from tiocross.tasks import Task, load_moons
 from tiocross.devices.device import Device
 from tiocross.devices.files import load_device, to_json
 from tiocross.devices.tio2 import TIO2
-from tiocross.errors import as_count
-from tiocross.experiment.adapted_transfers import AdaptedChips
-from tiocross.experiment.chips import SimulatedChips
-from tiocross.experiment.half_moons import (
-    MORE_RECIPES, RECIPES, ExperimentSettings, chip_generator, format_table, make_row, train_recipe)
-from tiocross.experiment.ingredients import ADAPTATIONS, MOST_CHIPS
-from tiocross.experiment.transfers import compile_kernels, judge_chips
+from tiocross.checks import as_count
+from tiocross.transfers.adapted_transfers import AdaptedChips
+from tiocross.transfers.chips import SimulatedChips
+from tiocross.study.recipes import (
+    MORE_RECIPES, RECIPES, ExperimentSettings, chip_generator, format_table, make_row, train_recipe,
+)
+from tiocross.study.ingredients import ADAPTATIONS, MOST_CHIPS
+from tiocross.transfers.judging import compile_kernels, judge_chips
 
 _LARGEST_MEMORY = 16e9  # [bytes] of transfers in flight
 READING_NOTES = """\
@@ -53,7 +54,7 @@ class Experiment:
     ----------
     out : str
         Results folder (unitless).
-    data : str, Moons or None
+    data : str, Task or None
         Folder with half moons, or the points themselves; None for the shipped ones (unitless).
     device : str, Device or None
         Device file, or the device itself; None for the published card (unitless).
@@ -85,7 +86,7 @@ class Experiment:
         self.settings = ExperimentSettings(seeds=tuple(range(first_seed, first_seed + n_seeds)), n_transfers=n_transfers,
                                            wire_resistances=tuple(float(r) for r in wire_resistances),
                                            recipes=recipes, **given)
-        self.moons = data if isinstance(data, Moons) else load_moons(data)
+        self.moons = data if isinstance(data, Task) else load_moons(data)
         self.device = TIO2 if device is None else device if isinstance(device, Device) else load_device(device)
         if any(recipe.adaptation and recipe.device_on(self.device).array_shape is None for recipe in recipes):
             raise ValueError("rows that are adapted to each chip need a device that states its 'array_shape [-]', such as "

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from tiocross.commands.describe import describe_plan
 from tiocross.commands.outputs import require_new_folder
-from tiocross.datasets import load_moons
+from tiocross.tasks import load_moons
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2
-from tiocross.lab.files import read_lab_map
+from tiocross.lab.resistance_maps import read_lab_map
 from tiocross.lab.plans import plan
 from tiocross.lab.scheme import PulseScheme
 from tiocross.learning.network import MLP

@@ -9,10 +9,10 @@ from tiocross.circuit.crossbar import Crossbar
 from tiocross.commands.outputs import require_new_folder, require_writable_file, write_text
 from tiocross.commands.plan import NETWORK
 from tiocross.commands.progress import ProgressLine
-from tiocross.datasets import load_moons
-from tiocross.errors import as_count, as_number
-from tiocross.experiment.prediction import infer
-from tiocross.experiment.statistics import wilson_interval
+from tiocross.tasks import load_moons
+from tiocross.checks import as_count, as_number
+from tiocross.transfers.prediction import infer
+from tiocross.transfers.summary import wilson_interval
 from tiocross.lab.log import EventLog, read_events
 from tiocross.lab.plan_files import load_readback, save_readback
 from tiocross.lab.plans import load_plan

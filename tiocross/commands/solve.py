@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from tiocross.circuit.checks import require_rtol
-from tiocross.circuit.conduction import Cubic, Sinh
+from tiocross.circuit.solvers.checks import require_rtol
+from tiocross.circuit.laws import Cubic, Sinh
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.solver import solve
 from tiocross.commands.outputs import require_writable_file, write_text
-from tiocross.errors import nearest_name
+from tiocross.checks import nearest_name
 from tiocross.lab.tables import read_conductance_csv, read_voltage_csv
 from tiocross.units import uA
 

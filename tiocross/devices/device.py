@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from tiocross.devices.effects import DisturbQuantiles, DisturbSamples, LineFailures, StuckDevices, TuningError
-from tiocross.errors import LARGEST_CONDUCTANCE, as_count, as_number, require_name
+from tiocross.checks import LARGEST_CONDUCTANCE, as_count, as_number, require_name
 from tiocross.units import uS
 
 EFFECTS = {"tuning": (TuningError,), "disturb": (DisturbQuantiles, DisturbSamples), "stuck": (StuckDevices,),

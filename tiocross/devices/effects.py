@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from tiocross.errors import as_finite, as_number
+from tiocross.checks import as_finite, as_number
 from tiocross.units import percent, uS
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from tiocross.devices.device import EFFECTS, Device
 from tiocross.devices.effects import DisturbQuantiles, DisturbSamples, LineFailures, StuckDevices, TuningError
-from tiocross.errors import nearest_name
+from tiocross.checks import nearest_name
 from tiocross.storage import save_json
 
 FORMAT = "tiocross device 1"

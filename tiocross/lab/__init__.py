@@ -1,1 +1,1 @@
-"""A chip on the table, real or simulated: the instrument protocol, programming, files."""
+"""A chip on the table, real or simulated: instruments, write-verify, plans, logs, measured tables."""

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from tiocross.errors import LARGEST_CONDUCTANCE, as_count, transposed_hint
+from tiocross.checks import LARGEST_CONDUCTANCE, as_count, transposed_hint
 
 _RECORDED = ("read_array", "make_safe", "close")
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tiocross.errors import as_count, require_name, transposed_hint
+from tiocross.checks import as_count, require_name, transposed_hint
 from tiocross.lab.instrument import is_reading
 from tiocross.lab.write_verify import OUTCOMES
 

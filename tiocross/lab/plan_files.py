@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tiocross.errors import as_conductances, as_count, as_reals
+from tiocross.checks import as_conductances, as_count, as_reals
 from tiocross.lab.tables import read_conductance_csv
 from tiocross.storage import replacing, save_json
 

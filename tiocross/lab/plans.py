@@ -9,17 +9,17 @@ import numpy as np
 
 from tiocross.devices import files
 from tiocross.devices.device import Device, require_device
-from tiocross.devices.variability import count_later_writes, require_within_window
-from tiocross.errors import as_conductances, as_finite, require_name
+from tiocross.devices.writes import count_later_writes, require_within_window
+from tiocross.checks import as_conductances, as_finite, require_name
 from tiocross.lab.device_table import device_text, list_devices
 from tiocross.lab.plan_files import PLAN, read_content, require_tables, table_text, write_folder
 from tiocross.lab.scheme import PulseScheme
 from tiocross.lab.write_verify import require_scheme
-from tiocross.mapping.assignment import place_around
+from tiocross.mapping.placement import place_around
 from tiocross.mapping.faults import as_stuck_maps
 from tiocross.mapping.pairs import map_weights, pair_differences
 from tiocross.mapping.sensitivity import weight_effects
-from tiocross.mapping.tiles import Layout, arrange
+from tiocross.mapping.layout import Layout, arrange
 
 FORMAT = "tiocross plan 1"
 ORDERS = ("raster", "sensitive last")

@@ -9,8 +9,8 @@ from os import PathLike
 
 import numpy as np
 
-from tiocross.devices.variability import count_later_writes
-from tiocross.errors import LARGEST_CONDUCTANCE, as_count, as_finite, transposed_hint
+from tiocross.devices.writes import count_later_writes
+from tiocross.checks import LARGEST_CONDUCTANCE, as_count, as_finite, transposed_hint
 from tiocross.lab.driving import drive, left_safe, named
 from tiocross.lab.instrument import is_reading, read_whole, require_instrument
 from tiocross.lab.log import Event

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from tiocross.errors import as_count, as_number, nearest_name, require_name
+from tiocross.checks import as_count, as_number, nearest_name, require_name
 
 LARGEST_AMPLITUDE = 100.0  # [V]; a choice: no memristive device needs it, a number in millivolts usually passes it
 LARGEST_WIDTH = 1.0  # [s]; a choice: a number in nanoseconds or microseconds usually passes it

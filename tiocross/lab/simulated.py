@@ -8,13 +8,13 @@ through noise and converter. Nothing tells the caller the true conductances but 
 import numpy as np
 
 from tiocross.circuit.biasing import READ_SCHEMES, WRITE_SCHEMES, read_device, write_device
-from tiocross.circuit.conduction import Sinh
+from tiocross.circuit.laws import Sinh
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.sequence import CircuitSequence
 from tiocross.circuit.solver import solve
 from tiocross.devices.device import Device
-from tiocross.devices.variability import draw_writes
-from tiocross.errors import LARGEST_CONDUCTANCE, as_count, as_finite, as_number, require_generator, require_name
+from tiocross.devices.writes import draw_writes
+from tiocross.checks import LARGEST_CONDUCTANCE, as_count, as_finite, as_number, require_generator, require_name
 from tiocross.lab.switching import TIO2_SWITCHING, SwitchingModel, draw_traits, switch
 from tiocross.mapping.faults import as_stuck_maps
 from tiocross.units import ohm

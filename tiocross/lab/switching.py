@@ -19,7 +19,7 @@ import numpy as np
 
 from tiocross.devices.device import LineFailures, StuckDevices
 from tiocross.devices.tio2 import TIO2
-from tiocross.errors import LARGEST_CONDUCTANCE, as_number
+from tiocross.checks import LARGEST_CONDUCTANCE, as_number
 from tiocross.units import V, mV, nA, ns, percent, uS
 
 _FITTED = "fitted so that programming 8 x 8 arrays gives the write disturb of Drolet et al., arXiv:2305.18495"

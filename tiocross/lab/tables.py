@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tiocross.errors import LARGEST_CONDUCTANCE, as_conductances, as_count
+from tiocross.checks import LARGEST_CONDUCTANCE, as_conductances, as_count
 from tiocross.storage import replacing
 from tiocross.units import Mohm, kohm, mS, mV, nS, ohm, uS
 

@@ -9,7 +9,7 @@ limit that does not move is stuck, and pulses, reversals and failed readings are
 import math
 from dataclasses import dataclass
 
-from tiocross.errors import LARGEST_CONDUCTANCE, as_number
+from tiocross.checks import LARGEST_CONDUCTANCE, as_number
 from tiocross.lab.scheme import Pulse, PulseScheme
 
 OUTCOMES = ("converged", "budget", "stuck_low", "stuck_high", "aborted", "read_error")

@@ -1,0 +1,1 @@
+"""Networks and their training: arrays and gradients, never a circuit."""

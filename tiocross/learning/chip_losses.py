@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tiocross.errors import as_number
-from tiocross.learning.autograd import Tensor, sigmoid
+from tiocross.checks import as_number
+from tiocross.learning.tensor import Tensor, sigmoid
 from tiocross.learning.losses import classification_loss
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tiocross.learning.autograd import Tensor
-from tiocross.learning.kernels.layers import pull_layers, run_layers
+from tiocross.learning.tensor import Tensor
+from tiocross.learning.layers_kernel import pull_layers, run_layers
 from tiocross.learning.network import ACTIVATIONS
 
 _LANES = 16

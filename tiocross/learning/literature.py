@@ -12,8 +12,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from tiocross.errors import as_count, as_number
-from tiocross.learning.autograd import Tensor
+from tiocross.checks import as_count, as_number
+from tiocross.learning.tensor import Tensor
 from tiocross.learning.network import MLP
 
 _GENERAL_USE = "as described in general use"

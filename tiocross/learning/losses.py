@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tiocross.learning.autograd import Tensor, sigmoid
+from tiocross.learning.tensor import Tensor, sigmoid
 
 
 def classification_loss(logits, labels):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tiocross.errors import as_count, as_finite, nearest_name, require_generator, require_name
-from tiocross.learning.autograd import Tensor, affine, sigmoid
+from tiocross.checks import as_count, as_finite, nearest_name, require_generator, require_name
+from tiocross.learning.tensor import Tensor, affine, sigmoid
 from tiocross.storage import replacing
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu")

@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 
 from tiocross.devices.device import Device, require_device
-from tiocross.devices.variability import disturb_changes
-from tiocross.errors import as_number
+from tiocross.devices.writes import disturb_changes
+from tiocross.checks import as_number
 from tiocross.learning.techniques import split_layers
 from tiocross.mapping.pairs import count_pair_writes, largest_magnitudes, pair_conductances
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from tiocross.devices.device import EFFECTS, Device, require_device
-from tiocross.devices.variability import Writes, apply_writes, draw_writes
-from tiocross.errors import as_number, require_name
-from tiocross.learning.autograd import Tensor, hold
+from tiocross.devices.writes import Writes, apply_writes, draw_writes
+from tiocross.checks import as_number, require_name
+from tiocross.learning.tensor import Tensor, hold
 from tiocross.mapping.pairs import (
     MAPPINGS,
     count_pair_writes,

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tiocross.datasets import Dataset
-from tiocross.errors import as_count, as_number, require_generator, require_name
-from tiocross.learning.adam import Adam
-from tiocross.learning.autograd import Tensor
+from tiocross.tasks import Dataset
+from tiocross.checks import as_count, as_number, require_generator, require_name
+from tiocross.learning.optimisers import Adam
+from tiocross.learning.tensor import Tensor
 from tiocross.learning.chip_losses import LOSSES, MeanLoss, SeenRates
 from tiocross.learning.copies import run_copies
 from tiocross.learning.network import MLP

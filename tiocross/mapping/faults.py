@@ -8,8 +8,8 @@ far as the window reaches.
 import numpy as np
 
 from tiocross.devices.device import require_device
-from tiocross.devices.variability import require_within_window
-from tiocross.errors import as_conductances, as_number, as_reals, transposed_hint
+from tiocross.devices.writes import require_within_window
+from tiocross.checks import as_conductances, as_number, as_reals, transposed_hint
 
 
 def stuck_outside_window(conductances, *, g_min, g_max, margin=0.1):

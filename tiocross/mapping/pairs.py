@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tiocross.devices.device import require_device
-from tiocross.devices.variability import count_later_writes
-from tiocross.errors import as_finite, require_name
-from tiocross.mapping.tiles import arrange
+from tiocross.devices.writes import count_later_writes
+from tiocross.checks import as_finite, require_name
+from tiocross.mapping.layout import arrange
 
 MAPPINGS = ("pairs", "signed")
 _VANISHING = 1e-290  # smaller weights would give an infinite scale; they count as zero

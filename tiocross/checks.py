@@ -1,0 +1,107 @@
+"""Checks on arguments, made before any work is done.
+
+Everything a caller can do wrong is a ``ValueError`` or ``TypeError`` whose text names the rule, what came and where, and
+the cure.
+"""
+
+import difflib
+import math
+import numbers
+
+import numpy as np
+
+LARGEST_CONDUCTANCE = 1.0  # [S]; no memristive device comes near it, a number in microsiemens usually passes it
+
+
+
+def nearest_name(name, valid_names):
+    """What to say after an unknown name: the nearest valid one, or all of them."""
+    matches = difflib.get_close_matches(str(name), list(valid_names), n=1)
+    if matches:
+        return f"did you mean {matches[0]!r}?"
+    return "valid names: " + ", ".join(sorted(map(str, valid_names)))
+
+
+def require_name(what, name, valid_names):
+    """Raise ValueError, with the nearest valid name, unless ``name`` is one of ``valid_names``."""
+    if name not in valid_names:
+        raise ValueError(f"{what} {name!r} is unknown; {nearest_name(name, valid_names)}")
+
+
+def transposed_hint(shape, wanted):
+    """What to add to an error about ``shape``: the question whether it is ``wanted`` transposed, where it looks like it."""
+    return "; transposed?" if tuple(shape) == tuple(wanted)[::-1] != tuple(wanted) else ""
+
+
+def as_reals(what, values):
+    """Float64 array of ``values``, which may be NaN or infinite; TypeError unless they are real numbers."""
+    try:
+        given = np.asarray(values)
+    except ValueError as error:
+        raise TypeError(f"{what} must be an array of numbers; got a ragged {type(values).__name__}: {error}") from None
+    if given.dtype.kind not in "iuf" and given.size:
+        raise TypeError(f"{what} must be an array of real numbers; got a {type(values).__name__} of {given.dtype}")
+    if np.ma.is_masked(values):
+        raise TypeError(f"{what} must not be masked; fill or drop the masked values first")
+    return given.astype(np.float64, copy=False)
+
+
+def as_finite(what, values, *, ndim=None):
+    """Float64 array of ``values``; ValueError with the position of the first value that is not finite."""
+    if type(values) is np.ndarray and values.dtype == np.float64 and ndim in (None, values.ndim):
+        if np.isfinite(values).all():
+            return values  # the usual case, in a tenth of the time
+    array = as_reals(what, values)
+    if ndim is not None and array.ndim != ndim:
+        raise ValueError(f"{what} must have {ndim} axes; got shape {array.shape}")
+    bad = ~np.isfinite(array)
+    if bad.any():
+        position = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(f"{what} must be finite; got {array[position]} at index {position} ({int(bad.sum())} such)")
+    return array
+
+
+def as_conductances(what, values):
+    """``(..., n_word_lines, n_bit_lines)`` float64 array within [0, 1] S; ValueError naming the first device outside."""
+    array = as_finite(what, values)
+    if array.ndim < 2 or 0 in array.shape:
+        raise ValueError(f"{what} must have shape (..., n_word_lines, n_bit_lines), none of them zero; got {array.shape}")
+    bad = (array < 0) | (array > LARGEST_CONDUCTANCE)
+    if bad.any():
+        position = tuple(int(i) for i in np.argwhere(bad)[0])
+        cure = "" if array[position] < 0 else ". If these are microsiemens, multiply by tiocross.units.uS"
+        chip = f"array {', '.join(map(str, position[:-2]))}, " if len(position) > 2 else ""
+        raise ValueError(f"{what} must lie in [0, 1] S; got {array[position]:g} at {chip}word line {position[-2]}, "
+                         f"bit line {position[-1]} ({int(bad.sum())} such){cure}.")
+    return array
+
+
+def as_number(what, value, *, low=-math.inf, high=math.inf, unit=""):
+    """Finite float of ``value`` within [low, high]; a TypeError or ValueError names it otherwise."""
+    if type(value) is float and low <= value <= high and -math.inf < value < math.inf:
+        return value
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{what} must be a number; got {value!r} ({type(value).__name__})")
+    if not (math.isfinite(value) and low <= value <= high):
+        space = f" {unit}" if unit else ""
+        bounds = f"at least {low:g}{space}" if high == math.inf else f"within [{low:g}, {high:g}]{space}"
+        raise ValueError(f"{what} must be {'finite' if low == -math.inf and high == math.inf else 'finite and ' + bounds}; "
+                         f"got {value:g}{space}")
+    return float(value)
+
+
+def as_count(what, value, *, low=1):
+    """Int of ``value`` of at least ``low``; a TypeError or ValueError names it otherwise."""
+    if type(value) is int and value >= low:
+        return value
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{what} must be a whole number; got {value!r} ({type(value).__name__})")
+    if value < low:
+        raise ValueError(f"{what} must be at least {low}; got {value}")
+    return int(value)
+
+
+def require_generator(rng):
+    """Raise TypeError unless ``rng`` is a numpy.random.Generator."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng must be a numpy.random.Generator, for example numpy.random.default_rng(7); got {rng!r}")

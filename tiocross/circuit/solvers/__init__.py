@@ -1,0 +1,1 @@
+"""The machine room behind `solve`: which solver takes which circuit, and their compiled kernels."""

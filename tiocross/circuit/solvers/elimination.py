@@ -1,0 +1,237 @@
+"""Transfer matrices of linear crossbars by nested elimination.
+
+The array is cut into small parts. Each becomes a block: a matrix that says how the ends of its lines answer, whatever
+it is joined to. Neighbours are joined in pairs, which eliminates the wires between them, until one block is left; its
+answer at the bottom ends to voltages at the left ends is the transfer matrix. An n x n array takes about 28 n^3
+multiplications, nearly all in products of matrices, and memory for some 50 n^2 numbers.
+
+A block has four sets of ports: L and R, where its word lines enter at the left and leave at the right, B and T, where its
+bit lines enter at the bottom and leave at the top. Given the voltages at L and B and the currents drawn out at R and T,
+the block answers with the currents into L and B and the voltages at R and T through a symmetric matrix F, kept in ten
+parts such as "LB" (port by port). Joining two blocks side by side, F on the left and F' on the right, the wires
+between have a current i and a voltage v with
+
+    v = F_R. x - Z i,   i = F'_L. x' + Y v,   Z = -F_RR,   Y = F'_LL,   hence with W = (1 + Y Z)^-1:
+    i = W (Y F_R. x + F'_L. x'),   v = F_R. x - Z i.
+
+Z is a matrix of resistances, Y one of conductances, and the eigenvalues of Y Z are not negative: nothing is divided by
+a resistance or a conductance, so that zero and tiny ones of either keep their digits. What is lost are about as many
+digits as the conductance of all devices of a line times its source or sense resistance has, and those of rows of the
+transfer matrix that bit-line wires shield from the bottom ends by as many decades. Word and bit lines play the same part,
+so joining blocks that stand on each other is the same with (L, R) and (B, T) exchanged. A port that the result does not
+need is never computed: the right and top ends of the array are open, and how its left ends load their sources, or its
+bottom ends each other, is not asked for.
+"""
+
+import numpy as np
+
+from tiocross.circuit.solvers.leaf_blocks_kernel import build_leaf_blocks
+
+_LARGEST_LEAF = 16  # most lines of a smallest part; with fewer, calling NumPy would cost more than its arithmetic
+_DEVICES_AT_ONCE = 2**16  # treated together while blocks are small, so that they stay in the processor's cache
+_EXCHANGED = str.maketrans("LRBT", "BTLR")
+
+
+def eliminate(conductances, word_line_resistance, bit_line_resistance, source_resistance, sense_resistance):
+    """Transfer matrices of crossbars driven at the left ends and grounded at the bottom, right and top ends open.
+
+    Parameters
+    ----------
+    conductances : (n_arrays, n_word_lines, n_bit_lines) ndarray
+        Devices of arrays that share the resistances below, float64 in C order [S].
+    word_line_resistance : (n_word_lines,) ndarray
+        One segment of each word line, not negative [ohm].
+    bit_line_resistance : (n_bit_lines,) ndarray
+        One segment of each bit line, not negative [ohm].
+    source_resistance : (n_word_lines,) ndarray
+        In series with the segment before the left end of each word line, not negative [ohm].
+    sense_resistance : (n_bit_lines,) ndarray
+        In series with the segment after the bottom end of each bit line, not negative [ohm].
+
+    Returns
+    -------
+    (n_arrays, n_word_lines, n_bit_lines) ndarray
+        T with bit-line currents = voltages @ T [S].
+    """
+    n_word, n_bit = conductances.shape[1:]
+    word = np.stack([word_line_resistance[::-1], source_resistance[::-1]])  # word line 0 at the bottom from here on
+    bit = np.stack([bit_line_resistance, sense_resistance])
+    matrix = np.empty(conductances.shape)
+    step = max(1, _DEVICES_AT_ONCE // (n_word * n_bit))
+    for start in range(0, len(conductances), step):
+        form = _whole(conductances[start : start + step, ::-1], word, bit)
+        # F counts the current into the bottom ends; lines added to fill the last blocks stand last.
+        np.negative(form[:, :n_word, :n_bit][:, ::-1], out=matrix[start : start + step])
+    return matrix
+
+
+def _whole(conductances, word, bit):
+    """LB of whole arrays; ``word`` and ``bit`` are the resistances (of a segment, added at the driven end) of the lines."""
+    _, n_word, n_bit = conductances.shape
+    (n_upward, m), (n_across, n) = _cut(n_word), _cut(n_bit)
+    more_word, more_bit = n_upward * m - n_word, n_across * n - n_bit
+    if more_word or more_bit:  # lines without devices at the open sides
+        conductances = np.pad(conductances, ((0, 0), (0, more_word), (0, more_bit)))
+        word, bit = np.pad(word, ((0, 0), (0, more_word))), np.pad(bit, ((0, 0), (0, more_bit)))
+    n_strips = 1
+    while n_strips < n_upward and conductances.size > n_strips * _DEVICES_AT_ONCE:
+        n_strips *= 2
+    height = n_upward * m // n_strips
+    strips = []
+    for k in range(n_strips):
+        lines = slice(k * height, (k + 1) * height)
+        strip = _leaves(conductances[:, lines], word[:, lines], bit, (m, n), (k == 0, k == n_strips - 1))
+        strips.append(_grown(strip, 1, max(1, n_across * n // (2 * height))))
+    parts = strips[0].parts if n_strips == 1 else {
+        ports: np.concatenate([strip.parts[ports] for strip in strips if ports in strip.parts], axis=1)
+        for ports in strips[0].parts | strips[-1].parts}
+    return _grown(_Blocks(parts, (True, True), (True, True)), 1, 1).parts["LB"][:, 0, 0]
+
+
+def _cut(n_lines):
+    """Number of parts, a power of two, and lines in each."""
+    n_parts = 1
+    while n_lines > n_parts * _LARGEST_LEAF:
+        n_parts *= 2
+    return n_parts, -(-n_lines // n_parts)
+
+
+def _leaves(conductances, word, bit, shape, upward_ends):
+    """Blocks of ``shape`` of a strip of arrays, which may be the lowest or the uppermost (``upward_ends``)."""
+    m, n = shape
+    n_arrays, n_upward, n_across = len(conductances), conductances.shape[1] // m, conductances.shape[2] // n
+    devices = conductances.reshape(n_arrays, n_upward, m, n_across, n).swapaxes(2, 3)
+    first_word = np.tile(word[0].reshape(n_upward, 1, m), (n_arrays, 1, n_across, 1))
+    first_bit = np.tile(bit[0].reshape(n_across, n), (n_arrays, n_upward, 1, 1))
+    next_word, next_bit = first_word.copy(), first_bit.copy()
+    first_word[:, :, 0] += word[1].reshape(n_upward, m)
+    if upward_ends[0]:
+        first_bit[:, 0] += bit[1].reshape(n_across, n)
+    n_ports = 2 * (m + n)
+    forms = np.empty((n_arrays, n_upward, n_across, n_ports, n_ports))
+    build_leaf_blocks(devices.reshape(-1, m, n), first_word.reshape(-1, m), next_word.reshape(-1, m),
+                      first_bit.reshape(-1, n), next_bit.reshape(-1, n), np.empty((n_ports, n_ports)), np.empty(n_ports),
+                      forms.reshape(-1, n_ports, n_ports))
+    places = {"L": slice(0, m), "R": slice(m, 2 * m), "B": slice(2 * m, 2 * m + n), "T": slice(2 * m + n, n_ports)}
+    parts = {}
+    for ports in ("LL", "LR", "LB", "LT", "RR", "RB", "RT", "BB", "BT", "TT"):
+        upward = slice(int(ports == "BB" and upward_ends[0]), n_upward - ("T" in ports and upward_ends[1]))
+        across = slice(int(ports == "LL"), n_across - ("R" in ports))
+        part = forms[:, upward, across, places[ports[0]], places[ports[1]]]
+        if part.size:
+            parts[ports] = part
+    return _Blocks(parts, upward_ends, (True, True))
+
+
+def _grown(blocks, n_upward, n_across):
+    """Join neighbours until there are only so many blocks, the shorter sides first."""
+    while True:
+        _, upward, across, height, width = blocks.parts["LB"].shape
+        if upward <= n_upward and across <= n_across:
+            return blocks
+        if upward <= n_upward or across > n_across and width <= height:
+            blocks = blocks.joined()
+        else:
+            blocks = blocks.exchanged().joined().exchanged()
+
+
+class _Blocks:
+    """A grid of equal blocks in each array: ``parts[ports]`` is (n_arrays, n_upward, n_across, ports, ports).
+
+    Blocks upward count from the bottom, across from the left. If the grid begins and ends where the array does
+    (``upward_ends``, ``across_ends``), R is not needed in the last across, T in the last upward, LL in the first across,
+    BB in the first upward, and a part has that many blocks less, or is missing.
+    """
+
+    def __init__(self, parts, upward_ends, across_ends):
+        self.parts, self.upward_ends, self.across_ends = parts, upward_ends, across_ends
+
+    def exchanged(self):
+        """The same with word and bit lines exchanged."""
+        parts = {}
+        for ports, part in self.parts.items():
+            part, ports = part.swapaxes(1, 2), ports.translate(_EXCHANGED)
+            turned = ports in ("BL", "TL", "BR", "TR")
+            parts[ports[::-1] if turned else ports] = part.swapaxes(-1, -2) if turned else part
+        return _Blocks(parts, self.across_ends, self.upward_ends)
+
+    def pair(self, ports):
+        """A part of the blocks 2c and of the blocks 2c + 1 across."""
+        part, start = self.parts.get(ports), int(ports == "LL" and self.across_ends[0])
+        return (None, None) if part is None else (part[:, :, start::2], part[:, :, 1 - start :: 2])
+
+    def joined(self):
+        """Blocks 2c and 2c + 1 across joined, for every c: the wires between them eliminated."""
+        (left_ll, right_ll), (left_rr, right_rr), (left_lr, right_lr) = map(self.pair, ("LL", "RR", "LR"))
+        loop = right_ll @ left_rr  # Y (-Z)
+        gain = np.linalg.inv(np.subtract(np.eye(loop.shape[-1]), loop, out=loop))  # W
+        symmetric = gain @ right_ll  # W Y
+        new, cross = {}, {}
+        for port in "BT":
+            if "L" + port in self.parts:
+                (left_l, right_l), (left_r, right_r) = self.pair("L" + port), self.pair("R" + port)
+                n_upward = left_l.shape[1]
+                # The current between for voltages or currents at this port of the left blocks, and of the right blocks.
+                from_left, from_right = symmetric[:, :n_upward] @ left_r, gain[:, :n_upward] @ right_l
+                new["L" + port] = _beside((left_lr[:, :n_upward], from_left, left_l), (left_lr[:, :n_upward], from_right))
+                cross[port] = left_r, right_l, right_r, from_left, from_right
+        if left_ll.size:
+            last = left_lr[:, :, -left_ll.shape[2] :]
+            new["LL"] = last @ symmetric[:, :, -left_ll.shape[2] :] @ _turned(last)
+            new["LL"] += left_ll
+        if right_lr.size:
+            n_across = right_lr.shape[2]
+            current = gain[:, :, :n_across] @ right_lr  # between, for currents at the right ports
+            voltage = _turned(left_rr[:, :, :n_across] @ current)
+            new["LR"] = left_lr[:, :, :n_across] @ current
+            new["RR"] = voltage @ right_lr
+            new["RR"] += right_rr
+            current = _turned(current)
+            for port, (left_r, right_l, right_r, _, _) in cross.items():
+                n_upward = left_r.shape[1]
+                new["R" + port] = _beside((current[:, :n_upward], left_r[:, :, :n_across]),
+                                          (voltage[:, :n_upward], right_l[:, :, :n_across], right_r))
+        self._join_cross(new, cross, left_rr)
+        return _Blocks(new, self.upward_ends, self.across_ends)
+
+    def _join_cross(self, new, cross, left_rr):
+        """The parts of F between bottom and top ports."""
+        voltages = {}
+        for ports in ("BB", "BT", "TT"):
+            if ports not in self.parts:
+                continue
+            left, right = self.pair(ports)
+            upward = slice(-left.shape[1], None) if ports == "BB" else slice(left.shape[1])
+            p_left, p_right, _, _, p_current = (values[:, upward] for values in cross[ports[0]])
+            q_left, _, _, from_left, from_right = (values[:, upward] for values in cross[ports[1]])
+            if ports[1] not in voltages:
+                voltages[ports[1]] = left_rr[:, upward] @ from_right
+            height, width = left.shape[-2:]
+            part = new[ports] = np.empty((*left.shape[:3], 2 * height, 2 * width))
+            _fill(part[..., :height, :width], _turned(p_left), from_left, left)
+            _fill(part[..., :height, width:], _turned(p_left), from_right)
+            _fill(part[..., height:, width:], _turned(p_right), voltages[ports[1]], right)
+            if ports == "BT":
+                _fill(part[..., height:, :width], _turned(p_current), q_left)
+            else:
+                part[..., height:, :width] = _turned(part[..., :height, width:])
+
+
+def _turned(matrices):
+    return matrices.swapaxes(-1, -2)
+
+
+def _fill(out, first, second, added=None):
+    """``out`` = first @ second + added."""
+    np.matmul(first, second, out=out)
+    if added is not None:
+        out += added
+
+
+def _beside(left, right):
+    """Two results of _fill side by side."""
+    width = left[1].shape[-1]
+    out = np.empty((*left[0].shape[:-1], width + right[1].shape[-1]))
+    _fill(out[..., :width], *left)
+    _fill(out[..., width:], *right)
+    return out

@@ -1,0 +1,92 @@
+"""Measured data to a `Device`: each effect fitted by its own module, with intervals, goodness and warnings."""
+
+from dataclasses import dataclass
+
+from tiocross.devices.device import Device
+from tiocross.devices.calibration.disturb import fit_disturb
+from tiocross.devices.effects import LineFailures
+from tiocross.devices.calibration.faults import fit_faults
+from tiocross.devices.calibration.fit import Fit
+from tiocross.devices.calibration.tuning import fit_tuning
+from tiocross.units import uS
+
+__all__ = ["Calibration", "Fit", "calibrate", "fit_disturb", "fit_faults", "fit_tuning"]
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """A device fitted to measured data.
+
+    Parameters
+    ----------
+    device : Device
+        The record, for simulation and for `save_device` (unitless).
+    fits : dict of str to Fit
+        For each effect that was fitted ("tuning", "disturb", "stuck" or "lines"), how well it is known (unitless).
+    """
+
+    device: Device
+    fits: dict
+
+    @property
+    def warnings(self):
+        """What does not fit, as texts that begin with the effect's name."""
+        return [f"{effect}: {fit.warning}" for effect, fit in self.fits.items() if fit.warning]
+
+    def __str__(self):
+        device = self.device
+        lines = [f"{device.name}, window {device.g_min / uS:g} to {device.g_max / uS:g} uS", f"source: {device.source}"]
+        for effect, fit in self.fits.items():
+            lines += ["", f"{effect}: {fit}"]
+        return "\n".join(lines)
+
+
+def calibrate(*, g_min, g_max, name, source, tuning=None, disturb=None, maps=None, rng=None):
+    """Device from measured data.
+
+    Parameters
+    ----------
+    g_min, g_max : float
+        Ends of the tuning window, which are chosen, not measured [S].
+    name : str
+        What to call the device.
+    source : str
+        Where the data come from.
+    tuning : tuple of array_like, optional
+        Conductances wanted and reached, (targets, programmed) or (targets, programmed, groups), see `fit_tuning` [S].
+    disturb : tuple of array_like, optional
+        Numbers of later writes and changes of conductance, (n_later_writes, changes), see `fit_disturb` [S].
+    maps : list of (n_word_lines, n_bit_lines) array_like, optional
+        Conductances of devices that do not answer, NaN elsewhere, see `fit_faults` [S].
+    rng : numpy.random.Generator, optional
+        Source of chance of bootstraps and permutations; without it a fixed one, so that the same data give the same
+        device (unitless).
+
+    Returns
+    -------
+    Calibration
+        The device, whose effects without data are switched off, and its fits.
+
+    Raises
+    ------
+    ValueError
+        If there are no data, or too few or bad ones, see the fits.
+    """
+    window = Device(g_min, g_max)  # refuses a bad window before any work
+    fits = {}
+    for what, data, counts in (("tuning", tuning, (2, 3)), ("disturb", disturb, (2,))):
+        if data is not None and not (isinstance(data, (tuple, list)) and len(data) in counts):
+            raise TypeError(f"{what} must be a tuple of {' or '.join(map(str, counts))} arrays; got {str(data)[:80]!r}")
+    if tuning is not None:
+        targets, programmed, *groups = tuning
+        fits["tuning"] = fit_tuning(targets, programmed, source=source, groups=groups[0] if groups else None,
+                                    g_max=window.g_max, rng=rng)
+    if disturb is not None:
+        fits["disturb"] = fit_disturb(*disturb, source=source, rng=rng)
+    if maps is not None:
+        fit = fit_faults(maps, g_min=window.g_min, g_max=window.g_max, source=source, rng=rng)
+        fits["lines" if isinstance(fit.value, LineFailures) else "stuck"] = fit
+    if not fits:
+        raise ValueError("calibrate needs data: tuning, disturb or maps; got none")
+    effects = {effect: fit.value for effect, fit in fits.items()}
+    return Calibration(Device(window.g_min, window.g_max, name=name, source=source, **effects), fits)

@@ -1,0 +1,273 @@
+"""What a write leaves behind: draws, and pure functions of (targets, draws).
+
+For given draws the conductance of a device is a polynomial in its target,
+
+    G = constant + target (linear + quadratic target),
+
+with the tuning error in `linear` and `quadratic`, the write disturb in `constant`, and a stuck device as a constant
+alone. That makes one function serve simulation, where targets are arrays, and training, where they are tensors.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tiocross.devices.device import DisturbQuantiles, require_device
+from tiocross.checks import as_conductances, as_count, require_generator
+
+
+@dataclass(frozen=True, eq=False)
+class Writes:
+    """Outcome of programming ``n_chips`` arrays, for any targets.
+
+    Parameters
+    ----------
+    constant : (n_chips, n_word_lines, n_bit_lines) ndarray
+        Part that does not depend on the target: disturb, or the value of a stuck device [S].
+    linear : (n_chips, n_word_lines, n_bit_lines) ndarray
+        Factor of the target (unitless).
+    quadratic : (n_chips, n_word_lines, n_bit_lines) ndarray or float
+        Factor of the target squared [1/S].
+    stuck : (n_chips, n_word_lines, n_bit_lines) bool ndarray
+        Devices that do not answer (unitless).
+    """
+
+    constant: np.ndarray
+    linear: np.ndarray
+    quadratic: np.ndarray
+    stuck: np.ndarray
+
+    def __getitem__(self, chips):
+        """The same for some of the chips."""
+        return Writes(self.constant[chips], self.linear[chips], self.quadratic[chips], self.stuck[chips])
+
+
+def program(targets, device, *, rng, n_chips=None, order=None):
+    """Conductances that a write of ``targets`` leaves behind on simulated chips.
+
+    Parameters
+    ----------
+    targets : (n_word_lines, n_bit_lines) array_like
+        Wanted conductances, within the device's window [S].
+    device : Device
+        What a write leaves behind (unitless).
+    rng : numpy.random.Generator
+        Source of chance; the same numbers are drawn whichever effects are on, see `draw_writes` (unitless).
+    n_chips : int, optional
+        Number of chips; without it one chip and no leading axis (unitless).
+    order : (n_word_lines, n_bit_lines) array_like of int, optional
+        Turn of each device, a permutation of 0 to n_devices - 1; raster order, word line by word line, without it
+        (unitless).
+
+    Returns
+    -------
+    (n_chips, n_word_lines, n_bit_lines) ndarray
+        Programmed conductances, floored at zero, which no passive device can pass [S].
+
+    Raises
+    ------
+    ValueError
+        If targets are not conductances or lie outside the window, or ``order`` is no permutation.
+
+    Notes
+    -----
+    Tuning, then disturb by the k devices of the array that are programmed later, then stuck devices, which keep their
+    own conductance, then failed lines, whose devices all have the line's. Draws are independent between devices (or
+    lines) and chips.
+    """
+    require_device(device)
+    targets = as_conductances("targets", targets)
+    if targets.ndim != 2:
+        raise ValueError(f"targets must have shape (n_word_lines, n_bit_lines); got {targets.shape}")
+    require_generator(rng)
+    require_within_window("targets", targets, device)
+    count = 1 if n_chips is None else as_count("n_chips", n_chips)
+    writes = draw_writes(device, count_later_writes(targets.shape, order), count, rng)
+    programmed = apply_writes(targets, writes)
+    return programmed[0] if n_chips is None else programmed
+
+
+def count_later_writes(shape, order=None):
+    """Number of devices of the same array that are programmed after each device.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (n_word_lines, n_bit_lines) (unitless).
+    order : array_like of int, optional
+        Turn of each device, a permutation of 0 to n_devices - 1; raster order without it (unitless).
+
+    Returns
+    -------
+    (n_word_lines, n_bit_lines) int ndarray
+        Number k of later writes (unitless).
+
+    Raises
+    ------
+    ValueError
+        If ``order`` is not such a permutation.
+    """
+    n_devices = int(np.prod(shape))
+    turns = np.arange(n_devices).reshape(shape) if order is None else np.asarray(order)
+    if turns.size == 0 or turns.shape != tuple(shape) or not np.array_equal(np.sort(turns, axis=None), np.arange(n_devices)):
+        raise ValueError(f"order must be a permutation of 0 to {n_devices - 1} in shape {tuple(shape)}; "
+                         f"got shape {turns.shape}" + (f", values {turns.min()} to {turns.max()}" if turns.size else ""))
+    return n_devices - 1 - turns.astype(np.int64)
+
+
+def draw_writes(device, n_later_writes, n_chips, rng):
+    """Draw what writes will leave behind on ``n_chips`` chips.
+
+    Parameters
+    ----------
+    device : Device
+        Effects and their laws (unitless).
+    n_later_writes : (n_word_lines, n_bit_lines) int ndarray
+        Number of later writes in the same array (unitless).
+    n_chips : int
+        Number of chips (unitless).
+    rng : numpy.random.Generator
+        Source of chance (unitless).
+
+    Returns
+    -------
+    Writes
+        Draws, to be applied to targets by `apply_writes`.
+
+    Notes
+    -----
+    Every random number is drawn whether its effect is on or off, so that switching one effect off leaves the others'
+    draws as they were; those of failed lines are drawn last, and only if that effect is on. The conductance of a stuck
+    device comes from the numbers that its tuning and its disturb, which it does not undergo, leave unused.
+    """
+    shape = (n_chips, *n_later_writes.shape)
+    offsets, spreads = rng.standard_normal((2, *shape))
+    levels, fates = rng.random((2, *shape))
+    constant, linear, quadratic = np.zeros(shape), np.ones(shape), np.zeros(shape)
+    stuck = np.zeros(shape, dtype=bool)
+    if device.tuning is not None:
+        tuning = device.tuning
+        linear += tuning.offset_mean + tuning.offset_std * offsets + tuning.spread_intercept * spreads
+        quadratic += tuning.spread_slope * spreads
+    if device.disturb is not None:
+        constant += disturb_changes(device.disturb, n_later_writes, levels)
+    if device.stuck is not None:
+        faults = device.stuck
+        stuck = fates < faults.probability_lrs + faults.probability_hrs
+        lrs = np.maximum(faults.lrs_mean + faults.lrs_std * spreads[stuck], 0.0)
+        hrs = faults.hrs_low + (faults.hrs_high - faults.hrs_low) * levels[stuck]
+        constant[stuck] = np.where(fates[stuck] < faults.probability_lrs, lrs, hrs)
+        linear[stuck] = quadratic[stuck] = 0.0
+    writes = Writes(constant, linear, quadratic, stuck)
+    if device.lines is not None:
+        _fail_lines(writes, device.lines, rng)
+    return writes
+
+
+def apply_writes(targets, writes, *, floor=True):
+    """Conductances after writing ``targets``.
+
+    Parameters
+    ----------
+    targets : (n_word_lines, n_bit_lines) ndarray or Tensor
+        Wanted conductances [S].
+    writes : Writes
+        Draws for n_chips chips (unitless).
+    floor : bool, optional
+        Whether to floor at zero; False only for signed coordinates, which are not conductances (unitless).
+
+    Returns
+    -------
+    (n_chips, n_word_lines, n_bit_lines) ndarray or Tensor
+        Programmed conductances, of the kind of ``targets`` [S].
+    """
+    programmed = writes.constant + targets * (writes.linear + targets * writes.quadratic)
+    if floor and np.min(getattr(programmed, "value", programmed)) < 0:
+        programmed = (programmed + abs(programmed)) * 0.5
+    return programmed
+
+
+def disturb_changes(disturb, n_later_writes, levels):
+    """Change of conductance at given probability levels after k later writes.
+
+    Parameters
+    ----------
+    disturb : DisturbQuantiles or DisturbSamples
+        The law of the change (unitless).
+    n_later_writes : (...,) int ndarray
+        Number k of later writes; 0 gives no change (unitless).
+    levels : (n_chips, ...) ndarray
+        Probability level in [0, 1) of each change (unitless).
+
+    Returns
+    -------
+    (n_chips, ...) ndarray
+        Changes [S].
+    """
+    if isinstance(disturb, DisturbQuantiles):
+        return _interpolate_quantiles(disturb, n_later_writes, levels)
+    return _pick_samples(disturb, n_later_writes, levels)
+
+
+def _fail_lines(writes, lines, rng):
+    """Give the devices of each failed line the line's conductance."""
+    n_chips, n_word_lines, n_bit_lines = writes.stuck.shape
+    # A word line reaches along the last axis; bit lines come second, so that theirs hold at crossings.
+    for probability, shape in ((lines.probability_word_line, (n_chips, n_word_lines, 1)),
+                               (lines.probability_bit_line, (n_chips, 1, n_bit_lines))):
+        fates, levels = rng.random((2, *shape))
+        failed = np.broadcast_to(fates < probability, writes.stuck.shape)
+        values = np.broadcast_to(lines.g_low * (lines.g_high / lines.g_low) ** levels, writes.stuck.shape)
+        writes.constant[failed] = values[failed]
+        writes.linear[failed] = writes.quadratic[failed] = 0.0
+        writes.stuck[failed] = True
+
+
+def _interpolate_quantiles(disturb, n_later_writes, levels):
+    later, rows = np.unique(n_later_writes, return_inverse=True)
+    rows = rows.reshape(n_later_writes.shape)
+    position = np.interp(later, disturb.n_later_writes, np.arange(len(disturb.n_later_writes)))
+    below = np.minimum(position.astype(np.int64), max(len(disturb.n_later_writes) - 2, 0))
+    above = np.minimum(below + 1, len(disturb.n_later_writes) - 1)
+    table = disturb.changes[below] + (position - below)[:, None] * (disturb.changes[above] - disturb.changes[below])
+    table *= _growth(disturb, later)[:, None]
+    edges = disturb.probabilities
+    bins = np.searchsorted(edges, levels, side="right") - 1
+    low, high = table[rows, bins], table[rows, bins + 1]
+    return low + (high - low) * ((levels - edges[bins]) / (edges[bins + 1] - edges[bins]))
+
+
+def _pick_samples(disturb, n_later_writes, levels):
+    changes = np.zeros(levels.shape)
+    for k in np.unique(n_later_writes[n_later_writes > 0]):
+        nearest = disturb.n_later_writes[np.abs(disturb.n_later_writes - k).argmin()]
+        samples = disturb.changes[disturb.n_later_writes == nearest] * _growth(disturb, k)
+        here = (slice(None), *np.nonzero(n_later_writes == k))
+        changes[here] = samples[(levels[here] * len(samples)).astype(np.int64)]
+    return changes
+
+
+def _growth(disturb, k):
+    """Factor of the extrapolation: 0 for k = 0, 1 within the measured range."""
+    k_max = disturb.n_later_writes.max()
+    return np.where(k > 0, (np.maximum(k, k_max) / k_max) ** disturb.growth_exponent, 0.0)
+
+
+def require_within_window(what, targets, device):
+    """Raise ValueError, naming the first that does not, unless all targets lie in the device's window.
+
+    Parameters
+    ----------
+    what : str
+        What to call the targets (unitless).
+    targets : (n_word_lines, n_bit_lines) ndarray
+        Wanted conductances; NaN passes [S].
+    device : Device
+        Has the window (unitless).
+    """
+    slack = 1e-9 * device.g_max  # a target computed at the end of the window may pass it by rounding
+    outside = (targets < device.g_min - slack) | (targets > device.g_max + slack)
+    if outside.any():
+        i, j = np.argwhere(outside)[0]
+        raise ValueError(f"{what} must lie in the window of {device.name}, {device.g_min:g} to {device.g_max:g} S; got "
+                         f"{targets[i, j]:g} at word line {i}, bit line {j} ({int(outside.sum())} such)")

@@ -1,0 +1,298 @@
+"""What the chip on the table will answer: a network computed with the crossbars that were measured.
+
+Electronics is taken as ideal, as in `transfer`: inputs are driven as voltages, the currents of each pair of bit lines are
+subtracted, and what arrays of one layer measure is added digitally, scaled and driven into the next layer.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tiocross.circuit.crossbar import require_crossbar
+from tiocross.circuit.matrices import transfer_matrix
+from tiocross.circuit.solver import solve
+from tiocross.devices.calibration.fit import t_quantile
+from tiocross.devices.tio2 import TIO2
+from tiocross.checks import as_finite, transposed_hint
+from tiocross.transfers.summary import weighted_median, wilson_interval
+from tiocross.transfers.judging import READ_VOLTAGE
+from tiocross.learning.network import MLP, activate, classify, forward
+from tiocross.mapping.pairs import map_weights, pair_differences
+from tiocross.mapping.layout import Layout, Tile
+
+_GAINS = (0.5, 2.0)  # pair differences over mapped weights outside it: another network or window, not a worn chip
+
+
+def infer(network, crossbars, points, *, device=TIO2, layout=None):
+    """Class that the measured chip gives to each point.
+
+    Parameters
+    ----------
+    network : MLP
+        The network on the chip: its layers, input encoding and scale (unitless).
+    crossbars : list of Crossbar
+        As for `predict_logits` (unitless).
+    points : (n_points, n_features) array_like
+        Features (unitless).
+    device : Device, optional
+        Whose window the network was mapped on (unitless).
+    layout : Layout, optional
+        Which array carries what; one array a layer without it (unitless).
+
+    Returns
+    -------
+    (n_points,) int ndarray
+        Classes (unitless).
+    """
+    return classify(predict_logits(network, crossbars, points, device=device, layout=layout))
+
+
+def predict_logits(network, crossbars, points, *, device=TIO2, layout=None):
+    """Outputs that the measured chip computes for each point.
+
+    Parameters
+    ----------
+    network : MLP
+        The network on the chip: its layers, input encoding and scale (unitless).
+    crossbars : list of Crossbar
+        One for each layer: word lines are its inputs and, last, the bias; bit lines 2 j and 2 j + 1 the pair of output j.
+        With a layout one for each of its physical arrays (unitless).
+    points : (n_points, n_features) array_like
+        Features (unitless).
+    device : Device, optional
+        Whose window the network was mapped on (unitless).
+    layout : Layout, optional
+        Which array carries what; one array a layer without it (unitless).
+
+    Returns
+    -------
+    (n_points, n_outputs) ndarray
+        Logits (unitless).
+
+    Raises
+    ------
+    ValueError
+        If the crossbars do not have the shapes of the network, or their pair differences do not look like its weights.
+
+    Notes
+    -----
+    Ohmic devices: the transfer matrices are the layers, and voltages do not matter. Where a device obeys another law every
+    point is solved, with the largest magnitude among the inputs of a layer, bias included, at 0.2 V: an answer then
+    depends a little on the points that share the scale with it.
+    """
+    targets, layout = _place(network, crossbars, device, layout)
+    encoded = network.encode(points)
+    _require_likeness(targets, layout.collect([crossbar.conductances for crossbar in crossbars]), network)
+    if any(crossbar.iv is not None for crossbar in crossbars):
+        multiply = [lambda volts, crossbar=crossbar: solve(crossbar, volts).bit_line_currents for crossbar in crossbars]
+        return _drive_layers(network, multiply, targets, layout, encoded)
+    matrices = layout.collect([transfer_matrix(crossbar) for crossbar in crossbars])
+    return forward(targets.weights(matrices), encoded, network.activation)
+
+
+def measure_logits(network, instruments, points, *, device=TIO2, layout=None):
+    """Outputs that the chips on the table give for each point, layer by layer.
+
+    Parameters
+    ----------
+    network : MLP
+        The network on the chips: its layers, input encoding and scale (unitless).
+    instruments : list
+        As the crossbars of `predict_logits`; each has ``shape`` and ``multiply(voltages)``, which drives all rows with
+        (n_points, n_rows) voltages [V] and gives the (n_points, n_columns) currents of the columns [A] (unitless).
+    points : (n_points, n_features) array_like
+        Features (unitless).
+    device : Device, optional
+        Whose window the network was mapped on (unitless).
+    layout : Layout, optional
+        Which array carries what; one array a layer without it (unitless).
+
+    Returns
+    -------
+    (n_points, n_outputs) ndarray
+        Logits (unitless).
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an instrument cannot multiply or has another shape than the network's arrays, and then nothing is driven; or
+        does not give a finite current for each point and column.
+    """
+    _require_list("instruments", instruments)
+    for instrument in instruments:
+        if not callable(getattr(instrument, "multiply", None)):
+            raise TypeError(f"instruments must have multiply(voltages); a {type(instrument).__name__} lacks it")
+    targets, layout = _arrange(network, [tuple(instrument.shape) for instrument in instruments], device, layout)
+    multiply = [instrument.multiply for instrument in instruments]
+    return _drive_layers(network, multiply, targets, layout, network.encode(points))
+
+
+def _require_list(what, records):
+    if not isinstance(records, (list, tuple)):
+        raise TypeError(f"{what} must be a list, one for each array; got a {type(records).__name__}")
+
+
+def _place(network, crossbars, device, layout):
+    """Targets and layout, with everything checked that can be wrong with them."""
+    _require_list("crossbars", crossbars)
+    for crossbar in crossbars:
+        require_crossbar(crossbar)
+    return _arrange(network, [crossbar.conductances.shape for crossbar in crossbars], device, layout)
+
+
+def _arrange(network, got, device, layout):
+    """Targets and layout of arrays of the shapes ``got``."""
+    if not isinstance(network, MLP):
+        raise TypeError(f"network must be an MLP; got a {type(network).__name__}")
+    targets = map_weights(network, device)
+    shapes = [target.shape for target in targets]
+    if layout is None:
+        layout = Layout([_whole(k, shape) for k, shape in enumerate(shapes)], shapes)
+    elif not isinstance(layout, Layout):
+        raise TypeError(f"layout must be a Layout, such as that of a plan; got a {type(layout).__name__}")
+    if list(layout.layer_shapes) != shapes:
+        raise ValueError(f"the layout is for layers of shapes {list(layout.layer_shapes)}; the network has {shapes}")
+    if got != layout.shapes:
+        turned = any(one == other[::-1] != other for one, other in zip(got, layout.shapes))
+        raise ValueError(f"crossbars must have shapes {layout.shapes}, word lines (inputs, then bias) by bit lines (a pair "
+                         f"for each output); got {got}" + ("; transposed?" if turned else ""))
+    return targets, layout
+
+
+def _whole(layer, shape):
+    rows, columns = (np.arange(n) for n in shape)
+    return Tile(layer, layer, shape, rows, columns, rows, columns)
+
+
+def _require_likeness(targets, conductances, network):
+    """Raise ValueError where the pair differences of a layer are not about its weights on this window."""
+    for k, (weights, wanted) in enumerate(zip(targets.weights(conductances), network.arrays)):
+        if not (used := wanted != 0).any():
+            continue
+        gain = weighted_median(weights[used] / wanted[used], np.abs(wanted[used]))  # one short must not decide it
+        if not _GAINS[0] <= gain <= _GAINS[1]:
+            raise ValueError(f"the crossbars do not look like layer {k} of this network: their pair differences are "
+                             f"{gain:.3g} times what device= maps its weights to, outside [{_GAINS[0]:g}, {_GAINS[1]:g}]. "
+                             "Check the device's window, the order of the crossbars, and whether lines are reversed or "
+                             "readings transposed")
+
+
+def _drive_layers(network, multiply, targets, layout, signal):
+    """Logits with every point driven at its true voltages; ``multiply`` gives the currents of each array."""
+    for k, layer in enumerate(targets.layers):
+        driven = activate(signal, network.activation) if k else signal
+        inputs = np.concatenate([driven, np.ones((len(signal), 1))], axis=1)
+        volts_per_unit = READ_VOLTAGE / np.abs(inputs).max(initial=1.0)
+        currents = np.zeros((len(inputs), layer.conductances.shape[1]))
+        for index, (tile, product) in enumerate(zip(layout.tiles, multiply)):
+            if tile.layer == k:
+                voltages = np.zeros((len(inputs), tile.shape[0]))
+                voltages[:, tile.word_lines] = volts_per_unit * inputs[:, tile.rows]
+                answer = as_finite(f"currents of array {index}", product(voltages))
+                if answer.shape != (due := (len(inputs), tile.shape[1])):
+                    raise ValueError(f"currents of array {index} must be {due}, points x columns; got {answer.shape}")
+                currents[:, tile.columns] += answer[:, tile.bit_lines]
+        signal = pair_differences(currents) / (volts_per_unit * layer.scale[-1])
+    return signal
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Measured outputs against predicted ones; print it.
+
+    Parameters
+    ----------
+    predicted, measured : (n_points, n_outputs) ndarray
+        The outputs, in ``unit`` (unitless or as stated).
+    unit : str
+        What both are in, such as "A"; empty for logits (unitless).
+    rms, worst : (n_outputs,) ndarray
+        Root mean square and largest magnitude of measured - predicted, in ``unit`` (unitless or as stated).
+    offset, gain : (n_outputs, 3) ndarray
+        Of measured = offset + gain * predicted, least squares: value and ends of its 95 % interval; the offset in ``unit``
+        (unitless).
+    correlation : (n_outputs,) ndarray
+        Between predicted and measured (unitless).
+    same_class : tuple of float
+        Share of points that both put into the same class, and its 95 % Wilson interval (unitless).
+    """
+
+    predicted: np.ndarray
+    measured: np.ndarray
+    unit: str
+    rms: np.ndarray
+    worst: np.ndarray
+    offset: np.ndarray
+    gain: np.ndarray
+    correlation: np.ndarray
+    same_class: tuple
+
+    def __str__(self):
+        n_points, n_outputs = self.predicted.shape
+        share, low, high = self.same_class
+        unit = f" ({self.unit})" if self.unit else ""
+        lines = [f"{n_points} points, measured against predicted{unit}; 95 % intervals in brackets",
+                 f"same class {100 * share:.1f} % [{100 * low:.1f}, {100 * high:.1f}]",
+                 f"{'output':>6}  {'rms':>9}  {'worst':>9}  {'offset':<33}{'gain':<27}correlation"]
+        for k in range(n_outputs):
+            offset = "{:.3g} [{:.3g}, {:.3g}]".format(*self.offset[k])
+            gain = "{:.4f} [{:.4f}, {:.4f}]".format(*self.gain[k])
+            lines.append(f"{k:>6}  {self.rms[k]:>9.3g}  {self.worst[k]:>9.3g}  {offset:<33}{gain:<27}"
+                         f"{self.correlation[k]:.5f}")
+        return "\n".join(lines)
+
+
+def compare_outputs(predicted, measured, *, unit=""):
+    """How well a prediction meets what was measured.
+
+    Parameters
+    ----------
+    predicted, measured : (n_points, n_outputs) array_like
+        Logits, or other outputs whose sign or largest entry tells the class; three points or more (unitless or as stated).
+    unit : str, optional
+        What both are in, such as "A"; empty for logits (unitless).
+
+    Returns
+    -------
+    Comparison
+        Deviations, line of best fit and agreement.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, there are fewer than three points, a value is not finite, or an output never changes.
+
+    Notes
+    -----
+    The intervals of the line are those of least squares with deviations of one normal law at all points.
+    """
+    predicted, measured = (as_finite(name, values, ndim=2) for name, values in
+                           (("predicted", predicted), ("measured", measured)))
+    if predicted.shape != measured.shape or len(predicted) < 3 or predicted.shape[1] == 0:
+        raise ValueError("predicted and measured must have the same shape (n_points, n_outputs), with three points or more; "
+                         f"got {predicted.shape} and {measured.shape}" + transposed_hint(predicted.shape, measured.shape))
+    for name, values in (("predicted", predicted), ("measured", measured)):
+        constant = np.ptp(values, axis=0) == 0
+        if constant.any():
+            raise ValueError(f"{name} must vary over the points; output {int(np.argmax(constant))} is always "
+                             f"{values[0, np.argmax(constant)]:g}")
+    apart = measured - predicted
+    offset, gain, correlation = _fit_lines(predicted, measured)
+    n_same = int((classify(predicted) == classify(measured)).sum())
+    same_class = (n_same / len(predicted), *wilson_interval(n_same, len(predicted)))
+    return Comparison(predicted, measured, unit, np.sqrt((apart**2).mean(axis=0)), np.abs(apart).max(axis=0), offset, gain,
+                      correlation, same_class)
+
+
+def _fit_lines(x, y):
+    """Offset and gain of y = offset + gain x, each with the ends of its interval, and the correlation, for each column."""
+    n = len(x)
+    middle, deviations = x.mean(axis=0), x - x.mean(axis=0)
+    spread = (deviations**2).sum(axis=0)
+    gain = (deviations * (y - y.mean(axis=0))).sum(axis=0) / spread
+    offset = y.mean(axis=0) - gain * middle
+    left = ((y - offset - gain * x) ** 2).sum(axis=0)
+    error = t_quantile(0.975, n - 2) * np.sqrt(left / (n - 2))
+    intervals = [np.stack([value, value - half, value + half], axis=1) for value, half in
+                 ((offset, error * np.sqrt(1 / n + middle**2 / spread)), (gain, error / np.sqrt(spread)))]
+    return *intervals, gain * np.sqrt(spread / ((y - y.mean(axis=0)) ** 2).sum(axis=0))

@@ -1,0 +1,85 @@
+"""Logistic regression of the outputs of many chips at once."""
+
+import numpy as np
+
+from tiocross.learning.tensor import sigmoid
+
+_MOST_STEPS = 50  # of Newton's method; a handful is usual, nearly separable points take some twenty
+_MOST_HALVINGS = 30  # the last of them would pass by 1e-9 of a step
+_FLAT = 1e-12  # largest gradient that counts as zero
+_ROUNDING = 1e-14  # of a loss
+
+
+def fit_outputs(features, shares, start, *, ridge):
+    """Coefficients at the least mean cross-entropy plus ridge / 2 times the squared distance from ``start``.
+
+    Parameters
+    ----------
+    features : (n_chips, 1 or n_outputs, n_points, n_features) ndarray
+        What each output weighs (unitless).
+    shares : (n_points, n_outputs) ndarray
+        Share of each output's class in each point; with one output, that of class 1 (unitless).
+    start : (n_outputs, n_features) ndarray
+        Coefficients to stay near (unitless).
+    ridge : float
+        Strength, above zero (unitless).
+
+    Returns
+    -------
+    (n_chips, n_outputs, n_features) ndarray
+        Coefficients of each chip (unitless).
+
+    Notes
+    -----
+    Newton's method from zero, where no output is saturated: from large weights its steps overshoot. A step that would
+    raise a chip's loss is halved until it does not.
+    """
+    found = np.zeros((len(features), *start.shape))
+    value, chances = _loss(features, shares, found, start, ridge)
+    for _ in range(_MOST_STEPS):
+        away = np.swapaxes(chances - shares, -1, -2)[..., None, :]  # (n_chips, n_outputs, 1, n_points)
+        gradient = (away @ features)[..., 0, :] / len(shares) + ridge * (found - start)
+        if np.abs(gradient).max() < _FLAT:
+            break
+        curvature = _curvature(features, chances, ridge)
+        steps = np.linalg.solve(curvature, gradient.reshape(len(found), -1, 1)).reshape(found.shape)
+        for _ in range(_MOST_HALVINGS):
+            new_value, new_chances = _loss(features, shares, found - steps, start, ridge)
+            worse = new_value > value + _ROUNDING * np.abs(value)
+            if not worse.any():
+                break
+            steps[worse] *= 0.5
+        found, value, chances = found - steps, new_value, new_chances
+    return found
+
+
+def _loss(features, shares, found, start, ridge):
+    """(n_chips,) loss and (n_chips, n_points, n_outputs) chances of each output's class."""
+    logits = np.swapaxes((features @ found[..., None])[..., 0], -1, -2)
+    if logits.shape[-1] == 1:
+        entropies = np.maximum(logits, 0.0) + np.log1p(np.exp(-np.abs(logits))) - shares * logits
+        chances = sigmoid(logits)
+    else:
+        shifted = logits - logits.max(axis=-1, keepdims=True)
+        chances = np.exp(shifted)
+        total = chances.sum(axis=-1, keepdims=True)
+        entropies = np.log(total) - (shares * shifted).sum(axis=-1, keepdims=True)
+        chances /= total
+    distances = ((found - start) ** 2).sum(axis=(-2, -1))
+    return entropies.mean(axis=(-2, -1)) + 0.5 * ridge * distances, chances
+
+
+def _curvature(features, chances, ridge):
+    """(n_chips, n_outputs n_features, n_outputs n_features) second derivatives of the loss."""
+    n_chips, _, n_points, n_features = features.shape
+    n_outputs = chances.shape[-1]
+    curvature = np.empty((n_chips, n_outputs, n_features, n_outputs, n_features))
+    of = [features[:, min(output, features.shape[1] - 1)] for output in range(n_outputs)]
+    for one in range(n_outputs):
+        for other in range(one + 1):
+            weights = chances[..., one] * ((one == other) - chances[..., other]) / n_points
+            block = np.swapaxes(of[one], -1, -2) @ (of[other] * weights[..., None])
+            curvature[:, one, :, other] = block
+            curvature[:, other, :, one] = np.swapaxes(block, -1, -2)
+    curvature = curvature.reshape(n_chips, n_outputs * n_features, -1)
+    return curvature + ridge * np.eye(n_outputs * n_features)
