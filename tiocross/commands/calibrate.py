@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tiocross import plot
 from tiocross.commands.outputs import require_new_folder, require_writable_file
 from tiocross.commands.recognition import recognise
 from tiocross.devices.calibration.card import calibrate
@@ -15,7 +16,6 @@ from tiocross.lab.resistance_maps import read_lab_map
 from tiocross.lab.log import later_changes, log_shape, read_events, stuck_map, tuning_pairs
 from tiocross.lab.tables import read_disturb_csv, read_tuning_csv
 from tiocross.mapping.faults import stuck_outside_window
-from tiocross.plot import new_figure
 from tiocross.storage import replacing
 from tiocross.units import uS
 
@@ -125,7 +125,7 @@ def _draw(calibration, measured):
     data = measured.arguments()
     for effect, draw in (("tuning", plot.tuning_fit), ("disturb", plot.disturb_fit)):
         if effect in data:
-            figure, axes = new_figure()
+            figure, axes = plot.new_figure()
             fit = calibration.fits[effect]
             draw(axes[0, 0], *data[effect][:2], fit.value, title=textwrap.fill(fit.warning, 80))
             axes[0, 0].title.set_fontsize(8)
@@ -134,7 +134,7 @@ def _draw(calibration, measured):
     if shown:
         n_columns = min(len(shown), _MOST_COLUMNS)
         n_rows = -(-len(shown) // n_columns)
-        figure, axes = new_figure(n_rows, n_columns, width=4.5 * n_columns, height=3.6 * n_rows)
+        figure, axes = plot.new_figure(n_rows, n_columns, width=4.5 * n_columns, height=3.6 * n_rows)
         for panel, (devices, path) in zip(axes.flat, shown):
             plot.fault_map(panel, devices, title=Path(path).name)
             panel.title.set_fontsize(8)

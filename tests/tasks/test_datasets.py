@@ -1,15 +1,15 @@
 """Half moons, files of labelled points, and everything that is refused about them."""
 
-from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import MEASURED
 
 from tiocross.tasks import (
     PARTS, Dataset, Task, count_shared_points, generate_moons, load_moons, read_dataset, save_moons,
 )
 
-PUBLISHED = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "drolet2023"
+PUBLISHED = MEASURED
 HEADER = "x0 [-],x1 [-],label [-]\n"
 
 
