@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tiocross import TIO2, Device, DisturbQuantiles, StuckDevices, load_device, save_device
-from tiocross.devices import fitting
+from tiocross.devices.calibration import fit as fitting
 from tiocross.devices.calibration.card import calibrate, fit_disturb, fit_faults, fit_tuning
 from tiocross.devices.calibration.disturb import PROBABILITIES
 from tiocross.devices.effects import LineFailures

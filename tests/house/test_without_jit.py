@@ -13,7 +13,7 @@ SCRIPT = """
 import json, sys
 import numpy as np
 from tiocross import MLP, TIO2, Crossbar, Cubic, Dataset, Sinh, custom, read_device, solve, transfer, transfer_matrix
-from tiocross.circuit.elimination import eliminate
+from tiocross.circuit.solvers.elimination import eliminate
 from tiocross import TrainingSettings, NoiseInjection, train
 rng = np.random.default_rng(0)
 g = rng.uniform(1e-5, 1e-3, (2, 4, 3))
