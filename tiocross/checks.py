@@ -13,7 +13,6 @@ import numpy as np
 LARGEST_CONDUCTANCE = 1.0  # [S]; no memristive device comes near it, a number in microsiemens usually passes it
 
 
-
 def nearest_name(name, valid_names):
     """What to say after an unknown name: the nearest valid one, or all of them."""
     matches = difflib.get_close_matches(str(name), list(valid_names), n=1)
@@ -31,6 +30,24 @@ def require_name(what, name, valid_names):
 def transposed_hint(shape, wanted):
     """What to add to an error about ``shape``: the question whether it is ``wanted`` transposed, where it looks like it."""
     return "; transposed?" if tuple(shape) == tuple(wanted)[::-1] != tuple(wanted) else ""
+
+
+def siemens_cure(value):
+    """What to add to an error about a conductance of ``value`` [S] outside [0, 1] S: it may be in microsiemens."""
+    return ". If these are microsiemens, multiply by tiocross.units.uS" if value > LARGEST_CONDUCTANCE else ""
+
+
+def require_shape(what, shape, wanted, why=""):
+    """Raise ValueError unless ``shape`` is ``wanted``; ``why`` says where the wanted shape comes from."""
+    if tuple(shape) != tuple(wanted):
+        raise ValueError(f"{what} must have shape {tuple(wanted)}{why}; got {tuple(shape)}{transposed_hint(shape, wanted)}")
+
+
+def as_shape(what, shape, *, low=1):
+    """(n_word_lines, n_bit_lines) as a tuple of ints of at least ``low``; a TypeError or ValueError names it otherwise."""
+    if not isinstance(shape, (tuple, list)) or len(shape) != 2:
+        raise TypeError(f"{what} must be a pair such as (8, 8), word lines and bit lines; got {shape!r}")
+    return tuple(as_count(what, size, low=low) for size in shape)
 
 
 def as_reals(what, values):
@@ -69,10 +86,9 @@ def as_conductances(what, values):
     bad = (array < 0) | (array > LARGEST_CONDUCTANCE)
     if bad.any():
         position = tuple(int(i) for i in np.argwhere(bad)[0])
-        cure = "" if array[position] < 0 else ". If these are microsiemens, multiply by tiocross.units.uS"
         chip = f"array {', '.join(map(str, position[:-2]))}, " if len(position) > 2 else ""
         raise ValueError(f"{what} must lie in [0, 1] S; got {array[position]:g} at {chip}word line {position[-2]}, "
-                         f"bit line {position[-1]} ({int(bad.sum())} such){cure}.")
+                         f"bit line {position[-1]} ({int(bad.sum())} such){siemens_cure(array[position])}.")
     return array
 
 
@@ -85,8 +101,9 @@ def as_number(what, value, *, low=-math.inf, high=math.inf, unit=""):
     if not (math.isfinite(value) and low <= value <= high):
         space = f" {unit}" if unit else ""
         bounds = f"at least {low:g}{space}" if high == math.inf else f"within [{low:g}, {high:g}]{space}"
+        cure = siemens_cure(value) if unit == "S" and high <= LARGEST_CONDUCTANCE and math.isfinite(value) else ""
         raise ValueError(f"{what} must be {'finite' if low == -math.inf and high == math.inf else 'finite and ' + bounds}; "
-                         f"got {value:g}{space}")
+                         f"got {value:g}{space}{cure}")
     return float(value)
 
 

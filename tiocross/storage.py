@@ -1,59 +1,45 @@
-"""Files that are either whole or absent: written under a temporary name, then renamed."""
+"""Files that are either whole or absent: written under a temporary name, then renamed. JSON that every reader accepts."""
 
 import contextlib
 import json
 import os
-import tempfile
 from pathlib import Path
 
 
 @contextlib.contextmanager
 def replacing(path):
-    """Temporary path beside ``path`` that takes its place when the block ends well, and vanishes otherwise.
+    """Temporary path beside ``path``, with the same suffix; it takes the place of ``path`` when the block ends well.
 
-    Parameters
-    ----------
-    path : str or Path
-        The file to write (unitless).
-
-    Yields
-    ------
-    Path
-        Where to write; same suffix, same folder, so that the last step is one rename.
+    If the block raises, the temporary file is removed and ``path`` stays as it was.
     """
     path = Path(path)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _new_file_beside(path)
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_current_umask())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def save_json(path, content):
-    """Write ``content`` as JSON that every reader accepts (no NaN, no infinity).
-
-    Parameters
-    ----------
-    path : str or Path
-        The file to write (unitless).
-    content : dict or list
-        Plain numbers, strings, lists and dicts (unitless).
-
-    Raises
-    ------
-    ValueError
-        If a number is not finite; nothing is written.
-    """
+    """Write plain numbers, texts, lists and dicts as JSON; ValueError, and no file, if a number is not finite."""
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _current_umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def read_json(path):
+    """Content of a JSON file; ValueError with the path if it is none."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON: {error}") from None
+
+
+def _new_file_beside(path):
+    """Path of a new, empty, hidden file; the umask takes permissions away from 0o666 as for any other file."""
+    while True:
+        temporary = path.with_name(f".{path.stem}-{os.urandom(4).hex()}{path.suffix}")
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+            return temporary

@@ -12,7 +12,7 @@ from tiocross import TIO2, Device, DisturbQuantiles, StuckDevices, load_device, 
 from tiocross.devices.calibration import fit as fitting
 from tiocross.devices.calibration.card import calibrate, fit_disturb, fit_faults, fit_tuning
 from tiocross.devices.calibration.disturb import PROBABILITIES
-from tiocross.devices.effects import LineFailures
+from tiocross.devices.device import LineFailures
 from tiocross.devices.calibration.faults import line_goodness
 from tiocross.devices.writes import disturb_changes, draw_writes
 from tiocross.lab.resistance_maps import read_lab_map

@@ -8,7 +8,7 @@ from lab_cases import random_chip
 
 from tiocross.lab.log import Event, EventLog, later_changes, log_shape, read_events, stuck_map, tuning_pairs
 from tiocross.lab.programming import program_array
-from tiocross.lab.scheme import PulseScheme
+from tiocross.lab.write_verify import PulseScheme
 from tiocross.units import uS
 
 NAN = math.nan

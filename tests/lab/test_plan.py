@@ -11,7 +11,7 @@ from tiocross import MLP, TIO2, Crossbar, map_weights, transfer_matrix
 from tiocross.devices.writes import count_later_writes, program
 from tiocross.lab.plan_files import load_readback, save_readback
 from tiocross.lab.plans import Plan, fingerprint, load_plan, plan
-from tiocross.lab.scheme import PulseScheme
+from tiocross.lab.write_verify import PulseScheme
 from tiocross.mapping.sensitivity import weight_effects
 from tiocross.mapping.layout import arrange
 from tiocross.units import uS

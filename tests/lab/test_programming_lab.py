@@ -12,7 +12,7 @@ from tiocross.lab.instrument import CrossbarInstrument, RecordingInstrument, rea
 from tiocross.lab.log import EventLog, read_events
 from tiocross.lab.programming import program_array, tune_device
 from tiocross.lab.report import InstrumentError
-from tiocross.lab.scheme import PulseScheme
+from tiocross.lab.write_verify import PulseScheme
 from tiocross.units import uS
 
 SCHEME = PulseScheme()

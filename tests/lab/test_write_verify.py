@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tiocross.lab.scheme import PulseScheme
+from tiocross.lab.write_verify import PulseScheme
 from tiocross.lab.write_verify import OUTCOMES, Done, Pulse, WriteVerify
 from tiocross.units import uS
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tiocross.tasks import generate_moons
-from tiocross.devices.device import Device, DisturbSamples, TuningError
+from tiocross.devices.device import Device, DisturbQuantiles, TuningError
 from tiocross.devices.tio2 import TIO2
 from tiocross.learning.tensor import Tensor
 from tiocross.learning.literature import (
@@ -295,7 +295,8 @@ def test_the_spread_by_hand():
     # One weight of 1 at the top of 100 to 300 uS, one of -1/2, in an array of 2 x 2: the devices stand at 300 and 100, 100
     # and 200 uS. Changes of +-2 uS after every later write, 3, 2, 1 and 0 of them; a spread of 1 % of the conductance.
     tuning = TuningError(offset_mean=0.3, offset_std=0.008, spread_slope=0.0, spread_intercept=0.006, source="test")
-    disturb = DisturbSamples([1, 1, 2, 2, 3, 3], np.array([-2, 2] * 3) * 1e-6, 0.0, source="test")
+    table = np.array([[-2, -2, 2, 2]] * 3) * 1e-6
+    disturb = DisturbQuantiles([1, 2, 3], [0, 0.5 - 1e-9, 0.5 + 1e-9, 1], table, 0.0, source="test")
     device = Device(100e-6, 300e-6, tuning=tuning, disturb=disturb)
     weights = np.array([1.0, -0.5]).reshape(1, 1, 2, 1)
     moved = SharpnessAware(1.0, device).ascend(weights, np.array([3.0, 4.0]).reshape(1, 1, 2, 1), [(2, 1)])

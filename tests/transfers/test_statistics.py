@@ -7,10 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tiocross.transfers.summary import (
-    N_REPLICATES, Estimate, Summary, count_undecided, percentile, robust_fraction, summarise, weighted_median,
-    wilson_interval,
-)
+from tiocross.intervals import N_REPLICATES, percentile, weighted_median, wilson_interval
+from tiocross.transfers.summary import Estimate, Summary, count_undecided, robust_fraction, summarise
 
 FIGURES = ("nominal_accuracy", "mean_accuracy", "p05_accuracy", "robust_fraction_95", "robust_fraction_99", "n_undecided")
 # Rates and accuracies are summed in single precision: sums of whole numbers are exact, one division rounds to 6e-8,

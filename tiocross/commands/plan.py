@@ -12,7 +12,7 @@ from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2
 from tiocross.lab.resistance_maps import read_lab_map
 from tiocross.lab.plans import plan
-from tiocross.lab.scheme import PulseScheme
+from tiocross.lab.write_verify import PulseScheme
 from tiocross.learning.network import MLP
 from tiocross.mapping.faults import stuck_outside_window
 

@@ -12,7 +12,7 @@ from tiocross.commands.progress import ProgressLine
 from tiocross.tasks import load_moons
 from tiocross.checks import as_count, as_number
 from tiocross.transfers.prediction import infer
-from tiocross.transfers.summary import wilson_interval
+from tiocross.intervals import wilson_interval
 from tiocross.lab.log import EventLog, read_events
 from tiocross.lab.plan_files import load_readback, save_readback
 from tiocross.lab.plans import load_plan

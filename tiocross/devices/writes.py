@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tiocross.devices.device import DisturbQuantiles, require_device
+from tiocross.devices.device import require_device
 from tiocross.checks import as_conductances, as_count, require_generator
 
 
@@ -187,28 +187,6 @@ def apply_writes(targets, writes, *, floor=True):
     return programmed
 
 
-def disturb_changes(disturb, n_later_writes, levels):
-    """Change of conductance at given probability levels after k later writes.
-
-    Parameters
-    ----------
-    disturb : DisturbQuantiles or DisturbSamples
-        The law of the change (unitless).
-    n_later_writes : (...,) int ndarray
-        Number k of later writes; 0 gives no change (unitless).
-    levels : (n_chips, ...) ndarray
-        Probability level in [0, 1) of each change (unitless).
-
-    Returns
-    -------
-    (n_chips, ...) ndarray
-        Changes [S].
-    """
-    if isinstance(disturb, DisturbQuantiles):
-        return _interpolate_quantiles(disturb, n_later_writes, levels)
-    return _pick_samples(disturb, n_later_writes, levels)
-
-
 def _fail_lines(writes, lines, rng):
     """Give the devices of each failed line the line's conductance."""
     n_chips, n_word_lines, n_bit_lines = writes.stuck.shape
@@ -223,7 +201,8 @@ def _fail_lines(writes, lines, rng):
         writes.stuck[failed] = True
 
 
-def _interpolate_quantiles(disturb, n_later_writes, levels):
+def disturb_changes(disturb, n_later_writes, levels):
+    """Changes (n_chips, ...) [S] at probability levels (n_chips, ...) in [0, 1) after k later writes (...); 0 for k = 0."""
     later, rows = np.unique(n_later_writes, return_inverse=True)
     rows = rows.reshape(n_later_writes.shape)
     position = np.interp(later, disturb.n_later_writes, np.arange(len(disturb.n_later_writes)))
@@ -235,16 +214,6 @@ def _interpolate_quantiles(disturb, n_later_writes, levels):
     bins = np.searchsorted(edges, levels, side="right") - 1
     low, high = table[rows, bins], table[rows, bins + 1]
     return low + (high - low) * ((levels - edges[bins]) / (edges[bins + 1] - edges[bins]))
-
-
-def _pick_samples(disturb, n_later_writes, levels):
-    changes = np.zeros(levels.shape)
-    for k in np.unique(n_later_writes[n_later_writes > 0]):
-        nearest = disturb.n_later_writes[np.abs(disturb.n_later_writes - k).argmin()]
-        samples = disturb.changes[disturb.n_later_writes == nearest] * _growth(disturb, k)
-        here = (slice(None), *np.nonzero(n_later_writes == k))
-        changes[here] = samples[(levels[here] * len(samples)).astype(np.int64)]
-    return changes
 
 
 def _growth(disturb, k):

@@ -13,7 +13,7 @@ from tiocross.devices.writes import count_later_writes, require_within_window
 from tiocross.checks import as_conductances, as_finite, require_name
 from tiocross.lab.device_table import device_text, list_devices
 from tiocross.lab.plan_files import PLAN, read_content, require_tables, table_text, write_folder
-from tiocross.lab.scheme import PulseScheme
+from tiocross.lab.write_verify import PulseScheme
 from tiocross.lab.write_verify import require_scheme
 from tiocross.mapping.placement import place_around
 from tiocross.mapping.faults import as_stuck_maps

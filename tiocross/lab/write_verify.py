@@ -1,4 +1,4 @@
-"""Write-verify, free of I/O: from a reading to the next pulse, for one device.
+"""Write-verify, free of I/O: the pulse scheme, and from a reading to the next pulse for one device.
 
 Read; inside the tolerance, read again until enough readings in a row were inside. Too resistive: a SET pulse, positive.
 Too conductive: a RESET pulse, negative. Each pulse is one increment stronger than the last of its polarity, up to a
@@ -8,33 +8,155 @@ limit that does not move is stuck, and pulses, reversals and failed readings are
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
-from tiocross.checks import LARGEST_CONDUCTANCE, as_number
-from tiocross.lab.scheme import Pulse, PulseScheme
+from tiocross import records
+from tiocross.checks import LARGEST_CONDUCTANCE, as_number, require_name, siemens_cure
+from tiocross.records import count, number
 
 OUTCOMES = ("converged", "budget", "stuck_low", "stuck_high", "aborted", "read_error")
 N_REREADS = 2  # failed readings that are simply repeated before the device is given up
+LARGEST_AMPLITUDE = 100.0  # [V]; a choice: no memristive device needs it, a number in millivolts usually passes it
+LARGEST_WIDTH = 1.0  # [s]; a choice: a number in nanoseconds or microseconds usually passes it
+
+_LAB_KEYS = {  # key in the header of the lab's CSV -> field
+    "vread": "read_voltage", "Vmax_set": "set_limit", "Vmin_reset": "reset_limit", "Vset": "set_start",
+    "Vreset": "reset_start", "tolerance": "tolerance", "increment": "increment", "PulseWidth": "width",
+    "RiseTime": "rise_time", "FallTime": "fall_time",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """What to do next: apply a pulse, then read."""
+
+    amplitude: float  # positive for SET, negative for RESET; 0 means that no pulse is due, only another reading [V]
+    width: float  # [s]
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How the tuning of one device ended.
+    """How the tuning of one device ended."""
+
+    outcome: str  # one of OUTCOMES, see `WriteVerify.step`
+    conductance: float  # last reading, NaN if there was none [S]
+    n_pulses: int
+    n_reversals: int  # changes of the pulses' polarity
+
+
+@dataclass(frozen=True, kw_only=True)
+class PulseScheme:
+    """Parameters of write-verify.
+
+    Voltages and times are by default those of a measured lab file of the Sherbrooke group (Drolet et al. 2023,
+    dead_xbar_P464EC_HD.csv), as is the tolerance; the counts are choices of this package.
 
     Parameters
     ----------
-    outcome : str
-        "converged"; "budget": pulses or reversals used up; "stuck_low", "stuck_high": pulses at the SET or the RESET
-        limit do not move it; "aborted"; "read_error": no valid reading (unitless).
-    conductance : float
-        Last reading, NaN if there was none [S].
-    n_pulses, n_reversals : int
-        Pulses and changes of their polarity (unitless).
+    set_start, set_limit : float, optional
+        First and largest amplitude of SET pulses, positive [V].
+    reset_start, reset_limit : float, optional
+        First and largest amplitude of RESET pulses, negative [V].
+    increment : float, optional
+        What each pulse adds to the magnitude of the last one of its polarity [V].
+    width : float, optional
+        Length of every pulse [s].
+    tolerance : float, optional
+        Largest distance of a reading from the target, as a fraction of the target (unitless).
+    confirmations : int, optional
+        Readings in a row that must be inside the tolerance, the first included (unitless).
+    max_pulses, max_reversals : int, optional
+        Most pulses, and most changes of polarity, for one device (unitless).
+    pulses_at_limit : int, optional
+        Pulses in a row at the limit after which a device that they did not move counts as stuck (unitless).
+    read_voltage : float, optional
+        Voltage of readings, for the instrument's set-up; drivers do not use it [V].
+    rise_time, fall_time : float, optional
+        Edges of the pulses, for the instrument's set-up; drivers do not use them [s].
     """
 
-    outcome: str
-    conductance: float
-    n_pulses: int
-    n_reversals: int
+    set_start: float = number("V", default=1.1)
+    set_limit: float = number("V", default=2.1)
+    reset_start: float = number("V", default=-1.1)
+    reset_limit: float = number("V", default=-2.4)
+    increment: float = number("V", default=0.02)
+    width: float = number("s", default=1.04e-6)
+    tolerance: float = number("-", default=0.01)
+    confirmations: int = count(default=2)
+    max_pulses: int = count(default=400)
+    max_reversals: int = count(default=20, low=0)
+    pulses_at_limit: int = count(default=5)
+    read_voltage: float = number("V", default=0.2)
+    rise_time: float = number("s", default=5e-7, low=0.0, high=LARGEST_WIDTH)
+    fall_time: float = number("s", default=5e-7, low=0.0, high=LARGEST_WIDTH)
+
+    def __post_init__(self):
+        records.check_fields(self)
+        for polarity, sign in (("set", 1), ("reset", -1)):
+            _require_amplitudes(polarity, sign, getattr(self, f"{polarity}_start"), getattr(self, f"{polarity}_limit"))
+        for name in ("increment", "read_voltage"):
+            _require_positive(name, getattr(self, name), LARGEST_AMPLITUDE, "V", "mV")
+        _require_positive("width", self.width, LARGEST_WIDTH, "s", "ns or tiocross.units.us")
+        if not 0 < self.tolerance < 1:
+            raise ValueError(f"tolerance must lie between 0 and 1; got {self.tolerance:g}. It is a fraction: if this is in "
+                             "percent, multiply by tiocross.units.percent")
+
+    @cached_property
+    def set_pulses(self):
+        """Every SET pulse from the start to the limit, weakest first: what amplitudes can leave write-verify [V]."""
+        return self._ladder(1, self.set_start, self.set_limit)
+
+    @cached_property
+    def reset_pulses(self):
+        """Every RESET pulse from the start to the limit, weakest first [V]."""
+        return self._ladder(-1, self.reset_start, self.reset_limit)
+
+    def _ladder(self, sign, start, limit):
+        # 1e-9 of a step: a limit that is a whole number of increments away must not get one more by rounding.
+        n_steps = (abs(limit) - abs(start)) / self.increment - 1e-9
+        n_below = math.ceil(min(n_steps, self.max_pulses))  # the budget ends before a longer ladder does
+        below = [start + sign * k * self.increment for k in range(n_below)]
+        return tuple(Pulse(amplitude, self.width) for amplitude in (*below, limit))
+
+    @classmethod
+    def from_lab_header(cls, header: dict, **changes: float) -> "PulseScheme":
+        """Scheme from the header of the lab's CSV.
+
+        Parameters
+        ----------
+        header : dict
+            Keys vread, Vmax_set, Vmin_reset, Vset, Vreset, increment in volts, PulseWidth, RiseTime and FallTime in
+            seconds, and tolerance, each with its number or its text. Other keys are passed over.
+        **changes : float or int
+            Fields that take these values instead of those of the header or the default ones [V], [s] or (unitless).
+
+        Returns
+        -------
+        PulseScheme
+            The scheme.
+
+        Raises
+        ------
+        ValueError
+            If a key is missing or malformed and its field not among ``changes``, or a field is unknown.
+        """
+        for name in changes:
+            require_name("field", name, records.declared(cls))
+        needed = {key: name for key, name in _LAB_KEYS.items() if name not in changes}
+        missing = [key for key in needed if key not in header]
+        if missing:
+            raise ValueError(f"the lab header lacks {', '.join(map(repr, missing))}; add what is missing, or give "
+                             f"{', '.join(f'{needed[key]}=...' for key in missing)}")
+        return cls(**{name: _header_number(key, header[key]) for key, name in needed.items()}, **changes)
+
+    def to_json(self) -> dict:
+        """The scheme as a dict of plain numbers; every key states its unit, as in ``"increment [V]"``."""
+        return records.to_json(self)
+
+    @classmethod
+    def from_json(cls, content: dict) -> "PulseScheme":
+        """Scheme from what `to_json` gave; ValueError naming a missing or unknown key."""
+        return cls(**records.values_from_json("the pulse scheme", content, cls))
 
 
 class WriteVerify:
@@ -127,9 +249,42 @@ def require_scheme(scheme):
 
 
 def require_target(what, g_target):
-    """Float of a conductance to be programmed, above 0 and at most 1 S; ValueError with the cure otherwise [S]."""
+    """Float of a conductance to be programmed, above 0 and at most 1 S; ValueError with the cure otherwise."""
     value = as_number(what, g_target, unit="S")
     if not 0 < value <= LARGEST_CONDUCTANCE:
-        cure = ". If this is in microsiemens, multiply by tiocross.units.uS" if value > 0 else "; no pulse can reach it"
+        cure = siemens_cure(value) or "; no pulse can reach it"
         raise ValueError(f"{what} must be above 0 and at most 1 S; got {value:g}{cure}")
     return value
+
+
+def _require_amplitudes(polarity, sign, start, limit):
+    raises = "raises" if sign > 0 else "lowers"
+    for name, value in ((f"{polarity}_start", start), (f"{polarity}_limit", limit)):
+        if not sign * value > 0:
+            raise ValueError(f"{name} must be {'positive' if sign > 0 else 'negative'}, as a {polarity.upper()} pulse "
+                             f"{raises} the conductance; got {value:g} V. Change its sign, or exchange set_* and reset_*")
+        if abs(value) > LARGEST_AMPLITUDE:
+            raise ValueError(f"{name} must lie within {LARGEST_AMPLITUDE:g} V; got {value:g}. If these are millivolts, "
+                             "multiply by tiocross.units.mV")
+    if abs(limit) < abs(start):
+        raise ValueError(f"{polarity}_limit must be at least as strong as {polarity}_start; got a limit of {limit:g} V "
+                         f"for a start of {start:g} V. Raise the limit, or lower the start")
+
+
+def _require_positive(name, value, high, unit, smaller):
+    if not 0 < value <= high:
+        raise ValueError(f"{name} must be above 0 and at most {high:g} {unit}; got {value:g}. Everything is in SI units: "
+                         f"multiply by tiocross.units.{smaller}")
+
+
+def _header_number(key, value):
+    """Number of a header entry that may be a text."""
+    if not isinstance(value, str):
+        return as_number(f"{key!r} of the lab header", value)
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{key!r} of the lab header must be a number; got {value!r}")
+    return number

@@ -11,10 +11,9 @@ import numpy as np
 from tiocross.circuit.crossbar import require_crossbar
 from tiocross.circuit.matrices import transfer_matrix
 from tiocross.circuit.solver import solve
-from tiocross.devices.calibration.fit import t_quantile
 from tiocross.devices.tio2 import TIO2
 from tiocross.checks import as_finite, transposed_hint
-from tiocross.transfers.summary import weighted_median, wilson_interval
+from tiocross.intervals import t_quantile, weighted_median, wilson_interval
 from tiocross.transfers.judging import READ_VOLTAGE
 from tiocross.learning.network import MLP, activate, classify, forward
 from tiocross.mapping.pairs import map_weights, pair_differences

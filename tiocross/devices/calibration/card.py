@@ -1,16 +1,17 @@
 """Measured data to a `Device`: each effect fitted by its own module, with intervals, goodness and warnings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tiocross.devices.device import Device
+import numpy as np
+from numpy.typing import ArrayLike
+
 from tiocross.devices.calibration.disturb import fit_disturb
-from tiocross.devices.effects import LineFailures
 from tiocross.devices.calibration.faults import fit_faults
 from tiocross.devices.calibration.fit import Fit
 from tiocross.devices.calibration.tuning import fit_tuning
+from tiocross.devices.device import Device, LineFailures
 from tiocross.units import uS
-
-__all__ = ["Calibration", "Fit", "calibrate", "fit_disturb", "fit_faults", "fit_tuning"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,13 +21,13 @@ class Calibration:
     Parameters
     ----------
     device : Device
-        The record, for simulation and for `save_device` (unitless).
+        The record, for simulation and for `save_device`.
     fits : dict of str to Fit
-        For each effect that was fitted ("tuning", "disturb", "stuck" or "lines"), how well it is known (unitless).
+        For each effect that was fitted ("tuning", "disturb", "stuck" or "lines"), how well it is known.
     """
 
     device: Device
-    fits: dict
+    fits: dict[str, Fit]
 
     @property
     def warnings(self):
@@ -41,7 +42,9 @@ class Calibration:
         return "\n".join(lines)
 
 
-def calibrate(*, g_min, g_max, name, source, tuning=None, disturb=None, maps=None, rng=None):
+def calibrate(*, g_min: float, g_max: float, name: str, source: str, tuning: Sequence[ArrayLike] | None = None,
+              disturb: Sequence[ArrayLike] | None = None, maps: list[ArrayLike] | None = None,
+              rng: np.random.Generator | None = None) -> Calibration:
     """Device from measured data.
 
     Parameters
@@ -59,8 +62,8 @@ def calibrate(*, g_min, g_max, name, source, tuning=None, disturb=None, maps=Non
     maps : list of (n_word_lines, n_bit_lines) array_like, optional
         Conductances of devices that do not answer, NaN elsewhere, see `fit_faults` [S].
     rng : numpy.random.Generator, optional
-        Source of chance of bootstraps and permutations; without it a fixed one, so that the same data give the same
-        device (unitless).
+        Source of randomness of bootstraps and permutations. Without it a fixed one, so that the same data give the same
+        device.
 
     Returns
     -------
@@ -71,6 +74,16 @@ def calibrate(*, g_min, g_max, name, source, tuning=None, disturb=None, maps=Non
     ------
     ValueError
         If there are no data, or too few or bad ones, see the fits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import calibrate
+    >>> state = np.full((8, 8), np.nan)
+    >>> state[2, 5] = 600e-6  # one device of 64 does not answer
+    >>> found = calibrate(g_min=100e-6, g_max=500e-6, name="chip 7", source="my lab book", maps=[state])
+    >>> found.device.stuck.probability_lrs, found.device.tuning, list(found.fits)
+    (0.015625, None, ['stuck'])
     """
     window = Device(g_min, g_max)  # refuses a bad window before any work
     fits = {}

@@ -1,12 +1,19 @@
-"""Measured changes after later writes to a `DisturbQuantiles` table."""
+"""Measured changes after later writes to a `DisturbQuantiles` table.
+
+Neighbouring k are pooled until a knot has enough changes; the knot stands at their mean k. The quantiles are those of the
+sample: nothing is assumed of the law but that it changes little within a knot. The growth exponent is the slope of log std
+against log k, knots weighted by their counts.
+"""
 
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from tiocross.devices.effects import DisturbQuantiles
+from tiocross.checks import as_count, as_finite, as_number, require_generator, siemens_cure
 from tiocross.devices.calibration.fit import SUSPICIOUS, Fit
-from tiocross.checks import as_count, as_finite, as_number, require_generator
+from tiocross.devices.device import DisturbQuantiles
+from tiocross.intervals import student_interval
 
 PROBABILITIES = (0, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, *(p / 100 for p in range(10, 91, 5)),
                  0.925, 0.95, 0.965, 0.98, 0.99, 0.995, 1)
@@ -17,7 +24,8 @@ _N_REPLICATES = 499
 _TEST = "power law of the spread against k (bootstrap)"
 
 
-def fit_disturb(n_later_writes, changes, *, source, cut=None, n_per_knot=None, rng=None):
+def fit_disturb(n_later_writes: ArrayLike, changes: ArrayLike, *, source: str, cut: float | None = None,
+                n_per_knot: int | None = None, rng: np.random.Generator | None = None) -> Fit:
     """Write disturb of a device, from changes of conductance after later writes.
 
     Parameters
@@ -29,12 +37,12 @@ def fit_disturb(n_later_writes, changes, *, source, cut=None, n_per_knot=None, r
     source : str
         Where the data come from.
     cut : float, optional
-        Largest magnitude of a change that counts; larger ones, taken for failures, are left out, and the warning says
+        Largest magnitude of a change that counts. Larger ones are taken for failures and left out; the warning says
         how many [S].
     n_per_knot : int, optional
         Least number of changes at a k of the table; without it an eighth of all, but from 20 to 200 (unitless).
     rng : numpy.random.Generator, optional
-        Source of chance of the bootstrap; without it a fixed one, so that the same data give the same fit (unitless).
+        Source of randomness of the bootstrap. Without it a fixed one, so that the same data give the same fit.
 
     Returns
     -------
@@ -48,12 +56,24 @@ def fit_disturb(n_later_writes, changes, *, source, cut=None, n_per_knot=None, r
 
     Notes
     -----
-    Neighbouring k are pooled until a knot has enough changes; the knot stands at their mean k. The quantiles are those of
-    the sample; nothing is assumed of the law but that it changes little within a knot. The growth exponent is the slope
-    of log std against log k, knots weighted by their counts. Intervals: order statistics for medians (exact), the
-    bootstrap within knots for the others. Goodness: squared distances of log std from the line, over their variances,
-    against the same in bootstrap samples drawn about the line. All samples count as independent; if the same device
-    stands behind many of them, intervals are too short and the goodness too small.
+    Intervals of medians are order statistics (exact), the others come from the bootstrap within knots. Goodness compares
+    the squared distances of log std from its line, over their variances, with those of bootstrap samples drawn about the
+    line. All samples count as independent. If many of them are of the same device, intervals are too short and the
+    goodness is too small.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import fit_disturb
+    >>> rng = np.random.default_rng(0)
+    >>> k = np.repeat([1, 4, 16], 100)
+    >>> changes = 5e-6 * k**0.3 * rng.standard_normal(300)
+    >>> fit = fit_disturb(k, changes, source="simulated")
+    >>> fit.value.n_later_writes.tolist()
+    [1.0, 4.0, 16.0]
+    >>> low, high = fit.intervals["growth_exponent"]
+    >>> bool(low < 0.3 < high)
+    True
     """
     k, changes, n_cut = _check(n_later_writes, changes, cut)
     low = min(_ENOUGH, max(_FEWEST, len(k) // 8)) if n_per_knot is None else as_count("n_per_knot", n_per_knot, low=_FEWEST)
@@ -70,8 +90,9 @@ def fit_disturb(n_later_writes, changes, *, source, cut=None, n_per_knot=None, r
     value = DisturbQuantiles(later, PROBABILITIES, table, exponent, source)
     estimates = {"growth_exponent": exponent, "median": np.array([np.median(values) for values in samples]),
                  "std": np.exp(log_stds)}
-    low, high = _student_interval(exponent, variances @ lever**2, drawn[..., 0] @ lever, drawn[..., 1] @ lever**2)
-    ends = _student_interval(log_stds, variances, drawn[..., 0], drawn[..., 1])
+    ratios = drawn[..., 0] @ lever / np.sqrt(drawn[..., 1] @ lever**2)
+    low, high = student_interval(exponent, np.sqrt(variances @ lever**2), ratios)
+    ends = student_interval(log_stds, np.sqrt(variances), drawn[..., 0] / np.sqrt(drawn[..., 1]))
     intervals = {"growth_exponent": (float(low), float(high)), "median": _median_intervals(samples),
                  "std": tuple(map(np.exp, ends))}
     goodness = _growth_goodness(x, log_stds, variances, drawn)
@@ -86,8 +107,8 @@ def _check(k, changes, cut):
         raise ValueError(f"n_later_writes must be whole numbers from 1; got {k[bad][0]:g} at index {int(bad.argmax())} "
                          f"({int(bad.sum())} such). A device that was programmed last is undisturbed: leave it out")
     if (bad := np.abs(changes) > 1).any():
-        raise ValueError(f"changes must lie in [-1, 1] S; got {changes[bad][0]:g} ({int(bad.sum())} such). "
-                         "If these are microsiemens, multiply by tiocross.units.uS")
+        raise ValueError(f"changes must lie in [-1, 1] S; got {changes[bad][0]:g} ({int(bad.sum())} such)"
+                         f"{siemens_cure(abs(changes[bad][0]))}")
     if cut is None:
         return k, changes, 0
     kept = np.abs(changes) <= as_number("cut", cut, low=0.0, high=1.0, unit="S")
@@ -133,12 +154,6 @@ def _lever(x, weights):
     """Weights with which values at x add up to the slope of their line."""
     centred = weights * (x - np.average(x, weights=weights))
     return centred / (centred @ x)
-
-
-def _student_interval(estimate, variance, errors, variances):
-    """Bootstrap of Student's ratio: errors of replicates over their own standard deviations."""
-    low, high = np.quantile(errors / np.sqrt(variances), [0.025, 0.975], axis=0)
-    return estimate - high * np.sqrt(variance), estimate - low * np.sqrt(variance)
 
 
 def _growth_goodness(x, log_stds, variances, drawn):

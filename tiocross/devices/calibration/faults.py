@@ -1,16 +1,25 @@
-"""Maps of devices that do not answer to writes, to `StuckDevices` or `LineFailures`: the maps say which of the two."""
+"""Maps of devices that do not answer to writes, to `StuckDevices` or `LineFailures`: the maps say which of the two.
+
+If devices fail independently, any permutation of the devices of a chip is as likely as the chip itself. The test takes the
+sums of squares over lines of (number of failures) and of (sum of log conductance less the chip's mean), for word lines and
+for bit lines, each standardised by its 499 permutations, and the largest of the four.
+
+Failed lines are then found one by one: among the lines of which no device answers, the one whose devices are most alike,
+without the devices that an earlier line explains.
+"""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from tiocross.devices.effects import LineFailures, StuckDevices
-from tiocross.devices.calibration.fit import (
-    SUSPICIOUS, Fit, describe_shape, normal_intervals, share_interval, straightness, uniform_goodness,
-    uniform_intervals,
+from tiocross.checks import as_number, as_reals, require_generator, siemens_cure
+from tiocross.devices.calibration.fit import SUSPICIOUS, Fit, describe_shape
+from tiocross.devices.device import LineFailures, StuckDevices
+from tiocross.intervals import (
+    clopper_pearson_interval, normal_intervals, straightness, uniform_goodness, uniform_intervals,
 )
-from tiocross.checks import as_number, as_reals, require_generator
 from tiocross.units import nS
 
 _N_PERMUTATIONS = 499
@@ -26,7 +35,8 @@ class _FailedLine:
     spread: float  # standard deviation of their log conductance
 
 
-def fit_faults(maps, *, g_min, g_max, source, rng=None):
+def fit_faults(maps: list[ArrayLike], *, g_min: float, g_max: float, source: str,
+               rng: np.random.Generator | None = None) -> Fit:
     """Law of the devices that do not answer: independent, or by whole lines.
 
     Parameters
@@ -39,7 +49,7 @@ def fit_faults(maps, *, g_min, g_max, source, rng=None):
     source : str
         Where the data come from.
     rng : numpy.random.Generator, optional
-        Source of chance of the permutations; without it a fixed one, so that the same data give the same fit (unitless).
+        Source of randomness of the permutations. Without it a fixed one, so that the same data give the same fit.
 
     Returns
     -------
@@ -55,14 +65,20 @@ def fit_faults(maps, *, g_min, g_max, source, rng=None):
 
     Notes
     -----
-    If devices fail independently, any permutation of the devices of a chip is as likely as the chip itself. The test
-    takes the sums of squares over lines of (number of failures) and of (sum of log conductance less the chip's mean),
-    for word lines and for bit lines, each standardised by its 499 permutations, and the largest of the four.
+    Probabilities have the intervals of Clopper and Pearson, means and spreads those of Student and chi squared, ends of
+    uniform laws exact ones. Maps of dead chips alone do not tell how often a chip that works has a fault.
 
-    Failed lines are then found one by one: among the lines of which no device answers, that whose devices, leaving out
-    those that an earlier line explains, are most alike. Probabilities have the intervals of Clopper and Pearson, means
-    and spreads those of Student and chi squared, ends of uniform laws exact ones. Maps of dead chips alone say nothing
-    of how often a chip that works has a fault.
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import fit_faults
+    >>> state = np.full((8, 8), np.nan)
+    >>> state[2, 5] = 600e-6  # one device of 64 is stuck, at low resistance
+    >>> fit = fit_faults([state], g_min=100e-6, g_max=500e-6, source="one chip")
+    >>> float(fit.value.probability_lrs)
+    0.015625
+    >>> [round(float(end), 4) for end in fit.intervals["probability_lrs"]]
+    [0.0004, 0.084]
     """
     maps = _check(maps)
     g_min, g_max = (as_number(what, g, low=0.0, high=1.0, unit="S") for what, g in (("g_min", g_min), ("g_max", g_max)))
@@ -80,17 +96,7 @@ def fit_faults(maps, *, g_min, g_max, source, rng=None):
 def line_goodness(maps, *, rng):
     """P-value of the hypothesis that devices fail independently of the lines they are on.
 
-    Parameters
-    ----------
-    maps : list of (n_word_lines, n_bit_lines) ndarray
-        Conductance of devices that do not answer, NaN elsewhere [S].
-    rng : numpy.random.Generator
-        Source of chance of the permutations (unitless).
-
-    Returns
-    -------
-    float
-        Share of permutations that look at least as much like lines (unitless).
+    Share of permutations whose failures gather on lines at least as much as those of the maps.
     """
     sums = np.zeros((4, _N_PERMUTATIONS + 1))
     for state in maps:
@@ -110,19 +116,7 @@ def line_goodness(maps, *, rng):
 
 
 def find_failed_lines(maps):
-    """Lines of which no device answers, those that are most alike first.
-
-    Parameters
-    ----------
-    maps : list of (n_word_lines, n_bit_lines) ndarray
-        Conductance of devices that do not answer, NaN elsewhere [S].
-
-    Returns
-    -------
-    tuple
-        List of failed lines, each with ``is_word_line``, ``conductance`` [S] and ``spread`` of its log conductance
-        (unitless), and the number of failed devices that are on none of them.
-    """
+    """List of the failed lines of all maps, and the number of failed devices that are on none of them."""
     failed, n_left = [], 0
     for state in maps:
         lines, left = _explain(np.log(state))
@@ -157,7 +151,7 @@ def _fit_lines(maps, failed, n_left, independence, source):
     logs = np.log([line.conductance for line in failed])
     estimates, intervals = {}, {}
     for name, n_hits, n_total in zip(("probability_word_line", "probability_bit_line"), counts, totals):
-        estimates[name], intervals[name] = n_hits / int(n_total), share_interval(n_hits, int(n_total))
+        estimates[name], intervals[name] = n_hits / int(n_total), clopper_pearson_interval(n_hits, int(n_total))
     estimates.update(g_low=float(np.exp(logs.min())), g_high=float(np.exp(logs.max())))
     if len(logs) > 1:
         low, high = uniform_intervals(logs)
@@ -196,7 +190,7 @@ def _fit_stuck(maps, g_min, g_max, independence, source, rng):
                  "lrs_std": float(lrs.std(ddof=1)) if len(lrs) > 1 else 0.0,
                  "probability_hrs": len(hrs) / n_devices, "hrs_low": float(hrs.min()) if len(hrs) else g_min,
                  "hrs_high": float(hrs.max()) if len(hrs) else g_min}
-    intervals = {name: share_interval(len(some), n_devices)
+    intervals = {name: clopper_pearson_interval(len(some), n_devices)
                  for name, some in (("probability_lrs", lrs), ("probability_hrs", hrs))}
     if len(lrs) > 1:
         intervals["lrs_mean"], intervals["lrs_std"] = normal_intervals(lrs)
@@ -235,10 +229,9 @@ def _check(maps):
         bad = ~np.isnan(state) & ~((state >= 0) & (state <= 1))
         if bad.any():
             i, j = np.argwhere(bad)[0]
-            cure = ("If these are microsiemens, multiply by tiocross.units.uS" if state[i, j] > 1 else
-                    "Give 0 for an open device; NaN stands for devices that answer")
+            cure = siemens_cure(state[i, j]) or ". Give 0 for an open device; NaN stands for devices that answer"
             raise ValueError(f"conductances of devices that do not answer must lie in [0, 1] S; got {state[i, j]:g} "
-                             f"in map {k} at word line {i}, bit line {j} ({int(bad.sum())} such). {cure}.")
+                             f"in map {k} at word line {i}, bit line {j} ({int(bad.sum())} such){cure}.")
         checked.append(np.maximum(state, _OPEN))
     if not checked:
         raise ValueError("maps must hold at least one map; got none")
