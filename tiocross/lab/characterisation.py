@@ -1,61 +1,52 @@
 """Measure what a chip's devices do when an array is programmed: tuning, write disturb, devices that are stuck."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from tiocross.lab.driving import named
-from tiocross.lab.instrument import is_reading, read_whole
-from tiocross.lab.log import stuck_map, tuning_pairs
-from tiocross.lab.programming import program_array
+from tiocross.lab.instrument import CrossbarInstrument, is_reading, read_whole
+from tiocross.lab.log import Event, stuck_map, tuning_pairs
+from tiocross.lab.programming import named, program_array
 from tiocross.lab.report import InstrumentError, ProgramReport
+from tiocross.lab.write_verify import PulseScheme
 
 
 @dataclass(frozen=True, eq=False)
 class Characterisation:
-    """What was measured, as `calibrate` takes it.
+    """What was measured, as `calibrate` takes it."""
 
-    Parameters
-    ----------
-    targets, programmed : (n_tuned,) ndarray
-        Of the devices that converged: target, and last reading of the tuning [S].
-    n_later_writes : (n_changes,) int ndarray
-        Number k of devices programmed since (unitless).
-    changes : (n_changes,) ndarray
-        Reading after those k, less the last reading of the device's own tuning [S].
-    stuck : (n_rows, n_columns) ndarray
-        Last reading of the devices that ended stuck, NaN elsewhere, also where nothing was programmed [S].
-    report : ProgramReport
-        Outcome of the programming.
-    """
-
-    targets: np.ndarray
-    programmed: np.ndarray
-    n_later_writes: np.ndarray
-    changes: np.ndarray
-    stuck: np.ndarray
-    report: ProgramReport
+    targets: np.ndarray  # (n_tuned,) targets of the devices that converged [S]
+    programmed: np.ndarray  # (n_tuned,) last reading of their tuning [S]
+    n_later_writes: np.ndarray  # (n_changes,) number k of devices programmed since
+    changes: np.ndarray  # (n_changes,) reading after those k, less the last reading of the device's own tuning [S]
+    stuck: np.ndarray  # (n_word_lines, n_bit_lines) last reading of devices that ended stuck, NaN elsewhere [S]
+    report: ProgramReport  # outcome of the programming
 
 
-def characterise(instrument, targets, scheme, *, order=None, on_event=None, should_stop=None):
+def characterise(instrument: CrossbarInstrument, targets: ArrayLike, scheme: PulseScheme, *, order: ArrayLike | None = None,
+                 on_event: Callable[[Event], object] | None = None,
+                 should_stop: Callable[[], bool] | None = None) -> Characterisation:
     """Program an array once, and after every device read all those programmed before.
 
     Parameters
     ----------
     instrument : CrossbarInstrument
-        The chip; what is on it is overwritten (unitless).
-    targets : (n_rows, n_columns) array_like
+        The chip; what is on it is overwritten.
+    targets : (n_word_lines, n_bit_lines) array_like
         Wanted conductances, spread over the window, NaN for devices to leave alone [S].
     scheme : PulseScheme
-        Amplitudes, tolerance and budgets (unitless).
-    order : (n_rows, n_columns) array_like of int, optional
+        Amplitudes, tolerance and budgets.
+    order : (n_word_lines, n_bit_lines) array_like of int, optional
         As in `program_array` (unitless).
     on_event, should_stop : callable, optional
-        As in `program_array` (unitless).
+        As in `program_array`.
 
     Returns
     -------
     Characterisation
+        Targets and readings, changes after later writes, stuck devices, and the report of the programming.
 
     Raises
     ------
@@ -66,6 +57,15 @@ def characterise(instrument, targets, scheme, *, order=None, on_event=None, shou
     -----
     One array of n devices gives up to n (n - 1) / 2 changes. Those of one device, and of one array, are not independent:
     several arrays tell more than many readings of one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import PulseScheme, SimulatedCrossbar, characterise
+    >>> chip = SimulatedCrossbar((2, 2), rng=np.random.default_rng(1))
+    >>> found = characterise(chip, [[200e-6, 300e-6], [400e-6, 250e-6]], PulseScheme())
+    >>> len(found.targets), found.n_later_writes.tolist()
+    (4, [1, 2, 1, 3, 2, 1])
     """
     tuned, changes = [], []
 

@@ -1,19 +1,22 @@
 """The pulse log: every reading, pulse and outcome of a programming run, one line each, and what can be learnt from it.
 
 The file is CSV with a comment in front that states version and shape. A line is written through as it happens, so that
-a crash costs at most the line that was being written.
+a crash costs at most the line that was being written. Devices have the row (word line) and the column (bit line) of the
+instrument protocol.
 """
 
 import math
 import os
 import re
+from collections.abc import Iterable
+from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from tiocross.checks import as_count, require_name, transposed_hint
-from tiocross.lab.instrument import is_reading
+from tiocross.checks import as_shape, require_name, require_shape
+from tiocross.lab.instrument import is_reading, require_place
 from tiocross.lab.write_verify import OUTCOMES
 
 KINDS = ("read", "pulse", "done", "readback")
@@ -24,37 +27,20 @@ _COLUMNS = "n_pass,turn,kind,row,column,target [S],amplitude [V],width [s],condu
 class Event(NamedTuple):
     """One thing that happened while an array was programmed. Numbers that do not apply are NaN.
 
-    Parameters
-    ----------
-    kind : str
-        "read": reading of the device being tuned; "pulse": it gets a pulse, written before the pulse is given; "done": its
-        tuning ended; "readback": reading of any device in the whole-array reading after a pass (unitless).
-    turn : int
-        Devices begun before it in the same pass (unitless).
-    n_pass : int
-        Pass, from 0 (unitless).
-    row, column : int
-        Word line and bit line of the device (unitless).
-    target : float
-        Its target [S].
-    amplitude, width : float
-        Amplitude as applied [V], and length of the pulse [s].
-    conductance : float
-        Reading; the last one in "done" [S].
-    outcome : str
-        Outcome in "done", otherwise empty (unitless).
+    "read" is a reading of the device being tuned; "pulse" comes before the pulse is given; "done" ends its tuning;
+    "readback" is a reading of any device in the whole-array reading after a pass.
     """
 
-    kind: str
-    turn: int
-    n_pass: int
+    kind: str  # one of KINDS
+    turn: int  # devices begun before it in the same pass
+    n_pass: int  # from 0
     row: int
     column: int
-    target: float
-    amplitude: float = math.nan
-    width: float = math.nan
-    conductance: float = math.nan
-    outcome: str = ""
+    target: float  # [S]
+    amplitude: float = math.nan  # as applied [V]
+    width: float = math.nan  # [s]
+    conductance: float = math.nan  # reading; the last one in "done" [S]
+    outcome: str = ""  # in "done" one of OUTCOMES
 
 
 class EventLog:
@@ -63,33 +49,45 @@ class EventLog:
     Parameters
     ----------
     path : str or Path
-        The file (unitless).
+        The file.
     shape : tuple of int
         (n_rows, n_columns) of the array (unitless).
     append : bool, optional
-        Whether to go on with an existing log, as when a run is resumed (unitless).
+        Whether to go on with an existing log, as when a run is resumed.
 
     Raises
     ------
     ValueError
         If the file holds something and ``append`` is not set, or is no pulse log of an array of this shape.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from tiocross import EventLog, PulseScheme, SimulatedCrossbar, read_events, tune_device
+    >>> chip = SimulatedCrossbar((3, 2), rng=np.random.default_rng(1))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with EventLog(f"{folder}/log.csv", shape=chip.shape) as log:
+    ...         done = tune_device(chip, 0, 1, g_target=300e-6, scheme=PulseScheme(), on_event=log)
+    ...     events = read_events(f"{folder}/log.csv")
+    >>> events[-1].kind, events[-1].outcome, sum(event.kind == "pulse" for event in events) == done.n_pulses
+    ('done', 'converged', True)
     """
 
-    def __init__(self, path, *, shape, append=False):
-        path = Path(path)
-        shape = tuple(as_count("n_rows, n_columns of shape", n) for n in shape)
+    def __init__(self, path: str | PathLike, *, shape: tuple[int, int], append: bool = False):
+        path, shape = Path(path), as_shape("shape", shape)
         started = path.exists() and path.stat().st_size > 0
         if started and not append:
             raise ValueError(f"{path} exists and is not empty; choose another name, or pass append=True to go on with it")
         if started:
-            _require_shape(path, shape)
+            require_shape(f"the array logged in {path}", shape, log_shape(path), ", as the log says")
             _drop_torn_line(path)
         self._file = path.open("a", encoding="utf-8", newline="\n")
         if not started:
             self._write(f"{_VERSION.format(*shape)}\n{_COLUMNS}\n")
 
-    def __call__(self, event):
-        """Append one `Event` and write it through (unitless)."""
+    def __call__(self, event: Event) -> None:
+        """Append one `Event` and write it through."""
         numbers = ",".join(repr(float(value)) for value in event[5:9])
         self._write(f"{event.n_pass},{event.turn},{event.kind},{event.row},{event.column},{numbers},{event.outcome}\n")
 
@@ -97,7 +95,7 @@ class EventLog:
         self._file.write(text)
         self._file.flush()
 
-    def close(self):
+    def close(self) -> None:
         """Close the file; closing twice is allowed."""
         self._file.close()
 
@@ -108,13 +106,13 @@ class EventLog:
         self.close()
 
 
-def read_events(path):
+def read_events(path: str | PathLike) -> list[Event]:
     """Events of a pulse log.
 
     Parameters
     ----------
     path : str or Path
-        The file (unitless).
+        The file.
 
     Returns
     -------
@@ -126,6 +124,18 @@ def read_events(path):
     ------
     ValueError
         If the file is no pulse log, or a line is malformed; the text names the line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from tiocross import EventLog, read_events
+    >>> from tiocross.lab.log import Event
+    >>> event = Event("read", turn=0, n_pass=0, row=2, column=1, target=300e-6, conductance=295e-6)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with EventLog(f"{folder}/log.csv", shape=(3, 4)) as log:
+    ...         log(event)
+    ...     read_events(f"{folder}/log.csv")[0].conductance
+    0.000295
     """
     shape, lines = _read_lines(path)
     events = []
@@ -138,48 +148,23 @@ def read_events(path):
 
 
 def log_shape(path):
-    """(n_rows, n_columns) of the array of a pulse log, from its first line (unitless)."""
+    """(n_rows, n_columns) of the array of a pulse log, from its first line."""
     return _read_lines(path)[0]
 
 
-def tuning_pairs(events):
-    """What tuning aimed at and what it left, for devices that converged.
-
-    Parameters
-    ----------
-    events : iterable of Event
-        A run, or several one after another (unitless).
-
-    Returns
-    -------
-    targets, programmed : (n_samples,) ndarray
-        Targets and last readings, one pair for each time a device converged [S].
-    """
+def tuning_pairs(events: Iterable[Event]):
+    """Targets and last readings [S], one pair for each time that a device converged."""
     pairs = [(event.target, event.conductance) for event in events if event.outcome == "converged"]
     targets, programmed = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
     return targets, programmed
 
 
-def later_changes(events):
-    """How devices changed while others of the same pass were tuned.
+def later_changes(events: Iterable[Event]):
+    """Of devices that converged: how many were tuned later in the same pass, and the change since then [S].
 
-    Parameters
-    ----------
-    events : iterable of Event
-        One run (unitless).
-
-    Returns
-    -------
-    n_later_writes : (n_samples,) int ndarray
-        Devices tuned later in the same pass, at least 1 (unitless).
-    changes : (n_samples,) ndarray
-        Reading in the whole array after the pass less the last reading of the tuning, of devices that converged [S].
-
-    Notes
-    -----
-    A device that was tuned twice in one pass, as happens when a run is resumed, counts with its last tuning.
+    A change is the reading in the whole array after the pass less the last reading of the device's own tuning.
     """
-    finished, readback = {}, {}
+    finished, readback = {}, {}  # a device tuned twice in one pass, as in a resumed run, counts with its last tuning
     for event in events:
         device = (event.n_pass, event.row, event.column)
         if event.kind == "done":
@@ -197,21 +182,8 @@ def later_changes(events):
     return np.array(n_later[::-1], dtype=np.int64), np.array(changes[::-1], dtype=np.float64)
 
 
-def stuck_map(events, shape):
-    """Where devices ended stuck, and at what conductance.
-
-    Parameters
-    ----------
-    events : iterable of Event
-        One run (unitless).
-    shape : tuple of int
-        (n_rows, n_columns) (unitless).
-
-    Returns
-    -------
-    (n_rows, n_columns) ndarray
-        Last reading of the tuning of devices that ended stuck, NaN elsewhere [S].
-    """
+def stuck_map(events: Iterable[Event], shape):
+    """``shape`` array with the last reading [S] of devices whose tuning ended stuck, NaN elsewhere."""
     stuck = np.full(shape, np.nan)
     for event in events:
         if event.kind == "done":
@@ -251,8 +223,7 @@ def _event_from(line, shape):
         raise ValueError(f"only a done event has an outcome, not {outcome!r}")
     if outcome == "converged" and not (target > 0 and is_reading(conductance)):
         raise ValueError("a device that converged has a target above 0 and a reading within 1 S")
-    if row >= shape[0] or column >= shape[1]:
-        raise ValueError(f"row {row}, column {column} is outside the array of {shape[0]} x {shape[1]}")
+    require_place(row, column, shape)
     return Event(kind, turn, n_pass, row, column, target, amplitude, width, conductance, outcome)
 
 
@@ -268,13 +239,6 @@ def _number(name, text):
     except ValueError:
         raise ValueError(f"{name} must be a number or nan") from None
     return value if value == value else math.nan  # one NaN object, so that equal events compare equal
-
-
-def _require_shape(path, shape):
-    found = log_shape(path)
-    if found != shape:
-        raise ValueError(f"{path} is the log of an array of {found[0]} x {found[1]}; got {shape[0]} x {shape[1]}"
-                         + transposed_hint(found, shape))
 
 
 def _drop_torn_line(path):

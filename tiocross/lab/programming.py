@@ -1,48 +1,52 @@
 """Drivers: write-verify on a real or simulated instrument, for one device and for an array in several passes.
 
-Whatever happens the instrument is left safe. All that is done is told to ``on_event`` as it happens, a pulse before it is
-given, so that no pulse goes unlogged.
+The instrument is left safe at every end. ``on_event`` gets every reading, pulse and outcome as it happens. It gets a pulse
+before the instrument does, so that no pulse goes unlogged.
 """
 
+import contextlib
 import math
+from collections.abc import Callable
 from os import PathLike
+from types import SimpleNamespace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from tiocross.checks import LARGEST_CONDUCTANCE, as_count, as_finite, require_shape, siemens_cure
 from tiocross.devices.writes import count_later_writes
-from tiocross.checks import LARGEST_CONDUCTANCE, as_count, as_finite, transposed_hint
-from tiocross.lab.driving import drive, left_safe, named
-from tiocross.lab.instrument import is_reading, read_whole, require_instrument
+from tiocross.lab.instrument import CrossbarInstrument, is_reading, read_whole, require_instrument, require_place
 from tiocross.lab.log import Event
 from tiocross.lab.report import InstrumentError, ProgramReport
-from tiocross.lab.write_verify import WriteVerify, require_scheme
+from tiocross.lab.write_verify import Done, PulseScheme, WriteVerify, require_scheme
 
 N_SILENT = 3  # devices in a row without a valid reading after which the instrument counts as dead
 N_PATIENCE = 2  # passes in a row without a new best after which a run ends
 
 
-def tune_device(instrument, row, column, *, g_target, scheme, on_event=None, should_stop=None):
+def tune_device(instrument: CrossbarInstrument, row: int, column: int, *, g_target: float, scheme: PulseScheme,
+                on_event: Callable[[Event], object] | None = None, should_stop: Callable[[], bool] | None = None) -> Done:
     """Tune one device by write-verify.
 
     Parameters
     ----------
     instrument : CrossbarInstrument
-        Reads and pulses (unitless).
+        Reads and pulses.
     row, column : int
         Word line and bit line of the device (unitless).
     g_target : float
         Wanted conductance [S].
     scheme : PulseScheme
-        Amplitudes, tolerance and budgets (unitless).
+        Amplitudes, tolerance and budgets.
     on_event : callable, optional
-        Called with each `Event` as it happens, for example an EventLog (unitless).
+        Called with each `Event` as it happens, for example an EventLog.
     should_stop : callable, optional
-        Asked before every pulse; if it says True the outcome is "aborted" (unitless).
+        Called before every pulse; if it gives True the outcome is "aborted".
 
     Returns
     -------
     Done
-        Outcome, last reading [S], pulses and reversals.
+        Outcome, last reading, pulses and reversals.
 
     Raises
     ------
@@ -50,49 +54,59 @@ def tune_device(instrument, row, column, *, g_target, scheme, on_event=None, sho
         If an argument is wrong; nothing is pulsed.
     InstrumentError
         If the instrument raises; its ``report`` is a Done.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import PulseScheme, SimulatedCrossbar, tune_device
+    >>> chip = SimulatedCrossbar((3, 2), rng=np.random.default_rng(1))
+    >>> done = tune_device(chip, 0, 1, g_target=300e-6, scheme=PulseScheme())
+    >>> done.outcome, bool(abs(done.conductance / 300e-6 - 1) <= 0.01)
+    ('converged', True)
     """
     shape = require_instrument(instrument)
     row, column = as_count("row", row, low=0), as_count("column", column, low=0)
-    if row >= shape[0] or column >= shape[1]:
-        raise ValueError(f"row {row}, column {column} is outside the array of {shape[0]} x {shape[1]}")
+    require_place(row, column, shape)
     _require_callables(on_event=on_event, should_stop=should_stop)
     device = WriteVerify(g_target, scheme)
-    with left_safe(instrument) as stop:
-        done = drive(instrument, device, (0, 0, row, column), on_event, should_stop)
+    with _left_safe(instrument) as stop:
+        done = _drive(instrument, device, (0, 0, row, column), on_event, should_stop)
         stop.early = done.outcome == "aborted"
     return done
 
 
-def program_array(instrument, targets, scheme, *, order=None, max_passes=3, mask=None, on_event=None, should_stop=None,
-                  resume=None):
-    """Program an array: tune device after device, read all, tune again what is outside, keep account of the best pass.
+def program_array(instrument: CrossbarInstrument, targets: ArrayLike, scheme: PulseScheme, *,
+                  order: ArrayLike | None = None, max_passes: int = 3, mask: ArrayLike | None = None,
+                  on_event: Callable[[Event], object] | None = None, should_stop: Callable[[], bool] | None = None,
+                  resume: list[Event] | None = None) -> ProgramReport:
+    """Program an array: tune device after device, read all, tune again what is outside the tolerance.
 
     Parameters
     ----------
     instrument : CrossbarInstrument
-        Reads and pulses (unitless).
-    targets : (n_rows, n_columns) array_like
+        Reads and pulses.
+    targets : (n_word_lines, n_bit_lines) array_like
         Wanted conductances, above 0 and at most 1 S; NaN where a device is not to be programmed [S].
     scheme : PulseScheme
-        Amplitudes, tolerance and budgets (unitless).
-    order : (n_rows, n_columns) array_like of int, optional
-        Turn of each device, a permutation of 0 to n_devices - 1; row by row without it (unitless).
+        Amplitudes, tolerance and budgets.
+    order : (n_word_lines, n_bit_lines) array_like of int, optional
+        Turn of each device, a permutation of 0 to n_devices - 1; word line by word line without it (unitless).
     max_passes : int, optional
         Most passes, those of a resumed run included (unitless).
-    mask : (n_rows, n_columns) array_like of bool, optional
+    mask : (n_word_lines, n_bit_lines) array_like of bool, optional
         Devices to be programmed; without it, those whose target is not NaN (unitless).
     on_event : callable, optional
-        Called with each `Event` as it happens, for example an EventLog (unitless).
+        Called with each `Event` as it happens, for example an EventLog.
     should_stop : callable, optional
-        Asked before every device, pulse and whole-array reading; once it says True the run ends (unitless).
+        Called before every device, pulse and whole-array reading; once it gives True the run ends.
     resume : list of Event, optional
         Events of an interrupted run with the same targets, as `read_events` gives them. Devices that were done in its last
-        pass are not tuned again, except those with a failed reading; the passes go on where they ended (unitless).
+        pass are not tuned again, except those with a failed reading; the passes go on where they ended.
 
     Returns
     -------
     ProgramReport
-        Outcomes, pulses, readings after each pass [S]; of a resumed run, those before included.
+        Outcomes, pulses and readings after each pass; of a resumed run, those before included.
 
     Raises
     ------
@@ -105,9 +119,18 @@ def program_array(instrument, targets, scheme, *, order=None, max_passes=3, mask
     Notes
     -----
     A run ends when no device is due, after ``max_passes``, or when two passes in a row brought no new best. Devices that
-    ended stuck are not tried again. The chip is left as the last pass left it, which may not be the best: the report tells
+    ended stuck are not tried again. The chip stays as the last pass left it, which may not be the best: the report tells
     both. At every end ``make_safe()`` is called where the instrument has it. Where it has not, a run that was stopped or
-    failed calls ``close()``: give an instrument that shall go on after a stop a ``make_safe``.
+    failed calls ``close()``: an instrument that is to be used after a stop needs a ``make_safe``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import PulseScheme, SimulatedCrossbar, program_array
+    >>> chip = SimulatedCrossbar((3, 2), rng=np.random.default_rng(1))
+    >>> report = program_array(chip, np.full((3, 2), 300e-6), PulseScheme())
+    >>> report.complete, report.n_passes, int((report.outcomes == "converged").sum()), int(report.within.sum())
+    (True, 1, 6, 6)
     """
     shape = require_instrument(instrument)
     require_scheme(scheme)
@@ -118,7 +141,7 @@ def program_array(instrument, targets, scheme, *, order=None, max_passes=3, mask
     run = _Run(instrument, targets, mask, scheme, on_event, should_stop)
     if resume is not None:
         run.replay(resume)
-    with left_safe(instrument, run.report) as stop:
+    with _left_safe(instrument, run.report) as stop:
         run.complete = run.go(sequence, max_passes)
         stop.early = not run.complete
     return run.report()
@@ -168,7 +191,7 @@ class _Run:
         place = (self.turn, len(self.readings), row, column)
         self.turn += 1
         try:
-            done = drive(self.instrument, device, place, self.on_event, self.should_stop)
+            done = _drive(self.instrument, device, place, self.on_event, self.should_stop)
         finally:  # what was done counts, whatever went wrong
             self.n_pulses[row, column] += device.n_pulses
             self.outcomes[row, column] = device.abort().outcome
@@ -220,6 +243,81 @@ class _Run:
                     self.settled.add(place)
 
 
+def _drive(instrument, device, place, on_event, should_stop):
+    """`Done` of one WriteVerify driven to its end at ``place``, (turn, n_pass, row, column).
+
+    An instrument that raises gives an InstrumentError whose ``report`` is a Done with the outcome "aborted".
+    """
+    turn, n_pass, row, column = place
+    read, pulse, step, target = instrument.read, instrument.pulse, device.step, device.g_target
+    move = None
+    while True:
+        try:
+            g_read = float(read(row, column))
+        except Exception as error:
+            raise _failure("reading", place, device, move, error) from error
+        if on_event is not None:
+            on_event(Event("read", turn, n_pass, row, column, target, math.nan, math.nan, g_read))
+        move = step(g_read)
+        if type(move) is not Done and should_stop is not None and should_stop():
+            move = device.abort(refused=move)
+        if type(move) is Done:
+            if on_event is not None:
+                on_event(Event("done", turn, n_pass, row, column, target, math.nan, math.nan, g_read, move.outcome))
+            return move
+        if move.amplitude:
+            if on_event is not None:
+                on_event(Event("pulse", turn, n_pass, row, column, target, move.amplitude, move.width))
+            try:
+                pulse(row, column, move.amplitude, move.width)
+            except Exception as error:
+                raise _failure("pulsing", place, device, move, error) from error
+
+
+def _failure(doing, place, device, move, error):
+    _, n_pass, row, column = place
+    last = f", the last of {move.amplitude:+g} V and {move.width:g} s" if move is not None and move.amplitude else ""
+    return InstrumentError(f"the instrument failed when {doing} row {row}, column {column} in pass {n_pass}, pulse "
+                           f"{device.n_pulses}{last}: {named(error)}", device.abort())
+
+
+@contextlib.contextmanager
+def _left_safe(instrument, report=lambda: None):
+    """Make the instrument safe at every end of the block; ``report()`` is that of an InstrumentError.
+
+    An instrument without ``make_safe()`` is closed instead, after an exception or if the block set ``early``.
+    """
+    run = SimpleNamespace(early=False)
+    try:
+        yield run
+    except BaseException as error:
+        if isinstance(error, InstrumentError):
+            error.report = report() or error.report
+        _make_safe(instrument, True, report, error)
+        raise
+    _make_safe(instrument, run.early, report)
+
+
+def _make_safe(instrument, is_early, report, reason=None):
+    make_safe, close = (getattr(instrument, name, lambda: None) for name in ("make_safe", "close"))
+    try:
+        if hasattr(instrument, "make_safe"):
+            make_safe()
+        elif is_early:
+            close()
+    except Exception as error:
+        with contextlib.suppress(Exception):
+            close()
+        before = "" if reason is None else f". Before that: {named(reason)}"
+        raise InstrumentError("the instrument could not be made safe, switch its outputs off by hand: "
+                              f"{named(error)}{before}", report()) from error
+
+
+def named(error):
+    """Class and text of an exception, for the text of another."""
+    return f"{type(error).__name__}: {error}"
+
+
 def _as_targets(targets, mask, shape):
     """Targets, NaN outside the mask, and the mask; ValueError naming the first device that is wrong."""
     if np.ma.is_masked(targets):
@@ -227,28 +325,21 @@ def _as_targets(targets, mask, shape):
     given = np.asarray(targets)
     values = as_finite("targets", np.where(np.isnan(given), 1.0, given) if given.dtype.kind == "f" else given)
     missing = np.isnan(given) if given.dtype.kind == "f" else np.zeros(given.shape, dtype=bool)
-    _require_shape("targets", given, shape)
+    require_shape("targets", given.shape, shape, ", that of the instrument")
     if mask is None:
         mask = ~missing
     else:
         mask = np.asarray(mask)
-        _require_shape("mask", mask, shape)
+        require_shape("mask", mask.shape, shape, ", that of the instrument")
         if mask.dtype != bool:
             raise TypeError(f"mask must hold True and False; got {mask.dtype}")
     for wrong, rule in ((missing, "a number where the mask is set"),
                         ((values <= 0) | (values > LARGEST_CONDUCTANCE), "above 0 and at most 1 S")):
         if (wrong & mask).any():
             i, j = np.argwhere(wrong & mask)[0]
-            cure = ". If these are microsiemens, multiply by tiocross.units.uS" if given[i, j] > 1 else ""
             raise ValueError(f"targets must be {rule}; got {given[i, j]:g} at row {i}, column {j} "
-                             f"({int((wrong & mask).sum())} such){cure}")
+                             f"({int((wrong & mask).sum())} such){siemens_cure(given[i, j])}")
     return np.where(mask, values, np.nan), mask.copy()
-
-
-def _require_shape(what, array, shape):
-    if array.shape != shape:
-        raise ValueError(f"{what} must have the shape of the instrument, {shape}; got {array.shape}"
-                         + transposed_hint(array.shape, shape))
 
 
 def _require_callables(**functions):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tiocross.lab.instrument import is_reading
-from tiocross.lab.write_verify import OUTCOMES
+from tiocross.lab.write_verify import OUTCOMES, Done
 from tiocross.units import percent
 
 
@@ -18,7 +18,7 @@ class InstrumentError(RuntimeError):
         What was done until then: of an array, or of one device.
     """
 
-    def __init__(self, message, report=None):
+    def __init__(self, message: str, report: "ProgramReport | Done | None" = None):
         super().__init__(message)
         self.report = report
 
@@ -29,20 +29,20 @@ class ProgramReport:
 
     Parameters
     ----------
-    targets : (n_rows, n_columns) ndarray
+    targets : (n_word_lines, n_bit_lines) ndarray
         Targets, NaN where there is none [S].
-    mask : (n_rows, n_columns) bool ndarray
+    mask : (n_word_lines, n_bit_lines) bool ndarray
         Devices to be programmed (unitless).
-    outcomes : (n_rows, n_columns) ndarray of str
+    outcomes : (n_word_lines, n_bit_lines) ndarray of str
         How the last tuning of each device ended; empty where there was none (unitless).
-    n_pulses : (n_rows, n_columns) int ndarray
+    n_pulses : (n_word_lines, n_bit_lines) int ndarray
         Pulses given, all passes together (unitless).
-    readings : (n_passes, n_rows, n_columns) ndarray
+    readings : (n_passes, n_word_lines, n_bit_lines) ndarray
         Whole-array reading after each pass that came so far [S].
     tolerance : float
         Largest distance from the target, as a fraction of it (unitless).
     complete : bool
-        Whether the run came to its own end; False if it was stopped or failed (unitless).
+        Whether the run came to its own end; False if it was stopped or failed.
     """
 
     targets: np.ndarray
@@ -54,22 +54,22 @@ class ProgramReport:
     complete: bool
 
     @property
-    def shape(self):
-        """(n_rows, n_columns) (unitless)."""
+    def shape(self) -> tuple[int, int]:
+        """(n_word_lines, n_bit_lines) (unitless)."""
         return self.targets.shape
 
     @property
-    def n_passes(self):
+    def n_passes(self) -> int:
         """Passes that ended with a whole-array reading (unitless)."""
         return len(self.readings)
 
     @property
-    def stuck(self):
-        """``(n_rows, n_columns)`` bool: devices that ended stuck (unitless)."""
+    def stuck(self) -> np.ndarray:
+        """``(n_word_lines, n_bit_lines)`` bool: devices that ended stuck (unitless)."""
         return (self.outcomes == "stuck_low") | (self.outcomes == "stuck_high")
 
     @property
-    def rms_errors(self):
+    def rms_errors(self) -> np.ndarray:
         """``(n_passes,)`` root-mean-square relative error after each pass (unitless).
 
         Over the devices that are not stuck and gave a reading after every pass, so that passes compare; NaN without any.
@@ -80,33 +80,28 @@ class ProgramReport:
         return np.sqrt(np.mean((self.readings[:, used] / self.targets[used] - 1) ** 2, axis=1))
 
     @property
-    def best_pass(self):
+    def best_pass(self) -> int | None:
         """Pass with the smallest of `rms_errors`, the first of equal ones; None before the first (unitless)."""
         return int(self.rms_errors.argmin()) if self.n_passes else None
 
     @property
-    def conductances(self):
-        """``(n_rows, n_columns)`` last whole-array reading: what is on the chip now; NaN where unknown [S]."""
-        return self._reading(-1)
+    def conductances(self) -> np.ndarray:
+        """``(n_word_lines, n_bit_lines)`` last whole-array reading: what is on the chip now; NaN where unknown [S]."""
+        return self.readings[-1] if self.n_passes else np.full(self.shape, np.nan)
 
     @property
-    def best(self):
-        """``(n_rows, n_columns)`` whole-array reading after the best pass; NaN where unknown [S]."""
-        return self._reading(self.best_pass)
-
-    @property
-    def errors(self):
-        """``(n_rows, n_columns)`` relative errors of `conductances`, NaN where no device was programmed (unitless)."""
+    def errors(self) -> np.ndarray:
+        """``(n_word_lines, n_bit_lines)`` relative errors of `conductances`, NaN where not to be programmed (unitless)."""
         return np.where(self.mask, self.conductances / self.targets - 1, np.nan)
 
     @property
-    def within(self):
-        """``(n_rows, n_columns)`` bool: devices whose last reading in the whole array is within the tolerance (unitless)."""
+    def within(self) -> np.ndarray:
+        """``(n_word_lines, n_bit_lines)`` bool: devices with the last whole-array reading within the tolerance (unitless)."""
         return self.mask & (np.abs(self.conductances - self.targets) <= self.tolerance * self.targets)
 
     @property
-    def due(self):
-        """``(n_rows, n_columns)`` bool: devices that another pass would tune (unitless).
+    def due(self) -> np.ndarray:
+        """``(n_word_lines, n_bit_lines)`` bool: devices that another pass would tune (unitless).
 
         Before the first pass all of them; then those that are outside the tolerance, gave a reading and are not stuck.
         """
@@ -114,7 +109,7 @@ class ProgramReport:
             return self.mask
         return self.mask & ~self.within & ~self.stuck & is_reading(self.conductances)
 
-    def summary(self):
+    def summary(self) -> str:
         """The report as text for people."""
         n_devices = int(self.mask.sum())
         counts = {name: int((self.outcomes == name).sum()) for name in (*OUTCOMES, "")}
@@ -135,6 +130,3 @@ class ProgramReport:
         if errors[best] < errors[last]:
             lines.append(f"best was pass {best}, rms error {errors[best]:.3g} %: the chip is NOT in that state any more")
         return "\n".join(lines)
-
-    def _reading(self, n_pass):
-        return self.readings[n_pass] if self.n_passes else np.full(self.shape, np.nan)

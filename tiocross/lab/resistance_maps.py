@@ -7,11 +7,14 @@ the reader is told that it is column by column ("F").
 
 import math
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tiocross.checks import as_conductances, as_finite, require_name
+from tiocross.records import freeze
 from tiocross.storage import replacing
 
 ORDERS = ("C", "F")
@@ -27,21 +30,22 @@ class LabMap:
     Parameters
     ----------
     header : dict of str to str
-        Settings as texts, "n_rows" and "n_columns" among them; numbers are taken too and written in full [SI].
-    resistances : (n_rows, n_columns) array_like
-        Resistance of the device on each word line (row) and bit line (column) [ohm].
+        Settings as texts in SI units, "n_rows" and "n_columns" among them. Numbers are taken too and written in full.
+    resistances : (n_word_lines, n_bit_lines) array_like
+        Resistance of every device; the files call word lines rows and bit lines columns [ohm].
     text : str, optional
-        The file's own text, where it comes from a file (unitless).
+        The file's own text, where it comes from a file.
     """
 
-    header: dict
+    header: dict[str, str]
     resistances: np.ndarray
     text: str = ""
 
     def __post_init__(self):
-        resistances = as_finite("resistances", self.resistances, ndim=2).copy()
+        resistances = freeze(as_finite("resistances", self.resistances, ndim=2))
         if 0 in resistances.shape:
-            raise ValueError(f"resistances must have shape (n_rows, n_columns), none of them zero; got {resistances.shape}")
+            raise ValueError("resistances must have shape (n_word_lines, n_bit_lines), none of them zero; got "
+                             f"{resistances.shape}")
         if (bad := resistances <= 0).any():
             row, column = np.argwhere(bad)[0]
             raise ValueError(f"resistances must be above zero; got {resistances[row, column]:g} ohm at row {row}, column "
@@ -50,7 +54,6 @@ class LabMap:
             row, column = np.argwhere(bad)[0]
             raise ValueError(f"resistances must be at least {_LEAST:g} ohm; got {resistances[row, column]:g} at row {row}, "
                              f"column {column} ({int(bad.sum())} such). Kiloohm? Multiply by tiocross.units.kohm")
-        resistances.flags.writeable = False
         shape = dict(zip(("n_rows", "n_columns"), map(str, resistances.shape)))
         missing = {key: count for key, count in shape.items() if key not in self.header}
         header = {key: _as_text(key, value) for key, value in {**missing, **self.header}.items()}
@@ -61,15 +64,15 @@ class LabMap:
         object.__setattr__(self, "resistances", resistances)
 
     @classmethod
-    def from_conductances(cls, conductances, header):
+    def from_conductances(cls, conductances: ArrayLike, header: dict) -> "LabMap":
         """The map of an array of given conductances.
 
         Parameters
         ----------
-        conductances : (n_rows, n_columns) array_like
+        conductances : (n_word_lines, n_bit_lines) array_like
             Conductance of every device, above zero [S].
         header : dict
-            Settings, texts or numbers in the lab's units; the counts of rows and columns are added [SI].
+            Settings, texts or numbers in SI units; the counts of rows and columns are added.
 
         Returns
         -------
@@ -84,20 +87,20 @@ class LabMap:
         return cls(header, 1 / conductances)
 
     @property
-    def conductances(self):
-        """``(n_rows, n_columns)`` ndarray of conductances [S]."""
+    def conductances(self) -> np.ndarray:
+        """``(n_word_lines, n_bit_lines)`` ndarray of conductances [S]."""
         return 1 / self.resistances
 
 
-def read_lab_map(path, *, order="C"):
+def read_lab_map(path: str | PathLike, *, order: str = "C") -> LabMap:
     """Resistance map from a file of the lab.
 
     Parameters
     ----------
     path : str or Path
-        The file to read (unitless).
+        The file to read.
     order : str, optional
-        "C" if the list of resistances runs row by row, which the files do not say, "F" if column by column (unitless).
+        "C" if the list of resistances runs row by row, which the files do not say, "F" if column by column.
 
     Returns
     -------
@@ -108,6 +111,17 @@ def read_lab_map(path, *, order="C"):
     ------
     ValueError
         If the header is malformed, the number of resistances is not n_rows * n_columns, or one is not above zero.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from tiocross import read_lab_map
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "map.csv")
+    ...     _ = path.write_text("n_rows; n_columns; vread\\n1; 2; 0.2\\n2000; 5000; \\n")
+    ...     lab_map = read_lab_map(path)
+    >>> lab_map.header["vread"], lab_map.conductances.tolist()
+    ('0.2', [[0.0005, 0.0002]])
     """
     require_name("order", order, ORDERS)
     try:
@@ -120,17 +134,26 @@ def read_lab_map(path, *, order="C"):
         raise ValueError(f"{path}: {error}") from None
 
 
-def write_lab_map(lab_map, path, *, order="C"):
+def write_lab_map(lab_map: LabMap, path: str | PathLike, *, order: str = "C") -> None:
     """Write a resistance map in the lab's form.
 
     Parameters
     ----------
     lab_map : LabMap
-        What to write; one that was read and not changed keeps its text to the last character (unitless).
+        What to write. One that was read and not changed keeps its text to the last character.
     path : str or Path
-        The file to write; it appears whole or not at all (unitless).
+        The file to write. It appears whole or not at all.
     order : str, optional
-        "C" to list the resistances row by row, "F" column by column (unitless).
+        "C" to list the resistances row by row, "F" column by column.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from tiocross import LabMap, read_lab_map, write_lab_map
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_lab_map(LabMap.from_conductances([[500e-6, 200e-6]], {"vread": 0.2}), f"{folder}/map.csv")
+    ...     read_lab_map(f"{folder}/map.csv").conductances.tolist()
+    [[0.0005, 0.0002]]
     """
     require_name("order", order, ORDERS)
     if not isinstance(lab_map, LabMap):

@@ -1,20 +1,22 @@
 """A simulated passive crossbar behind the protocol of a real one: devices, wires, half-select, converters.
 
-Every pulse solves the whole array with its biasing scheme: wires take their share of the voltage, half-selected devices
-see what is left of half of it, and all of them answer by the switching model. Every reading solves the array too and goes
-through noise and converter. Nothing tells the caller the true conductances but the attribute that a real chip lacks.
+Every pulse solves the whole array with its biasing scheme. Wires take their share of the voltage, half-selected devices
+see about half of it, and all devices answer by the switching model. Every reading solves the array too and goes through
+noise and converter. The true conductances are an attribute that a real chip does not have.
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from tiocross.checks import LARGEST_CONDUCTANCE, as_finite, as_number, as_shape, require_generator, require_name
 from tiocross.circuit.biasing import READ_SCHEMES, WRITE_SCHEMES, read_device, write_device
-from tiocross.circuit.laws import Sinh
 from tiocross.circuit.crossbar import Crossbar
+from tiocross.circuit.laws import Sinh
 from tiocross.circuit.sequence import CircuitSequence
 from tiocross.circuit.solver import solve
 from tiocross.devices.device import Device
 from tiocross.devices.writes import draw_writes
-from tiocross.checks import LARGEST_CONDUCTANCE, as_count, as_finite, as_number, require_generator, require_name
+from tiocross.lab.instrument import require_place
 from tiocross.lab.switching import TIO2_SWITCHING, SwitchingModel, draw_traits, switch
 from tiocross.mapping.faults import as_stuck_maps
 from tiocross.units import ohm
@@ -27,51 +29,60 @@ _MOST_SECANTS = 20
 
 
 class SimulatedCrossbar:
-    """A chip of its own for each generator; implements `CrossbarInstrument`.
+    """A simulated chip with the interface of an instrument (`CrossbarInstrument`); each generator makes another chip.
 
     Parameters
     ----------
-    shape : (int, int)
+    shape : tuple of int
         Numbers of rows (word lines) and columns (bit lines) (unitless).
     model : SwitchingModel, optional
-        What its devices are (unitless).
+        What its devices are.
     rng : numpy.random.Generator
-        Makes the chip and all that happens by chance on it (unitless).
+        Makes the chip, and everything that happens by chance on it.
     wire_resistance : float, optional
         Of one wire segment; the 2 ohm are a choice, not a measurement [ohm].
     scheme : str, optional
-        Unselected lines during a pulse: "V/2", "V/3" or "floating" (unitless).
+        Unselected lines during a pulse: "V/2", "V/3" or "floating".
     read_scheme : str, optional
-        Unselected lines during a reading: "grounded", "floating", "V/2" or "V/3" (unitless).
-    stuck : (n_rows, n_columns) array_like, optional
+        Unselected lines during a reading: "grounded", "floating", "V/2" or "V/3".
+    stuck : (n_word_lines, n_bit_lines) array_like, optional
         Conductances of the devices that answer to nothing, NaN for all others; without it the model draws them [S].
 
     Attributes
     ----------
-    shape : (int, int)
+    shape : tuple of int
         As given (unitless).
-    stuck : (n_rows, n_columns) bool ndarray
+    stuck : (n_word_lines, n_bit_lines) bool ndarray
         Devices that answer to nothing; a real chip does not tell (unitless).
     n_pulses, n_reads : int
         Given so far (unitless).
 
     Notes
     -----
-    The conductance of a device is meant at the read voltage. Its nonlinearity is known at read voltages only; during a
-    pulse devices are taken as ohmic, for the sinh law carried on to 2 V would ask for tens of milliamperes. Temperature,
+    Conductances are those at the read voltage. The nonlinearity of the devices is known at read voltages only. During a
+    pulse devices are taken as ohmic: the sinh law, extrapolated to 2 V, would give tens of milliamperes. Temperature,
     capacitance and the rise and fall of pulses are not simulated.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import SimulatedCrossbar
+    >>> chip = SimulatedCrossbar((8, 8), rng=np.random.default_rng(7))
+    >>> before = chip.read(2, 3)
+    >>> chip.pulse(2, 3, amplitude=2.0, width=1e-6)  # SET
+    >>> chip.read(2, 3) > before
+    True
     """
 
-    def __init__(self, shape, model=TIO2_SWITCHING, *, rng, wire_resistance=2.0 * ohm, scheme="V/2", read_scheme="grounded",
-                 stuck=None):
+    def __init__(self, shape: tuple[int, int], model: SwitchingModel = TIO2_SWITCHING, *, rng: np.random.Generator,
+                 wire_resistance: float = 2.0 * ohm, scheme: str = "V/2", read_scheme: str = "grounded",
+                 stuck: ArrayLike | None = None):
         if not isinstance(model, SwitchingModel):
             raise TypeError(f"model must be a SwitchingModel, such as TIO2_SWITCHING; got {model!r}")
         require_generator(rng)
         require_name("scheme", scheme, SCHEMES)
         require_name("read_scheme", read_scheme, READ_SCHEMES)
-        if not isinstance(shape, (tuple, list)) or len(shape) != 2:
-            raise TypeError(f"shape must be (n_rows, n_columns); got {shape!r}")
-        self.shape = (as_count("number of rows", shape[0]), as_count("number of columns", shape[1]))
+        self.shape = as_shape("shape", shape)
         self.model, self.scheme, self.read_scheme = model, scheme, read_scheme
         self.n_pulses = self.n_reads = 0
         self._rng = rng
@@ -89,16 +100,16 @@ class SimulatedCrossbar:
         self._n_waiting, self._open = 0, True
 
     @property
-    def wire_resistance(self):
+    def wire_resistance(self) -> float:
         """Of one wire segment [ohm]."""
         return self._crossbar.wire_resistance
 
     @property
-    def conductances(self):
-        """True conductances at the read voltage, (n_rows, n_columns) [S]; a real chip does not tell."""
+    def conductances(self) -> np.ndarray:
+        """True conductances at the read voltage, (n_word_lines, n_bit_lines) [S]; a real chip does not tell."""
         return self._state.copy()
 
-    def pulse(self, row, column, amplitude, width):
+    def pulse(self, row: int, column: int, amplitude: float, width: float) -> None:
         """Apply a pulse to one device; its row is at ``amplitude``, its column at 0 V.
 
         Parameters
@@ -134,7 +145,7 @@ class SimulatedCrossbar:
         state[active] = switch(self.model, state[active], voltages.reshape(-1)[active], width, sets.reshape(-1)[active],
                                resets.reshape(-1)[active], self._rng)
 
-    def read(self, row, column):
+    def read(self, row: int, column: int) -> float:
         """Conductance of one device, as the instrument sees it [S].
 
         Parameters
@@ -151,7 +162,7 @@ class SimulatedCrossbar:
         self._select(row, column)
         return float(self._as_reading(self._read_currents(row, column)[column]))
 
-    def read_array(self):
+    def read_array(self) -> np.ndarray:
         """All devices, each read alone, (n_rows, n_columns) [S]."""
         self._require_open()
         self._pass_time()
@@ -161,23 +172,23 @@ class SimulatedCrossbar:
         return np.array([[self._as_reading(self._read_currents(row, column)[column]) for column in range(columns)]
                          for row in range(rows)])
 
-    def multiply(self, voltages):
-        """Currents of all columns with all rows driven at once: what the crossbar computes.
+    def multiply(self, voltages: ArrayLike) -> np.ndarray:
+        """Currents of all bit lines with all word lines driven at once: what the crossbar computes.
 
         Parameters
         ----------
-        voltages : (..., n_rows) array_like
-            At the left ends of the rows; the columns are held at 0 V [V].
+        voltages : (..., n_word_lines) array_like
+            At the left ends of the word lines; the bit lines are held at 0 V [V].
 
         Returns
         -------
-        (..., n_columns) ndarray
+        (..., n_bit_lines) ndarray
             As the instrument sees them, noise and converter included [A].
 
         Raises
         ------
         ValueError
-            If a voltage passes the quiet voltage, beyond which this would be a pulse, or the shape does not fit.
+            If a voltage is beyond the quiet voltage, which would make it a pulse, or the shape does not fit.
         """
         self._require_open()
         model = self.model
@@ -188,18 +199,17 @@ class SimulatedCrossbar:
         self._pass_time()
         return self._convert(solve(self._as_crossbar(), voltages, rtol=_RTOL).bit_line_currents)
 
-    def make_safe(self):
+    def make_safe(self) -> None:
         """All lines to 0 V; between pulses a simulated chip is always safe."""
 
-    def close(self):
+    def close(self) -> None:
         """End the use of the chip; reading or pulsing it is then an error."""
         self._open = False
 
     def _select(self, row, column):
         """Let time pass where another device is meant than before."""
         if (row, column) != self._selected:
-            if not (0 <= row < self.shape[0] and 0 <= column < self.shape[1]):
-                raise ValueError(f"row {row}, column {column} is outside the array of {self.shape[0]} x {self.shape[1]}")
+            require_place(row, column, self.shape)
             self._pass_time()
             self._selected = row, column
 

@@ -13,21 +13,22 @@ the array, which has no other clock, by exp(-n / settling) of the pace at first.
 """
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 
 import numpy as np
 
+from tiocross.checks import LARGEST_CONDUCTANCE
 from tiocross.devices.device import LineFailures, StuckDevices
 from tiocross.devices.tio2 import TIO2
-from tiocross.checks import LARGEST_CONDUCTANCE, as_number
+from tiocross.records import check_fields, declared, number
 from tiocross.units import V, mV, nA, ns, percent, uS
 
 _FITTED = "fitted so that programming 8 x 8 arrays gives the write disturb of Drolet et al., arXiv:2305.18495"
 _FARTHEST = 2.0  # standard deviations of a threshold from the mean: a normal law has no ends; fits a little better than 4
 
 
-def _parameter(default, unit, source, low=0.0, high=np.inf):
-    return field(default=default, metadata={"unit": unit, "source": source, "low": low, "high": high})
+def _parameter(default, unit, source, low=0.0, high=math.inf, positive=False):
+    return number(unit, default=default, source=source, low=low, high=high, positive=positive)
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,9 @@ class SwitchingModel:
     initial_low, initial_high : float
         A fresh chip's devices are uniform between them [S].
     stuck : StuckDevices or None
-        Devices that answer to nothing (unitless).
+        Devices that answer to nothing.
     lines : LineFailures or None
-        Whole lines that answer to nothing (unitless).
+        Whole lines that answer to nothing.
 
     Raises
     ------
@@ -80,13 +81,14 @@ class SwitchingModel:
         If a parameter is out of its range.
     """
 
-    set_voltage: float = _parameter(1.96 * V, "V", _FITTED)
+    set_voltage: float = _parameter(1.96 * V, "V", _FITTED, positive=True)
     set_spread: float = _parameter(0.065, "-", f"{_FITTED}; below the 26 % of Kim et al. 2021", high=0.45)
-    set_scale: float = _parameter(0.147 * V, "V", _FITTED)
-    reset_voltage: float = _parameter(2.52 * V, "V", _FITTED)
+    set_scale: float = _parameter(0.147 * V, "V", _FITTED, positive=True)
+    reset_voltage: float = _parameter(2.52 * V, "V", _FITTED, positive=True)
     reset_spread: float = _parameter(0.2, "-", f"{_FITTED}; below the 26 % of Kim et al. 2021", high=0.45)
-    reset_exponent: float = _parameter(6.35, "-", _FITTED)
-    reference_width: float = _parameter(1040 * ns, "s", "pulse width of a measured array, header of the group's files")
+    reset_exponent: float = _parameter(6.35, "-", _FITTED, positive=True)
+    reference_width: float = _parameter(1040 * ns, "s", "pulse width of a measured array, header of the group's files",
+                                        positive=True)
     cycle_spread: float = _parameter(0.55, "-", _FITTED)
     g_off: float = _parameter(15 * uS, "S", f"{_FITTED}; devices stuck at HRS reach down to 10 uS", high=LARGEST_CONDUCTANCE)
     g_on: float = _parameter(970 * uS, "S", f"{_FITTED}; devices stuck at LRS reach up to 870 uS", high=LARGEST_CONDUCTANCE)
@@ -94,40 +96,32 @@ class SwitchingModel:
     drift: float = _parameter(-0.013 * uS, "S", _FITTED, low=-LARGEST_CONDUCTANCE)
     drift_spread: float = _parameter(0.018 * uS, "S", _FITTED)
     fluctuation: float = _parameter(0.2 * uS, "S", _FITTED)
-    settling: float = _parameter(1500.0, "-", "chosen: the measured changes end at 54 later writes, some 1 300 pulses")
-    read_voltage: float = _parameter(200 * mV, "V", "headers of the group's files")
+    settling: float = _parameter(1500.0, "-", "chosen: the measured changes end at 54 later writes, some 1 300 pulses",
+                                 positive=True)
+    read_voltage: float = _parameter(200 * mV, "V", "headers of the group's files", positive=True)
     read_noise: float = _parameter(0.15 * percent, "-", _FITTED)
     read_step: float = _parameter(139 * nA, "A", "steps seen in the group's resistance maps")
     read_offset: float = _parameter(76 * nA, "A", "offset seen in the group's resistance maps", low=-1.0)
-    nonlinearity: float = _parameter(368 * mV, "V", "I = 0.3205 G sinh(2.717 V), data-driven TiO2 model of the group")
+    nonlinearity: float = _parameter(368 * mV, "V", "I = 0.3205 G sinh(2.717 V), data-driven TiO2 model of the group",
+                                     positive=True)
     initial_low: float = _parameter(TIO2.g_min, "S", "chosen: the tuning window", high=LARGEST_CONDUCTANCE)
     initial_high: float = _parameter(TIO2.g_max, "S", "chosen: the tuning window", high=LARGEST_CONDUCTANCE)
     stuck: StuckDevices | None = TIO2.stuck
     lines: LineFailures | None = None
 
     def __post_init__(self):
-        for name, place in _numbers(self):
-            value = as_number(name, getattr(self, name), low=place["low"], high=place["high"], unit=place["unit"].strip("-"))
-            object.__setattr__(self, name, value)
-        for name in ("set_voltage", "set_scale", "reset_voltage", "reset_exponent", "reference_width", "settling",
-                     "read_voltage", "nonlinearity"):
-            if getattr(self, name) <= 0.0:
-                raise ValueError(f"{name} must be above zero; got {getattr(self, name):g}")
+        check_fields(self)
         for low, high in (("g_off", "g_on"), ("initial_low", "initial_high")):
             if getattr(self, low) > getattr(self, high):
                 raise ValueError(f"{low} must not exceed {high}; got {getattr(self, low):g} and {getattr(self, high):g} S")
 
     def __str__(self):
-        lines = [f"  {name} = {getattr(self, name):.6g} {place['unit'].strip('-')}".rstrip() + f": {place['source']}"
-                 for name, place in _numbers(self)]
+        lines = [f"  {name} = {getattr(self, name):.6g} {rules['unit'].strip('-')}".rstrip() + f": {rules['source']}"
+                 for name, rules in declared(self).items()]
         for name in ("stuck", "lines"):
             value = getattr(self, name)
             lines.append(f"  {name}: {'off' if value is None else f'{value}: {value.source}'}")
         return "\n".join(["switching model", *lines])
-
-
-def _numbers(model):
-    return [(place.name, place.metadata) for place in fields(model) if place.metadata]
 
 
 TIO2_SWITCHING = SwitchingModel()
@@ -135,37 +129,15 @@ TIO2_SWITCHING = SwitchingModel()
 
 @dataclass(frozen=True, eq=False)
 class Traits:
-    """What distinguishes the devices of one chip, each (n_word_lines, n_bit_lines).
+    """What distinguishes the devices of one chip, arrays (n_word_lines, n_bit_lines)."""
 
-    Parameters
-    ----------
-    set_voltages, reset_voltages : ndarray
-        Magnitudes at which the rate is 1 per reference width [V].
-    drifts : ndarray
-        Drift just after a write, with each pulse given to the array [S].
-    """
-
-    set_voltages: np.ndarray
-    reset_voltages: np.ndarray
-    drifts: np.ndarray
+    set_voltages: np.ndarray  # magnitude at which the rate of SET is 1 per reference width [V]
+    reset_voltages: np.ndarray  # and of RESET [V]
+    drifts: np.ndarray  # drift just after a write, with each pulse given to the array [S]
 
 
 def draw_traits(model, shape, rng):
-    """Traits of a chip's devices.
-
-    Parameters
-    ----------
-    model : SwitchingModel
-        Their laws (unitless).
-    shape : (int, int)
-        Numbers of word lines and bit lines (unitless).
-    rng : numpy.random.Generator
-        Source of chance (unitless).
-
-    Returns
-    -------
-    Traits
-    """
+    """`Traits` of the devices of a chip of ``shape`` (n_word_lines, n_bit_lines)."""
     sets, resets, drifts = np.clip(rng.standard_normal((3, *shape)), -_FARTHEST, _FARTHEST)
     return Traits(model.set_voltage * (1.0 + model.set_spread * sets),
                   model.reset_voltage * (1.0 + model.reset_spread * resets),
@@ -173,26 +145,7 @@ def draw_traits(model, shape, rng):
 
 
 def switch(model, conductances, voltages, width, set_voltages, reset_voltages, rng):
-    """Conductances of devices after a pulse.
-
-    Parameters
-    ----------
-    model : SwitchingModel
-        The model (unitless).
-    conductances, voltages : (n,) ndarray
-        Before the pulse [S], and across each device during it [V].
-    width : float
-        Of the pulse [s].
-    set_voltages, reset_voltages : (n,) ndarray
-        Of the devices, as in `Traits` [V].
-    rng : numpy.random.Generator
-        Source of chance, one number a device (unitless).
-
-    Returns
-    -------
-    (n,) ndarray
-        Conductances [S].
-    """
+    """Conductances (n,) [S] after a pulse of ``width`` [s] with ``voltages`` (n,) [V] across the devices."""
     sets = voltages > 0
     exponents = model.cycle_spread * rng.standard_normal(len(voltages)) + math.log(width / model.reference_width)
     ends = np.where(sets, model.g_on, model.g_off)

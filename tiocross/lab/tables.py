@@ -6,11 +6,13 @@ a list each state theirs, ``target [S],programmed [S]``. Without a unit nothing 
 
 import math
 import re
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from tiocross.checks import LARGEST_CONDUCTANCE, as_conductances, as_count
+from tiocross.checks import LARGEST_CONDUCTANCE, as_conductances, as_count, as_shape, require_shape
 from tiocross.storage import replacing
 from tiocross.units import Mohm, kohm, mS, mV, nS, ohm, uS
 
@@ -22,35 +24,47 @@ _UNIT = re.compile(r"\[([^\]]*)\]")
 _SHAPE = re.compile(r"(\d+)\s*word lines?\s*x\s*(\d+)\s*bit lines?")
 
 
-def read_conductance_csv(path, *, shape=None, allow_missing=False):
+def read_conductance_csv(path: str | PathLike, *, shape: tuple[int, int] | None = None,
+                         allow_missing: bool = False) -> np.ndarray:
     """Conductances of one array from a CSV matrix, one row a word line.
 
     Parameters
     ----------
     path : str or Path
         File with a comment that states the unit, [S], [mS], [uS], [nS], [ohm], [kohm] or [Mohm], and one line of
-        comma-separated values for each word line (unitless).
+        comma-separated values for each word line.
     shape : tuple of int, optional
-        (n_rows, n_columns) that the matrix must have (unitless).
+        (n_word_lines, n_bit_lines) that the matrix must have (unitless).
     allow_missing : bool, optional
-        Whether values may be ``nan`` (unitless).
+        Whether values may be ``nan``.
 
     Returns
     -------
-    (n_rows, n_columns) ndarray
+    (n_word_lines, n_bit_lines) ndarray
         Conductances [S].
 
     Raises
     ------
     ValueError
         If there is no unit, the matrix is not rectangular or of another shape, or a value is no conductance.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from tiocross import read_conductance_csv
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "measured.csv")
+    ...     _ = path.write_text("# measured [kohm]\\n2,5\\n10,4\\n")
+    ...     conductances = read_conductance_csv(path)
+    >>> (conductances * 1e6).round(1).tolist()
+    [[500.0, 200.0], [100.0, 250.0]]
     """
     comment, matrix = _read_matrix(path, allow_missing)
     unit = _unit_of(path, comment, {**_CONDUCTANCES, **_RESISTANCES}, "# conductances [S]")
     if stated := _SHAPE.search(comment):
-        _require_shape(path, matrix.shape, tuple(map(int, stated.groups())), "its comment says")
+        require_shape(f"the matrix in {path}", matrix.shape, tuple(map(int, stated.groups())), ", as its comment says")
     if shape is not None:
-        _require_shape(path, matrix.shape, tuple(as_count("shape", n) for n in shape), "expected are")
+        require_shape(f"the matrix in {path}", matrix.shape, as_shape("shape", shape))
     if unit in _RESISTANCES:
         if (bad := matrix <= 0).any():
             row, column = np.argwhere(bad)[0]
@@ -67,19 +81,30 @@ def read_conductance_csv(path, *, shape=None, allow_missing=False):
     return matrix
 
 
-def write_conductance_csv(path, conductances):
+def write_conductance_csv(path: str | PathLike, conductances: ArrayLike) -> None:
     """Write conductances of one array as a CSV matrix with every digit.
 
     Parameters
     ----------
     path : str or Path
-        The file to write; it appears whole or not at all (unitless).
-    conductances : (n_rows, n_columns) array_like
+        The file to write. It appears whole or not at all.
+    conductances : (n_word_lines, n_bit_lines) array_like
         Conductances, NaN where there is none [S].
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from tiocross import write_conductance_csv
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "targets.csv")
+    ...     write_conductance_csv(path, [[500e-6, 200e-6, 120e-6]])
+    ...     print(path.read_text(), end="")
+    # conductances [S], 1 word lines x 3 bit lines
+    0.0005,0.0002,0.00012
     """
     matrix = np.asarray(conductances, dtype=np.float64)
     if matrix.ndim != 2:
-        raise ValueError(f"conductances must have shape (n_rows, n_columns); got {matrix.shape}")
+        raise ValueError(f"conductances must have shape (n_word_lines, n_bit_lines); got {matrix.shape}")
     as_conductances("conductances", np.where(np.isnan(matrix), 0.0, matrix))
     lines = [f"# conductances [S], {matrix.shape[0]} word lines x {matrix.shape[1]} bit lines"]
     lines += [",".join(map(repr, row)) for row in matrix.tolist()]
@@ -87,14 +112,13 @@ def write_conductance_csv(path, conductances):
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
 
 
-def read_voltage_csv(path, *, n_word_lines=None):
+def read_voltage_csv(path: str | PathLike, *, n_word_lines: int | None = None) -> np.ndarray:
     """Voltages from a CSV matrix, one row an input vector.
 
     Parameters
     ----------
     path : str or Path
-        File with a comment that states the unit, [V] or [mV], and one line of comma-separated values for each input
-        (unitless).
+        File with a comment that states the unit, [V] or [mV], and one line of comma-separated values for each input.
     n_word_lines : int, optional
         Number of columns that the matrix must have (unitless).
 
@@ -107,31 +131,55 @@ def read_voltage_csv(path, *, n_word_lines=None):
     ------
     ValueError
         If there is no unit, the matrix is not rectangular or of another width, or a value is not finite.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from tiocross import read_voltage_csv
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "inputs.csv")
+    ...     _ = path.write_text("# inputs [mV]\\n200,-100\\n0,50\\n")
+    ...     read_voltage_csv(path, n_word_lines=2).tolist()
+    [[0.2, -0.1], [0.0, 0.05]]
     """
     comment, matrix = _read_matrix(path, False)
     unit = _unit_of(path, comment, _VOLTAGES, "# voltages [V]")
     if n_word_lines is not None:
-        _require_shape(path, matrix.shape, (matrix.shape[0], as_count("n_word_lines", n_word_lines)), "expected are")
+        wanted = matrix.shape[0], as_count("n_word_lines", n_word_lines)
+        require_shape(f"the matrix in {path}", matrix.shape, wanted, ", a value for each word line")
     return matrix * _VOLTAGES[unit]
 
 
-def read_disturb_csv(path):
+def read_disturb_csv(path: str | PathLike) -> tuple[np.ndarray, np.ndarray]:
     """Changes after later writes from a CSV list.
 
     Parameters
     ----------
     path : str or Path
-        File with the columns ``n_later_writes [-],delta_conductance [S]``, comment lines start with # (unitless).
+        File with the columns ``n_later_writes [-],delta_conductance [S]``, or [uS] and so on. Comment lines start with #.
 
     Returns
     -------
-    tuple of (n_samples,) ndarray
-        Numbers of later writes (unitless) and changes of conductance [S].
+    n_later_writes : (n_samples,) int ndarray
+        Numbers of later writes (unitless).
+    changes : (n_samples,) ndarray
+        Changes of conductance [S].
 
     Raises
     ------
     ValueError
         If a column or its unit is missing, or a value is not finite or no whole number of writes.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from tiocross import read_disturb_csv
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "disturb.csv")
+    ...     _ = path.write_text("n_later_writes [-],delta_conductance [uS]\\n1,-2.5\\n12,3\\n")
+    ...     k, changes = read_disturb_csv(path)
+    >>> k.tolist(), (changes * 1e6).round(1).tolist()
+    ([1, 12], [-2.5, 3.0])
     """
     later, changes = _read_columns(path, {"n_later_writes": {"-": 1.0}, "delta_conductance": _CONDUCTANCES})
     if (bad := (later < 0) | (later % 1 != 0) | (later > _MOST_WRITES)).any():
@@ -140,23 +188,34 @@ def read_disturb_csv(path):
     return later.astype(np.int64), changes
 
 
-def read_tuning_csv(path):
+def read_tuning_csv(path: str | PathLike) -> tuple[np.ndarray, np.ndarray]:
     """Conductances wanted and reached from a CSV list.
 
     Parameters
     ----------
     path : str or Path
-        File with the columns ``target [S],programmed [S]``, or [uS] and so on; comment lines start with # (unitless).
+        File with the columns ``target [S],programmed [S]``, or [uS] and so on. Comment lines start with #.
 
     Returns
     -------
-    tuple of (n_samples,) ndarray
-        Targets and programmed conductances [S].
+    targets, programmed : (n_samples,) ndarray
+        Conductances wanted and reached [S].
 
     Raises
     ------
     ValueError
         If a column or its unit is missing, a value is not finite, or a target is not above zero and at most 1 S.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from tiocross import read_tuning_csv
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "tuning.csv")
+    ...     _ = path.write_text("target [uS],programmed [uS]\\n100,101\\n300,298\\n")
+    ...     targets, programmed = read_tuning_csv(path)
+    >>> (programmed / targets - 1).round(4).tolist()
+    [0.01, -0.0067]
     """
     targets, programmed = _read_columns(path, {"target": _CONDUCTANCES, "programmed": _CONDUCTANCES})
     if (bad := (targets <= 0) | (targets > LARGEST_CONDUCTANCE)).any():
@@ -233,9 +292,3 @@ def _unit_of(path, text, units, example):
             return unit
     problem = f"the unit [{found[0]}] is unknown" if found else "the unit is not stated"
     raise ValueError(f"{path}: {problem}; expected {', '.join(f'[{name}]' for name in units)}, as in {example!r}")
-
-
-def _require_shape(path, shape, wanted, who):
-    if shape != wanted:
-        cure = "; is it transposed?" if shape == wanted[::-1] else ""
-        raise ValueError(f"{path} holds {shape[0]} x {shape[1]} values; {who} {wanted[0]} x {wanted[1]}{cure}")

@@ -48,8 +48,8 @@ class Done:
 class PulseScheme:
     """Parameters of write-verify.
 
-    Voltages and times are by default those of a measured lab file of the Sherbrooke group (Drolet et al. 2023,
-    dead_xbar_P464EC_HD.csv), as is the tolerance; the counts are choices of this package.
+    The default voltages, times and tolerance are those of a measured lab file of the Sherbrooke group (Drolet et al.
+    2023, dead_xbar_P464EC_HD.csv). The default counts are choices of this package.
 
     Parameters
     ----------
@@ -102,13 +102,13 @@ class PulseScheme:
                              "percent, multiply by tiocross.units.percent")
 
     @cached_property
-    def set_pulses(self):
-        """Every SET pulse from the start to the limit, weakest first: what amplitudes can leave write-verify [V]."""
+    def set_pulses(self) -> tuple[Pulse, ...]:
+        """Every SET pulse from the start to the limit, weakest first. Write-verify gives no other amplitudes."""
         return self._ladder(1, self.set_start, self.set_limit)
 
     @cached_property
-    def reset_pulses(self):
-        """Every RESET pulse from the start to the limit, weakest first [V]."""
+    def reset_pulses(self) -> tuple[Pulse, ...]:
+        """Every RESET pulse from the start to the limit, weakest first."""
         return self._ladder(-1, self.reset_start, self.reset_limit)
 
     def _ladder(self, sign, start, limit):
@@ -167,18 +167,36 @@ class WriteVerify:
     g_target : float
         Wanted conductance, above 0 and at most 1 S [S].
     scheme : PulseScheme
-        Amplitudes, tolerance and budgets (unitless).
+        Amplitudes, tolerance and budgets.
+
+    Attributes
+    ----------
+    g_target : float
+        As given [S].
+    n_pulses, n_reversals : int
+        Pulses and changes of their polarity so far (unitless).
 
     Raises
     ------
     ValueError
         If the target is no such conductance.
+
+    Examples
+    --------
+    >>> from tiocross import PulseScheme, WriteVerify
+    >>> device = WriteVerify(300e-6, PulseScheme())
+    >>> device.step(250e-6)  # too resistive: a SET pulse
+    Pulse(amplitude=1.1, width=1.04e-06)
+    >>> device.step(301e-6)  # inside the tolerance: read again
+    Pulse(amplitude=0.0, width=1.04e-06)
+    >>> device.step(301e-6)
+    Done(outcome='converged', conductance=0.000301, n_pulses=1, n_reversals=0)
     """
 
     __slots__ = ("g_target", "n_pulses", "n_reversals", "_scheme", "_ladders", "_margin", "_reread", "_last", "_done",
                  "_polarity", "_level", "_n_inside", "_n_failed", "_n_at_limit", "_g_at_limit")
 
-    def __init__(self, g_target, scheme):
+    def __init__(self, g_target: float, scheme: PulseScheme):
         require_scheme(scheme)
         self.g_target = require_target("g_target", g_target)
         self.n_pulses = self.n_reversals = 0
@@ -190,10 +208,12 @@ class WriteVerify:
         self._polarity = self._level = self._n_inside = self._n_failed = self._n_at_limit = 0
         self._g_at_limit = math.nan
 
-    def step(self, g_read):
+    def step(self, g_read: float) -> Pulse | Done:
         """What to do after the reading ``g_read`` [S]: a `Pulse`, or the `Done` that ends the tuning.
 
         A reading that is NaN, infinite, negative or above 1 S has failed; it is repeated twice before it ends the tuning.
+        Outcomes are "converged"; "budget", pulses or reversals used up; "stuck_low" and "stuck_high", pulses at the SET or
+        the RESET limit do not move the device; "read_error", no valid reading.
         """
         if self._done is not None:
             return self._done
@@ -208,8 +228,8 @@ class WriteVerify:
         self._n_inside = 0
         return self._next_pulse(1 if error < 0 else -1, g_read)
 
-    def abort(self, refused=None):
-        """`Done` with the outcome "aborted", unless the tuning had ended; ``refused`` is the last Pulse if not given [V]."""
+    def abort(self, refused: Pulse | None = None) -> Done:
+        """`Done` with the outcome "aborted", unless the tuning had ended; ``refused`` is a Pulse that was not given."""
         if self._done is None and refused is not None:
             self.n_pulses -= refused.amplitude != 0
         return self._done or self._end("aborted")
