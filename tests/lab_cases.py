@@ -1,8 +1,10 @@
 """Fake chips for the tests of drivers: a device that moves by a fixed law, and everything that can go wrong with it."""
 
+import importlib.util
 import math
 
 import numpy as np
+from conftest import ROOT
 
 from tiocross.units import uS
 
@@ -52,3 +54,11 @@ def random_chip(shape=(3, 4), seed=0, kind=FakeChip, **options):
     """A chip with devices in 100-500 uS, and targets in the same window."""
     conductances, targets = np.random.default_rng(seed).uniform(100 * uS, 500 * uS, (2, *shape))
     return kind(conductances, **options), targets
+
+
+def load_script(name):
+    """A file of scripts/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -8,11 +8,11 @@ import math
 import numpy as np
 import pytest
 
-from tiocross import TIO2, Device, DisturbQuantiles, StuckDevices, load_device, save_device
-from tiocross.devices.calibration import fit as fitting
-from tiocross.devices.calibration.card import calibrate, fit_disturb, fit_faults, fit_tuning
+from tiocross import (
+    TIO2, Device, DisturbQuantiles, LineFailures, StuckDevices, calibrate, fit_disturb, fit_faults, fit_tuning, intervals,
+    load_device, save_device,
+)
 from tiocross.devices.calibration.disturb import PROBABILITIES
-from tiocross.devices.device import LineFailures
 from tiocross.devices.calibration.faults import line_goodness
 from tiocross.devices.writes import disturb_changes, draw_writes
 from tiocross.lab.resistance_maps import read_lab_map
@@ -39,43 +39,6 @@ class Misses:
 
     def worst(self):
         return {name: int(np.max(count)) for name, count in self.counts.items()}
-
-
-# --- quantiles and tests, against tables -----------------------------------------------------------------------------
-
-def test_quantiles_of_the_tables():
-    # Any table of Student's and chi squared laws; the grid gives five digits.
-    for level, n, value in ((0.975, 1, 12.7062), (0.975, 4, 2.77645), (0.9, 30, 1.31042), (0.975, 10_000, 1.96020)):
-        assert fitting.t_quantile(level, n) == pytest.approx(value, rel=2e-5)
-        assert fitting.t_quantile(1 - level, n) == pytest.approx(-value, rel=2e-5)
-    for level, n, value in ((0.025, 1, 0.000982069), (0.975, 1, 5.02389), (0.95, 4, 9.48773), (0.05, 100, 77.9295)):
-        assert fitting.chi_squared_quantile(level, n) == pytest.approx(value, rel=3e-5)
-
-
-@pytest.mark.parametrize(("n_hits", "n_total"), [(5, 100), (1, 7), (64, 64 * 20), (0, 30), (30, 30)])
-def test_share_interval_is_that_of_clopper_and_pearson(n_hits, n_total):
-    low, high = fitting.share_interval(n_hits, n_total)
-
-    def at_most(n, p):
-        return sum(math.comb(n_total, k) * p**k * (1 - p) ** (n_total - k) for k in range(n + 1))
-
-    assert high == 1 if n_hits == n_total else at_most(n_hits, high) == pytest.approx(0.025, rel=1e-4)
-    assert low == 0 if n_hits == 0 else 1 - at_most(n_hits - 1, low) == pytest.approx(0.025, rel=1e-4)
-
-
-def test_uniform_and_normal_intervals_hold_the_truth():
-    misses = np.zeros(4)
-    for seed in range(200):
-        ends = *fitting.uniform_intervals(RNG(seed).uniform(2, 5, 6)), *fitting.normal_intervals(RNG(seed).normal(2, 5, 6))
-        misses += [not low <= truth <= high for (low, high), truth in zip(ends, (2, 5, 2, 5))]
-    assert (misses <= 19).all() and (misses >= 1).all()  # 10 expected, spread 3.1: three of them either way
-
-
-def test_uniform_goodness_is_uniform_and_sees_another_law():
-    goodness = np.array([fitting.uniform_goodness(RNG(seed).uniform(-3, 9, 12)) for seed in range(400)])
-    assert abs((goodness < 0.1).mean() - 0.1) < 0.045 and abs((goodness < 0.5).mean() - 0.5) < 0.075  # three sigma
-    assert fitting.uniform_goodness(np.exp(RNG(1).normal(0, 2, 60))) < 1e-4
-    assert fitting.uniform_goodness(np.array([1.0, 2.0])) == 1.0
 
 
 # --- tuning ---------------------------------------------------------------------------------------------------------
@@ -118,7 +81,7 @@ def test_offsets_of_well_known_groups_are_those_of_their_means():
     means = np.array([(programmed / targets - 1)[groups == k].mean() for k in range(6)])
     # 200 values of 0.5 % tell a mean to 0.04 %, of which nothing is left beside 2 %: Student's and chi squared's intervals.
     assert fit.value.offset_std == pytest.approx(means.std(ddof=1), rel=0.01)
-    for name, ends in zip(("offset_mean", "offset_std"), fitting.normal_intervals(means)):
+    for name, ends in zip(("offset_mean", "offset_std"), intervals.normal_intervals(means)):
         assert fit.intervals[name] == pytest.approx(ends, rel=0.01, abs=1e-4)
 
 
@@ -169,7 +132,7 @@ GOOD = draw_tuning(40, 0)[:2]
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (lambda t, p: {"targets": t[:30], "programmed": p[:30]}, "at least 31 pairs.*got 30"),
-    (lambda t, p: {"targets": t, "programmed": p[:30]}, "shape of targets"),
+    (lambda t, p: {"targets": t, "programmed": p[:30]}, "that of targets"),
     (lambda t, p: {"targets": np.where(t == t[3], np.nan, t), "programmed": p}, r"targets must be finite.*\(3,\)"),
     (lambda t, p: {"targets": -t, "programmed": p}, r"targets must lie in \(0, 1\]"),
     (lambda t, p: {"targets": t, "programmed": -p}, r"programmed must lie in \[0, 1\]"),
@@ -440,7 +403,3 @@ def test_open_devices_read_as_nothing_are_stuck_at_high_resistance():
     assert fit.value.hrs_low < 1e-9 + fit.value.hrs_high
     with pytest.raises(ValueError, match=r"must lie in \[0, 1\] S; got -1e-06"):
         fit_faults([np.where(state == 0, -1e-6, state)], g_min=1e-4, g_max=5e-4, source="test")
-
-
-def test_equal_values_are_not_straight():
-    assert fitting.straightness(np.ones((2, 12))).tolist() == [0.0, 0.0]

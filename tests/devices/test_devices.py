@@ -1,17 +1,20 @@
 """The published card, its file form, and what a device record refuses."""
 
+import hashlib
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from tiocross import TIO2, Device, DisturbQuantiles, DisturbSamples, StuckDevices, TuningError, load_device, save_device
-from tiocross.devices.device import LineFailures
+from tiocross import (
+    TIO2, TIO2_8X8, Device, DisturbQuantiles, LineFailures, StuckDevices, TuningError, load_device, save_device,
+)
 from tiocross.devices.writes import count_later_writes, disturb_changes, draw_writes, program
 from tiocross.learning.techniques import ChipSampler, ConductanceDropout, NoiseInjection
 from tiocross.units import uS
 
+LINES = LineFailures(0.1, 0.2, 1e-6, 1e-3, "a guess")
 # Mean, std and quantiles of the measured changes after k later writes [uS], from the published lists.
 PUBLISHED_DISTURB = {
     #   mean   std    1 %     5 %    25 %   50 %   75 %   95 %   99 %
@@ -65,23 +68,6 @@ def test_quantile_table_follows_the_measured_lists(measured):
         np.testing.assert_allclose(changes_after(int(k), LEVELS), np.quantile(samples, LEVELS), atol=0.006e-6)
 
 
-def test_samples_are_resampled_as_they_are(measured):
-    table = np.loadtxt(measured / "write_disturb.csv", delimiter=",", skiprows=3)
-    disturb = DisturbSamples(table[:, 0], table[:, 1], growth_exponent=0.28, source="measured")
-    levels = np.random.default_rng(0).random(4000)
-    drawn = changes_after(7, levels, disturb)
-    samples = table[table[:, 0] == 7, 1]
-    assert np.isin(drawn, samples).all()
-    assert drawn.std() == pytest.approx(samples.std(), rel=0.1)  # 4000 draws of a heavy tail: 4 % is one sigma
-
-
-def test_samples_take_the_nearest_measured_count():
-    disturb = DisturbSamples([2, 2, 9], [1e-6, 2e-6, -3e-6], growth_exponent=0.5, source="three numbers")
-    assert changes_after(1, [0.0, 0.5], disturb).tolist() == [1e-6, 2e-6]
-    assert changes_after(8, [0.3], disturb).tolist() == [-3e-6]
-    assert changes_after(36, [0.3], disturb) == pytest.approx([-6e-6])
-
-
 def test_print_lists_every_active_effect_with_unit_and_source():
     text = str(TIO2)
     for part in ("100 to 500 uS", "N(-0.589 %, 0.339 %)", "k = 1 to 43", "0.5 % stuck at LRS, N(573, 99) uS", "U(10, 100) uS"):
@@ -99,6 +85,15 @@ def test_effects_are_switched_off_one_by_one():
         TIO2.without("disturbance")
 
 
+def test_only_names_what_stays():
+    device = replace(TIO2, lines=LINES)
+    assert device.only("tuning", "lines") == device.without("disturb", "stuck")
+    assert device.only() == device.ideal() and device.only("stuck", "tuning", "disturb", "lines") == device
+    assert TIO2.only("lines") == TIO2.ideal()  # what was off stays off
+    with pytest.raises(ValueError, match="effect 'stuk' is unknown; did you mean 'stuck'"):
+        TIO2.only("stuk")
+
+
 def test_records_are_frozen_and_hashable():
     with pytest.raises(AttributeError):
         TIO2.g_min = 0.0
@@ -108,11 +103,11 @@ def test_records_are_frozen_and_hashable():
     assert TIO2 != TIO2.without("stuck")
 
 
-LINES = LineFailures(0.1, 0.2, 1e-6, 1e-3, "a guess")
-SAMPLED = Device(2e-6, 3e-4, disturb=DisturbSamples([1, 3], [1e-6, -1e-7], 0.1, "a list"), name="other", source="a lab book")
+OTHER = Device(2e-6, 3e-4, disturb=DisturbQuantiles([1, 3], [0, 0.3, 1], [[-1e-7, 0, 1e-6]] * 2, 0.1, "a list"),
+               name="other", source="a lab book")
 
 
-@pytest.mark.parametrize("device", [TIO2, TIO2.ideal(), SAMPLED, replace(SAMPLED, lines=LINES, name="lines")],
+@pytest.mark.parametrize("device", [TIO2, TIO2.ideal(), OTHER, replace(OTHER, lines=LINES, array_shape=(5, 6), name="lines")],
                          ids=lambda device: device.name)
 def test_file_round_trip_is_exact(device, tmp_path):
     path = tmp_path / "device.json"
@@ -120,6 +115,27 @@ def test_file_round_trip_is_exact(device, tmp_path):
     assert load_device(path) == device
     content = json.loads(path.read_text())
     assert content["g_min [S]"] == device.g_min
+
+
+# SHA-256 of files as they were written before fields declared their units themselves.
+FILES_OF_OLD = {
+    "tio2": "6a5b6977192aa9356f70286e06d0250516a6bd6f646841ef8e19804b48deb5e3",
+    "tio2_8x8": "d17d70781902b027ea8ab94d4ad99c3dc65b80b327090778a4ec54aec9c066d1",
+    "lines": "9511492882791eb86ffa7095e6cea479e8774080bac3f2eeb7446599a0ebd0f9",
+}
+
+
+@pytest.mark.parametrize("name", FILES_OF_OLD)
+def test_files_are_the_same_to_the_byte_as_ever(name, tmp_path):
+    device = {"tio2": TIO2, "tio2_8x8": TIO2_8X8,
+              "lines": replace(TIO2, lines=LINES, array_shape=(5, 6), name="\u00b5")}[name]
+    save_device(device, tmp_path / "device.json")
+    assert hashlib.sha256((tmp_path / "device.json").read_bytes()).hexdigest() == FILES_OF_OLD[name]
+
+
+def test_files_older_than_lines_and_array_shape_are_read(tmp_path):
+    path = write(tmp_path, lines=KeyError, **{"array_shape [-]": KeyError})
+    assert load_device(path) == TIO2
 
 
 def write(tmp_path, **changes):
@@ -183,7 +199,8 @@ def test_saving_fails_whole(tmp_path, monkeypatch):
     (lambda: DisturbQuantiles([1], [0.1, 1], [[0, 1e-6]], 0, ""), "probabilities must increase from 0 to 1"),
     (lambda: DisturbQuantiles([1], [0, 1], [[1e-6, 0]], 0, ""), "not fall along a row"),
     (lambda: DisturbQuantiles([1], [0, 1], [[-40, 40]], 0, ""), "If these are microsiemens"),
-    (lambda: DisturbSamples([0], [1e-6], 0, ""), "a whole number from 1"),
+    (lambda: StuckDevices(0.1, 573, 1e-4, 0.1, 0, 1e-4, ""), "lrs_mean .*If these are microsiemens"),
+    (lambda: Device(1e-4, 5e-4, array_shape=(8, 1)), "bit lines of array_shape must be at least 2; got 1"),
     (lambda: StuckDevices(0.6, 5e-4, 1e-4, 0.6, 0, 1e-4, ""), "add up to at most 1"),
     (lambda: StuckDevices(0.1, 5e-4, 1e-4, 0.1, 2e-4, 1e-4, ""), "hrs_low must not exceed hrs_high"),
     (lambda: LineFailures(0.1, 0.1, 0.0, 1e-4, ""), "g_low must be above zero"),

@@ -162,8 +162,8 @@ def test_units_of_conductances_are_converted(unit, values, tmp_path):
     ("# [S]\n1e-4,x\n", "line 2, value 2: not a number: 'x'"),
     ("# [S]\n1e-4,inf\n", "must be finite; got inf"),
     ("# [S]\n", "holds no values"),
-    ("# [S], 2 word lines x 1 bit lines\n1e-4,2e-4\n", "holds 1 x 2 values; its comment says 2 x 1; is it transposed"),
-    ("# [S], 2 word lines x 2 bit lines\n1e-4,2e-4\n", r"its comment says 2 x 2$"),
+    ("# [S], 2 word lines x 1 bit lines\n1e-4,2e-4\n", r"must have shape \(2, 1\), as its comment says; got \(1, 2\); transposed"),
+    ("# [S], 2 word lines x 2 bit lines\n1e-4,2e-4\n", r"must have shape \(2, 2\), as its comment says; got \(1, 2\)$"),
 ])
 def test_bad_matrices_are_refused(text, message, tmp_path):
     with pytest.raises(ValueError, match=message):
@@ -172,7 +172,7 @@ def test_bad_matrices_are_refused(text, message, tmp_path):
 
 def test_a_transposed_matrix_is_suspected(tmp_path):
     path = put(tmp_path, "# [S]\n1e-4,2e-4,3e-4\n1e-4,2e-4,3e-4\n")
-    with pytest.raises(ValueError, match="holds 2 x 3 values; expected are 3 x 2; is it transposed"):
+    with pytest.raises(ValueError, match=r"map.csv must have shape \(3, 2\); got \(2, 3\); transposed"):
         read_conductance_csv(path, shape=(3, 2))
 
 
@@ -186,7 +186,7 @@ def test_nothing_that_is_no_conductance_is_written(tmp_path):
 def test_voltages_in_volt_and_millivolt(tmp_path):
     path = put(tmp_path, "# inputs [mV]\n200,-100,150\n0,0,1\n")
     np.testing.assert_allclose(read_voltage_csv(path, n_word_lines=3), [[0.2, -0.1, 0.15], [0, 0, 1 * mV]], rtol=1e-14)
-    with pytest.raises(ValueError, match="holds 2 x 3 values; expected are 2 x 4"):
+    with pytest.raises(ValueError, match=r"must have shape \(2, 4\), a value for each word line; got \(2, 3\)"):
         read_voltage_csv(path, n_word_lines=4)
     with pytest.raises(ValueError, match="unit is not stated"):
         read_voltage_csv(put(tmp_path, "0.1,0.2\n"))

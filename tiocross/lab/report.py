@@ -96,7 +96,7 @@ class ProgramReport:
 
     @property
     def within(self) -> np.ndarray:
-        """``(n_word_lines, n_bit_lines)`` bool: devices with the last whole-array reading within the tolerance (unitless)."""
+        """``(n_word_lines, n_bit_lines)`` bool: devices whose last whole-array reading is within the tolerance."""
         return self.mask & (np.abs(self.conductances - self.targets) <= self.tolerance * self.targets)
 
     @property

@@ -62,9 +62,9 @@ def read_conductance_csv(path: str | PathLike, *, shape: tuple[int, int] | None 
     comment, matrix = _read_matrix(path, allow_missing)
     unit = _unit_of(path, comment, {**_CONDUCTANCES, **_RESISTANCES}, "# conductances [S]")
     if stated := _SHAPE.search(comment):
-        require_shape(f"the matrix in {path}", matrix.shape, tuple(map(int, stated.groups())), ", as its comment says")
+        _require_matrix(path, matrix, tuple(map(int, stated.groups())), ", as its comment says")
     if shape is not None:
-        require_shape(f"the matrix in {path}", matrix.shape, as_shape("shape", shape))
+        _require_matrix(path, matrix, as_shape("shape", shape))
     if unit in _RESISTANCES:
         if (bad := matrix <= 0).any():
             row, column = np.argwhere(bad)[0]
@@ -146,7 +146,7 @@ def read_voltage_csv(path: str | PathLike, *, n_word_lines: int | None = None) -
     unit = _unit_of(path, comment, _VOLTAGES, "# voltages [V]")
     if n_word_lines is not None:
         wanted = matrix.shape[0], as_count("n_word_lines", n_word_lines)
-        require_shape(f"the matrix in {path}", matrix.shape, wanted, ", a value for each word line")
+        _require_matrix(path, matrix, wanted, ", a value for each word line")
     return matrix * _VOLTAGES[unit]
 
 
@@ -292,3 +292,7 @@ def _unit_of(path, text, units, example):
             return unit
     problem = f"the unit [{found[0]}] is unknown" if found else "the unit is not stated"
     raise ValueError(f"{path}: {problem}; expected {', '.join(f'[{name}]' for name in units)}, as in {example!r}")
+
+
+def _require_matrix(path, matrix, wanted, why=""):
+    require_shape(f"the {matrix.shape[0]} x {matrix.shape[1]} values in {path}", matrix.shape, wanted, why)

@@ -66,7 +66,7 @@ def count_undecided(rates, n_transfers, level=0.95):
 
 
 def summarise(correct, nominally_correct, *, rng):
-    """`Summary` of a transfer: ``correct`` (n_transfers, n_points) on chips, ``nominally_correct`` (n_points,) in software."""
+    """`Summary` of ``correct`` (n_transfers, n_points) on chips and ``nominally_correct`` (n_points,) in software."""
     n_transfers, n_points = correct.shape
     band = _undecided_band(0.95, n_transfers)
     order = rng.permutation(n_points)

@@ -6,6 +6,7 @@ the errors less their mean (or the mean of their group), which does not shrink t
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,6 +22,16 @@ _N_REPLICATES = 499  # simulated data sets behind intervals and goodness
 _AT_ONCE = 1_000_000  # simulated values held at a time
 _LEAST_SPREAD = 1e-3  # of the spread as a whole; keeps the likelihood finite
 _TEST = "straight normal probability plot and no trend of the errors with the target (parametric bootstrap)"
+
+
+class _Spreads(NamedTuple):
+    """Fits of n_sets data sets."""
+
+    ends: np.ndarray  # (n_sets, 2) spread at zero and at the top
+    covariance: np.ndarray  # (n_sets, 2, 2) of the ends
+    means: np.ndarray  # (n_sets, n_groups)
+    weights: np.ndarray  # (n_sets, n_groups) inverse variance of each mean within its group
+    residuals: np.ndarray | None  # (n_sets, n) standardised
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,14 +159,14 @@ def _fit(errors, design, top, rng):
     """Estimates and intervals by name, p-values of shape and trend, standardised residuals."""
     ends, covariance, means, weights, residuals = (part[0] for part in _fit_spreads(errors[None], design))
     spreads = np.sqrt((ends @ design.basis) ** 2 + design.variance)
-    simulated = _refit(spreads, design, ends, rng)
+    simulated, oddities = _refit(spreads, design, ends, rng)
     slope_of = np.array([-1.0, 1.0]) / top
     names = {"spread_slope": slope_of, "spread_intercept": np.array([1.0, 0.0])}
     estimates, intervals = {}, {}
     student = t_quantile(0.975, len(errors) - len(means) - 2)
     for name, part in names.items():
         std = math.sqrt(part @ covariance @ part)
-        ratios = (simulated[0] - ends) @ part / np.sqrt(np.einsum("j,bjk,k->b", part, simulated[1], part))
+        ratios = (simulated.ends - ends) @ part / np.sqrt(np.einsum("j,bjk,k->b", part, simulated.covariance, part))
         estimates[name] = float(ends @ part)
         intervals[name] = _interval(estimates[name], std, ratios, student)
     low, high = intervals["spread_intercept"]
@@ -164,22 +175,23 @@ def _fit(errors, design, top, rng):
     if len(means) > 1:
         _between_groups(means, weights, estimates, intervals)
     else:
-        ratios = (simulated[2] * np.sqrt(simulated[3]))[:, 0]
+        ratios = (simulated.means * np.sqrt(simulated.weights))[:, 0]
         intervals["offset_mean"] = _interval(estimates["offset_mean"], 1 / math.sqrt(weights[0]), ratios, student)
     seen = _oddities(residuals, design.basis[1])
-    tests = [float((1 + (drawn >= value).sum()) / (1 + _N_REPLICATES)) for value, drawn in zip(seen, simulated[4:])]
+    tests = [float((1 + (drawn >= value).sum()) / (1 + _N_REPLICATES)) for value, drawn in zip(seen, oddities)]
     return estimates, intervals, tests, residuals
 
 
 def _refit(spreads, design, ends, rng):
-    """`_fit_spreads` of simulated data sets, as many at a time as memory holds easily."""
-    n_left, fits = _N_REPLICATES, []
+    """`_Spreads` of simulated data sets and their `_oddities`, as many at a time as memory holds easily."""
+    n_left, fits, oddities = _N_REPLICATES, [], []
     while n_left:
         n_sets = min(n_left, max(1, _AT_ONCE // len(spreads)))
         *fit, residuals = _fit_spreads(spreads * rng.standard_normal((n_sets, len(spreads))), design, start=ends)
-        fits.append([*fit, *_oddities(residuals, design.basis[1])])
+        fits.append(fit)
+        oddities.append(_oddities(residuals, design.basis[1]))
         n_left -= n_sets
-    return [np.concatenate(parts) for parts in zip(*fits)]
+    return _Spreads(*map(np.concatenate, zip(*fits)), residuals=None), [np.concatenate(parts) for parts in zip(*oddities)]
 
 
 def _interval(estimate, std, ratios, student):
@@ -194,11 +206,7 @@ def _oddities(residuals, x):
 
 
 def _fit_spreads(errors, design, start=None):
-    """Restricted maximum likelihood by Fisher's scoring, for (n_sets, n) data sets at once.
-
-    Gives the spreads at zero and at the top (n_sets, 2), their covariance (n_sets, 2, 2), the group means and the inverse
-    of their variance within the group (n_sets, n_groups), and the standardised residuals (n_sets, n).
-    """
+    """`_Spreads` of (n_sets, n) data sets at once: restricted maximum likelihood by Fisher's scoring."""
     basis, groups = design.basis, design.groups
     raw = errors - (design.sums(errors) / np.bincount(groups))[:, groups]
     std = np.sqrt((raw**2).sum(axis=1, keepdims=True) / (len(groups) - len(design.starts)))
@@ -220,7 +228,7 @@ def _fit_spreads(errors, design, start=None):
         ends = after
         if settled:
             break
-    return ends, np.linalg.inv(information), means, weights, residuals
+    return _Spreads(ends, np.linalg.inv(information), means, weights, residuals)
 
 
 def _between_groups(means, weights, estimates, intervals):
