@@ -1,5 +1,6 @@
 """Write-verify, free of I/O: its loop, its ends, and the traps of loops like it."""
 
+import json
 import math
 import pickle
 from dataclasses import replace
@@ -289,6 +290,14 @@ def test_lab_header_that_lacks_or_garbles_keys_is_refused():
         PulseScheme.from_lab_header({**HEADER, "Vset": "-1.1"})
     with pytest.raises(ValueError, match="field 'incremet' is unknown; did you mean 'increment'"):
         PulseScheme.from_lab_header(HEADER, incremet=0.1)
+
+
+def test_schemes_are_written_as_ever():
+    assert json.dumps(PulseScheme(tolerance=0.02, max_pulses=50).to_json()) == (
+        '{"set_start [V]": 1.1, "set_limit [V]": 2.1, "reset_start [V]": -1.1, "reset_limit [V]": -2.4, '
+        '"increment [V]": 0.02, "width [s]": 1.04e-06, "tolerance [-]": 0.02, "confirmations [-]": 2, '
+        '"max_pulses [-]": 50, "max_reversals [-]": 20, "pulses_at_limit [-]": 5, "read_voltage [V]": 0.2, '
+        '"rise_time [s]": 5e-07, "fall_time [s]": 5e-07}')
 
 
 def test_scheme_round_trips_through_json_with_units():

@@ -1,6 +1,5 @@
 """``tiocross program``: the arrays of a plan on simulated chips, by write-verify."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from tiocross.lab.plans import load_plan
 from tiocross.lab.programming import program_array
 from tiocross.lab.simulated import SimulatedCrossbar
 from tiocross.learning.network import MLP
-from tiocross.storage import save_json
+from tiocross.storage import read_json, save_json
 from tiocross.units import percent, uS
 
 _READ_FLOOR = 1 * uS  # readings of the simulated chips come in steps of 0.7 uS, as measured
@@ -149,10 +148,7 @@ class _Run:
 
 def _require_same(path, settings):
     """Raise ValueError unless a run was started with these settings."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{path} is not JSON: {error}") from None
+    found = read_json(path)
     for name, value in settings.items():
         was = found.get(name) if isinstance(found, dict) else None
         if was != value:
