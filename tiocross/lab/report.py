@@ -55,17 +55,17 @@ class ProgramReport:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(n_word_lines, n_bit_lines) (unitless)."""
+        """(n_word_lines, n_bit_lines) of the array."""
         return self.targets.shape
 
     @property
     def n_passes(self) -> int:
-        """Passes that ended with a whole-array reading (unitless)."""
+        """Number of passes that ended with a whole-array reading."""
         return len(self.readings)
 
     @property
     def stuck(self) -> np.ndarray:
-        """``(n_word_lines, n_bit_lines)`` bool: devices that ended stuck (unitless)."""
+        """``(n_word_lines, n_bit_lines)`` bool: devices that ended stuck."""
         return (self.outcomes == "stuck_low") | (self.outcomes == "stuck_high")
 
     @property
@@ -81,7 +81,7 @@ class ProgramReport:
 
     @property
     def best_pass(self) -> int | None:
-        """Pass with the smallest of `rms_errors`, the first of equal ones; None before the first (unitless)."""
+        """Pass with the smallest of `rms_errors`, the first of equal ones; None before the first."""
         return int(self.rms_errors.argmin()) if self.n_passes else None
 
     @property
@@ -101,7 +101,7 @@ class ProgramReport:
 
     @property
     def due(self) -> np.ndarray:
-        """``(n_word_lines, n_bit_lines)`` bool: devices that another pass would tune (unitless).
+        """``(n_word_lines, n_bit_lines)`` bool: devices that another pass would tune.
 
         Before the first pass all of them; then those that are outside the tolerance, gave a reading and are not stuck.
         """

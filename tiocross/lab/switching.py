@@ -5,11 +5,11 @@ A pulse of voltage V and width t across a device of conductance G:
     SET,   V > 0:   G -> G + (g_on - G) (1 - exp(-r)),    r = t / t_0 exp((V - V_set) / v_set) e^z
     RESET, V < 0:   G -> G - (G - g_off) (1 - exp(-r)),   r = t / t_0 (|V| / V_reset)^p e^z
 
-An exponential SET and a power-law RESET are the forms that Alibart et al. found in TiO2-x. V_set and V_reset are each
-device's own, z is drawn at every pulse, and below the quiet voltage nothing happens. A selected device takes large steps;
-a half-selected one, at half the voltage, creeps by a share of exp(-V / 2 v_set) or 2^-p of them: write disturb is not put
-in, it comes out. On top, a device that was written drifts and fluctuates, ever more slowly: after n further pulses given to
-the array, which has no other clock, by exp(-n / settling) of the pace at first.
+Alibart et al. found an exponential SET and a power-law RESET in TiO2-x. Every device has its own V_set and V_reset, z is
+drawn at every pulse, and below the quiet voltage nothing happens. A selected device takes large steps. A half-selected
+device, at half the voltage, moves by exp(-V / 2 v_set) or 2^-p of such a step: so write disturb is a result of the model,
+not an input. A device that was written also drifts and fluctuates, more and more slowly. The array has no clock but its
+pulses: after n further pulses the pace is exp(-n / settling) of the first one.
 """
 
 import math
