@@ -234,29 +234,32 @@ def _fit_spreads(errors, design, start=None):
 def _between_groups(means, weights, estimates, intervals):
     """Add the offset's mean and standard deviation from group means whose own variances are 1 / weights."""
     n_free = len(means) - 1
-
-    def excess(variance):
-        w = 1 / (1 / weights + variance)
-        mean = (w @ means) / w.sum()
-        return w @ (means - mean) ** 2, mean, 1 / math.sqrt(w.sum())
-
-    def solve(wanted):
-        low, high = 0.0, np.ptp(means) ** 2 + 1 / weights.min()
-        if excess(0.0)[0] <= wanted:
-            return 0.0
-        while excess(high)[0] > wanted:
-            high *= 2
-        for _ in range(60):
-            middle = 0.5 * (low + high)
-            low, high = (middle, high) if excess(middle)[0] > wanted else (low, middle)
-        return high
-
-    variance = solve(n_free)
-    _, mean, std = excess(variance)
+    variance = _variance_between(means, weights, n_free)
+    _, mean, std = _excess(means, weights, variance)
     reach = t_quantile(0.975, n_free) * std
     estimates.update(offset_mean=float(mean), offset_std=math.sqrt(variance))
-    ends = (math.sqrt(solve(chi_squared_quantile(level, n_free))) for level in (0.975, 0.025))
+    ends = (math.sqrt(_variance_between(means, weights, chi_squared_quantile(level, n_free))) for level in (0.975, 0.025))
     intervals.update(offset_mean=(float(mean - reach), float(mean + reach)), offset_std=tuple(ends))
+
+
+def _excess(means, weights, variance):
+    """Weighted squares of the means about their mean if groups differ by ``variance``; that mean and its std."""
+    w = 1 / (1 / weights + variance)
+    mean = (w @ means) / w.sum()
+    return w @ (means - mean) ** 2, mean, 1 / math.sqrt(w.sum())
+
+
+def _variance_between(means, weights, wanted):
+    """Variance between groups at which the weighted squares of their means are ``wanted``; 0 if they are less without any."""
+    low, high = 0.0, np.ptp(means) ** 2 + 1 / weights.min()
+    if _excess(means, weights, 0.0)[0] <= wanted:
+        return 0.0
+    while _excess(means, weights, high)[0] > wanted:
+        high *= 2
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if _excess(means, weights, middle)[0] > wanted else (low, middle)
+    return high
 
 
 def _warning(tests, residuals):
