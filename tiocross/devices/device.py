@@ -89,6 +89,12 @@ class Device:
             require_name("effect", effect, EFFECTS)
         return replace(self, **dict.fromkeys(effects))
 
+    def only(self, *effects):
+        """The same device with these effects alone, any of "tuning", "disturb", "stuck", "lines"."""
+        for effect in effects:
+            require_name("effect", effect, EFFECTS)
+        return self.without(*(effect for effect in EFFECTS if effect not in effects))
+
     def ideal(self):
         """The same window with every effect switched off."""
         return self.without(*EFFECTS)
