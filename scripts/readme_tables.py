@@ -35,7 +35,7 @@ class Results:
         self.made = date.fromtimestamp((folder / "summary.json").stat().st_mtime)
         self.n_seeds, self.n_chips = len(summary["seeds"]), summary["n_transfers"]
         self.n_points, self.wires = summary["data"]["n_test"], summary["wire_resistances"]
-        self.rows = summary["rows"]
+        self.rows, self.is_complete = summary["rows"], summary["complete"]
         self.names = list(dict.fromkeys(row["name"] for row in self.rows))
 
     def values(self, name, key, wire_resistance):
@@ -52,7 +52,7 @@ class Results:
     def heading(self):
         """Command, date and size of the run."""
         return (f"{command_of(self.arguments)}   ({self.made}; {self.n_seeds} seeds, {self.n_chips} chips each, "
-                f"{self.n_points} test points)")
+                f"{self.n_points} test points{'' if self.is_complete else '; unfinished'})")
 
 
 def command_of(arguments):

@@ -113,8 +113,8 @@ def make_results(folder, names=("regular", "ROBUST"), wires=(0.0, 2.0)):
              "p05_accuracy": 0.6, "robust_fraction_95": 0.4 + 0.2 * seed, "robust_fraction_99": 0.1, "n_devices": 66}
             for name in names for wire in wires for seed in (0, 1)]
     folder.mkdir(parents=True)
-    (folder / "summary.json").write_text(json.dumps({"seeds": [0, 1], "n_transfers": 50, "wire_resistances": wires,
-                                                     "data": {"n_test": 40}, "rows": rows}))
+    (folder / "summary.json").write_text(json.dumps({"complete": True, "seeds": [0, 1], "n_transfers": 50,
+                                                     "wire_resistances": wires, "data": {"n_test": 40}, "rows": rows}))
     (folder / "provenance.json").write_text(json.dumps({"arguments": ["compare", "--only", "a b", "--out", str(folder)]}))
 
 
