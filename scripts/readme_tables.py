@@ -56,11 +56,12 @@ class Results:
 
 
 def command_of(arguments):
-    """The command as one would type it, without the folder of its results."""
+    """The command as one would type it, without what does not change the numbers."""
     shown = list(arguments)
-    if "--out" in shown:
-        place = shown.index("--out")
-        del shown[place : place + 2]
+    for option in ("--out", "--workers"):
+        if option in shown:
+            place = shown.index(option)
+            del shown[place : place + 2]
     return " ".join(["tiocross", *(f'"{word}"' if " " in word else word for word in shown)])
 
 
