@@ -8,7 +8,7 @@ with the tuning error in `linear` and `quadratic`, the write disturb in `constan
 alone. That makes one function serve simulation, where targets are arrays, and training, where they are tensors.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -48,6 +48,11 @@ class Writes:
         for values in (self.linear, self.quadratic):
             values[where] = np.where(held, 0.0, values[where])
         self.stuck[where] |= held
+
+
+def stack_writes(drawn, axis=0):
+    """Writes of several draws as one, along a new axis."""
+    return Writes(*(np.stack([getattr(writes, field.name) for writes in drawn], axis=axis) for field in fields(Writes)))
 
 
 def program(targets, device, *, rng, n_chips=None, order=None):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tiocross.devices.writes import apply_writes
+from tiocross.devices.writes import apply_writes, draw_writes, stack_writes
 from tiocross.learning.on_devices import WeightsOnDevices
 from tiocross.learning.techniques import Technique
 
@@ -22,7 +22,8 @@ class KnownChips(Technique):
         if not layout.mapping.has_partners:
             raise ValueError("training for one chip makes partners in a pair make up for stuck devices; use "
                              f"DifferentialPairs(); got {type(layout.mapping).__name__}()")
-        self._device, self._later = device.only("tuning", "disturb"), n_later_writes
+        self._device = device.only("tuning", "disturb")
+        self._later = np.concatenate([later.reshape(-1, 1) for later in n_later_writes])
         self._view = WeightsOnDevices(device, layout, sizes)
         n_chips = len(stuck[0])
         self._stuck = np.concatenate([layer.reshape(n_chips, -1, 1) for layer in stuck], axis=1)[:, None]
@@ -45,7 +46,8 @@ class KnownChips(Technique):
 
     def _draw(self, n_chips, rngs):
         while True:
-            writes = self._view.draw(self._device, self._later, _STEPS_PER_DRAW * n_chips, rngs)
+            drawn = [draw_writes(self._device, self._later, _STEPS_PER_DRAW * n_chips, rng) for rng in rngs]
+            writes = stack_writes(drawn)
             writes.hold(np.broadcast_to(self._stuck, writes.constant.shape))
             for step in range(_STEPS_PER_DRAW):
                 yield writes[:, step * n_chips : (step + 1) * n_chips]
