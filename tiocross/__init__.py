@@ -1,40 +1,59 @@
-"""tiocross: small neural networks on passive TiO2 memristor crossbars, and honestly how well they will work there.
+"""tiocross: small neural networks on passive TiO2 memristor crossbars, and how well they will work there.
 
-Names are imported when first used: ``import tiocross`` loads neither numba nor matplotlib.
+Names are imported when first used: ``import tiocross`` loads neither numba nor matplotlib. Editors and type checkers read
+the block under ``TYPE_CHECKING``; a test keeps it equal to `_HOMES`.
 """
 
 import importlib
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    # tasks: labelled points
+    "Dataset": "tasks.dataset",
+    "Task": "tasks.dataset",
+    # learning: networks, training, techniques
     "MLP": "learning.network",
     "train": "learning.training",
     "TrainingSettings": "learning.training",
+    "Technique": "learning.techniques",
     "NoiseInjection": "learning.techniques",
     "ConductanceDropout": "learning.techniques",
     "RangePenalty": "learning.techniques",
     "MeanLoss": "learning.chip_losses",
     "PointErrorRate": "learning.chip_losses",
     "TailLoss": "learning.chip_losses",
-    "train_robust": "study.methods",
-    "WiresInLoop": "transfers.wires",
-    "compensate_targets": "transfers.compensated",
-    "ROBUST": "study.methods",
-    "Adaptation": "transfers.adaptation",
-    "adapted_transfer": "transfers.adapted_transfers",
-    "refit_output": "transfers.adaptation",
-    "retrain_around": "transfers.adaptation",
+    # devices: one memristive cell, its cards and their calibration
     "Device": "devices.device",
     "TuningError": "devices.device",
     "DisturbQuantiles": "devices.device",
     "StuckDevices": "devices.device",
+    "LineFailures": "devices.device",
     "TIO2": "devices.tio2",
     "TIO2_8X8": "devices.tio2",
     "load_device": "devices.files",
     "save_device": "devices.files",
     "program": "devices.writes",
-    "map_weights": "mapping.pairs",
+    "calibrate": "devices.calibration.card",
+    "Calibration": "devices.calibration.card",
+    "fit_tuning": "devices.calibration.tuning",
+    "fit_disturb": "devices.calibration.disturb",
+    "fit_faults": "devices.calibration.faults",
+    # mapping: weights <-> conductances, layouts, known faults
+    "Mapping": "mapping.mappings",
+    "DifferentialPairs": "mapping.mappings",
+    "ReferenceColumn": "mapping.mappings",
+    "map_weights": "mapping.targets",
+    "Targets": "mapping.targets",
+    "arrange": "mapping.arrangements",
+    "share_arrays": "mapping.arrangements",
+    "Layout": "mapping.layout",
+    "place_around": "mapping.placement",
+    "offset_partners": "mapping.faults",
+    "stuck_outside_window": "mapping.faults",
+    "stuck_unmoved": "mapping.faults",
+    # circuit: volts and amperes
     "Crossbar": "circuit.crossbar",
     "Sinh": "circuit.laws",
     "Cubic": "circuit.laws",
@@ -49,8 +68,7 @@ _HOMES = {
     "sensitivities": "circuit.sensitivity",
     "compensate": "circuit.compensation",
     "Compensation": "circuit.compensation",
-    "transfer": "transfers.judging",
-    "Transfer": "transfers.judging",
+    # lab: a chip on the table
     "CrossbarInstrument": "lab.instrument",
     "PulseScheme": "lab.write_verify",
     "WriteVerify": "lab.write_verify",
@@ -64,23 +82,11 @@ _HOMES = {
     "SwitchingModel": "lab.switching",
     "TIO2_SWITCHING": "lab.switching",
     "characterise": "lab.characterisation",
-    "LineFailures": "devices.device",
     "plan": "lab.plans",
     "Plan": "lab.plans",
     "load_plan": "lab.plans",
     "save_readback": "lab.plan_files",
     "load_readback": "lab.plan_files",
-    "arrange": "mapping.layout",
-    "Layout": "mapping.layout",
-    "place_around": "mapping.placement",
-    "offset_partners": "mapping.faults",
-    "stuck_outside_window": "mapping.faults",
-    "stuck_unmoved": "mapping.faults",
-    "calibrate": "devices.calibration.card",
-    "Calibration": "devices.calibration.card",
-    "fit_tuning": "devices.calibration.tuning",
-    "fit_disturb": "devices.calibration.disturb",
-    "fit_faults": "devices.calibration.faults",
     "LabMap": "lab.resistance_maps",
     "read_lab_map": "lab.resistance_maps",
     "write_lab_map": "lab.resistance_maps",
@@ -89,17 +95,126 @@ _HOMES = {
     "read_voltage_csv": "lab.tables",
     "read_disturb_csv": "lab.tables",
     "read_tuning_csv": "lab.tables",
+    # transfers: networks on chips
+    "WiresInLoop": "transfers.wires",
+    "compensate_targets": "transfers.compensated",
+    "Adaptation": "transfers.adaptation",
+    "refit_output": "transfers.adaptation",
+    "retrain_around": "transfers.adaptation",
+    "transfer": "transfers.judging",
+    "Transfer": "transfers.judging",
     "infer": "transfers.prediction",
     "predict_logits": "transfers.prediction",
     "measure_logits": "transfers.prediction",
     "compare_outputs": "transfers.prediction",
+    # study: the paper's experiment and the comparison
+    "train_robust": "study.methods",
+    "ROBUST": "study.methods",
+    # errors: what goes wrong in a computation
     "ConvergenceError": "errors",
-    "Dataset": "tasks.dataset",
-    "Task": "tasks.dataset",
 }
 _MODULES = ("tasks", "units", "plot", "errors")
 
 __all__ = [*_HOMES, *_MODULES, "__version__"]
+
+if TYPE_CHECKING:
+    from tiocross import errors as errors
+    from tiocross import plot as plot
+    from tiocross import tasks as tasks
+    from tiocross import units as units
+    from tiocross.tasks.dataset import Dataset as Dataset
+    from tiocross.tasks.dataset import Task as Task
+    from tiocross.learning.network import MLP as MLP
+    from tiocross.learning.training import train as train
+    from tiocross.learning.training import TrainingSettings as TrainingSettings
+    from tiocross.learning.techniques import Technique as Technique
+    from tiocross.learning.techniques import NoiseInjection as NoiseInjection
+    from tiocross.learning.techniques import ConductanceDropout as ConductanceDropout
+    from tiocross.learning.techniques import RangePenalty as RangePenalty
+    from tiocross.learning.chip_losses import MeanLoss as MeanLoss
+    from tiocross.learning.chip_losses import PointErrorRate as PointErrorRate
+    from tiocross.learning.chip_losses import TailLoss as TailLoss
+    from tiocross.devices.device import Device as Device
+    from tiocross.devices.device import TuningError as TuningError
+    from tiocross.devices.device import DisturbQuantiles as DisturbQuantiles
+    from tiocross.devices.device import StuckDevices as StuckDevices
+    from tiocross.devices.device import LineFailures as LineFailures
+    from tiocross.devices.tio2 import TIO2 as TIO2
+    from tiocross.devices.tio2 import TIO2_8X8 as TIO2_8X8
+    from tiocross.devices.files import load_device as load_device
+    from tiocross.devices.files import save_device as save_device
+    from tiocross.devices.writes import program as program
+    from tiocross.devices.calibration.card import calibrate as calibrate
+    from tiocross.devices.calibration.card import Calibration as Calibration
+    from tiocross.devices.calibration.tuning import fit_tuning as fit_tuning
+    from tiocross.devices.calibration.disturb import fit_disturb as fit_disturb
+    from tiocross.devices.calibration.faults import fit_faults as fit_faults
+    from tiocross.mapping.mappings import Mapping as Mapping
+    from tiocross.mapping.mappings import DifferentialPairs as DifferentialPairs
+    from tiocross.mapping.mappings import ReferenceColumn as ReferenceColumn
+    from tiocross.mapping.targets import map_weights as map_weights
+    from tiocross.mapping.targets import Targets as Targets
+    from tiocross.mapping.arrangements import arrange as arrange
+    from tiocross.mapping.arrangements import share_arrays as share_arrays
+    from tiocross.mapping.layout import Layout as Layout
+    from tiocross.mapping.placement import place_around as place_around
+    from tiocross.mapping.faults import offset_partners as offset_partners
+    from tiocross.mapping.faults import stuck_outside_window as stuck_outside_window
+    from tiocross.mapping.faults import stuck_unmoved as stuck_unmoved
+    from tiocross.circuit.crossbar import Crossbar as Crossbar
+    from tiocross.circuit.laws import Sinh as Sinh
+    from tiocross.circuit.laws import Cubic as Cubic
+    from tiocross.circuit.biasing import Biasing as Biasing
+    from tiocross.circuit.biasing import read_columns as read_columns
+    from tiocross.circuit.biasing import read_device as read_device
+    from tiocross.circuit.biasing import write_device as write_device
+    from tiocross.circuit.biasing import custom as custom
+    from tiocross.circuit.solution import Solution as Solution
+    from tiocross.circuit.solver import solve as solve
+    from tiocross.circuit.matrices import transfer_matrix as transfer_matrix
+    from tiocross.circuit.sensitivity import sensitivities as sensitivities
+    from tiocross.circuit.compensation import compensate as compensate
+    from tiocross.circuit.compensation import Compensation as Compensation
+    from tiocross.lab.instrument import CrossbarInstrument as CrossbarInstrument
+    from tiocross.lab.write_verify import PulseScheme as PulseScheme
+    from tiocross.lab.write_verify import WriteVerify as WriteVerify
+    from tiocross.lab.programming import tune_device as tune_device
+    from tiocross.lab.programming import program_array as program_array
+    from tiocross.lab.report import ProgramReport as ProgramReport
+    from tiocross.lab.report import InstrumentError as InstrumentError
+    from tiocross.lab.log import EventLog as EventLog
+    from tiocross.lab.log import read_events as read_events
+    from tiocross.lab.simulated import SimulatedCrossbar as SimulatedCrossbar
+    from tiocross.lab.switching import SwitchingModel as SwitchingModel
+    from tiocross.lab.switching import TIO2_SWITCHING as TIO2_SWITCHING
+    from tiocross.lab.characterisation import characterise as characterise
+    from tiocross.lab.plans import plan as plan
+    from tiocross.lab.plans import Plan as Plan
+    from tiocross.lab.plans import load_plan as load_plan
+    from tiocross.lab.plan_files import save_readback as save_readback
+    from tiocross.lab.plan_files import load_readback as load_readback
+    from tiocross.lab.resistance_maps import LabMap as LabMap
+    from tiocross.lab.resistance_maps import read_lab_map as read_lab_map
+    from tiocross.lab.resistance_maps import write_lab_map as write_lab_map
+    from tiocross.lab.tables import read_conductance_csv as read_conductance_csv
+    from tiocross.lab.tables import write_conductance_csv as write_conductance_csv
+    from tiocross.lab.tables import read_voltage_csv as read_voltage_csv
+    from tiocross.lab.tables import read_disturb_csv as read_disturb_csv
+    from tiocross.lab.tables import read_tuning_csv as read_tuning_csv
+    from tiocross.transfers.wires import WiresInLoop as WiresInLoop
+    from tiocross.transfers.compensated import compensate_targets as compensate_targets
+    from tiocross.transfers.adaptation import Adaptation as Adaptation
+    from tiocross.transfers.adaptation import refit_output as refit_output
+    from tiocross.transfers.adaptation import retrain_around as retrain_around
+    from tiocross.transfers.judging import transfer as transfer
+    from tiocross.transfers.judging import Transfer as Transfer
+    from tiocross.transfers.prediction import infer as infer
+    from tiocross.transfers.prediction import predict_logits as predict_logits
+    from tiocross.transfers.prediction import measure_logits as measure_logits
+    from tiocross.transfers.prediction import compare_outputs as compare_outputs
+    from tiocross.study.methods import train_robust as train_robust
+    from tiocross.study.methods import ROBUST as ROBUST
+    from tiocross.errors import ConvergenceError as ConvergenceError
 
 
 def __getattr__(name):

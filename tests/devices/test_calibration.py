@@ -14,7 +14,7 @@ from tiocross import (
 )
 from tiocross.devices.calibration.disturb import PROBABILITIES
 from tiocross.devices.calibration.faults import line_goodness
-from tiocross.devices.writes import disturb_changes, draw_writes
+from tiocross.devices.writes import disturb_changes, draw_array_writes
 from tiocross.lab.resistance_maps import read_lab_map
 from tiocross.lab.tables import read_disturb_csv
 from tiocross.units import percent, uS
@@ -231,7 +231,7 @@ def test_bad_changes_are_refused(later, changes, message):
 # --- faults ---------------------------------------------------------------------------------------------------------
 
 def draw_maps(device, shape, n_chips, seed):
-    writes = draw_writes(device, np.zeros(shape, dtype=int), n_chips, RNG([3, seed]))
+    writes = draw_array_writes(device, np.zeros(shape, dtype=int), n_chips, RNG([3, seed]))
     return list(np.where(writes.stuck, writes.constant, np.nan))
 
 

@@ -10,7 +10,7 @@ import pytest
 from tiocross import (
     TIO2, TIO2_8X8, Device, DisturbQuantiles, LineFailures, StuckDevices, TuningError, load_device, save_device,
 )
-from tiocross.devices.writes import count_later_writes, disturb_changes, draw_writes, program
+from tiocross.devices.writes import count_later_writes, disturb_changes, draw_array_writes, program
 from tiocross.learning.techniques import ChipSampler, ConductanceDropout, NoiseInjection
 from tiocross.units import uS
 
@@ -219,7 +219,7 @@ SHAPE = (5, 6)
 
 
 def draws(device, n_chips=50, shape=SHAPE, seed=4):
-    return draw_writes(device, count_later_writes(shape), n_chips, np.random.default_rng(seed))
+    return draw_array_writes(device, count_later_writes(shape), n_chips, np.random.default_rng(seed))
 
 
 def test_failed_lines_share_one_conductance_and_have_the_stated_rates_and_law():

@@ -14,7 +14,6 @@ from tiocross.devices.tio2 import TIO2_8X8
 from tiocross.checks import require_name
 from tiocross.study.conditions import HIDDEN_UNITS, make_conditions
 from tiocross.study.recipes import ExperimentSettings
-from tiocross.study.ingredients import ADAPTATIONS, MOST_CHIPS
 from tiocross.study.methods import COMPARED, CURVED, PAPER, QUICK, ROBUST, compare_row, shorten
 from tiocross.transfers.summary import robust_fraction
 from tiocross.storage import save_json
@@ -82,7 +81,7 @@ class Comparison(Experiment):
     def notes(self):
         """What stands below the table: how to read it, and where the methods come from."""
         lines = [_NOTES]
-        for name, n_chips in ((recipe.name, MOST_CHIPS.get(recipe.adaptation)) for recipe in self.settings.recipes):
+        for name, n_chips in ((recipe.name, recipe.most_chips) for recipe in self.settings.recipes):
             if n_chips is not None and n_chips < self.settings.n_transfers:
                 lines.append(f"{name}: {n_chips} chips only, each with weights of its own")
         sources = [f"  {recipe.name}: {recipe.source}" for recipe in self.settings.recipes if recipe.source]
@@ -132,10 +131,10 @@ def _point(curve, x, name, seed, nominal, robust):
 
 def kind_of(recipe):
     """Which kind of method a row is, as the figure tells them apart."""
-    if recipe.adaptation is not None and ADAPTATIONS[recipe.adaptation].knows_chip:
+    if recipe.adaptation.knows_chip:
         return "adapted to each chip"
     if recipe.name.startswith("ROBUST"):
-        as_large = (recipe.sizes, recipe.copies, recipe.array_shape) == (ROBUST.sizes, ROBUST.copies, ROBUST.array_shape)
+        as_large = (recipe.sizes, recipe.copies, recipe.arrangement) == (ROBUST.sizes, ROBUST.copies, ROBUST.arrangement)
         return "ROBUST, and without each of its parts" if as_large else "ROBUST on more devices or arrays"
     return {"": "no knowledge of the hardware", PAPER: "recipe of Drolet et al."}.get(recipe.source, "of the literature")
 

@@ -15,12 +15,11 @@ from tiocross.devices.device import Device
 from tiocross.devices.files import load_device, to_json
 from tiocross.devices.tio2 import TIO2
 from tiocross.checks import as_count
-from tiocross.transfers.adapted_transfers import AdaptedChips
-from tiocross.transfers.chips import SimulatedChips
+from tiocross.transfers.adaptation import Adaptation
+from tiocross.transfers.chips import Chips
 from tiocross.study.recipes import (
-    MORE_RECIPES, RECIPES, ExperimentSettings, chip_generator, format_table, make_row, train_recipe,
+    MORE_RECIPES, RECIPES, ExperimentSettings, as_plain, chip_generator, format_table, make_row, train_recipe,
 )
-from tiocross.study.ingredients import ADAPTATIONS, MOST_CHIPS
 from tiocross.transfers.judging import compile_kernels, judge_chips
 
 _LARGEST_MEMORY = 16e9  # [bytes] of transfers in flight
@@ -88,9 +87,6 @@ class Experiment:
                                            recipes=recipes, **given)
         self.moons = data if isinstance(data, Task) else load_moons(data)
         self.device = TIO2 if device is None else device if isinstance(device, Device) else load_device(device)
-        if any(recipe.adaptation and recipe.device_on(self.device).array_shape is None for recipe in recipes):
-            raise ValueError("rows that are adapted to each chip need a device that states its 'array_shape [-]', such as "
-                             "[8, 8]; leave them out with --only")
         n_bytes = n_transfers * len(self.moons.test) * self.workers
         if n_bytes > _LARGEST_MEMORY:
             raise ValueError(f"{n_transfers} transfers of {len(self.moons.test)} points with {self.workers} workers take "
@@ -166,7 +162,7 @@ def group_by_training(recipes):
     """Lists of recipes whose networks are the same, because they differ in how these are put on chips only."""
     groups = {}
     for recipe in recipes:
-        groups.setdefault(replace(recipe, name="", source="", adaptation=None, compensated=False), []).append(recipe)
+        groups.setdefault(replace(recipe, name="", source="", adaptation=Adaptation(), most_chips=None), []).append(recipe)
     return list(groups.values())
 
 
@@ -180,14 +176,11 @@ def judge_wires(recipe, network, seed, moons, device, settings, stop):
         if stop.is_set():
             raise InterruptedError("the transfer was asked to stop")
 
-    device = recipe.device_on(device)
-    blind = SimulatedChips(network, device, rng=chip_generator(seed), compensated=recipe.compensated)
-    adaptation = recipe.adaptation
-    n_transfers = min(settings.n_transfers, MOST_CHIPS.get(adaptation, settings.n_transfers))
+    chips = Chips(network, device, layout=recipe.layout(network.sizes, device), rng=chip_generator(seed),
+                  adaptation=recipe.adaptation_on(moons.train))
+    n_transfers = min(settings.n_transfers, recipe.most_chips or settings.n_transfers)
     for resistance in settings.wire_resistances:
-        chips = blind.with_wires(resistance) if adaptation is None else AdaptedChips(
-            network, moons.train, device, ADAPTATIONS[adaptation], wire_resistance=resistance, rng=chip_generator(seed))
-        yield judge_chips(network, moons.test, chips, n_transfers=n_transfers, on_progress=check)
+        yield judge_chips(moons.test, chips.with_wires(resistance), n_transfers=n_transfers, on_progress=check)
 
 
 def draw_all(crew, jobs):
@@ -237,7 +230,7 @@ class _Results:
             data_sha256=self.data_sha256,
             workers=self.experiment.workers,
             training=_plain(self.settings.training),
-            recipes=[_plain(recipe) for recipe in self.settings.recipes],
+            recipes=[as_plain(recipe) for recipe in self.settings.recipes],
             seconds=round(time.monotonic() - self.started, 2),
         )
 

@@ -8,7 +8,7 @@ with the tuning error in `linear` and `quadratic`, the write disturb in `constan
 alone. That makes one function serve simulation, where targets are arrays, and training, where they are tensors.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -40,6 +40,19 @@ class Writes:
     def __getitem__(self, chips):
         """The same for some of the chips."""
         return Writes(self.constant[chips], self.linear[chips], self.quadratic[chips], self.stuck[chips])
+
+    def hold(self, conductances, where=...):
+        """Make devices keep ``conductances`` [S], in place; NaN for those that are written. ``where`` picks the devices."""
+        held = ~np.isnan(conductances)
+        self.constant[where] = np.where(held, conductances, self.constant[where])
+        for values in (self.linear, self.quadratic):
+            values[where] = np.where(held, 0.0, values[where])
+        self.stuck[where] |= held
+
+
+def stack_writes(drawn, axis=0):
+    """Writes of several draws as one, along a new axis."""
+    return Writes(*(np.stack([getattr(writes, field.name) for writes in drawn], axis=axis) for field in fields(Writes)))
 
 
 def program(targets, device, *, rng, n_chips=None, order=None):
@@ -82,7 +95,7 @@ def program(targets, device, *, rng, n_chips=None, order=None):
     require_generator(rng)
     require_within_window("targets", targets, device)
     count = 1 if n_chips is None else as_count("n_chips", n_chips)
-    writes = draw_writes(device, count_later_writes(targets.shape, order), count, rng)
+    writes = draw_array_writes(device, count_later_writes(targets.shape, order), count, rng)
     programmed = apply_writes(targets, writes)
     return programmed[0] if n_chips is None else programmed
 
@@ -137,7 +150,7 @@ def draw_writes(device, n_later_writes, n_chips, rng):
     Notes
     -----
     Every random number is drawn whether its effect is on or off, so that switching one effect off leaves the others'
-    draws as they were; those of failed lines are drawn last, and only if that effect is on. The conductance of a stuck
+    draws as they were. The conductance of a stuck
     device comes from the numbers that its tuning and its disturb, which it does not undergo, leave unused.
     """
     shape = (n_chips, *n_later_writes.shape)
@@ -158,10 +171,7 @@ def draw_writes(device, n_later_writes, n_chips, rng):
         hrs = faults.hrs_low + (faults.hrs_high - faults.hrs_low) * levels[stuck]
         constant[stuck] = np.where(fates[stuck] < faults.probability_lrs, lrs, hrs)
         linear[stuck] = quadratic[stuck] = 0.0
-    writes = Writes(constant, linear, quadratic, stuck)
-    if device.lines is not None:
-        _fail_lines(writes, device.lines, rng)
-    return writes
+    return Writes(constant, linear, quadratic, stuck)
 
 
 def apply_writes(targets, writes, *, floor=True):
@@ -187,18 +197,22 @@ def apply_writes(targets, writes, *, floor=True):
     return programmed
 
 
-def _fail_lines(writes, lines, rng):
-    """Give the devices of each failed line the line's conductance."""
-    n_chips, n_word_lines, n_bit_lines = writes.stuck.shape
-    # A word line reaches along the last axis; bit lines come second, so that theirs hold at crossings.
-    for probability, shape in ((lines.probability_word_line, (n_chips, n_word_lines, 1)),
-                               (lines.probability_bit_line, (n_chips, 1, n_bit_lines))):
-        fates, levels = rng.random((2, *shape))
-        failed = np.broadcast_to(fates < probability, writes.stuck.shape)
-        values = np.broadcast_to(lines.g_low * (lines.g_high / lines.g_low) ** levels, writes.stuck.shape)
-        writes.constant[failed] = values[failed]
-        writes.linear[failed] = writes.quadratic[failed] = 0.0
-        writes.stuck[failed] = True
+def draw_array_writes(device, n_later_writes, n_chips, rng):
+    """`draw_writes` of whole physical arrays, failed lines included; where two cross, the device has that of the bit line."""
+    writes = draw_writes(device, n_later_writes, n_chips, rng)
+    if device.lines is not None:
+        word_lines, bit_lines = draw_line_failures(device.lines, n_later_writes.shape, n_chips, rng)
+        writes.hold(np.where(np.isnan(bit_lines[:, None, :]), word_lines[:, :, None], bit_lines[:, None, :]))
+    return writes
+
+
+def draw_line_failures(lines, shape, n_chips, rng):
+    """Conductance of each failed word line, (n_chips, n_word_lines), and bit line of an array; NaN where it is sound [S]."""
+    found = []
+    for probability, size in zip((lines.probability_word_line, lines.probability_bit_line), shape):
+        fates, levels = rng.random((2, n_chips, size))
+        found.append(np.where(fates < probability, lines.g_low * (lines.g_high / lines.g_low) ** levels, np.nan))
+    return found
 
 
 def disturb_changes(disturb, n_later_writes, levels):

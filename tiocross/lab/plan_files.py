@@ -1,7 +1,7 @@
 """Files of a programming plan: a folder of JSON and CSV going out, one CSV for each array read back.
 
 ``plan.json`` holds everything. Beside it, for people and for instruments that read CSV, ``devices.csv`` says of each device
-which weight it carries, and each tile has its targets and its order as tables, with a word line in each row and a bit line
+which weight it carries, and each array has its targets and its order as tables, with a word line in each row and a bit line
 in each column; when a plan is loaded they must be what plan.json says. Numbers are written such that they are read back to
 the same bits; ``nan`` stands where there is none.
 """
@@ -14,31 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
-from tiocross.checks import as_conductances, as_count, as_reals
+from tiocross.checks import as_conductances, as_reals
 from tiocross.lab.tables import read_conductance_csv
 from tiocross.storage import replacing, save_json
 
 PLAN = "plan.json"
-_READBACK = "tiocross read-back 1"
+_READBACK = "tiocross read-back 2"
 
 
 def write_folder(folder, content, tables):
-    """Write a plan's folder, whole or not at all.
-
-    Parameters
-    ----------
-    folder : str or Path
-        A folder that does not exist or is empty (unitless).
-    content : dict
-        What goes into plan.json (unitless).
-    tables : dict
-        File name -> text (unitless).
-
-    Raises
-    ------
-    ValueError
-        If something is there already.
-    """
+    """Write a plan's folder, whole or not at all: ``content`` as plan.json and the texts ``tables`` by file name."""
     folder = Path(folder)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise ValueError(f"{folder} exists already; choose a new folder, or remove what is there")
@@ -54,7 +39,7 @@ def write_folder(folder, content, tables):
 
 
 def read_content(folder):
-    """Content of the plan.json in ``folder`` (unitless)."""
+    """Content of the plan.json in ``folder``."""
     path = Path(folder) / PLAN
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -63,15 +48,7 @@ def read_content(folder):
 
 
 def require_tables(folder, tables):
-    """Raise ValueError unless the tables in a folder are those of its plan.json.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Folder of the plan (unitless).
-    tables : dict
-        As for `write_folder` (unitless).
-    """
+    """Raise ValueError unless the tables in a folder are those of its plan.json, ``tables``."""
     for name, text in tables.items():
         path = Path(folder, name)
         lines, wanted = _read_text(path).splitlines(), text.splitlines()
@@ -81,84 +58,97 @@ def require_tables(folder, tables):
                                  "One of the files was edited, or is of another plan; make a new plan instead")
 
 
-def save_readback(plan, tile, conductances, path):
-    """Write what was read back from the array of one tile.
+def save_readback(plan, array: int, conductances, path) -> None:
+    """Write what was read back from one array.
 
     Parameters
     ----------
     plan : Plan
-        The plan that was programmed (unitless).
-    tile : int
-        Number of the tile (unitless).
-    conductances : (n_rows, n_columns) array_like
+        The plan that was programmed.
+    array : int
+        Number of the physical array (unitless).
+    conductances : (n_word_lines, n_bit_lines) array_like
         Read conductances; devices that are not in use may be NaN [S].
     path : str or Path
-        The CSV file to write; it appears whole or not at all (unitless).
+        The CSV file to write; it appears whole or not at all.
 
     Raises
     ------
     ValueError
-        If the shape is not the tile's or a value is not a conductance; nothing is written.
+        If the shape is not the array's or a value is not a conductance; nothing is written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from tiocross import MLP, TIO2, load_readback, plan, save_readback
+    >>> made = plan(MLP(2, 1, rng=np.random.default_rng(7)), TIO2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_readback(made, 0, made.expected[0], folder + "/read.csv")
+    ...     float(np.nanmax(np.abs(load_readback(made, 0, folder + "/read.csv") - made.expected[0])))
+    0.0
     """
-    comment = _readback_comment(plan, tile)
-    text = table_text(comment, _as_readback(plan, tile, conductances))
+    comment = _readback_comment(plan, array)
+    text = table_text(comment, _as_readback(plan, array, conductances))
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def load_readback(plan, tile, path):
-    """Read-back of one tile from a file that `save_readback` wrote.
+def load_readback(plan, array: int, path) -> np.ndarray:
+    """Read-back of one array from a file that `save_readback` wrote.
 
     Parameters
     ----------
     plan : Plan
-        The plan that was programmed (unitless).
-    tile : int
-        Number of the tile (unitless).
+        The plan that was programmed.
+    array : int
+        Number of the physical array (unitless).
     path : str or Path
-        The CSV file to read (unitless).
+        The CSV file to read.
 
     Returns
     -------
-    (n_rows, n_columns) ndarray
+    (n_word_lines, n_bit_lines) ndarray
         Read conductances, bit for bit as saved [S].
 
     Raises
     ------
     ValueError
-        If the file belongs to another plan or tile, has another shape, or a value is not a conductance.
+        If the file belongs to another plan or array, has another shape, or a value is not a conductance.
+
+    Examples
+    --------
+    See `save_readback`.
     """
-    wanted = f"# {_readback_comment(plan, tile)}"
+    wanted = f"# {_readback_comment(plan, array)}"
     first = (_read_text(path).splitlines() or [""])[0]
     if first != wanted:
-        raise ValueError(f"{path} is no read-back of tile {tile} of this plan: its first line must be {wanted!r}; got "
+        raise ValueError(f"{path} is no read-back of array {array} of this plan: its first line must be {wanted!r}; got "
                          f"{first[:200]!r}")
-    conductances = read_conductance_csv(path, shape=plan.layout.tiles[tile].shape, allow_missing=True)
-    return _as_readback(plan, tile, conductances)
+    conductances = read_conductance_csv(path, shape=plan.layout.shapes[plan.index_of(array)], allow_missing=True)
+    return _as_readback(plan, array, conductances)
 
 
-def _as_readback(plan, tile, conductances):
-    used = plan.layout.tiles[tile].used
-    conductances = as_reals(f"the read-back of tile {tile}", conductances)
+def _as_readback(plan, array, conductances):
+    used = plan.layout.used[plan.index_of(array)]
+    conductances = as_reals(f"the read-back of array {array}", conductances)
     if conductances.shape != used.shape:
         hint = ". Transposed?" if conductances.shape == used.shape[::-1] else ""
-        raise ValueError(f"the read-back of tile {tile} must have shape {used.shape}, word lines and bit lines; got "
+        raise ValueError(f"the read-back of array {array} must have shape {used.shape}, word lines and bit lines; got "
                          f"{conductances.shape}{hint}")
-    as_conductances(f"the read-back of tile {tile}", np.where(np.isnan(conductances) & ~used, 0.0, conductances))
+    as_conductances(f"the read-back of array {array}", np.where(np.isnan(conductances) & ~used, 0.0, conductances))
     return conductances
 
 
-def _readback_comment(plan, tile):
+def _readback_comment(plan, array):
     if not hasattr(plan, "layout"):
         raise TypeError(f"plan must be a Plan, such as load_plan gives; got {plan!r}")
-    n_tiles = len(plan.layout.tiles)
-    if as_count("tile", tile, low=0) >= n_tiles:
-        raise ValueError(f"the plan has tiles 0 to {n_tiles - 1}; got {tile}")
-    return f"{_READBACK}; plan {plan.sha256}; tile {tile}; conductances [S]"
+    plan.index_of(array)
+    return f"{_READBACK}; plan {plan.sha256}; array {array}; conductances [S]"
 
 
 def table_text(comment, table):
-    """A table (n_rows, n_columns) as the text of a CSV file, ``comment`` first (unitless)."""
+    """A table (n_rows, n_columns) as the text of a CSV file, ``comment`` first."""
     return "\n".join([f"# {comment}", *(",".join(map(repr, row)) for row in table.tolist())]) + "\n"
 
 

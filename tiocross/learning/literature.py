@@ -15,35 +15,19 @@ import numpy as np
 from tiocross.checks import as_count, as_number
 from tiocross.learning.tensor import Tensor
 from tiocross.learning.network import MLP
+from tiocross.learning.techniques import Technique
 
 _GENERAL_USE = "as described in general use"
 _CORRECTNET = "CorrectNet, arXiv:2211.14917"
 
 
-class _WeightNoise:
-    """What the methods share that disturb weights directly."""
+class _WeightNoise(Technique):
+    """What the methods share that disturb weights directly: draws, then `_disturb`."""
 
-    def perturb(self, weights, shapes, n_chips, rngs):
-        """Weights as disturbed copies of each network hold them.
-
-        Parameters
-        ----------
-        weights : (n_networks, 1 or n_chips, n_weights, 1) Tensor
-            All layers, one below the other (unitless).
-        shapes : list of tuple of int
-            (n_inputs + 1, n_outputs) of each layer (unitless).
-        n_chips : int
-            Copies of each network (unitless).
-        rngs : list of numpy.random.Generator
-            Source of chance of each network (unitless).
-
-        Returns
-        -------
-        (n_networks, n_chips, n_weights, 1) Tensor
-            What each copy computes with (unitless).
-        """
-        draws = np.stack([self._draw(rng, (n_chips, *weights.shape[2:])) for rng in rngs])
-        return self._disturb(weights, shapes, draws)
+    def perturb(self, weights, course):
+        """``(n_networks, n_chips, n_weights, 1)`` Tensor: what each disturbed copy computes with."""
+        draws = np.stack([self._draw(rng, (course.n_chips, *weights.shape[2:])) for rng in course.rngs])
+        return self._disturb(weights, course, draws)
 
     def _draw(self, rng, shape):
         return rng.standard_normal(shape)
@@ -74,23 +58,12 @@ class GaussianNoise(_WeightNoise):
         if self.clip is not None and as_number("clip", self.clip, low=0.0) == 0:
             raise ValueError("clip must be above 0, or None for no clipping; got 0")
 
-    def _disturb(self, weights, shapes, draws):
-        clipped = weights.value if self.clip is None else _clip(weights.value, shapes, self.clip)
-        return weights + (clipped - weights.value + self.sigma * _largest(clipped, shapes) * draws)
+    def _disturb(self, weights, course, draws):
+        clipped = weights.value if self.clip is None else _clip(weights.value, course.shapes, self.clip)
+        return weights + (clipped - weights.value + self.sigma * _largest(clipped, course.shapes) * draws)
 
     def finish(self, network):
-        """The network to put on a chip: its weights clipped as in training.
-
-        Parameters
-        ----------
-        network : MLP
-            The trained network; left as it is (unitless).
-
-        Returns
-        -------
-        MLP
-            A network of its own (unitless).
-        """
+        """The network to put on a chip: its weights clipped as in training."""
         if self.clip is None:
             return network.copy()
         return network.with_arrays([_clip(array.reshape(-1, 1), [array.shape], self.clip).reshape(array.shape)
@@ -125,9 +98,9 @@ class CensoredNoise(_WeightNoise):
         if not isinstance(self.both_tails, bool):
             raise TypeError(f"both_tails must be True or False; got {self.both_tails!r}")
 
-    def _disturb(self, weights, shapes, draws):
+    def _disturb(self, weights, course, draws):
         cut = np.clip(draws, -self.bound if self.both_tails else None, self.bound)
-        return weights + self.sigma * _largest(weights.value, shapes) * cut
+        return weights + self.sigma * _largest(weights.value, course.shapes) * cut
 
 
 @dataclass(frozen=True)
@@ -146,7 +119,7 @@ class LogNormalNoise(_WeightNoise):
     def __post_init__(self):
         as_number("sigma", self.sigma, low=0.0)
 
-    def _disturb(self, weights, shapes, draws):
+    def _disturb(self, weights, course, draws):
         return weights * np.exp(self.sigma * draws)
 
 
@@ -154,38 +127,48 @@ class LogNormalNoise(_WeightNoise):
 class FaultDropConnect(_WeightNoise):
     """Train with weights that take a fault's value at random; no gradient reaches a weight that is hit.
 
-    A weight stands on two devices. Hit by the high resistance state its contribution vanishes, w -> 0; by the low one it
-    is as large as the layer's largest weight, w -> +- max|w|, with either sign as likely, as either device may be hit.
+    Hit by the high resistance state a weight's contribution vanishes, w -> 0; by the low one it is as large as the layer's
+    largest weight, w -> +- max|w|, with either sign as likely, as either device of its pair may be hit.
 
     Parameters
     ----------
-    probability_lrs, probability_hrs : float
-        Probability that a weight is hit by a fault of the low and of the high resistance state; for rare faults twice that
-        of a device (unitless).
+    probability_lrs, probability_hrs : float, optional
+        Probability that a weight is hit by a fault of the low and of the high resistance state. Without them twice those
+        of the device's stuck devices, for a weight stands on two; then the training needs a device (unitless).
     """
 
-    probability_lrs: float
-    probability_hrs: float
+    probability_lrs: float | None = None
+    probability_hrs: float | None = None
     source: ClassVar[str] = f"drop-connect with fault values, {_GENERAL_USE}"
 
     def __post_init__(self):
-        for name in ("probability_lrs", "probability_hrs"):
-            as_number(name, getattr(self, name), low=0.0, high=1.0)
-        if self.probability_lrs + self.probability_hrs > 1:
-            raise ValueError("probability_lrs + probability_hrs must not exceed 1; got "
-                             f"{self.probability_lrs:g} + {self.probability_hrs:g}")
+        given = [(name, getattr(self, name)) for name in ("probability_lrs", "probability_hrs")]
+        if given[0][1] is None and given[1][1] is None:
+            return
+        lrs, hrs = (as_number(name, value, low=0.0, high=1.0) for name, value in given)
+        if lrs + hrs > 1:
+            raise ValueError(f"probability_lrs + probability_hrs must not exceed 1; got {lrs:g} + {hrs:g}")
 
     def _draw(self, rng, shape):
         return rng.random(shape)
 
-    def _disturb(self, weights, shapes, draws):
-        lrs, both = self.probability_lrs, self.probability_lrs + self.probability_hrs
+    def _disturb(self, weights, course, draws):
+        lrs, hrs = self._probabilities(course.device)
         signs = np.where(draws < lrs / 2, 1.0, -1.0) * (draws < lrs)
-        return weights * (draws >= both) + signs * _largest(weights.value, shapes)
+        return weights * (draws >= lrs + hrs) + signs * _largest(weights.value, course.shapes)
+
+    def _probabilities(self, device):
+        if self.probability_lrs is not None:
+            return self.probability_lrs, self.probability_hrs
+        if device is None:
+            raise ValueError("FaultDropConnect() takes its probabilities from a device: give train(..., device=TIO2), or both "
+                             "probabilities")
+        stuck = device.stuck
+        return (2 * stuck.probability_lrs, 2 * stuck.probability_hrs) if stuck else (0.0, 0.0)
 
 
 @dataclass(frozen=True)
-class LipschitzPenalty:
+class LipschitzPenalty(Technique):
     """Add strength * sum over layers of ||W^T W - l^2 I||^2 (Frobenius) to the loss; l is `LipschitzPenalty.largest_gain`.
 
     It draws the gain of each layer towards l, which is small enough for the layer not to amplify errors even where
@@ -220,42 +203,15 @@ class LipschitzPenalty:
         return 1 / (np.sqrt(square) + 3 * np.sqrt((square - 1) * square))
 
     def penalty(self, arrays):
-        """The penalty of a network.
-
-        Parameters
-        ----------
-        arrays : list of (..., n_inputs + 1, n_outputs) Tensor
-            Weights of each layer, bias last; leading axes are networks, whose penalties add up (unitless).
-
-        Returns
-        -------
-        Tensor
-            A number to add to the loss (unitless).
-        """
+        """strength * sum over layers of ||W^T W - l^2 I||^2, a Tensor."""
         return sum(_distance_from_rotation(array, self.largest_gain) for array in arrays) * self.strength
 
 
 def duplicate_units(network, copies):
     """The same function on more hidden units, whose device errors average out: layer ensemble averaging.
 
-    Parameters
-    ----------
-    network : MLP
-        The network; left as it is (unitless).
-    copies : int
-        How often each hidden unit is there (unitless).
-
-    Returns
-    -------
-    MLP
-        A network of its own in which the copies of a unit stand side by side and the weights behind each are divided by
-        ``copies``; its logits are the same but for rounding (unitless).
-
-    Notes
-    -----
-    Layer ensemble averaging, as described in general use. Biases are not divided: where a bias is then the largest weight
-    of its layer, the others use less of the conductance window, which takes back part of what is won.
-    """
+    Copies of a unit stand side by side; the weights behind each are divided by ``copies``. Biases are not divided: where a bias is
+    then the largest weight of its layer, the others use less of the window, which takes back part of what is won."""
     if not isinstance(network, MLP):
         raise TypeError(f"network must be an MLP; got a {type(network).__name__}")
     copies = as_count("copies", copies)

@@ -1,17 +1,22 @@
-"""Training: the loop."""
+"""Training: settings and the loop."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tiocross.tasks import Dataset
+from tiocross.devices.device import Device, require_device
 from tiocross.checks import as_count, as_number, require_generator, require_name
 from tiocross.learning.optimisers import Adam
 from tiocross.learning.tensor import Tensor
 from tiocross.learning.chip_losses import LOSSES, MeanLoss, SeenRates
 from tiocross.learning.copies import run_copies
 from tiocross.learning.network import MLP
-from tiocross.learning.techniques import ChipSampler, split_layers
+from tiocross.learning.on_devices import ChipSampler
+from tiocross.learning.techniques import Course, Technique, require_techniques, split_layers, uses
+from tiocross.mapping.layout import Layout
+from tiocross.mapping.targets import layout_for
 
 SCHEDULES = ("cosine", "constant")
 _CHIPS_PER_DRAW = 256  # chips drawn at once: the cost of drawing is per call rather than per number
@@ -32,16 +37,17 @@ class TrainingSettings:
     learning_rate : float
         Rate of Adam, at the start with a cosine schedule (unitless).
     schedule : str
-        "cosine", falling to zero at the last step, or "constant" (unitless).
+        "cosine", falling to zero at the last step, or "constant".
     weight_decay : float
         Added to the gradient as weight_decay * weight, bias included, as in the paper's code (unitless).
     loss : MeanLoss, PointErrorRate or TailLoss
-        What is lowered from ``loss_from`` on; before, the cross-entropy averaged over chips (unitless).
+        What is lowered from ``loss_from`` on; before, the cross-entropy averaged over chips.
     loss_from : float
         Share of the steps after which ``loss`` takes over (unitless).
     scale_gradient_from : float or None
-        Share of the steps after which gradients flow through the mapping's scale, see `ChipSampler.sample`; None for never.
-        From the start it tends to end in a straight line: the boundary must have bent before (unitless).
+        Share of the steps after which gradients flow through the mapping's scale too: then a smaller largest weight, which
+        makes every error of a device weigh less, is worth something. None for never. From the start it tends to end in a
+        straight line: the boundary must have bent before (unitless).
     """
 
     n_steps: int = 2000
@@ -68,23 +74,29 @@ class TrainingSettings:
             as_number("scale_gradient_from", self.scale_gradient_from, low=0.0, high=1.0)
 
 
-def train(network, dataset, techniques=(), *, rng, settings=TrainingSettings(), on_progress=None):
+def train(network: MLP, dataset: Dataset, techniques: Sequence[Technique] = (), *, device: Device | None = None,
+          layout: Layout | None = None, rng: np.random.Generator, settings: TrainingSettings = TrainingSettings(),
+          on_progress: Callable | None = None) -> MLP:
     """A trained copy of a network.
 
     Parameters
     ----------
     network : MLP
-        Where to start; left as it is (unitless).
+        Where to start; left as it is.
     dataset : Dataset
-        Training points (unitless).
-    techniques : list, optional
-        Any of `NoiseInjection`, `ConductanceDropout`, `RangePenalty` (unitless).
+        Training points.
+    techniques : list of Technique, optional
+        Such as `NoiseInjection`, `ConductanceDropout`, `RangePenalty`; none for regular training.
+    device : Device, optional
+        What the techniques simulate or guard against; needed by those that do.
+    layout : Layout, optional
+        Which device of which array carries what; as for `map_weights` without it.
     rng : numpy.random.Generator
-        Source of chance for batches and simulated chips (unitless).
+        Source of chance for batches and simulated chips.
     settings : TrainingSettings, optional
-        Steps, batch, chips per step, Adam (unitless).
+        Steps, batch, chips per step, optimiser, loss.
     on_progress : callable, optional
-        Called as ``on_progress(n_done, n_steps)`` after each step; raise from it to stop (unitless).
+        Called as ``on_progress(n_done, n_steps)`` after each step; raise from it to stop.
 
     Returns
     -------
@@ -94,83 +106,71 @@ def train(network, dataset, techniques=(), *, rng, settings=TrainingSettings(), 
     Raises
     ------
     ValueError
-        If the dataset does not fit the network, or the techniques do not fit each other.
+        If the dataset does not fit the network, the layout is for another one, or a technique lacks its device.
     FloatingPointError
         If the loss is no longer finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import MLP, TIO2, ConductanceDropout, NoiseInjection, TrainingSettings, tasks, train
+    >>> moons, rng = tasks.load_moons(), np.random.default_rng(7)
+    >>> network = train(MLP(2, 8, 1, rng=rng), moons.train, [NoiseInjection(), ConductanceDropout()], device=TIO2, rng=rng,
+    ...                 settings=TrainingSettings(n_steps=20, n_chips=2))
+    >>> network.sizes
+    (2, 8, 1)
     """
-    return train_many([network], dataset, techniques, rngs=[rng], settings=settings, on_progress=on_progress)[0]
+    return train_many([network], dataset, techniques, device=device, layout=layout, rngs=[rng], settings=settings,
+                      on_progress=on_progress)[0]
 
 
-def train_many(networks, dataset, techniques=(), *, rngs, settings=TrainingSettings(), on_progress=None):
+def train_many(networks, dataset, techniques=(), *, device=None, layout=None, rngs, settings=TrainingSettings(),
+               on_progress=None):
     """Trained copies of several networks of one shape, in one pass: the same bits as one after the other, but faster.
 
-    Parameters
-    ----------
-    networks : list of MLP
-        Where to start, for example one for each seed; left as they are (unitless).
-    dataset : Dataset
-        Training points (unitless).
-    techniques : list, optional
-        As in `train` (unitless).
-    rngs : list of numpy.random.Generator
-        Source of chance of each network (unitless).
-    settings : TrainingSettings, optional
-        As in `train` (unitless).
-    on_progress : callable, optional
-        As in `train` (unitless).
-
-    Returns
-    -------
-    list of MLP
-        The networks after the last step.
-
-    Raises
-    ------
-    ValueError, FloatingPointError
-        As in `train`; also if the networks differ in layer sizes or activation.
+    As `train`, with a generator for each network.
     """
     if not isinstance(settings, TrainingSettings):
         raise TypeError(f"settings must be TrainingSettings(...); got {settings!r}")
     _require_trainable(networks, dataset, techniques, rngs)
-    course = _Course(networks, dataset, techniques, rngs, settings)
-    adam = Adam(course.weights, weight_decay=settings.weight_decay)
+    if device is not None:
+        require_device(device)
+        layout = layout_for(networks[0].sizes, device, layout)
+    run = _Run(networks, dataset, techniques, rngs, settings, (device, layout))
+    adam = Adam(run.weights, weight_decay=settings.weight_decay)
     for step in range(settings.n_steps):
-        batch, chips = course.draw()
-        gradient = course.gradient(step, course.weights, batch, chips)
+        batch, chips = run.draw()
+        gradient = run.gradient(step, run.weights, batch, chips)
         for technique in techniques:
-            if hasattr(technique, "ascend"):
-                gradient = course.gradient(step, technique.ascend(course.weights, gradient, course.shapes), batch, chips)
+            moved = technique.ascend(run.weights, gradient, run.course)
+            if moved is not None:
+                gradient = run.gradient(step, moved, batch, chips)
         adam.step(gradient, _rate_at(step, settings))
         if on_progress is not None:
             on_progress(step + 1, settings.n_steps)
-    return [network.with_arrays([array.copy() for array in split_layers(trained, course.shapes)])
-            for network, trained in zip(networks, course.weights[:, 0])]
+    return [network.with_arrays([array.copy() for array in split_layers(trained, run.course.shapes)])
+            for network, trained in zip(networks, run.weights[:, 0])]
 
 
-class _Course:
+class _Run:
     """Networks under training: what a step is made of. Axes: network, simulated chip, weights of all layers, 1."""
 
-    def __init__(self, networks, dataset, techniques, rngs, settings):
-        self.settings, self.rngs = settings, rngs
+    def __init__(self, networks, dataset, techniques, rngs, settings, hardware):
+        self.settings, self.techniques = settings, techniques
         self.sizes, self.activation = networks[0].sizes, networks[0].activation
         self.labels = dataset.labels
         self.inputs = np.stack([network.encode(dataset.points).T for network in networks])
-        self.shapes = [array.shape for array in networks[0].arrays]
+        self.course = Course([array.shape for array in networks[0].arrays], settings.n_chips, list(rngs), *hardware)
         self.weights = np.stack([np.concatenate([array.reshape(-1, 1) for array in network.arrays])
                                  for network in networks])[:, None]
-        self.sampler = ChipSampler(techniques, networks[0].sizes)
-        self.perturbing = [technique for technique in techniques if hasattr(technique, "perturb")]
-        self.penalties = [technique for technique in techniques if hasattr(technique, "penalty")]
-        if settings.scale_gradient_from is not None and self.sampler.mapping == "signed":
-            raise ValueError("gradients through the scale are known for the physical mapping only; use mapping='pairs' or "
-                             "scale_gradient_from=None")
+        self.sampler = ChipSampler(techniques, *hardware, self.sizes)
         self.seen = SeenRates(len(networks), len(dataset))
         self._batches = zip(*(draw_batches(len(dataset), settings.batch_size, rng) for rng in rngs))
         self._chips = _draw_chips(self.sampler, settings.n_chips, rngs)
 
     def draw(self):
         """Points and chips of the next step."""
-        return np.stack(next(self._batches)), None if self.sampler.device is None else next(self._chips)
+        return np.stack(next(self._batches)), next(self._chips) if self.sampler.is_on else None
 
     def gradient(self, step, weights, batch, chips):
         """Gradient of the loss of all networks together by their weights."""
@@ -178,16 +178,17 @@ class _Course:
         sampled = tensor
         if chips is not None:
             through = self.settings.scale_gradient_from
-            sampled = self.sampler.sample(tensor, chips, through_scale=through is not None and share >= through)
-        for technique in self.perturbing:
-            sampled = technique.perturb(sampled, self.shapes, self.settings.n_chips, self.rngs)
+            sampled = self.sampler.sample(tensor, chips, self.course, through_scale=through is not None and share >= through)
+        for technique in self.techniques:
+            sampled = technique.perturb(sampled, self.course)
         inputs = np.take_along_axis(self.inputs, batch[:, None], axis=-1)
         logits = run_copies(sampled, self.sizes, inputs, self.activation)
         loss = self.settings.loss if share >= self.settings.loss_from else MeanLoss()
         self.seen.select(batch)
         value = loss(logits, self.labels[batch][:, None], self.seen)
-        for technique in self.penalties:
-            value = value + technique.penalty(split_layers(tensor, self.shapes))
+        for technique in self.techniques:
+            if uses(technique, "penalty"):
+                value = value + technique.penalty(split_layers(tensor, self.course.shapes))
         if not np.isfinite(value.value):
             raise FloatingPointError(f"the loss is {value.value} at step {step}; lower the learning rate "
                                      f"({self.settings.learning_rate:g})")
@@ -200,12 +201,7 @@ def _require_trainable(networks, dataset, techniques, rngs):
         raise ValueError(f"train_many needs one generator for each network; got {len(networks)} networks, {len(rngs)} rngs")
     for rng in rngs:
         require_generator(rng)
-    if not isinstance(techniques, list | tuple):
-        raise TypeError(f"techniques must be a list, such as [NoiseInjection(TIO2)]; got {techniques!r}")
-    for technique in techniques:
-        known = any(hasattr(technique, name) for name in ("simulated_device", "conduct", "penalty", "perturb", "ascend"))
-        if not known or isinstance(technique, type):
-            raise TypeError(f"techniques must be NoiseInjection, ConductanceDropout or RangePenalty; got {technique!r}")
+    require_techniques(techniques)
     for network in networks:
         require_matching(network, dataset)
         if (network.sizes, network.activation) != (networks[0].sizes, networks[0].activation):
@@ -214,20 +210,7 @@ def _require_trainable(networks, dataset, techniques, rngs):
 
 
 def draw_batches(n_points, batch_size, rng):
-    """Endless batches of indices; each epoch is a new order of all points, its last batch may be smaller.
-
-    Parameters
-    ----------
-    n_points, batch_size : int
-        Number of points, and of points in a batch (unitless).
-    rng : numpy.random.Generator
-        Source of chance (unitless).
-
-    Yields
-    ------
-    (n,) int ndarray
-        Indices of the points of one batch (unitless).
-    """
+    """Endless batches of indices; each epoch is a new order of all points, its last batch may be smaller."""
     while True:
         order = rng.permutation(n_points)
         for start in range(0, n_points, batch_size):
@@ -235,20 +218,7 @@ def draw_batches(n_points, batch_size, rng):
 
 
 def require_matching(network, dataset):
-    """Raise ValueError unless the network can classify the dataset.
-
-    Parameters
-    ----------
-    network : MLP
-        The network (unitless).
-    dataset : Dataset
-        The points (unitless).
-
-    Raises
-    ------
-    ValueError, TypeError
-        If it cannot, or one of them is something else.
-    """
+    """Raise ValueError or TypeError unless the network can classify the dataset."""
     for what, value, kind in (("network", network, MLP), ("dataset", dataset, Dataset)):
         if not isinstance(value, kind):
             raise TypeError(f"{what} must be a {kind.__name__}; got a {type(value).__name__}")
@@ -260,7 +230,7 @@ def require_matching(network, dataset):
 
 
 def _draw_chips(sampler, n_chips, rngs):
-    """Endless draws of shape (n_networks, n_chips, n_weights, 2), many steps at once."""
+    """Endless draws of the chips of one step, many steps at once."""
     per_draw = max(1, _CHIPS_PER_DRAW // n_chips)
     while True:
         drawn = sampler.draw(per_draw * n_chips, rngs)

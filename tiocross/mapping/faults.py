@@ -9,6 +9,7 @@ import numpy as np
 
 from tiocross.devices.device import require_device
 from tiocross.devices.writes import require_within_window
+from tiocross.mapping.mappings import PAIRS
 from tiocross.checks import as_conductances, as_number, as_reals, transposed_hint
 
 
@@ -115,16 +116,21 @@ def offset_partners(targets, stuck, device):
             raise ValueError(f"targets of layer {layer} must have shape (n_inputs + 1, 2 n_outputs), a pair of bit lines "
                              f"for each output; got {array.shape}")
         require_within_window(f"targets of layer {layer}", array, device)
-    return [_offset(array, faults, device) for array, faults in zip(targets, stuck)]
+    return [offset_known(array, faults, device) for array, faults in zip(targets, stuck)]
 
 
-def _offset(targets, stuck, device):
+def offset_known(targets, stuck, device, mapping=PAIRS):
+    """What devices shall hold, (..., n_word_lines, n_bit_lines): stuck ones their own conductance, partners what makes their
+    pair's difference right or as near as the window allows, the others ``targets`` [S]."""
     conductances = np.where(np.isnan(stuck), targets, stuck)
-    wanted = targets[:, 0::2] - targets[:, 1::2]
+    if not mapping.has_partners:
+        return conductances
+    wanted = targets[..., 0::2] - targets[..., 1::2]
     for side, other, sign in ((0, 1, 1.0), (1, 0, -1.0)):
-        theirs = stuck[:, other::2]
-        alone = np.isnan(stuck[:, side::2]) & ~np.isnan(theirs)
-        conductances[:, side::2][alone] = np.clip(theirs + sign * wanted, device.g_min, device.g_max)[alone]
+        theirs = stuck[..., other::2]
+        alone = np.isnan(stuck[..., side::2]) & ~np.isnan(theirs)
+        nearest = np.clip(theirs + sign * wanted, device.g_min, device.g_max)
+        conductances[..., side::2] = np.where(alone, nearest, conductances[..., side::2])
     return conductances
 
 

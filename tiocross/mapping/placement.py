@@ -6,17 +6,19 @@ placement wanted is the one with the least damage: the sum, over all pairs, of t
 after the partner's offset, times the pair's sensitivity. Each kind of exchange by itself is an assignment problem; they
 are alternated until none helps, which may leave a better placement by several exchanges at once unseen. Every exchange is
 made only if it lowers the damage, so that the result is never worse than the placement that it starts from.
+
+Where blocks share an array, lines change places only within their block, and the block stays on its array.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tiocross.devices.device import Device, require_device
 from tiocross.checks import as_finite
+from tiocross.devices.device import Device, require_device
 from tiocross.mapping.faults import as_stuck_maps, offset_partners, pair_errors
-from tiocross.mapping.pairs import pair_differences
-from tiocross.mapping.layout import Layout, arrange
+from tiocross.mapping.layout import Layout
+from tiocross.mapping.targets import Targets
 
 _MOVING = 1e-6  # of the largest damage: what an exchange costs, so that of equal placements the one nearest the start wins
 _MOST_ROUNDS = 20  # far more than seen; each round lowers the damage
@@ -30,43 +32,42 @@ class FaultyPlacement:
     ----------
     layout : Layout
         Which device carries what, in the network's own order of units: exchanged units, lines and arrays are in its
-        tiles (unitless).
-    conductances : tuple of (n_inputs + 1, 2 n_outputs) ndarray
+        blocks.
+    conductances : tuple of (n_word_lines, n_bit_lines) ndarray
         What each layer shall hold, stuck devices at their own conductance [S].
-    targets : tuple of (n_rows, n_columns) ndarray
-        What to program on each tile; NaN where a device is stuck or not in use [S].
+    targets : tuple of (n_word_lines, n_bit_lines) ndarray
+        What to program on each of the layout's arrays; NaN where a device is stuck or not in use [S].
     damage_before, damage_after : float
         Error of the differences that the partners' offset leaves, times sensitivities, summed over all pairs: without
         exchanges and with them, in siemens for sensitivities of 1 [S].
     """
 
     layout: Layout
-    conductances: tuple
-    targets: tuple
+    conductances: tuple[np.ndarray, ...]
+    targets: tuple[np.ndarray, ...]
     damage_before: float
     damage_after: float
 
 
-def place_around(targets, device, stuck, *, layout=None, sensitivities=None, lines=True):
+def place_around(targets: Targets, device: Device, stuck: list, *, sensitivities: list | None = None,
+                 may_move_lines: bool = True) -> FaultyPlacement:
     """Placement with little damage by known stuck devices, never more than where it starts from.
 
     Parameters
     ----------
-    targets : Targets or list of (n_inputs + 1, 2 n_outputs) array_like
-        Wanted conductances, one array a layer; `map_weights` gives them [S].
+    targets : Targets
+        Wanted conductances, and the layout to start from, on differential pairs; `map_weights` gives them.
     device : Device
-        Its window holds what is programmed (unitless).
-    stuck : list of (n_rows, n_columns) array_like
-        Stuck map of each physical array at hand, NaN where healthy; arrays beyond those that the layout needs are
-        spares [S].
-    layout : Layout, optional
-        Where to start from; without it, `arrange` on arrays of the maps' shape (unitless).
-    sensitivities : list of (n_inputs + 1, n_outputs) array_like, optional
+        Its window holds what is programmed.
+    stuck : list of (n_word_lines, n_bit_lines) array_like
+        Stuck map of each physical array at hand, by its number, NaN where healthy; arrays beyond those that the layout
+        needs are spares [S].
+    sensitivities : list of (n_word_lines, n_outputs) array_like, optional
         What an error of each weight's difference costs, relative to others; 1 without it (unitless).
-    lines : bool, optional
+    may_move_lines : bool, optional
         Whether word lines may move to other lines of their array and pairs to other pairs of neighbouring bit lines,
         either way round; False where the wiring between layers is fixed: then only hidden units and arrays are
-        exchanged (unitless).
+        exchanged.
 
     Returns
     -------
@@ -76,48 +77,71 @@ def place_around(targets, device, stuck, *, layout=None, sensitivities=None, lin
     Raises
     ------
     ValueError
-        If a stuck map has the wrong shape or is not of conductances, there are too few arrays, or the targets, the
-        sensitivities and the layout do not fit each other.
+        If a stuck map has the wrong shape or is not of conductances, there are too few arrays, the targets and the
+        sensitivities do not fit each other, or weights do not stand on differential pairs.
+
+    Notes
+    -----
+    Assignment problems are solved by the Hungarian method.
+
+    References
+    ----------
+    H. W. Kuhn, Naval Research Logistics Quarterly 2 (1955) 83, doi:10.1002/nav.3800020109.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import MLP, TIO2, arrange, map_weights, place_around
+    >>> network = MLP(2, 3, rng=np.random.default_rng(1))
+    >>> targets = map_weights(network, TIO2, layout=arrange(network.sizes, (8, 8)))
+    >>> stuck = np.full((8, 8), np.nan)
+    >>> stuck[5, 0] = 9e-4  # siemens, in use
+    >>> found = place_around(targets, TIO2, [stuck])
+    >>> found.damage_before > 0, found.damage_after
+    (True, 0.0)
     """
     require_device(device)
-    problem, layout, stuck = _pose(targets, device, stuck, layout, sensitivities)
-    tiles = layout.tiles
-    before = problem.damage(tiles)
-    if lines:  # first at home: where that is enough, no tile needs to be tried on every array
-        tiles = tuple(_move_lines(problem, tile) for tile in tiles)
-    tiles = _repeat(problem, tiles, lambda tiles: _exchange_units(problem, _exchange_arrays(problem, tiles, lines)))
-    layout = Layout(tiles, layout.layer_shapes)
-    here = [stuck[tile.array] for tile in tiles]
+    problem, stuck = _pose(targets, device, stuck, sensitivities)
+    blocks, mapping = targets.layout.blocks, targets.layout.mapping
+    before = problem.damage(blocks)
+    if may_move_lines:  # first where they are: where that is enough, no block needs to be tried on every array
+        blocks = tuple(_move_lines(problem, block) for block in blocks)
+    blocks = _repeat(problem, blocks,
+                     lambda blocks: _exchange_units(problem, _exchange_arrays(problem, blocks, may_move_lines)))
+    layout = Layout(blocks, targets.layout.layer_shapes, mapping)
+    here = [stuck[array] for array in layout.arrays]
     conductances = offset_partners(targets, layout.collect(here), device)
     wanted = [np.where(np.isnan(faults), array, np.nan) for array, faults in zip(layout.place(conductances), here)]
-    return FaultyPlacement(layout, tuple(conductances), tuple(wanted), before, problem.damage(tiles))
+    return FaultyPlacement(layout, tuple(conductances), tuple(wanted), before, problem.damage(blocks))
 
 
 @dataclass(frozen=True, eq=False)
 class _Problem:
-    """Differences wanted and sensitivities of each layer, stuck map of each array and whether it has any, the window."""
+    """Differences wanted and sensitivities of each layer, stuck map of each array and whether it has any, the arrays that
+    blocks share, the window."""
 
     differences: list
     sensitivities: list
     stuck: list
     faulty: list
+    shared: frozenset
     device: Device
 
-    def damage(self, tiles):
-        """Damage of all tiles together [S]."""
-        hit = [tile for tile in tiles if self.faulty[tile.array]]
-        return float(sum(self.row_damage(tile, tile.rows, tile.word_lines).trace() for tile in hit))
+    def damage(self, blocks):
+        """Damage of all blocks together [S]."""
+        hit = [block for block in blocks if self.faulty[block.array]]
+        return float(sum(self.row_damage(block, block.layer_rows, block.word_lines).trace() for block in hit))
 
-    def row_damage(self, tile, rows, word_lines):
-        """(n_rows, n_word_lines) damage of each row on each word line, for the tile's pairs where they are [S]."""
-        wanted, weights = self._block(tile.layer, rows, tile.pairs)
-        plus, minus = self._faults(tile.array, word_lines, tile.bit_lines)
+    def row_damage(self, block, rows, word_lines):
+        """(n_rows, n_word_lines) damage of each row on each word line, for the block's pairs where they are [S]."""
+        wanted, weights = self._block(block.layer, rows, block.pairs)
+        plus, minus = self._faults(block.array, word_lines, block.bit_lines)
         return (weights[:, None] * pair_errors(wanted[:, None], plus, minus, self.device)).sum(axis=2)
 
-    def pair_damage(self, tile, outputs, bit_lines):
-        """(n_outputs, n_pairs) damage of each output on each pair of bit lines, for the tile's rows where they are [S]."""
-        wanted, weights = self._block(tile.layer, tile.rows, outputs)
-        plus, minus = self._faults(tile.array, tile.word_lines, bit_lines)
+    def pair_damage(self, block, outputs, bit_lines):
+        """(n_outputs, n_pairs) damage of each output on each pair of bit lines, for the block's rows where they are [S]."""
+        wanted, weights = self._block(block.layer, block.layer_rows, outputs)
+        plus, minus = self._faults(block.array, block.word_lines, bit_lines)
         return (weights[..., None] * pair_errors(wanted[..., None], plus[:, None], minus[:, None], self.device)).sum(axis=0)
 
     def _block(self, layer, rows, outputs):
@@ -128,30 +152,26 @@ class _Problem:
         return faults[:, 0::2], faults[:, 1::2]
 
 
-def _pose(targets, device, stuck, layout, sensitivities):
-    targets = list(targets)
+def _pose(targets, device, stuck, sensitivities):
+    if not isinstance(targets, Targets):
+        raise TypeError(f"targets must be Targets, such as map_weights(network, device); got a {type(targets).__name__}")
+    layout = targets.layout
+    if not (layout.mapping.has_partners and all(block.holds_whole_pairs for block in layout.blocks)):
+        raise ValueError("placing around faults exchanges differential pairs: the layout must hold whole pairs, plus and minus "
+                         f"side by side; got {layout.mapping!r}")
     if not isinstance(stuck, (list, tuple, np.ndarray)):
         raise TypeError(f"stuck must be a list with one map for each physical array; got {stuck!r}")
-    if not len(stuck) or np.ndim(stuck[0]) != 2:
-        raise ValueError("stuck must hold a map (n_rows, n_columns) for each physical array; got "
-                         f"{'none' if not len(stuck) else f'a value of shape {np.shape(stuck[0])}'}")
-    shapes = [np.shape(array) for array in targets]
-    layout = arrange(shapes, np.shape(stuck[0])) if layout is None else layout
-    if not isinstance(layout, Layout):
-        raise TypeError(f"layout must be a Layout, such as arrange gives; got {layout!r}")
-    if list(layout.layer_shapes) != shapes:
-        raise ValueError(f"layout is for layers of shapes {list(layout.layer_shapes)}; the targets have shapes {shapes}")
-    if len(set(layout.shapes)) != 1:
-        raise ValueError(f"placing around faults needs arrays of one shape; got {layout.shapes}")
-    if len(stuck) <= max(tile.array for tile in layout.tiles):
-        raise ValueError(f"stuck must hold a map for each of the {len(layout.tiles)} arrays that the layout needs, numbers "
-                         f"{[tile.array for tile in layout.tiles]}; got {len(stuck)}")
-    stuck = as_stuck_maps(stuck, [layout.shapes[0]] * len(stuck), "array")
-    differences = [pair_differences(np.asarray(array, dtype=np.float64)) for array in targets]
+    if len(stuck) <= max(layout.arrays):
+        raise ValueError(f"stuck must hold a map for each of the {len(layout.arrays)} arrays that the layout needs, numbers "
+                         f"{list(layout.arrays)}; got {len(stuck)}")
+    shapes = dict(zip(layout.arrays, layout.shapes))
+    stuck = as_stuck_maps(stuck, [shapes.get(array, np.shape(stuck[array])) for array in range(len(stuck))], "array")
+    differences = [layout.mapping.differences(array) for array in targets]
     sensitivities = _as_sensitivities(sensitivities, differences)
-    offset_partners(targets, [np.full(shape, np.nan) for shape in shapes], device)  # checks the targets
+    offset_partners(targets, [np.full(shape, np.nan) for shape in layout.layer_shapes], device)  # checks the targets
     faulty = [not np.isnan(faults).all() for faults in stuck]
-    return _Problem(differences, sensitivities, stuck, faulty, device), layout, stuck
+    shared = frozenset(array for array, blocks in zip(layout.arrays, layout.blocks_of) if len(blocks) > 1)
+    return _Problem(differences, sensitivities, stuck, faulty, shared, device), stuck
 
 
 def _as_sensitivities(sensitivities, differences):
@@ -166,77 +186,88 @@ def _as_sensitivities(sensitivities, differences):
     return arrays
 
 
-def _repeat(problem, tiles, exchange):
+def _repeat(problem, blocks, exchange):
     """Tiles after as many exchanges as lower the damage."""
-    damage = problem.damage(tiles)
+    damage = problem.damage(blocks)
     for _ in range(_MOST_ROUNDS):
         if damage == 0:
             break
-        moved = exchange(tiles)
+        moved = exchange(blocks)
         if not problem.damage(moved) < damage:
             break
-        tiles, damage = moved, problem.damage(moved)
-    return tiles
+        blocks, damage = moved, problem.damage(moved)
+    return blocks
 
 
-def _exchange_arrays(problem, tiles, lines):
-    """Tiles on the arrays, and lines of them, that suit them best; those without damage go where they make room, or stay."""
-    damages = [problem.damage([tile]) for tile in tiles]
-    homes = {tile.array for tile, damage in zip(tiles, damages) if damage > 0}
-    costs = np.full((len(tiles), len(problem.stuck)), 2 * sum(damages))  # more than if all stay: not to be chosen
+def _exchange_arrays(problem, blocks, may_move_lines):
+    """Blocks on the arrays, and lines of them, that suit them best; those without damage go where they make room, or stay."""
+    movable = [index for index, block in enumerate(blocks) if block.array not in problem.shared]
+    damages = [problem.damage([blocks[index]]) for index in movable]
+    homes = {blocks[index].array for index, damage in zip(movable, damages) if damage > 0}
+    costs = np.full((len(movable), len(problem.stuck)), 2 * sum(damages))  # more than if all stay: not to be chosen
     candidates = {}
-    for index, (tile, damage) in enumerate(zip(tiles, damages)):
-        for array in range(len(problem.stuck)) if damage > 0 else homes | {tile.array}:
-            moved = replace(tile, array=array)
-            candidates[index, array] = moved = _move_lines(problem, moved) if lines else moved
-            costs[index, array] = problem.damage([moved])
-    chosen = _assign(costs, np.array([tile.array for tile in tiles]))
-    return tuple(candidates[index, array] for index, array in enumerate(chosen))
+    for k, (index, damage) in enumerate(zip(movable, damages)):
+        block = blocks[index]
+        for array in range(len(problem.stuck)) if damage > 0 else homes | {block.array}:
+            if array in problem.shared or problem.stuck[array].shape != block.shape:
+                continue
+            moved = replace(block, array=array)
+            candidates[k, array] = moved = _move_lines(problem, moved) if may_move_lines else moved
+            costs[k, array] = problem.damage([moved])
+    chosen = _assign(costs, np.array([blocks[index].array for index in movable], dtype=np.int64))
+    placed = list(blocks)
+    for k, array in enumerate(chosen):
+        placed[movable[k]] = candidates[k, array]
+    return tuple(placed)
 
 
-def _move_lines(problem, tile):
-    """The tile on the lines of its array that suit it best: rows and pairs in turn, until neither helps."""
-    return _repeat(problem, (tile,), lambda tiles: (_move_pairs(problem, _move_rows(problem, tiles[0])),))[0]
+def _move_lines(problem, block):
+    """The block on the lines of its array that suit it best: rows and pairs in turn, until neither helps."""
+    return _repeat(problem, (block,), lambda blocks: (_move_pairs(problem, _move_rows(problem, blocks[0])),))[0]
 
 
-def _move_rows(problem, tile):
-    costs = problem.row_damage(tile, tile.rows, np.arange(tile.shape[0]))
-    return replace(tile, word_lines=_assign(costs, tile.word_lines))
+def _move_rows(problem, block):
+    lines = np.sort(block.word_lines) if block.array in problem.shared else np.arange(block.shape[0])
+    costs = problem.row_damage(block, block.layer_rows, lines)
+    return replace(block, word_lines=lines[_assign(costs, np.searchsorted(lines, block.word_lines))])
 
 
-def _move_pairs(problem, tile):
-    plus = np.arange(0, tile.shape[1] - 1, 2)
-    straight = np.stack([plus, plus + 1], axis=1)
-    costs = [problem.pair_damage(tile, tile.pairs, lines.ravel()) for lines in (straight, straight[:, ::-1])]
-    chosen = _assign(np.minimum(*costs), tile.bit_lines[0::2] // 2)
+def _move_pairs(problem, block):
+    pairs = np.arange(block.shape[1] // 2)
+    here = block.bit_lines[0::2] // 2
+    if block.array in problem.shared:
+        pairs = np.sort(here)
+    straight = np.stack([2 * pairs, 2 * pairs + 1], axis=1)
+    costs = [problem.pair_damage(block, block.pairs, lines.ravel()) for lines in (straight, straight[:, ::-1])]
+    chosen = _assign(np.minimum(*costs), np.searchsorted(pairs, here))
     turned = (costs[1] < costs[0])[np.arange(len(chosen)), chosen]
     bit_lines = np.where(turned[:, None], straight[chosen, ::-1], straight[chosen]).ravel()
-    moved = replace(tile, bit_lines=bit_lines)
-    return moved if problem.damage([moved]) < problem.damage([tile]) else tile
+    moved = replace(block, bit_lines=bit_lines)
+    return moved if problem.damage([moved]) < problem.damage([block]) else block
 
 
-def _exchange_units(problem, tiles):
+def _exchange_units(problem, blocks):
     """Tiles with the hidden units, one layer after the other, where they suit best."""
     for layer, wanted in enumerate(problem.differences[:-1]):
         units = np.arange(wanted.shape[1])
         costs = np.zeros((len(units), len(units)))  # of each unit at each place, a place being named by the unit now there
-        for tile in tiles:
-            if tile.layer == layer:
-                costs[:, tile.pairs] += problem.pair_damage(tile, units, tile.bit_lines)
-            elif tile.layer == layer + 1:
-                hidden = tile.rows < len(units)
-                costs[:, tile.rows[hidden]] += problem.row_damage(tile, units, tile.word_lines[hidden])
+        for block in blocks:
+            if block.layer == layer:
+                costs[:, block.pairs] += problem.pair_damage(block, units, block.bit_lines)
+            elif block.layer == layer + 1:
+                hidden = block.layer_rows < len(units)
+                costs[:, block.layer_rows[hidden]] += problem.row_damage(block, units, block.word_lines[hidden])
         unit_at = np.append(np.argsort(_assign(costs, units)), len(units))  # the bias, last, stays
-        tiles = tuple(_with_units(tile, tile.layer - layer, unit_at) for tile in tiles)
-    return tiles
+        blocks = tuple(_with_units(block, block.layer - layer, unit_at) for block in blocks)
+    return blocks
 
 
-def _with_units(tile, layers_on, unit_at):
-    """A tile with other units: on its pairs in the units' own layer, on its word lines in the next."""
+def _with_units(block, layers_on, unit_at):
+    """A block with other units: on its pairs in the units' own layer, on its word lines in the next."""
     if layers_on == 0:
-        pairs = unit_at[tile.pairs]
-        return replace(tile, columns=np.stack([2 * pairs, 2 * pairs + 1], axis=1).ravel())
-    return replace(tile, rows=unit_at[tile.rows]) if layers_on == 1 else tile
+        pairs = unit_at[block.pairs]
+        return replace(block, layer_columns=np.stack([2 * pairs, 2 * pairs + 1], axis=1).ravel())
+    return replace(block, layer_rows=unit_at[block.layer_rows]) if layers_on == 1 else block
 
 
 def _assign(costs, current):
@@ -248,28 +279,10 @@ def _assign(costs, current):
 
 
 def solve_assignment(costs):
-    """A place of its own for each item, at the least total cost.
+    """A place of its own for each item, (n_items,), at the least total of (n_items, n_places) costs; n_places >= n_items.
 
-    Parameters
-    ----------
-    costs : (n_items, n_places) array_like
-        Cost of each item at each place, at least as many places as items (unitless).
-
-    Returns
-    -------
-    (n_items,) int ndarray
-        Place of each item (unitless).
-
-    Raises
-    ------
-    ValueError
-        If there are fewer places than items, or a cost is not finite.
-
-    Notes
-    -----
-    The Hungarian method: items are added one by one along the cheapest path of exchanges (Dijkstra, with prices that
-    keep reduced costs from becoming negative). It takes n_items^2 steps of n_places operations at most.
-    """
+    The Hungarian method: items are added one by one along the cheapest path of exchanges (Dijkstra, with prices that keep
+    reduced costs from becoming negative)."""
     costs = as_finite("costs", costs, ndim=2)
     n_items, n_places = costs.shape
     if n_items > n_places:

@@ -6,25 +6,10 @@ _STEP = 1e-4  # of a bias, in central differences: their error is of the order o
 
 
 def weight_effects(network, points):
-    """What a change of each weight does to the outputs.
+    """|d logit / d weight| of each weight and bias, averaged over points and summed over outputs: one
+    ``(n_inputs + 1, n_outputs)`` array a layer (unitless).
 
-    Parameters
-    ----------
-    network : MLP
-        The network (unitless).
-    points : (n_points, n_inputs) array_like
-        Typical inputs, at least one (unitless).
-
-    Returns
-    -------
-    list of (n_inputs + 1, n_outputs) ndarray
-        |d logit / d weight|, averaged over points and summed over outputs, for each weight and bias (unitless).
-
-    Notes
-    -----
-    At one point the derivative by the weight from input i to unit j is that by the unit's bias, times the input: so a
-    central difference for each unit is enough.
-    """
+    At one point the derivative by the weight from input i to unit j is that by the unit's bias, times the input."""
     if not hasattr(network, "with_arrays"):
         raise TypeError(f"network must be an MLP; got a {type(network).__name__}")
     if np.shape(points)[:1] == (0,):
@@ -35,6 +20,23 @@ def weight_effects(network, points):
         inputs = np.abs(_inputs_of(network, layer, points))
         effects.append(inputs.T @ np.stack(by_bias, axis=1) / len(inputs))
     return effects
+
+
+def device_effects(effects, targets):
+    """What an error of each device does to the outputs, from what each weight does; one array a layer [1/S]."""
+    mapping = targets.layout.mapping
+    return [mapping.per_device(effect[: len(layer.scale)] / layer.scale) for effect, layer in zip(effects, targets.layers)]
+
+
+def sensitive_last(effects, targets):
+    """Turn of each device of the layout's arrays when those that matter most are written last, equal ones in raster order."""
+    turns = []
+    for values, used in zip(targets.layout.place(device_effects(effects, targets)), targets.layout.used):
+        turn = np.zeros(values.shape, dtype=np.int64)
+        order = np.argsort(-values[used], kind="stable")
+        turn[used] = -np.argsort(order)
+        turns.append(turn)
+    return turns
 
 
 def _bias_effects(network, layer, unit, points):

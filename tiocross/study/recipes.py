@@ -1,21 +1,44 @@
-"""The experiment of Drolet et al., arXiv:2305.18495, on the physical mapping: recipes, runs, rows.
+"""What the rows of the study's tables are: recipes to train a network, and the settings that they have in common.
 
-Every recipe gets the same number of steps and the same start and chips for the same seed. A straight line trained with
-every technique keeps the robust share honest: it wins it cheaply. More recipes tell apart what weight decay, which the
-authors' code gives only to the hardware-aware network, and centred inputs do alone.
+Every recipe of `RECIPES` gets the same number of steps and the same start and chips for the same seed. A straight line trained
+with every technique keeps the robust share honest: it wins it cheaply. More recipes tell apart what weight decay, which the
+authors' code (Drolet et al., arXiv:2305.18495) gives only to the hardware-aware network, and centred inputs do alone.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 
 import numpy as np
 
 from tiocross.checks import as_count, as_number, require_name
-from tiocross.study.ingredients import ADAPTATIONS, TECHNIQUES
-from tiocross.study.starts import train_starts
 from tiocross.learning.network import ACTIVATIONS
+from tiocross.learning.techniques import ConductanceDropout, NoiseInjection, RangePenalty, Technique, require_techniques
 from tiocross.learning.training import TrainingSettings
+from tiocross.mapping.arrangements import arrange, share_arrays
+from tiocross.mapping.mappings import PAIRS, Mapping
+from tiocross.study.starts import train_starts
+from tiocross.transfers.adaptation import Adaptation
 
 WEIGHT_DECAY = 1e-4  # of the authors' hardware-aware optimiser
+RANGE_STRENGTH = 1e-4
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """How a recipe's networks lie on arrays: the lines of an array that are used at most, None for the device's; whether
+    layers share arrays; the mapping."""
+
+    array_shape: tuple[int, int] | None = None
+    shares_arrays: bool = False
+    mapping: Mapping = PAIRS
+
+    def layout(self, sizes, device):
+        """Layout of a network of these layer sizes on the device's arrays."""
+        array_shape = self.array_shape or device.array_shape
+        if self.shares_arrays:
+            if array_shape is None:
+                raise ValueError("layers share arrays of a stated size; give the device an array_shape, such as (8, 8)")
+            return share_arrays(sizes, array_shape, mapping=self.mapping)
+        return arrange(sizes, array_shape, mapping=self.mapping)
 
 
 @dataclass(frozen=True)
@@ -25,53 +48,47 @@ class Recipe:
     Parameters
     ----------
     name : str
-        Name of the row (unitless).
-    techniques : tuple of str
-        Any of ``TECHNIQUES``, such as "noise", "dropout", "range" (unitless).
+        Name of the row.
+    techniques : tuple of Technique
+        What it is trained with.
     weight_decay : float
         Of the optimiser (unitless).
     sizes : tuple of int
         Layer sizes; other tasks take the hidden ones of them (unitless).
     centred : bool
-        Whether the network sees inputs centred on zero instead of in [0, 1] (unitless).
+        Whether the network sees inputs centred on zero instead of in [0, 1].
     activations : tuple of str
         Of the hidden units: one network is trained from a start of its own for each, and the most robust one on training
-        points is kept (unitless).
+        points is kept.
     training : TrainingSettings or None
-        In place of the settings that the recipes have in common, weight decay included (unitless).
+        In place of the settings that the recipes have in common, weight decay included.
     copies : int
         How often each hidden unit is put on the chip, after training (unitless).
-    array_shape : tuple of int or None
-        Lines of an array that are used at most, in place of the device's; fewer devices on an array disturb each other
-        less, and more arrays are needed (unitless).
+    arrangement : Arrangement
+        How the network lies on arrays.
     source : str
         Where the method comes from; empty for those of tiocross.
-    adaptation : str or None
-        What is done for each chip, any of ``ADAPTATIONS``; None for chips of which nothing is known (unitless).
-    compensated : bool
-        Whether conductances are mapped so that the solved arrays have the weights, see `compensate_targets` (unitless).
+    adaptation : Adaptation
+        What is known of each chip, and done with it; training points are added when it is judged.
+    most_chips : int or None
+        Chips that are judged at most, where each takes long (unitless).
     """
 
     name: str
-    techniques: tuple = ()
+    techniques: tuple[Technique, ...] = ()
     weight_decay: float = 0.0
-    sizes: tuple = (2, 8, 1)
+    sizes: tuple[int, ...] = (2, 8, 1)
     centred: bool = False
-    activations: tuple = ("sigmoid",)
+    activations: tuple[str, ...] = ("sigmoid",)
     training: TrainingSettings | None = None
     copies: int = 1
-    array_shape: tuple | None = None
+    arrangement: Arrangement = Arrangement()
     source: str = ""
-    adaptation: str | None = None
-    compensated: bool = False
+    adaptation: Adaptation = Adaptation()
+    most_chips: int | None = None
 
     def __post_init__(self):
-        for name in self.techniques:
-            require_name("technique", name, TECHNIQUES)
-        if self.adaptation is not None:
-            require_name("adaptation", self.adaptation, ADAPTATIONS)
-            if self.compensated:
-                raise ValueError(f"{self.name}: adapted chips have no compensated mapping; got {self.adaptation!r} too")
+        require_techniques(self.techniques)
         as_count("copies", self.copies)
         if not self.activations:
             raise ValueError(f"{self.name}: activations must name at least one; got none")
@@ -80,45 +97,32 @@ class Recipe:
         if self.training is not None and self.weight_decay:
             raise ValueError(f"{self.name}: state the weight decay in training; got {self.weight_decay:g} beside it")
 
-    def device_on(self, device):
-        """The device on the arrays that this recipe uses.
-
-        Parameters
-        ----------
-        device : Device
-            With arrays of its own, or none (unitless).
-
-        Returns
-        -------
-        Device
-            The same, or with the recipe's ``array_shape``.
-        """
-        return device if self.array_shape is None else replace(device, array_shape=self.array_shape)
+    def trains_like(self, other):
+        """Whether two recipes give the same networks, which differ in how they are put on chips only."""
+        plain = {"name": "", "source": "", "adaptation": Adaptation(), "most_chips": None}
+        return replace(self, **plain) == replace(other, **plain)
 
     def sizes_for(self, dataset):
-        """Layer sizes for a task, the hidden ones being the recipe's.
-
-        Parameters
-        ----------
-        dataset : Dataset
-            Training points (unitless).
-
-        Returns
-        -------
-        tuple of int
-            Inputs, hidden units, outputs: one output for two classes (unitless).
-        """
+        """Layer sizes for a task, the hidden ones being the recipe's; one output for two classes."""
         return (dataset.n_features, *self.sizes[1:-1], 1 if dataset.n_classes == 2 else dataset.n_classes)
 
+    def layout(self, sizes, device):
+        """Layout of its networks, of these layer sizes, on the device's arrays."""
+        return self.arrangement.layout(sizes, device)
 
-_ALL = ("noise", "dropout", "range")
+    def adaptation_on(self, training):
+        """Its adaptation with these training points, if it needs any."""
+        return self.adaptation if self.adaptation == Adaptation() else replace(self.adaptation, training=training)
+
+
+_ALL = (NoiseInjection(), ConductanceDropout(), RangePenalty(RANGE_STRENGTH))
 RECIPES = (
     Recipe("regular"),
     Recipe("straight line, robustly trained", _ALL, WEIGHT_DECAY, sizes=(2, 1)),
     Recipe("hardware-aware (paper)", _ALL, WEIGHT_DECAY),
-    Recipe("noise injection alone", ("noise",)),
-    Recipe("conductance dropout alone", ("dropout",)),
-    Recipe("range penalty alone", ("range",)),
+    Recipe("noise injection alone", (NoiseInjection(),)),
+    Recipe("conductance dropout alone", (ConductanceDropout(),)),
+    Recipe("range penalty alone", (RangePenalty(RANGE_STRENGTH),)),
     Recipe("hardware-aware, centred inputs", _ALL, WEIGHT_DECAY, centred=True),
 )
 MORE_RECIPES = (  # what centring and weight decay do without any knowledge of the hardware
@@ -140,16 +144,16 @@ class ExperimentSettings:
     n_transfers : int
         Simulated chips for each network and wire resistance (unitless).
     training : TrainingSettings
-        The same for every recipe, save the weight decay (unitless).
+        The same for every recipe, save the weight decay.
     recipes : tuple of Recipe
-        Rows of the table (unitless).
+        Rows of the table.
     """
 
-    seeds: tuple = (0, 1, 2)
-    wire_resistances: tuple = (0.0, 2.0)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    wire_resistances: tuple[float, ...] = (0.0, 2.0)
     n_transfers: int = 20_000
     training: TrainingSettings = field(default_factory=lambda: TrainingSettings(n_steps=3000, n_chips=2))
-    recipes: tuple = RECIPES
+    recipes: tuple[Recipe, ...] = RECIPES
 
     def __post_init__(self):
         if not self.seeds or not self.wire_resistances:
@@ -164,30 +168,21 @@ class ExperimentSettings:
         as_count("n_transfers", self.n_transfers)
 
 
-def train_recipe(recipe, moons, device, settings, on_progress=None):
-    """Networks of one recipe, one for each seed.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        What to train (unitless).
-    moons : Task
-        The data (unitless).
-    device : Device
-        What the techniques simulate (unitless).
-    settings : ExperimentSettings
-        Seeds and training; a seed gives the same start to every recipe of the same layer sizes (unitless).
-    on_progress : callable, optional
-        As in `train` (unitless).
-
-    Returns
-    -------
-    list of MLP
-        The trained networks, in the order of the seeds.
-    """
+def train_recipe(recipe, task, device, settings, on_progress=None):
+    """Networks of one recipe, one for each seed; a seed gives the same start to every recipe of the same layer sizes."""
     rngs = [training_generator(seed) for seed in settings.seeds]
     training = recipe.training or replace(settings.training, weight_decay=recipe.weight_decay)
-    return train_starts(recipe, moons.train, recipe.device_on(device), rngs=rngs, settings=training, on_progress=on_progress)
+    return train_starts(recipe, task.train, device, rngs=rngs, settings=training, on_progress=on_progress)
+
+
+def as_plain(value):
+    """A record as JSON takes it: one within another states its kind."""
+    if isinstance(value, (tuple, list)):
+        return [as_plain(item) for item in value]
+    if not is_dataclass(value):
+        return value
+    content = {field.name: as_plain(getattr(value, field.name)) for field in fields(value)}
+    return {"kind": type(value).__name__, **content} if not isinstance(value, Recipe) else content
 
 
 def training_generator(seed):

@@ -12,7 +12,7 @@ import numpy as np
 
 import tiocross
 from tiocross import plot
-from tiocross.transfers.chips import CHIPS_PER_BLOCK, SimulatedChips
+from tiocross.transfers.chips import CHIPS_PER_BLOCK, Chips
 from tiocross.study.recipes import MORE_RECIPES, RECIPES, chip_generator
 from tiocross.transfers.inference import PointClassifier
 from tiocross.study.methods import COMPARED
@@ -161,7 +161,7 @@ def _decision_maps(moons, device, settings, networks, outcomes):
     figure, axes = plot.new_figure(2, 2, width=10, height=8)
     for panel, name in zip(axes.flat, MAPPED):
         network = networks[name, seed]
-        chips = SimulatedChips(network, device, wire_resistance=resistance, rng=chip_generator(seed))
+        chips = Chips(network, device, wire_resistance=resistance, rng=chip_generator(seed))
         shares = PointClassifier(network, points).classify(chips.block(0)).mean(axis=0).reshape(120, 120)
         nominal = network.logits(points).reshape(120, 120)
         plot.decision_map(panel, grid, shares, nominal, moons.test, outcomes[name, seed, resistance][0], title=name)
@@ -201,9 +201,9 @@ def _accuracy_histograms(settings, outcomes):
 
 def _conductance_maps(device, settings, networks):
     name, seed = "hardware-aware (paper)", settings.seeds[0]
-    chips = SimulatedChips(networks[name, seed], device, rng=chip_generator(seed))
+    chips = Chips(networks[name, seed], device, rng=chip_generator(seed))
     figure, axes = plot.new_figure(len(chips.targets), 3, width=13, height=3.2 * len(chips.targets))
-    for layer, (row, target, states) in enumerate(zip(axes, chips.targets, chips.conductances(0))):
+    for layer, (row, target, states) in enumerate(zip(axes, chips.targets, chips.programmed(0).conductances)):
         programmed = states[0]
         window = (min(target.min(), programmed.min()), max(target.max(), programmed.max()))
         plot.conductance_map(row[0], target, title=f"layer {layer + 1}, target", window=window)

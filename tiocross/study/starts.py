@@ -5,43 +5,21 @@ What is best is told by training points on simulated chips of their own: neither
 
 import numpy as np
 
-from tiocross.transfers.chips import SimulatedChips
-from tiocross.study.ingredients import make_techniques
-from tiocross.transfers.summary import robust_fraction
-from tiocross.transfers.judging import judge_chips
 from tiocross.learning.literature import duplicate_units
 from tiocross.learning.network import MLP
 from tiocross.learning.training import train_many
+from tiocross.transfers.chips import Chips
+from tiocross.transfers.judging import judge_chips
+from tiocross.transfers.summary import robust_fraction
+from tiocross.transfers.wires import WiresInLoop
 
 _CHIPS = 500  # that choose between starts
 
 
 def train_starts(recipe, dataset, device, *, rngs, settings, sizes=None, on_progress=None):
-    """Trained networks of a recipe, one for each generator.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        What to train (unitless).
-    dataset : Dataset
-        Training points (unitless).
-    device : Device
-        What the techniques simulate, and the chips that choose between starts (unitless).
-    rngs : list of numpy.random.Generator
-        Sources of chance (unitless).
-    settings : TrainingSettings
-        Of the training (unitless).
-    sizes : tuple of int, optional
-        Layer sizes in place of the recipe's (unitless).
-    on_progress : callable, optional
-        As in `train` (unitless).
-
-    Returns
-    -------
-    list of MLP
-        The networks, ready to be put on chips.
-    """
-    techniques, n_starts = make_techniques(recipe.techniques, device), len(recipe.activations)
+    """Trained networks of a recipe, one for each generator, ready to be put on chips; ``sizes`` are layer sizes in place of
+    the recipe's."""
+    n_starts, layout = len(recipe.activations), recipe.layout(sizes or recipe.sizes_for(dataset), device)
     sources = [_split(rng, n_starts) for rng in rngs]
     groups = [[None] * n_starts for _ in rngs]
     kinds = list(dict.fromkeys(recipe.activations))
@@ -49,41 +27,25 @@ def train_starts(recipe, dataset, device, *, rngs, settings, sizes=None, on_prog
         places = [(k, start) for k in range(len(rngs)) for start in range(n_starts) if recipe.activations[start] == kind]
         chance = [sources[k][start] for k, start in places]
         networks = [start_network(recipe, dataset, rng, activation=kind, sizes=sizes) for rng in chance]
-        trained = train_many(networks, dataset, techniques, rngs=chance, settings=settings,
+        trained = train_many(networks, dataset, recipe.techniques, device=device, layout=layout, rngs=chance,
+                             settings=settings,
                              on_progress=_later(on_progress, n_done * settings.n_steps, len(kinds) * settings.n_steps))
         for (k, start), network in zip(places, trained):
-            groups[k][start] = finish_network(recipe, network, techniques)
-    wires = sum(getattr(technique, "wire_resistance", 0.0) for technique in techniques)  # those that are trained for
-    return [group[0] if n_starts == 1 else choose_start(group, dataset, device, rng=rng, wire_resistance=wires)
+            groups[k][start] = finish_network(recipe, network)
+    return [group[0] if n_starts == 1 else choose_start(recipe, group, dataset, device, rng=rng)
             for group, rng in zip(groups, rngs)]
 
 
-def choose_start(networks, dataset, device, *, rng, wire_resistance=0.0):
+def choose_start(recipe, networks, dataset, device, *, rng):
     """The network that is right on at least 95 % of 500 simulated chips at most points; of equal ones the first.
 
-    Parameters
-    ----------
-    networks : list of MLP
-        To choose from (unitless).
-    dataset : Dataset
-        Training points (unitless).
-    device : Device
-        What the chips are made of (unitless).
-    rng : numpy.random.Generator
-        Seeds the chips, the same for each (unitless).
-    wire_resistance : float, optional
-        Of one wire segment of the chips [ohm].
-
-    Returns
-    -------
-    MLP
-        The chosen one.
-    """
+    The chips are the same for each, laid out as the recipe says, with the wires that it trains for."""
+    wires = sum(technique.wire_resistance for technique in recipe.techniques if isinstance(technique, WiresInLoop))
     seed, shares = int(rng.integers(2**63)), []
     for network in networks:
-        chips = SimulatedChips(network, device, wire_resistance=wire_resistance, rng=np.random.default_rng(seed))
-        outcome = judge_chips(network, dataset, chips, n_transfers=_CHIPS)
-        shares.append(robust_fraction(outcome.rates, 0.95))
+        chips = Chips(network, device, layout=recipe.layout(network.sizes, device), wire_resistance=wires,
+                      rng=np.random.default_rng(seed))
+        shares.append(robust_fraction(judge_chips(dataset, chips, n_transfers=_CHIPS).rates, 0.95))
     return networks[int(np.argmax(shares))]
 
 
@@ -98,50 +60,15 @@ def _later(on_progress, n_before, n_all):
 
 
 def start_network(recipe, dataset, rng, *, activation, sizes=None):
-    """An untrained network of a recipe.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        How it will be trained (unitless).
-    dataset : Dataset
-        Training points, which set the range of the inputs (unitless).
-    rng : numpy.random.Generator
-        Draws the start weights (unitless).
-    activation : str
-        Of the hidden units (unitless).
-    sizes : tuple of int, optional
-        Layer sizes in place of the recipe's (unitless).
-
-    Returns
-    -------
-    MLP
-        The network.
-    """
+    """An untrained network of a recipe; the dataset sets the range of the inputs."""
     network = MLP(*(sizes or recipe.sizes_for(dataset)), rng=rng, activation=activation)
     if recipe.centred:
         network.centre_inputs(dataset)
     return network
 
 
-def finish_network(recipe, network, techniques):
-    """What a trained network is before it is put on chips.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        How it was trained (unitless).
-    network : MLP
-        The trained network (unitless).
-    techniques : list
-        What it was trained with; one that has ``finish`` is asked (unitless).
-
-    Returns
-    -------
-    MLP
-        The network to put on chips.
-    """
-    for technique in techniques:
-        if hasattr(technique, "finish"):
-            network = technique.finish(network)
+def finish_network(recipe, network):
+    """What a trained network is before it is put on chips."""
+    for technique in recipe.techniques:
+        network = technique.finish(network)
     return duplicate_units(network, recipe.copies) if recipe.copies > 1 else network

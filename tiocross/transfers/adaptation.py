@@ -9,15 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tiocross.devices.device import require_device
 from tiocross.checks import as_finite, as_number, require_generator, require_name
-from tiocross.transfers.known_chips import KnownChips
-from tiocross.transfers.regression import fit_outputs
+from tiocross.devices.device import Device, require_device
 from tiocross.learning.chip_losses import PointErrorRate
-from tiocross.learning.network import forward
+from tiocross.learning.network import MLP, forward
 from tiocross.learning.training import TrainingSettings, require_matching, train_many
 from tiocross.mapping.faults import as_stuck_maps
-from tiocross.mapping.pairs import count_pair_writes
+from tiocross.mapping.layout import Layout
+from tiocross.mapping.targets import layout_for
+from tiocross.tasks import Dataset
+from tiocross.transfers.known_chips import KnownChips
+from tiocross.transfers.regression import fit_outputs
 
 TEACHERS = ("network", "labels")
 RIDGE = 1e-5  # a choice of ours: the smallest tried, and better than 1e-4 or 1e-3 on half moons
@@ -25,22 +27,22 @@ RETRAINING = TrainingSettings(n_steps=400, n_chips=8, learning_rate=0.1, loss=Po
 _VALUES_AT_ONCE = 4_000_000  # of hidden signals in memory
 
 
-def refit_output(network, weights, dataset, *, ridge=RIDGE, teacher="network"):
+def refit_output(network: MLP, weights: list, dataset: Dataset, *, ridge: float = RIDGE, teacher: str = "network") -> np.ndarray:
     """Output layers, to be computed digitally, that suit what the hidden layers of chips really give.
 
     Parameters
     ----------
     network : MLP
-        The network that was programmed (unitless).
+        The network that was programmed.
     weights : list of (..., n_inputs + 1, n_outputs) ndarray
         What the chips compute with, as read back, bias last; leading axes are chips. The last layer is not used (unitless).
     dataset : Dataset
-        Training points (unitless).
+        Training points.
     ridge : float, optional
         Factor of half the squared distance from the network's own output layer, above zero (unitless).
     teacher : str, optional
         "network": the chips learn the probabilities that the network gives to the points, whose labels are then not used;
-        or "labels" (unitless).
+        or "labels".
 
     Returns
     -------
@@ -56,6 +58,14 @@ def refit_output(network, weights, dataset, *, ridge=RIDGE, teacher="network"):
     -----
     Cross-entropy over the points plus the ridge, by Newton's method. The network knows more of a point than its label:
     labels of points where the classes overlap draw the boundary of every chip to another side.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import MLP, refit_output, tasks
+    >>> network, moons = MLP(2, 8, 1, rng=np.random.default_rng(1)), tasks.load_moons()
+    >>> refit_output(network, network.arrays, moons.train).shape
+    (9, 1)
     """
     def features(arrays):
         n_hidden = network.arrays[-1].shape[0] - 1
@@ -68,26 +78,8 @@ def refit_output(network, weights, dataset, *, ridge=RIDGE, teacher="network"):
 
 
 def refit_gain(network, weights, dataset, *, ridge=RIDGE, teacher="network"):
-    """Output layers with a digital gain and offset for each output; the output layer itself stays on its devices.
-
-    Parameters
-    ----------
-    network : MLP
-        The network that was programmed (unitless).
-    weights : list of (..., n_inputs + 1, n_outputs) ndarray
-        What the chips compute with, bias last (unitless).
-    dataset : Dataset
-        Training points (unitless).
-    ridge : float, optional
-        As in `refit_output`, from a gain of 1 and no offset (unitless).
-    teacher : str, optional
-        As in `refit_output` (unitless).
-
-    Returns
-    -------
-    (..., n_hidden + 1, n_outputs) ndarray
-        The output layers with gain and offset in them, bias last (unitless).
-    """
+    """Output layers, ``(..., n_hidden + 1, n_outputs)``, with a digital gain and offset for each output in them; the output
+    layer itself stays on its devices. Arguments as of `refit_output`; the ridge draws to a gain of 1 and no offset."""
     def features(arrays):
         logits = forward(arrays, network.encode(dataset.points), network.activation)
         return _with_ones(np.swapaxes(logits, -1, -2)[..., None])
@@ -136,23 +128,26 @@ def _with_ones(signals):
     return np.concatenate([signals, np.ones((*signals.shape[:-1], 1))], axis=-1)
 
 
-def retrain_around(network, dataset, device, stuck, *, rng, settings=RETRAINING):
+def retrain_around(network: MLP, dataset: Dataset, device: Device, stuck: list, *, rng: np.random.Generator,
+                   layout: Layout | None = None, settings: TrainingSettings = RETRAINING) -> MLP:
     """The network trained again, briefly, for one chip whose stuck devices are known.
 
     Parameters
     ----------
     network : MLP
-        Where to start: a network trained for any chip (unitless).
+        Where to start: a network trained for any chip.
     dataset : Dataset
-        Training points (unitless).
+        Training points.
     device : Device
-        What a write leaves behind on healthy devices (unitless).
-    stuck : list of (n_inputs + 1, 2 n_outputs) array_like
+        What a write leaves behind on healthy devices.
+    stuck : list of (n_word_lines, n_bit_lines) array_like
         Conductances of stuck devices in each layer, NaN where healthy [S].
     rng : numpy.random.Generator
-        Source of chance (unitless).
+        Source of chance.
+    layout : Layout, optional
+        Which device carries what, on differential pairs; as for `map_weights` without it.
     settings : TrainingSettings, optional
-        Steps, draws of the writes per step, loss (unitless).
+        Steps, draws of the writes per step, loss.
 
     Returns
     -------
@@ -163,13 +158,24 @@ def retrain_around(network, dataset, device, stuck, *, rng, settings=RETRAINING)
     ------
     ValueError
         If there is not one stuck map of the right shape for each layer, or the dataset does not fit the network.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import MLP, TIO2, TrainingSettings, retrain_around, tasks
+    >>> network, moons = MLP(2, 4, 1, rng=np.random.default_rng(1)), tasks.load_moons()
+    >>> stuck = [np.full((3, 8), np.nan), np.full((5, 2), np.nan)]
+    >>> stuck[1][0, 0] = 5e-4  # siemens
+    >>> retrain_around(network, moons.train, TIO2, stuck, rng=np.random.default_rng(2),
+    ...                settings=TrainingSettings(n_steps=10, n_chips=2)).sizes
+    (2, 4, 1)
     """
     require_matching(network, dataset)
     require_device(device)
     require_generator(rng)
-    stuck = as_stuck_maps(stuck, [(len(array), 2 * array.shape[1]) for array in network.arrays], "layer")
-    later = [count_pair_writes(array.shape, "pairs", device.array_shape) for array in network.arrays]
-    technique = KnownChips(device, [array[None] for array in stuck], later)
+    layout = layout_for(network.sizes, device, layout)
+    stuck = as_stuck_maps(stuck, layout.layer_shapes, "layer")
+    technique = KnownChips(device, layout, network.sizes, [array[None] for array in stuck], layout.n_later_writes)
     return train_many([network], dataset, [technique], rngs=[rng], settings=settings)[0]
 
 
@@ -182,23 +188,29 @@ class Adaptation:
 
     Parameters
     ----------
-    map_known : bool
-        Whether stuck devices are known: weights are placed around them, partners make up for those that remain (unitless).
-    spare_lines : bool
-        Whether lines may move to spare ones of their array; else only hidden units and arrays are exchanged (unitless).
-    sensitive_last : bool
-        Whether the devices whose weights matter most are programmed last, when fewer writes follow (unitless).
-    retraining : TrainingSettings or None
-        Trains the network again for each chip on which known stuck devices leave damage (unitless).
-    layer_by_layer : bool
-        Whether each layer is read back before the next is trained again, by ``retraining``, and programmed (unitless).
-    refit : str or None
+    training : Dataset, optional
+        Training points, for sensitivities, retraining and refits.
+    map_known : bool, optional
+        Whether stuck devices and failed lines are known: weights are placed around them, partners make up for those that
+        remain.
+    spare_lines : bool, optional
+        Whether lines may move to spare ones of their array; else only hidden units and arrays are exchanged.
+    sensitive_last : bool, optional
+        Whether the devices whose weights matter most are programmed last, when fewer writes follow.
+    retraining : TrainingSettings, optional
+        Trains the network again for each chip on which known stuck devices leave damage.
+    layer_by_layer : bool, optional
+        Whether each layer is read back before the next is trained again, by ``retraining``, and programmed.
+    refit : str, optional
         "output": the output layer is computed digitally, refitted on what the hidden layer was read to give; "gain": a
-        digital gain and offset for each output, see `refit_output`, `refit_gain` (unitless).
-    ridge : float
+        digital gain and offset for each output, see `refit_output`.
+    ridge : float, optional
         Of the refit (unitless).
+    compensated : bool, optional
+        Whether targets make up for the wires, see `compensate_targets`.
     """
 
+    training: Dataset | None = None
     map_known: bool = False
     spare_lines: bool = True
     sensitive_last: bool = False
@@ -206,8 +218,11 @@ class Adaptation:
     layer_by_layer: bool = False
     refit: str | None = None
     ridge: float = RIDGE
+    compensated: bool = False
 
     def __post_init__(self):
+        if self.training is not None and not isinstance(self.training, Dataset):
+            raise TypeError(f"training must be a Dataset of training points, or None; got a {type(self.training).__name__}")
         if self.refit is not None and self.refit not in REFITS:
             raise ValueError(f"refit must be one of {', '.join(map(repr, REFITS))}, or None; got {self.refit!r}")
         if self.retraining is not None and not isinstance(self.retraining, TrainingSettings):
@@ -220,5 +235,19 @@ class Adaptation:
 
     @property
     def knows_chip(self):
-        """Whether anything of a chip is known, so that each gets weights of its own (unitless)."""
+        """Whether anything of a chip is known, so that each gets weights of its own."""
         return self.map_known or self.layer_by_layer or self.refit is not None
+
+    def require_possible(self, layout):
+        """Raise ValueError where training points are lacking, or physics forbids it on this layout."""
+        needing = [name for name in ("sensitive_last", "retraining", "refit") if getattr(self, name)]
+        if needing and self.training is None:
+            raise ValueError(f"{needing[0]} needs training points: Adaptation(training=task.train, ...)")
+        if self.map_known and not layout.mapping.has_partners:
+            raise ValueError("known faults are made up for by the partner in a pair; a layout on "
+                             f"{type(layout.mapping).__name__} has none, use DifferentialPairs()")
+        if self.map_known and sorted(layout.arrays) != list(range(len(layout.arrays))):
+            raise ValueError(f"the arrays of a layout to be placed around faults are numbered from 0; got {layout.arrays}")
+        if self.layer_by_layer and any(len({block.layer for block in blocks}) > 1 for blocks in layout.blocks_of):
+            raise ValueError("layer_by_layer reads a layer back before the next is programmed; here layers share an array, and "
+                             "programming the next disturbs what was read. Use arrange, or leave layer_by_layer out")

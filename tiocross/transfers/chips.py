@@ -1,129 +1,278 @@
-"""Simulated chips of one network: what a write leaves behind, and what the arrays compute with it.
+"""Simulated chips of one network: drawn, placed, programmed, conducting, read.
 
-Each chip is a matrix per layer, because its devices are linear: with wires it is the transfer matrix of the solved
-circuit, so that the wires cost a few solutions per chip and nothing per test point.
+Without an `Adaptation` nothing is known of a chip: all get the same targets on the same layout, and the stages in between do
+nothing. Devices are linear, so a read chip is a matrix per layer: with wires it is the transfer matrix of the solved arrays,
+and wires cost a few solutions per chip and nothing per test point.
+
+Chips with the same seed meet the same stuck devices, failed lines, tuning errors and disturb, whatever is known of them.
 """
 
 from copy import copy
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
-from tiocross.circuit.crossbar import Crossbar
-from tiocross.circuit.matrices import transfer_matrix
-from tiocross.devices.writes import apply_writes, draw_writes
+from tiocross.checks import as_number, require_generator
+from tiocross.devices.device import require_device
+from tiocross.devices.writes import apply_writes, draw_line_failures, draw_writes
+from tiocross.learning.training import require_matching, train_many
+from tiocross.mapping.draws import draw_chips, failed_devices
+from tiocross.mapping.faults import offset_known
+from tiocross.mapping.placement import place_around
+from tiocross.mapping.sensitivity import sensitive_last, weight_effects
+from tiocross.mapping.targets import LayerTargets, map_weights, weights_of
+from tiocross.transfers.adaptation import REFITS, Adaptation
 from tiocross.transfers.compensated import compensate_targets
-from tiocross.mapping.pairs import blocks_of_arrays, map_weights
+from tiocross.transfers.conducting import conduct
+from tiocross.transfers.known_chips import KnownChips
 
 CHIPS_PER_BLOCK = 500  # drawn from one stream, so that chip 17 does not depend on how many follow it
 
 
-class SimulatedChips:
+class Programmed(NamedTuple):
+    """Chips after programming, with a leading axis of chips: conductances of each layer [S], the `LayerTargets` that they
+    were written for, and a layout for each chip."""
+
+    conductances: list
+    targets: list
+    layouts: list
+
+
+class _Met(NamedTuple):
+    """A block's chips before programming: a layout for each, those that known faults damage, the known stuck devices of
+    each layer (or None), and what writes will leave behind in each layer."""
+
+    layouts: list
+    damaged: list
+    stuck: list | None
+    writes: list
+
+
+class Chips:
     """Programmed chips of one network, made block by block, always the same for the same seed.
 
-    Parameters
-    ----------
-    network : MLP
-        The trained network (unitless).
-    device : Device
-        What programming leaves behind (unitless).
-    wire_resistance : float, optional
-        Of one wire segment [ohm].
-    rng : numpy.random.Generator
-        One number of it seeds all chips (unitless).
-    mapping : str, optional
-        "pairs" or, without wires, "signed" (unitless).
-    compensated : bool, optional
-        Whether targets make up for the wires, see `compensate_targets` (unitless).
-
-    Attributes
-    ----------
-    targets : Targets
-        What is programmed [S].
-    entropy : int
-        The seed (unitless).
+    ``targets`` are what is programmed where nothing is known of a chip; ``entropy`` is the seed.
     """
 
-    def __init__(self, network, device, *, wire_resistance=0.0, rng, mapping="pairs", compensated=False):
-        if mapping == "signed" and wire_resistance > 0:
-            raise ValueError("signed coordinates are not conductances and cannot be solved with wires; use "
-                             f"mapping='pairs' or wire_resistance=0; got {wire_resistance:g} ohm")
-        self.device = device
-        self.compensated = compensated
-        self.entropy = int(rng.integers(2**63))
-        self._mapped = map_weights(network, device, mapping=mapping)
-        self._programmed = None
+    def __init__(self, network, device, *, layout=None, wire_resistance=0.0, adaptation=Adaptation(), rng):
+        require_device(device)
+        require_generator(rng)
+        if not isinstance(adaptation, Adaptation):
+            raise TypeError(f"adaptation must be Adaptation(...); got {adaptation!r}")
+        self.network, self.device, self.adaptation = network, device, adaptation
+        self._mapped = map_weights(network, device, layout=layout)
+        self.layout = self._mapped.layout
+        adaptation.require_possible(self.layout)
+        self._effects, self._later, self._kept = None, self.layout.n_later_writes, None
+        if adaptation.training is not None:
+            require_matching(network, adaptation.training)
+            self._effects = weight_effects(network, adaptation.training.points)
+        if adaptation.sensitive_last:
+            self._later = self.layout.later_writes(sensitive_last(self._effects, self._mapped))
         self._set_wires(wire_resistance)
+        self.entropy = int(rng.integers(2**63))
 
     def with_wires(self, wire_resistance):
-        """The same chips with other wires; what is programmed is kept and shared from now on, unless it is compensated:
-        then it depends on the wires, and only what chance does to it is the same.
-
-        Parameters
-        ----------
-        wire_resistance : float
-            Of one wire segment [ohm].
-
-        Returns
-        -------
-        SimulatedChips
-            Chips with the same conductances, or the same draws.
-        """
-        if self._programmed is None and not self.compensated:
-            self._programmed = {}
+        """The same chips with other wires; what is programmed is kept and shared, unless it depends on the wires."""
+        if self._kept is None and not (self.adaptation.compensated or self.adaptation.layer_by_layer):
+            self._kept = {}
         other = copy(self)
         other._set_wires(wire_resistance)
         return other
 
-    def conductances(self, block):
-        """What a write leaves behind on the chips of one block: a list of ``(CHIPS_PER_BLOCK, n_word_lines,
-        n_bit_lines)`` arrays, one a layer [S]."""
-        if self._programmed is not None and block in self._programmed:
-            return self._programmed[block]
-        states = [self._program(layer, index, block) for index, layer in enumerate(self.targets.layers)]
-        if self._programmed is not None:
-            self._programmed[block] = states
-        return states
+    def _set_wires(self, wire_resistance):
+        self.wire_resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
+        if self.wire_resistance > 0 and not self.layout.mapping.is_physical:
+            raise ValueError(f"wires join conductances, which {type(self.layout.mapping).__name__} does not give; use "
+                             f"wire_resistance=0 or DifferentialPairs(); got {wire_resistance:g} ohm")
+        self.targets = self._with_compensation(self._mapped)
 
     def block(self, block, n_chips=CHIPS_PER_BLOCK):
-        """Weights that the first chips of one block compute with, wires included.
+        """Weights that the first chips of one block compute with, ``(n_chips, n_inputs + 1, n_outputs)`` a layer, bias last."""
+        if self.adaptation.layer_by_layer:
+            weights = self._program_layer_by_layer(block, n_chips)
+        else:
+            weights = self._read(self.programmed(block, n_chips), n_chips)
+        if self.adaptation.refit is None:
+            return weights
+        refit = REFITS[self.adaptation.refit]
+        return [*weights[:-1], refit(self.network, weights, self.adaptation.training, ridge=self.adaptation.ridge)]
 
-        Parameters
-        ----------
-        block : int
-            Number of the block (unitless).
-        n_chips : int, optional
-            How many of its chips (unitless).
+    def programmed(self, block, n_chips=CHIPS_PER_BLOCK):
+        """The first chips, or more, of one block after programming."""
+        if self._kept is None:
+            return self._program(block, n_chips)
+        if block not in self._kept or len(self._kept[block].layouts) < n_chips:
+            self._kept[block] = self._program(block, n_chips)
+        return self._kept[block]
 
-        Returns
-        -------
-        list of (n_chips, n_inputs + 1, n_outputs) ndarray
-            One array a layer, bias last (unitless).
-        """
-        programmed = [state[:n_chips] for state in self.conductances(block)]
-        if self.wire_resistance > 0:
-            programmed = [self._with_wires(state) for state in programmed]
-        return self.targets.weights(programmed)
+    # Draw.
 
-    def _set_wires(self, wire_resistance):
-        self.wire_resistance = wire_resistance
-        self.targets = self._mapped
-        if self.compensated:
-            self.targets = compensate_targets(self._mapped, self.device, wire_resistance)
+    def _draw(self, device, block, n_chips):
+        streams = [chip_stream(self.entropy, (layer, block)) for layer in range(len(self.targets))]
+        drawn = draw_chips(device, self.layout, self._later, CHIPS_PER_BLOCK, streams)
+        return drawn._replace(writes=[writes[:n_chips] for writes in drawn.writes])
 
-    def _with_wires(self, state):
-        """Transfer matrices of one layer, each of its arrays solved with its own wires [S]."""
-        matrix = np.empty_like(state)
-        for lines in blocks_of_arrays(state.shape[1:], self.device.array_shape):
-            block = (slice(None), *lines)
-            matrix[block] = transfer_matrix(Crossbar(state[block], self.wire_resistance))
-        return matrix
+    def faults(self, block):
+        """Stuck devices and failed lines of one block's chips, spare devices included: ``(CHIPS_PER_BLOCK, n_word_lines,
+        n_bit_lines)`` for each of the layout's arrays, NaN where healthy [S]."""
+        drawn = self._draw(self.device.only("stuck", "lines"), block, CHIPS_PER_BLOCK)
+        used_ones = self.layout.place([np.where(writes.stuck, writes.constant, np.nan) for writes in drawn.writes])
+        arrays = []
+        for index, (used, values) in enumerate(zip(self.layout.used, used_ones)):
+            stream = chip_stream(self.entropy, (len(self.targets) + index, block))
+            spare = draw_writes(self.device.only("stuck"), np.zeros(used.shape, dtype=np.int64), CHIPS_PER_BLOCK, stream)
+            whole = np.where(used, values, np.where(spare.stuck, spare.constant, np.nan))
+            if self.device.lines is not None:
+                lines = draw_line_failures(self.device.lines, used.shape, CHIPS_PER_BLOCK, stream)
+                for line, axis, known in zip(lines, (1, 0), drawn.failures[index]):
+                    line[:, used.any(axis=axis)] = known
+                failed = failed_devices(*lines)
+                whole = np.where(np.isnan(failed), whole, failed)
+            arrays.append(whole)
+        return arrays
 
-    def _program(self, layer, index, block):
-        writes = draw_writes(self.device, layer.n_later_writes, CHIPS_PER_BLOCK, chip_stream(self.entropy, (index, block)))
-        return apply_writes(layer.conductances, writes, floor=self.targets.mapping == "pairs")
+    # Place.
+
+    def _meet(self, block, n_chips):
+        if not self.adaptation.map_known:
+            return _Met([self.layout] * n_chips, [], None, self._draw(self.device, block, n_chips).writes)
+        faults = [array[:n_chips] for array in self.faults(block)]
+        layouts, damaged = self._place(faults)
+        at = {array: index for index, array in enumerate(self.layout.arrays)}
+        stuck = [layout.collect([faults[at[array]][chip] for array in layout.arrays]) for chip, layout in enumerate(layouts)]
+        stuck = [np.stack(layer) for layer in zip(*stuck)]
+        writes = self._draw(self.device.without("stuck", "lines"), block, n_chips).writes
+        for layer, held in zip(self._carried(writes, layouts), stuck):
+            layer.hold(held)
+        return _Met(layouts, damaged, stuck, writes)
+
+    def _place(self, faults):
+        """A layout for each chip, and which chips keep damage; only those with a fault in use need a layout of their own."""
+        layouts, damaged = [self.layout] * len(faults[0]), []
+        hit = sum((~np.isnan(array) & used).any(axis=(1, 2)) for array, used in zip(faults, self.layout.used))
+        numbered = dict(zip(self.layout.arrays, faults))
+        maps = [numbered[array] for array in sorted(numbered)]
+        effects = self._effects and [effect[: shape[0]] for effect, shape in zip(self._effects, self.layout.layer_shapes)]
+        for chip in np.flatnonzero(hit):
+            placed = place_around(self._mapped, self.device, [array[chip] for array in maps],
+                                  sensitivities=effects, may_move_lines=self.adaptation.spare_lines)
+            layouts[chip] = placed.layout
+            if placed.damage_after > 0:
+                damaged.append(int(chip))
+        return layouts, damaged
+
+    def _carried(self, writes, layouts):
+        """``writes``, in place, at the places of chips with layouts of their own: a draw belongs to a turn of an array's
+        programming, so each device takes the draw of the device that stands at its place in the common layout."""
+        for chip, layout in enumerate(layouts):
+            if layout is self.layout:
+                continue
+            for name in ("constant", "linear", "quadratic"):
+                before = [getattr(layer, name)[chip].copy() for layer in writes]
+                for old, new in zip(self.layout.blocks, layout.blocks):
+                    getattr(writes[new.layer], name)[chip][new.in_layer] = before[old.layer][old.in_layer]
+        return writes
+
+    # Program.
+
+    def _program(self, block, n_chips):
+        met, networks = self._meet(block, n_chips), [self.network] * n_chips
+        if self.adaptation.retraining is not None and met.damaged:
+            self._retrain(networks, met, met.damaged, self._generators(block, n_chips), [])
+        targets = self._targets_of(networks, met)
+        return Programmed([self._write(layer, met, k) for k, layer in enumerate(targets)], targets, met.layouts)
+
+    def _write(self, targets, met, layer):
+        """(n_chips, n_word_lines, n_bit_lines) conductances of one layer after programming [S]."""
+        wanted = targets.conductances
+        if met.stuck is not None and not self.adaptation.compensated:
+            wanted = offset_known(wanted, met.stuck[layer], self.device, self.layout.mapping)
+        return apply_writes(wanted, met.writes[layer], floor=self.layout.mapping.is_physical)
+
+    def _targets_of(self, networks, met):
+        """`LayerTargets` of each layer, with a leading axis of chips where chips have targets of their own."""
+        own = np.array([network is not self.network for network in networks])
+        if self.adaptation.compensated and met.stuck is not None:  # what is stuck shifts the currents of a whole array
+            own |= np.any([~np.isnan(layer).all(axis=(1, 2)) for layer in met.stuck], axis=0)
+        if not np.any(own):
+            return list(self.targets.layers)
+        chips = [self._own_targets(networks[chip], met, chip) if is_own else self.targets for chip, is_own in enumerate(own)]
+        return [_stack(layers) for layers in zip(*(targets.layers for targets in chips))]
+
+    def _own_targets(self, network, met, chip):
+        targets = map_weights(network, self.device, layout=met.layouts[chip])
+        if not self.adaptation.compensated or met.stuck is None:
+            return self._with_compensation(targets)
+        stuck = [layer[chip] for layer in met.stuck]
+        layers = (replace(layer, conductances=offset_known(layer.conductances, faults, self.device, self.layout.mapping))
+                  for layer, faults in zip(targets.layers, stuck))
+        return compensate_targets(replace(targets, layers=tuple(layers)), self.device, self.wire_resistance, stuck=stuck)
+
+    def _with_compensation(self, targets):
+        if not self.adaptation.compensated:
+            return targets
+        return compensate_targets(targets, self.device, self.wire_resistance)
+
+    def _retrain(self, networks, met, chosen, rngs, measured):
+        """Replace the networks of some chips by ones trained for them."""
+        stuck = [np.full((len(chosen), *shape), np.nan) for shape in self.layout.layer_shapes]
+        if met.stuck is not None:
+            stuck = [layer[chosen] for layer in met.stuck]
+        technique = KnownChips(self.device, self.layout, self.network.sizes, stuck, self._later,
+                               [layer[chosen] for layer in measured])
+        retrained = train_many([networks[chip] for chip in chosen], self.adaptation.training, [technique],
+                               rngs=[rngs[chip] for chip in chosen], settings=self.adaptation.retraining)
+        for chip, network in zip(chosen, retrained):
+            networks[chip] = network
+
+    def _program_layer_by_layer(self, block, n_chips):
+        """Weights of each layer: each is read back before what follows is trained again and programmed."""
+        met, networks, rngs = self._meet(block, n_chips), [self.network] * n_chips, self._generators(block, n_chips)
+        states = [np.full((n_chips, *shape), np.nan) for shape in self.layout.layer_shapes]
+        measured = []
+        for layer in range(len(self.targets)):
+            chosen = list(range(n_chips)) if layer else met.damaged
+            if chosen:
+                self._retrain(networks, met, chosen, rngs, measured)
+            targets = self._targets_of(networks, met)[layer]
+            states[layer] = self._write(targets, met, layer)
+            matrices = conduct(states, met.layouts, self.wire_resistance, only=layer)
+            measured.append(weights_of(targets, matrices[layer], self.layout.mapping))
+        return measured
+
+    def _generators(self, block, n_chips):
+        number = len(self.targets) + len(self.layout.arrays)  # the first that no draw of writes has
+        return [np.random.default_rng(np.random.SeedSequence(self.entropy, spawn_key=(number, block, chip)))
+                for chip in range(n_chips)]
+
+    # Conduct and read.
+
+    def _read(self, programmed, n_chips):
+        states = [state[:n_chips] for state in programmed.conductances]
+        matrices = conduct(states, programmed.layouts[:n_chips], self.wire_resistance)
+        return [weights_of(_first(layer, n_chips), matrix, self.layout.mapping)
+                for layer, matrix in zip(programmed.targets, matrices)]
 
 
 def chip_stream(entropy, key):
     """Generator of what a write leaves behind on the chips of one block, the same for all kinds of chips with the seed
-    ``entropy``; ``key`` holds the number of the layer, or what else is drawn, and of the block (unitless)."""
+    ``entropy``; ``key`` holds the number of the layer, or what else is drawn, and of the block."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy, spawn_key=key)))
+
+
+def _stack(layers):
+    """One `LayerTargets` for many chips."""
+    shape = np.broadcast_shapes(*(layer.scale.shape for layer in layers))
+    bias = None if layers[0].digital_bias is None else np.stack([layer.digital_bias for layer in layers])
+    return LayerTargets(np.stack([layer.conductances for layer in layers]),
+                        np.stack([np.broadcast_to(layer.scale, shape) for layer in layers]), bias)
+
+
+def _first(layer, n_chips):
+    """`LayerTargets` of the first chips, where chips have their own."""
+    if layer.conductances.ndim == 2:
+        return layer
+    bias = None if layer.digital_bias is None else layer.digital_bias[:n_chips]
+    return LayerTargets(layer.conductances[:n_chips], layer.scale[:n_chips], bias)

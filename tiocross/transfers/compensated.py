@@ -4,39 +4,52 @@ from dataclasses import replace
 
 import numpy as np
 
-from tiocross.circuit.compensation import compensate
-from tiocross.devices.device import require_device
 from tiocross.checks import as_number
-from tiocross.mapping.pairs import Targets, blocks_of_arrays
+from tiocross.circuit.compensation import compensate
+from tiocross.devices.device import Device, require_device
+from tiocross.mapping.targets import Targets
 
 
-def compensate_targets(targets, device, wire_resistance):
+def compensate_targets(targets: Targets, device: Device, wire_resistance: float, *, stuck: list | None = None) -> Targets:
     """Targets whose solved transfer matrices, times a gain for each array, are nearest to the given targets.
 
     Parameters
     ----------
     targets : Targets
-        Of a network on "pairs", as `map_weights` gives them [S].
+        Of a network, as `map_weights` gives them.
     device : Device
-        Its window holds the new targets, too; its ``array_shape`` tells the arrays (unitless).
+        Its window holds the new targets, too.
     wire_resistance : float
         Of one wire segment [ohm].
+    stuck : list of (n_word_lines, n_bit_lines) array_like, optional
+        Conductances of known stuck devices of each layer, NaN where healthy: they stay as they are [S].
 
     Returns
     -------
     Targets
-        Others to write, with each array's gain in the scale, which is then one number for each pair; the same object if
-        the wires are ideal [S].
+        Others to write, with each array's gain in the scale, which is then one number for each weight; the same object if
+        the wires are ideal.
 
     Raises
     ------
     ValueError
-        If the targets are signed coordinates, or the resistance is negative.
+        If the targets are not conductances, the resistance is negative, or devices that are subtracted from each other
+        stand on different arrays.
 
     Notes
     -----
     Each array is compensated alone, see `compensate`, with the gain free: what all its entries lose alike is made up for
-    after it, by the electronics that scale its currents. Devices at the ends of the window leave an error.
+    after it, by the electronics that scale its currents. Devices at the ends of the window leave an error. Devices not in
+    use are taken as open.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import MLP, TIO2, compensate_targets, map_weights
+    >>> from tiocross.units import ohm
+    >>> targets = map_weights(MLP(3, 2, rng=np.random.default_rng(1)), TIO2)
+    >>> compensate_targets(targets, TIO2, 5 * ohm).layers[0].scale.shape
+    (4, 2)
     """
     require_device(device)
     resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
@@ -44,16 +57,34 @@ def compensate_targets(targets, device, wire_resistance):
         raise TypeError(f"targets must be Targets, such as map_weights(network, device); got a {type(targets).__name__}")
     if resistance == 0:
         return targets
-    if targets.mapping != "pairs":
-        raise ValueError(f"signed coordinates are not conductances and cannot be compensated; use mapping='pairs'; got "
-                         f"{targets.mapping!r}")
-    return replace(targets, layers=tuple(_compensate_layer(layer, device, resistance) for layer in targets.layers))
+    layout = targets.layout
+    if not layout.mapping.is_physical:
+        raise ValueError("targets that are not conductances cannot be compensated; use DifferentialPairs(); got "
+                         f"{type(layout.mapping).__name__}()")
+    arrays, gains = layout.place(list(targets)), []
+    pinned = [np.full(shape, np.nan) for shape in layout.shapes] if stuck is None else layout.place(stuck)
+    for array, used, held in zip(arrays, layout.used, pinned):
+        gains.append(np.ones(array.shape))
+        first, last = int(used.any(axis=1).argmax()), used.shape[1] - int(used.any(axis=0)[::-1].argmax())
+        here = np.s_[first:, :last]  # lines before and behind change nothing
+        wanted = np.where(used[here], array[here], 0.0)
+        if wanted.any():  # open devices conduct nothing through any wires
+            found = compensate(wanted, resistance, _window(device, used[here], held[here]), scale="free")
+            array[here], gains[-1][here] = found.conductances, found.gain
+    layers = zip(targets.layers, layout.collect(arrays), layout.collect(gains))
+    return Targets(tuple(_scaled(layer, found, gain, layout.mapping) for layer, found, gain in layers), layout)
 
 
-def _compensate_layer(layer, device, wire_resistance):
-    conductances, gains = layer.conductances.copy(), np.ones(layer.conductances.shape)
-    for block in blocks_of_arrays(conductances.shape, device.array_shape):
-        if conductances[block].any():  # open devices conduct nothing through any wires
-            found = compensate(conductances[block], wire_resistance, (device.g_min, device.g_max), scale="free")
-            conductances[block], gains[block] = found.conductances, found.gain
-    return replace(layer, conductances=conductances, scale=layer.scale / gains[:, 0::2])
+def _window(device, used, stuck):
+    """Ends between which each device may be chosen: those of the window, its own where it is stuck, 0 where not in use [S]."""
+    if used.all() and np.isnan(stuck).all():
+        return device.g_min, device.g_max
+    return tuple(np.where(np.isnan(stuck), np.where(used, end, 0.0), stuck) for end in (device.g_min, device.g_max))
+
+
+def _scaled(layer, conductances, gains, mapping):
+    """Targets of a layer with the gain of each device's array in the scale."""
+    if mapping.differences(gains).any():
+        raise ValueError(f"the devices that {type(mapping).__name__} subtracts from each other must share an array to be "
+                         "compensated; use larger arrays or DifferentialPairs()")
+    return replace(layer, conductances=conductances, scale=layer.scale / (0.5 * mapping.added(gains)))

@@ -4,19 +4,22 @@ Between layers the electronics is taken as ideal: currents are sensed, subtracte
 activation and driven again.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from tiocross.tasks import Dataset
-from tiocross.devices.device import Device, require_device
-from tiocross.checks import as_count, as_number, require_generator
-from tiocross.transfers.chips import CHIPS_PER_BLOCK, SimulatedChips
+from tiocross.devices.device import Device
+from tiocross.checks import as_count
+from tiocross.transfers.adaptation import Adaptation
+from tiocross.transfers.chips import CHIPS_PER_BLOCK, Chips
 from tiocross.transfers.inference import PointClassifier
 from tiocross.transfers.summary import summarise
 from tiocross.learning.network import MLP
 from tiocross.learning.training import require_matching
+from tiocross.mapping.layout import Layout
 
 READ_VOLTAGE = 0.2  # [V] largest magnitude on a word line; the read voltage of the measured arrays
 
@@ -69,31 +72,34 @@ class Transfer:
         return summarise(self.correct, self.nominally_correct, rng=np.random.default_rng(self.summary_seed))
 
 
-def transfer(network, dataset, *, device, wire_resistance=0.0, n_transfers=2_000, rng, mapping="pairs", workers=1,
-             on_progress=None):
+def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout | None = None, wire_resistance: float = 0.0,
+             adaptation: Adaptation = Adaptation(), n_transfers: int = 2_000, rng: np.random.Generator, workers: int = 1,
+             on_progress: Callable | None = None) -> Transfer:
     """Put a network on thousands of simulated chips and see which points each gets right.
 
     Parameters
     ----------
     network : MLP
-        The trained network (unitless).
+        The trained network.
     dataset : Dataset
-        Test points (unitless).
+        Test points; nothing of them reaches the weights.
     device : Device
-        What programming leaves behind (unitless).
+        What programming leaves behind.
+    layout : Layout, optional
+        Which device of which array carries what; as for `map_weights` without it.
     wire_resistance : float, optional
         Of one wire segment [ohm].
+    adaptation : Adaptation, optional
+        What is known of each chip and done with it; nothing without it.
     n_transfers : int, optional
         Number of chips (unitless).
     rng : numpy.random.Generator
         Seeds the chips; the same seed gives the same chips for every network of the same layer sizes, whatever the
-        wires, and chip 17 is the same for any number of chips and workers (unitless).
-    mapping : str, optional
-        "pairs" or, without wires, "signed"; see `map_weights` (unitless).
+        wires and whatever is known, and chip 17 is the same for any number of chips and workers.
     workers : int, optional
         Threads; the outcome does not depend on it (unitless).
     on_progress : callable, optional
-        Called as ``on_progress(n_done, n_transfers)`` from time to time; raise from it to stop (unitless).
+        Called as ``on_progress(n_done, n_transfers)`` from time to time; raise from it to stop.
 
     Returns
     -------
@@ -103,48 +109,34 @@ def transfer(network, dataset, *, device, wire_resistance=0.0, n_transfers=2_000
     Raises
     ------
     ValueError
-        If the dataset does not fit the network, a weight is not finite, the resistance is negative or there are no
-        transfers.
+        If a dataset does not fit the network, a weight is not finite, the resistance is negative, there are no transfers,
+        or the adaptation lacks training points or is impossible on the layout.
 
     Notes
     -----
     Inputs are driven as voltages, the largest encoded magnitude of the dataset (or the bias input of 1, if larger) at
     0.2 V; between layers, where relu knows no largest value, the electronics scales likewise. The circuit is linear, so
     these scales have no effect on the classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import MLP, TIO2, tasks, transfer
+    >>> moons, network = tasks.load_moons(), MLP(2, 8, 1, rng=np.random.default_rng(7))
+    >>> outcome = transfer(network, moons.test, device=TIO2, n_transfers=100, rng=np.random.default_rng(11))
+    >>> outcome.n_transfers, outcome.n_devices
+    (100, 66)
     """
     n_transfers = as_count("n_transfers", n_transfers)
     as_count("workers", workers)
-    resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
-    require_generator(rng)
-    require_device(device)
     require_matching(network, dataset)
-    chips = SimulatedChips(network, device, wire_resistance=resistance, rng=rng, mapping=mapping)
-    return judge_chips(network, dataset, chips, n_transfers=n_transfers, workers=workers, on_progress=on_progress)
+    chips = Chips(network, device, layout=layout, wire_resistance=wire_resistance, adaptation=adaptation, rng=rng)
+    return judge_chips(dataset, chips, n_transfers=n_transfers, workers=workers, on_progress=on_progress)
 
 
-def judge_chips(network, dataset, chips, *, n_transfers, workers=1, on_progress=None):
-    """The second half of `transfer`: chips of the network solved and asked for the class of every point.
-
-    Parameters
-    ----------
-    network : MLP
-        The trained network (unitless).
-    dataset : Dataset
-        Test points (unitless).
-    chips : SimulatedChips
-        Its chips (unitless).
-    n_transfers : int
-        Number of chips (unitless).
-    workers : int, optional
-        Threads (unitless).
-    on_progress : callable, optional
-        As in `transfer` (unitless).
-
-    Returns
-    -------
-    Transfer
-        Which chip is right at which point.
-    """
+def judge_chips(dataset, chips, *, n_transfers, workers=1, on_progress=None):
+    """The second half of `transfer`: `Chips` asked for the class of every point."""
+    network = chips.network
     classifier = PointClassifier(network, dataset.points)
     correct = np.empty((n_transfers, len(dataset)), dtype=bool)
     labels = dataset.labels.astype(np.uint8)

@@ -11,57 +11,75 @@ import numpy as np
 from tiocross.circuit.crossbar import require_crossbar
 from tiocross.circuit.matrices import transfer_matrix
 from tiocross.circuit.solver import solve
+from tiocross.devices.device import Device
 from tiocross.devices.tio2 import TIO2
 from tiocross.checks import as_finite, transposed_hint
 from tiocross.intervals import t_quantile, weighted_median, wilson_interval
 from tiocross.transfers.judging import READ_VOLTAGE
 from tiocross.learning.network import MLP, activate, classify, forward
-from tiocross.mapping.pairs import map_weights, pair_differences
-from tiocross.mapping.layout import Layout, Tile
+from tiocross.mapping.targets import map_weights
+from tiocross.mapping.arrangements import arrange
+from tiocross.mapping.layout import Layout
 
 _GAINS = (0.5, 2.0)  # pair differences over mapped weights outside it: another network or window, not a worn chip
 
 
-def infer(network, crossbars, points, *, device=TIO2, layout=None):
+def infer(network: MLP, crossbars: list, points, *, device: Device = TIO2, layout: Layout | None = None) -> np.ndarray:
     """Class that the measured chip gives to each point.
 
     Parameters
     ----------
     network : MLP
-        The network on the chip: its layers, input encoding and scale (unitless).
+        The network on the chip: its layers, input encoding and scale.
     crossbars : list of Crossbar
-        As for `predict_logits` (unitless).
+        As for `predict_logits`.
     points : (n_points, n_features) array_like
         Features (unitless).
     device : Device, optional
-        Whose window the network was mapped on (unitless).
+        Whose window the network was mapped on; the published TiO2 card without it.
     layout : Layout, optional
-        Which array carries what; one array a layer without it (unitless).
+        Which array carries what, and by which mapping; one array a layer, on differential pairs, without it.
 
     Returns
     -------
     (n_points,) int ndarray
         Classes (unitless).
+
+    Raises
+    ------
+    ValueError
+        As `predict_logits`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import MLP, TIO2, Crossbar, infer, map_weights
+    >>> network = MLP(2, 8, 1, rng=np.random.default_rng(7))
+    >>> points = np.array([[0.1, 0.9], [0.8, 0.2]])
+    >>> crossbars = [Crossbar(conductances, wire_resistance=1.0) for conductances in map_weights(network, TIO2)]
+    >>> bool((infer(network, crossbars, points) == network.predict(points)).all())
+    True
     """
     return classify(predict_logits(network, crossbars, points, device=device, layout=layout))
 
 
-def predict_logits(network, crossbars, points, *, device=TIO2, layout=None):
+def predict_logits(network: MLP, crossbars: list, points, *, device: Device = TIO2,
+                   layout: Layout | None = None) -> np.ndarray:
     """Outputs that the measured chip computes for each point.
 
     Parameters
     ----------
     network : MLP
-        The network on the chip: its layers, input encoding and scale (unitless).
+        The network on the chip: its layers, input encoding and scale.
     crossbars : list of Crossbar
-        One for each layer: word lines are its inputs and, last, the bias; bit lines 2 j and 2 j + 1 the pair of output j.
-        With a layout one for each of its physical arrays (unitless).
+        One for each of the layout's ``arrays``. Without a layout one for each layer: word lines are its inputs and, last,
+        the bias; bit lines 2 j and 2 j + 1 the pair of output j.
     points : (n_points, n_features) array_like
         Features (unitless).
     device : Device, optional
-        Whose window the network was mapped on (unitless).
+        Whose window the network was mapped on; the published TiO2 card without it.
     layout : Layout, optional
-        Which array carries what; one array a layer without it (unitless).
+        Which array carries what, and by which mapping; one array a layer, on differential pairs, without it.
 
     Returns
     -------
@@ -78,33 +96,46 @@ def predict_logits(network, crossbars, points, *, device=TIO2, layout=None):
     Ohmic devices: the transfer matrices are the layers, and voltages do not matter. Where a device obeys another law every
     point is solved, with the largest magnitude among the inputs of a layer, bias included, at 0.2 V: an answer then
     depends a little on the points that share the scale with it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import MLP, TIO2, Crossbar, map_weights, predict_logits
+    >>> network = MLP(2, 8, 1, rng=np.random.default_rng(7))
+    >>> crossbars = [Crossbar(conductances) for conductances in map_weights(network, TIO2)]
+    >>> bool(np.allclose(predict_logits(network, crossbars, [[0.1, 0.9]]), network.logits([[0.1, 0.9]])))
+    True
     """
-    targets, layout = _place(network, crossbars, device, layout)
+    _require_list("crossbars", crossbars)
+    for crossbar in crossbars:
+        require_crossbar(crossbar)
+    targets = _target(network, [crossbar.conductances.shape for crossbar in crossbars], device, layout)
     encoded = network.encode(points)
-    _require_likeness(targets, layout.collect([crossbar.conductances for crossbar in crossbars]), network)
+    _require_likeness(targets, targets.layout.collect([crossbar.conductances for crossbar in crossbars]), network)
     if any(crossbar.iv is not None for crossbar in crossbars):
         multiply = [lambda volts, crossbar=crossbar: solve(crossbar, volts).bit_line_currents for crossbar in crossbars]
-        return _drive_layers(network, multiply, targets, layout, encoded)
-    matrices = layout.collect([transfer_matrix(crossbar) for crossbar in crossbars])
+        return _drive_layers(network, multiply, targets, encoded)
+    matrices = targets.layout.collect([transfer_matrix(crossbar) for crossbar in crossbars])
     return forward(targets.weights(matrices), encoded, network.activation)
 
 
-def measure_logits(network, instruments, points, *, device=TIO2, layout=None):
+def measure_logits(network: MLP, instruments: list, points, *, device: Device = TIO2,
+                   layout: Layout | None = None) -> np.ndarray:
     """Outputs that the chips on the table give for each point, layer by layer.
 
     Parameters
     ----------
     network : MLP
-        The network on the chips: its layers, input encoding and scale (unitless).
+        The network on the chips: its layers, input encoding and scale.
     instruments : list
         As the crossbars of `predict_logits`; each has ``shape`` and ``multiply(voltages)``, which drives all rows with
-        (n_points, n_rows) voltages [V] and gives the (n_points, n_columns) currents of the columns [A] (unitless).
+        (n_points, n_rows) voltages [V] and gives the (n_points, n_columns) currents of the columns [A].
     points : (n_points, n_features) array_like
         Features (unitless).
     device : Device, optional
-        Whose window the network was mapped on (unitless).
+        Whose window the network was mapped on; the published TiO2 card without it.
     layout : Layout, optional
-        Which array carries what; one array a layer without it (unitless).
+        Which array carries what, and by which mapping; one array a layer, on differential pairs, without it.
 
     Returns
     -------
@@ -116,14 +147,28 @@ def measure_logits(network, instruments, points, *, device=TIO2, layout=None):
     ValueError, TypeError
         If an instrument cannot multiply or has another shape than the network's arrays, and then nothing is driven; or
         does not give a finite current for each point and column.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import MLP, TIO2, map_weights, measure_logits
+    >>> class Ideal:
+    ...     def __init__(self, conductances):
+    ...         self.conductances, self.shape = conductances, conductances.shape
+    ...     def multiply(self, voltages):
+    ...         return voltages @ self.conductances
+    >>> network = MLP(2, 8, 1, rng=np.random.default_rng(7))
+    >>> instruments = [Ideal(conductances) for conductances in map_weights(network, TIO2)]
+    >>> bool(np.allclose(measure_logits(network, instruments, [[0.1, 0.9]]), network.logits([[0.1, 0.9]])))
+    True
     """
     _require_list("instruments", instruments)
     for instrument in instruments:
         if not callable(getattr(instrument, "multiply", None)):
             raise TypeError(f"instruments must have multiply(voltages); a {type(instrument).__name__} lacks it")
-    targets, layout = _arrange(network, [tuple(instrument.shape) for instrument in instruments], device, layout)
+    targets = _target(network, [tuple(instrument.shape) for instrument in instruments], device, layout)
     multiply = [instrument.multiply for instrument in instruments]
-    return _drive_layers(network, multiply, targets, layout, network.encode(points))
+    return _drive_layers(network, multiply, targets, network.encode(points))
 
 
 def _require_list(what, records):
@@ -131,41 +176,23 @@ def _require_list(what, records):
         raise TypeError(f"{what} must be a list, one for each array; got a {type(records).__name__}")
 
 
-def _place(network, crossbars, device, layout):
-    """Targets and layout, with everything checked that can be wrong with them."""
-    _require_list("crossbars", crossbars)
-    for crossbar in crossbars:
-        require_crossbar(crossbar)
-    return _arrange(network, [crossbar.conductances.shape for crossbar in crossbars], device, layout)
-
-
-def _arrange(network, got, device, layout):
-    """Targets and layout of arrays of the shapes ``got``."""
+def _target(network, got, device, layout):
+    """Targets of the network on arrays of the shapes ``got``."""
     if not isinstance(network, MLP):
         raise TypeError(f"network must be an MLP; got a {type(network).__name__}")
-    targets = map_weights(network, device)
-    shapes = [target.shape for target in targets]
-    if layout is None:
-        layout = Layout([_whole(k, shape) for k, shape in enumerate(shapes)], shapes)
-    elif not isinstance(layout, Layout):
-        raise TypeError(f"layout must be a Layout, such as that of a plan; got a {type(layout).__name__}")
-    if list(layout.layer_shapes) != shapes:
-        raise ValueError(f"the layout is for layers of shapes {list(layout.layer_shapes)}; the network has {shapes}")
-    if got != layout.shapes:
-        turned = any(one == other[::-1] != other for one, other in zip(got, layout.shapes))
-        raise ValueError(f"crossbars must have shapes {layout.shapes}, word lines (inputs, then bias) by bit lines (a pair "
+    targets = map_weights(network, device, layout=arrange(network.sizes) if layout is None else layout)
+    shapes = targets.layout.shapes
+    if got != shapes:
+        turned = any(one == other[::-1] != other for one, other in zip(got, shapes))
+        raise ValueError(f"crossbars must have shapes {shapes}, word lines (inputs, then bias) by bit lines (a pair "
                          f"for each output); got {got}" + ("; transposed?" if turned else ""))
-    return targets, layout
-
-
-def _whole(layer, shape):
-    rows, columns = (np.arange(n) for n in shape)
-    return Tile(layer, layer, shape, rows, columns, rows, columns)
+    return targets
 
 
 def _require_likeness(targets, conductances, network):
-    """Raise ValueError where the pair differences of a layer are not about its weights on this window."""
-    for k, (weights, wanted) in enumerate(zip(targets.weights(conductances), network.arrays)):
+    """Raise ValueError where the differences of a layer are not about its weights on this window."""
+    for k, (weights, wanted, target) in enumerate(zip(targets.weights(conductances), network.arrays, targets)):
+        weights, wanted = weights[: len(target)], wanted[: len(target)]  # a bias in software is right by itself
         if not (used := wanted != 0).any():
             continue
         gain = weighted_median(weights[used] / wanted[used], np.abs(wanted[used]))  # one short must not decide it
@@ -176,23 +203,35 @@ def _require_likeness(targets, conductances, network):
                              "readings transposed")
 
 
-def _drive_layers(network, multiply, targets, layout, signal):
+def _drive_layers(network, multiply, targets, signal):
     """Logits with every point driven at its true voltages; ``multiply`` gives the currents of each array."""
+    layout = targets.layout
     for k, layer in enumerate(targets.layers):
         driven = activate(signal, network.activation) if k else signal
-        inputs = np.concatenate([driven, np.ones((len(signal), 1))], axis=1)
+        n_word_lines, n_bit_lines = layer.conductances.shape
+        inputs = np.concatenate([driven, np.ones((len(signal), 1))], axis=1)[:, :n_word_lines]
         volts_per_unit = READ_VOLTAGE / np.abs(inputs).max(initial=1.0)
-        currents = np.zeros((len(inputs), layer.conductances.shape[1]))
-        for index, (tile, product) in enumerate(zip(layout.tiles, multiply)):
-            if tile.layer == k:
-                voltages = np.zeros((len(inputs), tile.shape[0]))
-                voltages[:, tile.word_lines] = volts_per_unit * inputs[:, tile.rows]
-                answer = as_finite(f"currents of array {index}", product(voltages))
-                if answer.shape != (due := (len(inputs), tile.shape[1])):
-                    raise ValueError(f"currents of array {index} must be {due}, points x columns; got {answer.shape}")
-                currents[:, tile.columns] += answer[:, tile.bit_lines]
-        signal = pair_differences(currents) / (volts_per_unit * layer.scale[-1])
+        signal = np.zeros((len(inputs), network.sizes[k + 1]))
+        for index, (blocks, product) in enumerate(zip(layout.blocks_of, multiply)):
+            for block in blocks:
+                if block.layer == k:
+                    currents = np.zeros((len(inputs), n_bit_lines))
+                    currents[:, block.layer_columns] = _drive_block(block, index, product, volts_per_unit * inputs)
+                    scale = layer.scale[block.layer_rows[0]]  # one for the block: its array has one gain
+                    signal += layout.mapping.differences(currents) / (volts_per_unit * scale)
+        if layer.digital_bias is not None:
+            signal = signal + layer.digital_bias
     return signal
+
+
+def _drive_block(block, index, product, volts):
+    """Currents of a block's array while its word lines are driven, all others at 0 V."""
+    voltages = np.zeros((len(volts), block.shape[0]))
+    voltages[:, block.word_lines] = volts[:, block.layer_rows]
+    answer = as_finite(f"currents of array {index}", product(voltages))
+    if answer.shape != (due := (len(volts), block.shape[1])):
+        raise ValueError(f"currents of array {index} must be {due}, points x columns; got {answer.shape}")
+    return answer[:, block.bit_lines]
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +243,7 @@ class Comparison:
     predicted, measured : (n_points, n_outputs) ndarray
         The outputs, in ``unit`` (unitless or as stated).
     unit : str
-        What both are in, such as "A"; empty for logits (unitless).
+        What both are in, such as "A"; empty for logits.
     rms, worst : (n_outputs,) ndarray
         Root mean square and largest magnitude of measured - predicted, in ``unit`` (unitless or as stated).
     offset, gain : (n_outputs, 3) ndarray
@@ -241,7 +280,7 @@ class Comparison:
         return "\n".join(lines)
 
 
-def compare_outputs(predicted, measured, *, unit=""):
+def compare_outputs(predicted, measured, *, unit: str = "") -> Comparison:
     """How well a prediction meets what was measured.
 
     Parameters
@@ -249,7 +288,7 @@ def compare_outputs(predicted, measured, *, unit=""):
     predicted, measured : (n_points, n_outputs) array_like
         Logits, or other outputs whose sign or largest entry tells the class; three points or more (unitless or as stated).
     unit : str, optional
-        What both are in, such as "A"; empty for logits (unitless).
+        What both are in, such as "A"; empty for logits.
 
     Returns
     -------
@@ -264,6 +303,12 @@ def compare_outputs(predicted, measured, *, unit=""):
     Notes
     -----
     The intervals of the line are those of least squares with deviations of one normal law at all points.
+
+    Examples
+    --------
+    >>> from tiocross import compare_outputs
+    >>> compare_outputs([[-1.0], [0.5], [2.0]], [[-1.1], [0.6], [2.0]]).gain.round(3).tolist()
+    [[1.033, 0.3, 1.767]]
     """
     predicted, measured = (as_finite(name, values, ndim=2) for name, values in
                            (("predicted", predicted), ("measured", measured)))

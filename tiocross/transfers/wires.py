@@ -8,18 +8,18 @@ import numpy as np
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.solvers.dispatch import run_circuits
 from tiocross.checks import as_number
+from tiocross.learning.techniques import Technique
 from tiocross.learning.tensor import Tensor
-from tiocross.mapping.pairs import blocks_of_arrays
 
 _RTOL, _MOST_SWEEPS = 1e-9, 1_000
 
 
 @dataclass(frozen=True)
-class WiresInLoop:
+class WiresInLoop(Technique):
     """Train with IR drop: what is programmed goes through the wires of its array before it is a weight.
 
-    It takes what another technique programs, so one of `NoiseInjection` and `ConductanceDropout` must be there too, on
-    "pairs". Its arrays are those of their device, and wired as those of `transfer`.
+    Alone, arrays are programmed exactly; beside `NoiseInjection` or `ConductanceDropout`, as these leave them. The arrays
+    are those of the layout, wired as those of `transfer`.
 
     Parameters
     ----------
@@ -32,47 +32,35 @@ class WiresInLoop:
     def __post_init__(self):
         as_number("wire_resistance", self.wire_resistance, low=0.0, unit="ohm")
 
-    def conduct(self, programmed, shapes, array_shape):
-        """Transfer matrices of chips in the place of their conductances, differentiable.
-
-        Parameters
-        ----------
-        programmed : (..., n_weights, 2) Tensor
-            Conductances of the pairs, all layers one below the other [S].
-        shapes : list of tuple of int
-            (n_inputs + 1, n_outputs) of each layer (unitless).
-        array_shape : tuple of int or None
-            Of the physical arrays; None for one array a layer (unitless).
-
-        Returns
-        -------
-        (..., n_weights, 2) Tensor
-            Entries of the transfer matrices at the places of the devices [S].
-
-        Notes
-        -----
-        dT_ij/dG_kl = u_kl(i) a_kl(j), with u the device voltages when 1 V drives word line i alone and a those when -1 V
-        drives the bottom end of bit line j alone. The circuit is linear, so a gradient W by T gives the gradient
-        sum_i u_kl(i) b_kl(i) by G, where b are the device voltages when -W_ij V drives the bottom ends of all bit lines j at
-        once. With fewer bit lines than word lines the roles change; so the lines of the shorter side count, twice.
-        """
+    def conduct(self, programmed, course):
+        """Entries of the transfer matrices at the places of the devices, ``(n_networks, n_chips, n_devices)`` Tensor [S]."""
         if self.wire_resistance == 0:
             return programmed
-        flat = programmed.value.reshape(-1, 2 * sum(rows * columns for rows, columns in shapes))
+        flat = programmed.value.reshape(-1, programmed.shape[-1])
         matrices, solved = np.empty_like(flat), []
-        for places in _places_of_arrays(tuple(shapes), array_shape):
-            arrays = _SolvedArrays(flat[:, places].reshape(-1, *places.shape[1:]), self.wire_resistance)
-            matrices[:, places] = arrays.matrices.reshape(-1, *places.shape)
+        for places in _places_of_arrays(course.layout):
+            arrays = _SolvedArrays(_pick(flat, places).reshape(-1, *places.shape[1:]), self.wire_resistance)
+            _put(matrices, places, arrays.matrices.reshape(-1, *places.shape))
             solved.append((places, arrays))
 
         def pull(g):
             g, gradient = g.reshape(flat.shape), np.empty_like(flat)
             for places, arrays in solved:
-                part = arrays.pull(g[:, places].reshape(-1, *places.shape[1:]))
-                gradient[:, places] = part.reshape(-1, *places.shape)
+                part = arrays.pull(_pick(g, places).reshape(-1, *places.shape[1:]))
+                _put(gradient, places, part.reshape(-1, *places.shape))
             return (gradient.reshape(programmed.shape),)
 
         return Tensor(matrices.reshape(programmed.shape), (programmed,), pull)
+
+
+def _pick(flat, places):
+    """Values at the places, 0 where an array has no device in use."""
+    return np.where(places < 0, 0.0, flat[:, places])
+
+
+def _put(flat, places, values):
+    in_use = places >= 0
+    flat[:, places[in_use]] = values[:, in_use]
 
 
 class _SolvedArrays:
@@ -115,14 +103,15 @@ def _drive(conductances, wire_resistance, drives):
 
 
 @lru_cache(maxsize=64)
-def _places_of_arrays(shapes, array_shape):
-    """Places of the devices of each physical array among those of a network, one (n_arrays, n_word_lines, n_bit_lines)
-    index for each shape that the arrays have."""
-    groups, start = {}, 0
-    for rows, columns in shapes:
-        layer = rows, 2 * columns
-        numbers = start + np.arange(rows * 2 * columns).reshape(layer)
-        for block in blocks_of_arrays(layer, array_shape):
-            groups.setdefault(numbers[block].shape, []).append(numbers[block])
-        start += numbers.size
+def _places_of_arrays(layout):
+    """Places of each physical array's devices among those of the network, -1 where none is in use: one
+    (n_arrays, n_word_lines, n_bit_lines) index for each shape. Lines before and behind those in use are left out."""
+    groups, start, numbers = {}, 0, []
+    for shape in layout.layer_shapes:
+        numbers.append(start + np.arange(shape[0] * shape[1]).reshape(shape))
+        start += shape[0] * shape[1]
+    for placed, used in zip(layout.place(numbers), layout.used):
+        first, last = int(used.any(axis=1).argmax()), used.shape[1] - int(used.any(axis=0)[::-1].argmax())
+        places = np.where(used, placed, -1.0)[first:, :last].astype(np.int64)
+        groups.setdefault(places.shape, []).append(places)
     return [np.stack(places) for places in groups.values()]

@@ -1,0 +1,128 @@
+"""Weights of networks under training as simulated chips hold them, differentiable.
+
+All weights of a network stand one below the other, ``(..., n_weights, 1)``; so do its devices, ``(..., n_devices, 1)``, layer
+by layer and word line by word line. Where a weight's devices depend on that weight alone the whole network goes through the
+mapping as one tall layer with a single output: one operation of NumPy serves all layers.
+"""
+
+from functools import cached_property
+
+import numpy as np
+
+from tiocross.devices.writes import Writes, apply_writes
+from tiocross.learning.techniques import join, split_layers, uses
+from tiocross.learning.tensor import Tensor, hold
+from tiocross.mapping.draws import draw_chips
+
+
+class WeightsOnDevices:
+    """Between the weights of a network of one layout and its devices."""
+
+    def __init__(self, device, layout, sizes):
+        self.device, self.layout, self.mapping = device, layout, layout.mapping
+        self.shapes = self.mapping.shapes_of(sizes)  # of what is on devices
+        self.n_weights = sum((n_in + 1) * n_out for n_in, n_out in zip(sizes, sizes[1:]))
+        self.n_mapped = sum(rows * columns for rows, columns in self.shapes)
+        self.parts = [(self.n_mapped, 1)] if self.mapping.acts_on_single_weights else self.shapes
+
+    @cached_property
+    def device_parts(self):
+        """(word lines, bit lines) of each part."""
+        return [(rows, self.mapping.n_bit_lines(columns)) for rows, columns in self.parts]
+
+    def scale_of(self, weights):
+        """Scale of each weight on devices, (..., n_mapped, 1) [S]; a Tensor if the weights are one."""
+        return self.mapping.span(self.device) / self._largest(weights[..., : self.n_mapped, :])
+
+    def conductances(self, weights, scale):
+        """Devices that carry the weights, (..., n_devices, 1) [S]."""
+        weights = weights[..., : self.n_mapped, :] if self.n_mapped < self.n_weights else weights
+        parts = zip(split_layers(weights, self.parts), split_layers(scale, self.parts))
+        if len(self.parts) == 1:
+            return _tall(next(self.mapping.conductances(w, self.device, s) for w, s in parts))
+        return join([_tall(self.mapping.conductances(w, self.device, s[..., :1])) for w, s in parts])
+
+    def weights(self, conductances, scale, digital):
+        """What the devices compute with, (..., n_weights, 1); ``digital`` gives the weights that are on no device."""
+        parts = [_tall(self.mapping.differences(part)) for part in split_layers(conductances, self.device_parts)]
+        on_devices = join(parts) / scale
+        return on_devices if self.n_mapped == self.n_weights else join([on_devices, digital[..., self.n_mapped :, :]])
+
+    def touched(self, stuck):
+        """Which weights have a stuck device of their own, (..., n_weights, 1) bool."""
+        hit = [self.mapping.touched(part) for part in split_layers(stuck, self.device_parts)]
+        rest = np.zeros((*stuck.shape[:-2], self.n_weights - self.n_mapped, 1), dtype=bool)
+        return np.concatenate([*(part.reshape(*part.shape[:-2], -1, 1) for part in hit), rest], axis=-2)
+
+    def draw(self, device, n_later_writes, n_chips, rngs):
+        """Writes of shape (n_networks, n_chips, n_devices, 1) for chips of this device, ``n_chips`` from each generator."""
+        drawn = [draw_chips(device, self.layout, n_later_writes, n_chips, [rng] * len(self.shapes)).writes for rng in rngs]
+
+        def joined(name):
+            return np.stack([np.concatenate([getattr(writes, name).reshape(n_chips, -1, 1) for writes in layers], axis=1)
+                             for layers in drawn])
+
+        return Writes(*map(joined, ("constant", "linear", "quadratic", "stuck")))
+
+    def _largest(self, weights):
+        """Largest magnitude of each weight's group, 1 where it vanishes; gradients are shared equally among ties."""
+        values = getattr(weights, "value", weights)
+        groups = [n * columns for rows, columns in self.shapes for n in self.mapping.scale_groups(rows)]
+        parts = []
+        for array in split_layers(values, self.shapes):
+            parts.append(np.broadcast_to(self.mapping.largest(array), array.shape).reshape(*array.shape[:-2], -1, 1))
+        total = np.concatenate(parts, axis=-2)
+        if not isinstance(weights, Tensor):
+            return total
+        firsts = np.cumsum([0, *groups[:-1]])
+        hit = np.abs(values) == total
+
+        def pull(g):
+            n_ties = np.maximum(np.add.reduceat(hit, firsts, axis=-2, dtype=np.float64), 1.0)
+            shares = np.repeat(np.add.reduceat(g, firsts, axis=-2) / n_ties, groups, axis=-2)
+            return (shares * hit * np.sign(values),)
+
+        return Tensor(total, (weights,), pull)
+
+
+class ChipSampler:
+    """Weights as simulated chips would hold them, with the effects that techniques let in."""
+
+    def __init__(self, techniques, device, layout, sizes):
+        self.effects = tuple(dict.fromkeys(effect for technique in techniques for effect in technique.effects))
+        conducting = [technique for technique in techniques if uses(technique, "conduct")]
+        self.is_on = bool(self.effects or conducting)
+        if not self.is_on:
+            return
+        if device is None:
+            named = next(technique for technique in techniques if technique.effects or technique in conducting)
+            raise ValueError(f"{type(named).__name__} simulates a device: say which, for example train(..., device=TIO2)")
+        if conducting and not layout.mapping.is_physical:
+            raise ValueError(f"wires join conductances: {type(conducting[0]).__name__} needs a physical mapping; got "
+                             f"{layout.mapping!r}")
+        self.device, self._conducting = device.only(*self.effects), conducting
+        self._on_devices = WeightsOnDevices(self.device, layout, sizes)
+
+    def draw(self, n_chips, rngs):
+        """Writes of shape (n_networks, n_chips, n_devices, 1), ``n_chips`` from each generator."""
+        return self._on_devices.draw(self.device, self._on_devices.layout.n_later_writes, n_chips, rngs)
+
+    def sample(self, weights, writes, course, *, through_scale=False):
+        """(n_networks, n_chips, n_weights, 1) Tensor: what each chip computes with, for (n_networks, 1, n_weights, 1) weights.
+
+        With ``through_scale`` gradients flow through the mapping's scale too: a smaller largest weight, which makes every
+        error of a device weigh less, is then worth something. Otherwise the scale is a constant (straight-through).
+        """
+        view = self._on_devices
+        scale = view.scale_of(weights if through_scale else weights.value)
+        targets = view.conductances(hold(weights, view.touched(writes.stuck)), scale)
+        programmed = apply_writes(targets, writes, floor=view.mapping.is_physical)
+        for technique in self._conducting:
+            conducted = technique.conduct(programmed.reshape(*programmed.shape[:-1]), course)
+            programmed = conducted.reshape(*conducted.shape, 1)
+        return view.weights(programmed, scale, weights)
+
+
+def _tall(layer):
+    """A layer's values one below the other."""
+    return layer.reshape(*layer.shape[:-2], -1, 1)

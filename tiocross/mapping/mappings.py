@@ -1,0 +1,195 @@
+"""How signed weights stand on devices, whose conductances are never negative.
+
+A mapping takes a layer's weights, bias last, to the devices of its word lines (inputs, then bias) and bit lines, and back.
+``scale`` [S per unit weight] is one number for each group of word lines: the group's largest magnitude lands on the end of
+the window. `DifferentialPairs` and `ReferenceColumn` are the physical ones; a new mapping is one more subclass of `Mapping`.
+
+The methods take arrays or tensors: arithmetic, indexing and `reshape` behave alike on both, so one method serves training,
+which differentiates, and programming, which does not.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_VANISHING = 1e-290  # smaller weights would give an infinite scale; they count as zero
+_POLARITY = np.array([1.0, -1.0])
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Base of all mappings: what a subclass must give, and what follows from it.
+
+    A subclass gives `n_bit_lines`, `span`, `conductances`, `differences`, `added`, `per_device` and `touched`. Shapes: weights are
+    ``(..., n_word_lines, n_outputs)``, devices ``(..., n_word_lines, n_bit_lines)``, scales ``(..., n_word_lines, 1)``.
+
+    Parameters
+    ----------
+    digital_output_bias : bool, optional
+        Whether the bias of the last layer stays in software, so that it takes no devices.
+    """
+
+    digital_output_bias: bool = False
+
+    lines_per_output = 1  # neighbouring bit lines that belong to one output and stay together
+    acts_on_single_weights = False  # whether a weight's devices depend on that weight alone
+    has_partners = False  # whether the other device of a pair can make up for a stuck one
+    is_physical = True  # whether targets are conductances: floored at 0 S, joined by wires
+
+    def n_bit_lines(self, n_outputs: int) -> int:
+        """Bit lines of a layer."""
+        raise NotImplementedError
+
+    def span(self, device) -> float:
+        """Difference of conductance [S] that the largest magnitude takes."""
+        raise NotImplementedError
+
+    def conductances(self, weights, device, scale):
+        """Devices [S] that carry ``weights``."""
+        raise NotImplementedError
+
+    def differences(self, conductances):
+        """What the devices are worth, ``scale`` times the weights [S]; also of rows of currents."""
+        raise NotImplementedError
+
+    def touched(self, stuck):
+        """Which weights have a device of their own among the stuck ones, (..., n_word_lines, n_outputs) bool."""
+        raise NotImplementedError
+
+    def added(self, values):
+        """Sum over the devices of each weight, where `differences` subtracts: of variances, for example."""
+        raise NotImplementedError
+
+    def per_device(self, effects):
+        """What each device does, from what each weight's difference does; (n_word_lines, n_outputs) ndarray."""
+        raise NotImplementedError
+
+    def output_of(self, bit_line: int, n_bit_lines: int) -> tuple:
+        """Output and polarity (1 or -1) that one of a layer's bit lines carries."""
+        return bit_line // self.lines_per_output, 1 - 2 * (bit_line % self.lines_per_output)
+
+    def scale_groups(self, n_word_lines: int) -> list[int]:
+        """Numbers of neighbouring word lines that share a scale."""
+        return [n_word_lines]
+
+    def shapes_of(self, sizes) -> list[tuple[int, int]]:
+        """(n_word_lines, n_outputs) that each layer of a network of these sizes has on devices."""
+        shapes = [(n_in + 1, n_out) for n_in, n_out in zip(sizes, sizes[1:])]
+        if self.digital_output_bias:
+            shapes[-1] = (sizes[-2], sizes[-1])
+        return shapes
+
+    def scale_of(self, weights, device):
+        """Scale of one layer, (..., n_word_lines, 1) [S]."""
+        return self.span(device) / self.largest(weights)
+
+    def largest(self, weights):
+        """Largest magnitude of each word line's group, (..., n_word_lines, 1); 1 where all weights vanish."""
+        magnitudes = np.abs(weights).max(axis=-1, keepdims=True)
+        first = 0
+        for n in self.scale_groups(magnitudes.shape[-2]):
+            group = magnitudes[..., first : first + n, :]
+            group[:] = group.max(axis=-2, keepdims=True)
+            first += n
+        return np.where(magnitudes > _VANISHING, magnitudes, 1.0)
+
+
+@dataclass(frozen=True)
+class DifferentialPairs(Mapping):
+    """Each weight is the difference of two conductances, g_plus - g_minus, on neighbouring bit lines.
+
+    Output j has bit lines 2 j (plus) and 2 j + 1 (minus), side by side so that both see nearly the same wires. The device
+    on the side of the weight's sign carries scale |w| above the low end of the window; its partner stays at the low end.
+
+    Parameters
+    ----------
+    digital_output_bias : bool, optional
+        Whether the bias of the last layer stays in software, so that it takes no devices.
+    """
+
+    lines_per_output = 2
+    acts_on_single_weights = True
+    has_partners = True
+
+    def n_bit_lines(self, n_outputs: int) -> int:
+        """Bit lines of a layer: two for each output."""
+        return 2 * n_outputs
+
+    def span(self, device) -> float:
+        """Difference of conductance [S] that the largest magnitude takes: the whole window."""
+        return device.g_max - device.g_min
+
+    def conductances(self, weights, device, scale):
+        """Devices [S] that carry ``weights``: plus and minus side by side."""
+        halves = weights[..., None] * (scale[..., None] * (0.5 * _POLARITY))
+        pairs = halves + abs(halves) + device.g_min
+        return pairs.reshape(*weights.shape[:-1], 2 * weights.shape[-1])
+
+    def differences(self, conductances):
+        """g_plus - g_minus of each pair [S]."""
+        return conductances[..., 0::2] - conductances[..., 1::2]
+
+    def added(self, values):
+        """Sum of each pair."""
+        return values[..., 0::2] + values[..., 1::2]
+
+    def per_device(self, effects):
+        """Both devices of a pair do what the weight does."""
+        return np.repeat(effects, 2, axis=-1)
+
+    def touched(self, stuck):
+        """Which weights have a stuck device in their pair."""
+        return stuck[..., 0::2] | stuck[..., 1::2]
+
+
+@dataclass(frozen=True)
+class ReferenceColumn(Mapping):
+    """Each weight is one device around the middle of the window, g = g_mid + scale w; a reference column is subtracted.
+
+    The reference column is the layer's last bit line, all of its devices at g_mid. A layer takes half as many devices as on
+    differential pairs; a weight has half the window, so an error in siemens weighs twice as much, and an error of a
+    reference device moves every weight of its word line.
+
+    Parameters
+    ----------
+    digital_output_bias : bool, optional
+        Whether the bias of the last layer stays in software, so that it takes no devices.
+    """
+
+    def n_bit_lines(self, n_outputs: int) -> int:
+        """Bit lines of a layer: one for each output, and the reference."""
+        return n_outputs + 1
+
+    def span(self, device) -> float:
+        """Difference of conductance [S] that the largest magnitude takes: half the window."""
+        return 0.5 * (device.g_max - device.g_min)
+
+    def conductances(self, weights, device, scale):
+        """Devices [S] that carry ``weights``, the reference last."""
+        n_outputs = weights.shape[-1]
+        columns = np.append(np.arange(n_outputs), 0)  # the reference copies a column and drops its weights
+        carries = np.append(np.ones(n_outputs), 0.0)
+        return (weights * scale)[..., columns] * carries + 0.5 * (device.g_min + device.g_max)
+
+    def differences(self, conductances):
+        """Each column less the reference [S]."""
+        return conductances[..., :-1] - conductances[..., -1:]
+
+    def added(self, values):
+        """Sum of each column and the reference."""
+        return values[..., :-1] + values[..., -1:]
+
+    def per_device(self, effects):
+        """A reference device does what all weights of its word line do together."""
+        return np.concatenate([effects, effects.sum(axis=-1, keepdims=True)], axis=-1)
+
+    def touched(self, stuck):
+        """Which weights stand on a stuck device; the reference belongs to no single weight."""
+        return stuck[..., :-1]
+
+    def output_of(self, bit_line: int, n_bit_lines: int) -> tuple:
+        """Output and polarity of a bit line; the last one is "reference", subtracted from all."""
+        return ("reference", -1) if bit_line == n_bit_lines - 1 else (bit_line, 1)
+
+
+PAIRS = DifferentialPairs()

@@ -1,0 +1,151 @@
+"""What to write, where, and the way back to weights: the targets of a whole network and the layout that they stand on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tiocross.checks import as_finite
+from tiocross.devices.device import Device, require_device
+from tiocross.mapping.arrangements import arrange
+from tiocross.mapping.layout import Layout
+
+
+@dataclass(frozen=True, eq=False)
+class LayerTargets:
+    """Targets of one layer, and what is needed to read weights back.
+
+    Parameters
+    ----------
+    conductances : (n_word_lines, n_bit_lines) ndarray
+        Wanted conductances [S].
+    scale : (n_word_lines, 1) or (n_word_lines, n_outputs) ndarray
+        Difference of conductance per unit weight [S].
+    digital_bias : (n_outputs,) ndarray or None
+        Bias that stays in software (unitless).
+    """
+
+    conductances: np.ndarray
+    scale: np.ndarray
+    digital_bias: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """Targets of a whole network; a sequence of its layers' conductances.
+
+    Parameters
+    ----------
+    layers : tuple of LayerTargets
+        First layer first.
+    layout : Layout
+        Which device of which array carries what.
+    """
+
+    layers: tuple[LayerTargets, ...]
+    layout: Layout
+
+    def __len__(self):
+        return len(self.layers)
+
+    def __getitem__(self, index):
+        return tuple(self)[index]
+
+    def __iter__(self):
+        return (layer.conductances for layer in self.layers)
+
+    @property
+    def n_devices(self) -> int:
+        """Number of devices, all layers together (unitless)."""
+        return sum(layer.conductances.size for layer in self.layers)
+
+    def weights(self, conductances: list) -> list[np.ndarray]:
+        """Inverse map: what arrays in this state compute with.
+
+        Parameters
+        ----------
+        conductances : list of (..., n_word_lines, n_bit_lines) array_like
+            Conductances or transfer matrices, one array a layer [S].
+
+        Returns
+        -------
+        list of (..., n_inputs + 1, n_outputs) ndarray
+            One array a layer, bias last (unitless).
+        """
+        return [weights_of(layer, state, self.layout.mapping)
+                for layer, state in zip(self.layers, conductances, strict=True)]
+
+
+def weights_of(layer, conductances, mapping):
+    """Weights of one layer, (..., n_inputs + 1, n_outputs), bias last."""
+    return with_digital_bias(mapping.differences(conductances) / layer.scale, layer.digital_bias)
+
+
+def with_digital_bias(weights, bias):
+    """Weights of a layer with the bias that stays in software as their last row; the same weights where there is none."""
+    if bias is None:
+        return weights
+    rows = np.broadcast_to(bias, (*weights.shape[:-2], 1, weights.shape[-1]))
+    return np.concatenate([weights, rows], axis=-2)
+
+
+def map_weights(network, device: Device, *, layout: Layout | None = None) -> Targets:
+    """Target conductances of a network, on a layout that says where they stand.
+
+    Parameters
+    ----------
+    network : MLP
+        Anything whose ``arrays`` are its layers' ``(n_inputs + 1, n_outputs)`` weights, bias last.
+    device : Device
+        Its window holds the targets.
+    layout : Layout, optional
+        Which device of which array carries what, and by which mapping. Without it, differential pairs on arrays of the
+        device's ``array_shape``, or on one array a layer where it states none; see `arrange`.
+
+    Returns
+    -------
+    Targets
+        One ``(n_word_lines, n_bit_lines)`` array a layer [S], the layout, and the way back.
+
+    Raises
+    ------
+    ValueError
+        If a weight is not finite, or the layout is for a network of other sizes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import MLP, TIO2, map_weights
+    >>> from tiocross.units import uS
+    >>> network = MLP(1, 1, rng=np.random.default_rng(1)).with_arrays([np.array([[2.0], [-1.0]])])
+    >>> (map_weights(network, TIO2)[0] / uS).round(3).tolist()
+    [[500.0, 100.0], [100.0, 300.0]]
+    """
+    require_device(device)
+    if not hasattr(network, "arrays"):
+        raise TypeError(f"network must be an MLP, or have its arrays; got a {type(network).__name__}")
+    arrays = [as_finite(f"weights of layer {layer}", array, ndim=2) for layer, array in enumerate(network.arrays)]
+    layout = layout_for(sizes_of(arrays), device, layout)
+    return Targets(tuple(_map_layer(array, shape, device, layout.mapping)
+                         for array, shape in zip(arrays, layout.layer_shapes)), layout)
+
+
+def sizes_of(arrays):
+    """Layer sizes of a network with these arrays."""
+    return (len(arrays[0]) - 1, *(array.shape[1] for array in arrays))
+
+
+def layout_for(sizes, device, layout=None):
+    """The layout to use for a network of these sizes: the given one, checked, or the device's default."""
+    if layout is None:
+        return arrange(sizes, device.array_shape)
+    if not isinstance(layout, Layout):
+        raise TypeError(f"layout must be a Layout, such as arrange(network.sizes, (8, 8)); got {layout!r}")
+    layout.require_sizes(sizes)
+    return layout
+
+
+def _map_layer(weights, shape, device, mapping):
+    on_devices = weights[: shape[0]]
+    scale = mapping.scale_of(on_devices, device)
+    bias = weights[-1].copy() if len(weights) > len(on_devices) else None
+    return LayerTargets(mapping.conductances(on_devices, device, scale), scale, bias)
