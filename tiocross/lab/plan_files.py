@@ -6,7 +6,6 @@ in each column; when a plan is loaded they must be what plan.json says. Numbers 
 the same bits; ``nan`` stands where there is none.
 """
 
-import json
 import os
 import tempfile
 from itertools import zip_longest
@@ -16,7 +15,7 @@ import numpy as np
 
 from tiocross.checks import as_conductances, as_reals
 from tiocross.lab.tables import read_conductance_csv
-from tiocross.storage import replacing, save_json
+from tiocross.storage import read_json, replacing, save_json
 
 PLAN = "plan.json"
 _READBACK = "tiocross read-back 2"
@@ -40,11 +39,7 @@ def write_folder(folder, content, tables):
 
 def read_content(folder):
     """Content of the plan.json in ``folder``."""
-    path = Path(folder) / PLAN
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{path} is not JSON: {error}") from None
+    return read_json(Path(folder) / PLAN)
 
 
 def require_tables(folder, tables):

@@ -13,14 +13,14 @@ from tiocross.devices.writes import count_later_writes, require_within_window
 from tiocross.checks import as_conductances, as_count, as_finite, require_name
 from tiocross.lab.device_table import device_text, list_devices
 from tiocross.lab.plan_files import PLAN, read_content, require_tables, table_text, write_folder
-from tiocross.lab.write_verify import PulseScheme
-from tiocross.lab.write_verify import require_scheme
+from tiocross.lab.write_verify import PulseScheme, require_scheme
 from tiocross.mapping.placement import place_around
 from tiocross.mapping.faults import as_stuck_maps
 from tiocross.mapping.arrangements import arrange
 from tiocross.mapping.layout import Layout
 from tiocross.mapping.sensitivity import device_effects, weight_effects
 from tiocross.mapping.targets import Targets, map_weights, sizes_of, with_digital_bias
+from tiocross.records import freeze
 
 FORMAT = "tiocross plan 2"
 ORDERS = ("raster", "sensitive last")
@@ -67,7 +67,7 @@ class Plan:
         require_device(self.device)
         require_scheme(self.scheme)
         for name in ("scales", "targets", "orders", "stuck"):
-            object.__setattr__(self, name, tuple(map(_frozen, getattr(self, name))))
+            object.__setattr__(self, name, tuple(map(freeze, getattr(self, name))))
         as_stuck_maps(self.stuck, self.layout.shapes, "array")
         self._require_scales()
         if not len(self.targets) == len(self.orders) == len(self.layout.arrays):
@@ -91,7 +91,7 @@ class Plan:
             if not (as_finite(f"scales of layer {layer}", scale) > 0).all():
                 raise ValueError(f"scales of layer {layer} must be positive; got {np.min(scale):g} S")
         if self.digital_bias is not None:
-            object.__setattr__(self, "digital_bias", _frozen(as_finite("digital_bias", self.digital_bias, ndim=1)))
+            object.__setattr__(self, "digital_bias", freeze(as_finite("digital_bias", self.digital_bias, ndim=1)))
         if (self.digital_bias is not None) != self.layout.mapping.digital_output_bias:
             raise ValueError("a plan holds the output bias where the mapping leaves it in software, and only there; got "
                              f"{self.digital_bias!r} with {self.layout.mapping!r}")
@@ -323,13 +323,6 @@ def fingerprint(network):
         digest.update(f"{np.shape(array)}".encode())
         digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
     return digest.hexdigest()
-
-
-def _frozen(table):
-    """A copy that stays as it is: a plan's files and read-backs are known by its fingerprint."""
-    table = np.array(table)
-    table.flags.writeable = False
-    return table
 
 
 def _turns(keys):

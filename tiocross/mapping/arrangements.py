@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tiocross.mapping.layout import Block, Layout, as_shape, layer_shapes
+from tiocross.checks import as_shape
+from tiocross.mapping.layout import Block, Layout, layer_shapes
 from tiocross.mapping.mappings import PAIRS, Mapping
 
 

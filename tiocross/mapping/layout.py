@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tiocross.checks import as_count, as_reals
+from tiocross.checks import as_count, as_reals, as_shape
 from tiocross.mapping.mappings import PAIRS, DifferentialPairs, Mapping, ReferenceColumn
+from tiocross.records import freeze
 
 _KINDS = {"differential pairs": DifferentialPairs, "reference column": ReferenceColumn}  # mappings that a file can name
 
@@ -318,12 +319,6 @@ def layer_shapes(sizes, mapping=PAIRS):
     return [(n_word_lines, mapping.n_bit_lines(n_outputs)) for n_word_lines, n_outputs in mapping.shapes_of(sizes)]
 
 
-def as_shape(what, shape):
-    if not isinstance(shape, (tuple, list)) or len(shape) != 2:
-        raise TypeError(f"{what} must be a pair such as (8, 8), word lines and bit lines; got {shape!r}")
-    return tuple(as_count(what, size) for size in shape)
-
-
 def _as_arrays(what, arrays, shapes):
     arrays = [as_reals(f"{what}[{index}]", array) for index, array in enumerate(arrays)]
     got = [array.shape[-2:] for array in arrays]
@@ -338,6 +333,4 @@ def _freeze_indices(record, name):
     indices = np.array(getattr(record, name))
     if indices.ndim != 1 or not indices.size or indices.dtype.kind not in "iu" or indices.min() < 0:
         raise ValueError(f"{name} of a block must be a list of line numbers from 0; got {getattr(record, name)!r}")
-    indices = indices.astype(np.int64)
-    indices.flags.writeable = False
-    object.__setattr__(record, name, indices)
+    object.__setattr__(record, name, freeze(indices.astype(np.int64)))
