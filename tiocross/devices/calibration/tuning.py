@@ -250,7 +250,7 @@ def _excess(means, weights, variance):
 
 
 def _variance_between(means, weights, wanted):
-    """Variance between groups at which the weighted squares of their means are ``wanted``; 0 if they are less without any."""
+    """Variance between groups at which the weighted squares of their means are ``wanted``, at least 0."""
     low, high = 0.0, np.ptp(means) ** 2 + 1 / weights.min()
     if _excess(means, weights, 0.0)[0] <= wanted:
         return 0.0
