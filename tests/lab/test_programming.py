@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from tiocross import MLP, TIO2, Device, StuckDevices, map_weights, program
+from tiocross import (
+    MLP, TIO2, Device, DifferentialPairs, ReferenceColumn, StuckDevices, arrange, map_weights, program,
+)
 from tiocross.devices.writes import count_later_writes
 from tiocross.units import uS
 
@@ -24,16 +26,17 @@ def test_pairs_carry_the_weight_on_the_side_of_its_sign():
     np.testing.assert_allclose(targets, [[500, 100], [100, 300], [100, 100], [200, 100]])
 
 
-@pytest.mark.parametrize("mapping", ["pairs", "signed"])
+@pytest.mark.parametrize("mapping", [DifferentialPairs(), DifferentialPairs(digital_output_bias=True), ReferenceColumn()])
 def test_inverse_map_gives_the_weights_back(mapping):
     network = random_network(3, 5, 2)
-    targets = map_weights(network, TIO2, mapping=mapping)
-    low = 100e-6 if mapping == "pairs" else -400e-6
-    for array, conductances, back in zip(network.arrays, targets, targets.weights(list(targets))):
-        assert conductances.shape == (array.shape[0], 2 * array.shape[1])
-        assert conductances.min() >= low - 1e-12 and conductances.max() <= -low * (mapping == "signed") + 500e-6 + 1e-12
+    targets = map_weights(network, TIO2, layout=arrange(network.sizes, mapping=mapping))
+    for array, back in zip(network.arrays, targets.weights(list(targets))):
         np.testing.assert_allclose(back, array, rtol=0, atol=1e-13)
-    assert targets.n_devices == 2 * (4 * 5 + 6 * 2)
+    for conductances in targets:
+        assert conductances.min() >= 100e-6 - 1e-12 and conductances.max() <= 500e-6 + 1e-12
+    n_bit_lines = [mapping.n_bit_lines(5), mapping.n_bit_lines(2)]
+    n_word_lines = [4, 6 - mapping.digital_output_bias]
+    assert targets.n_devices == np.dot(n_word_lines, n_bit_lines)
 
 
 def test_largest_magnitude_of_each_layer_lands_on_the_end_of_the_window():
@@ -63,22 +66,10 @@ def test_layer_of_zeros_maps_to_the_low_end():
     assert not targets.weights(list(targets))[0].any()
 
 
-def test_signed_coordinates_scale_weights_and_bias_apart_and_keep_the_output_bias():
+def test_networks_that_cannot_be_mapped_are_named():
     network = random_network(2, 3, 1)
-    hidden, output = map_weights(network, TIO2, mapping="signed").layers
-    for rows in (slice(0, 2), slice(2, 3)):
-        assert hidden.conductances[rows].max() == pytest.approx(400 * uS)
-    assert hidden.kept_bias is None
-    assert np.array_equal(output.kept_bias, network.arrays[1][-1])
-    assert output.weights(output.conductances * 0.9)[-1] == network.arrays[1][-1]
-    # Weights, bias and the two polarities count later writes on their own: 2 x 3 weights, 3 biases.
-    assert hidden.n_later_writes[:, 0].tolist() == [5, 2, 2] and hidden.n_later_writes[:, 1].tolist() == [5, 2, 2]
-
-
-def test_bad_networks_and_mappings_are_named():
-    network = random_network(2, 3, 1)
-    with pytest.raises(ValueError, match="mapping 'pair' is unknown; did you mean 'pairs'"):
-        map_weights(network, TIO2, mapping="pair")
+    with pytest.raises(TypeError, match="layout must be a Layout, such as arrange"):
+        map_weights(network, TIO2, layout=(8, 8))
     network.arrays[1][2, 0] = np.inf
     with pytest.raises(ValueError, match=r"weights of layer 1 must be finite; got inf at index \(2, 0\)"):
         map_weights(network, TIO2)
