@@ -10,7 +10,7 @@ import numpy as np
 from tiocross.devices.device import require_device
 from tiocross.devices.writes import require_within_window
 from tiocross.mapping.mappings import PAIRS
-from tiocross.checks import as_conductances, as_number, as_reals, transposed_hint
+from tiocross.checks import as_conductances, as_number, as_reals, require_shape
 
 
 def stuck_outside_window(conductances, *, g_min, g_max, margin=0.1):
@@ -71,7 +71,7 @@ def stuck_unmoved(after_set, after_reset, *, least_change):
         If the maps differ in shape, a value is not a conductance, or most devices fall from RESET to SET.
     """
     after_set, after_reset = _as_map("after_set", after_set), _as_map("after_reset", after_reset)
-    _require_shape("after_reset", after_reset, after_set.shape)
+    require_shape("after_reset", after_reset.shape, after_set.shape)
     least_change = as_number("least_change", least_change, low=0.0, high=1.0, unit="S")
     changes = after_set - after_reset
     if np.median(changes) < -least_change:
@@ -187,7 +187,7 @@ def as_stuck_maps(stuck, shapes, kind):
     if len(stuck) != len(shapes):
         raise ValueError(f"stuck must hold one map for each of the {len(shapes)} {kind}s; got {len(stuck)}")
     for index, (faults, shape) in enumerate(zip(stuck, shapes)):
-        _require_shape(f"the stuck map of {kind} {index}", faults, shape)
+        require_shape(f"the stuck map of {kind} {index}", faults.shape, shape)
         as_conductances(f"the stuck map of {kind} {index}", np.where(np.isnan(faults), 0.0, faults))
     return stuck
 
@@ -197,9 +197,3 @@ def _as_map(what, values):
     if conductances.ndim != 2:
         raise ValueError(f"{what} must have shape (n_rows, n_columns); got {conductances.shape}")
     return conductances
-
-
-def _require_shape(what, array, shape):
-    if array.shape != tuple(shape):
-        hint = transposed_hint(array.shape, shape)
-        raise ValueError(f"{what} must have shape {tuple(shape)}; got {array.shape}{hint}")
