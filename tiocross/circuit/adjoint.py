@@ -13,7 +13,10 @@ import numpy as np
 
 from tiocross.circuit.biasing import Biasing
 from tiocross.circuit.crossbar import Crossbar, turn_arrays
-from tiocross.circuit.solver import find_nodes, run_batch
+from tiocross.circuit.solver import find_nodes
+from tiocross.circuit.solvers.checks import require_solved
+from tiocross.circuit.solvers.dispatch import run_read
+from tiocross.circuit.solvers.prepared import prepare
 from tiocross.circuit.solvers.results import Goal
 
 _RTOL, _MOST_SWEEPS = 1e-9, 1_000
@@ -57,8 +60,7 @@ def matrices_with_pullback(conductances, wire_resistance):
 
 def _drive(conductances, wire_resistance, drives):
     """Bit-line currents [A] and device voltages [V] of each array for each of its ``drives`` (C or 1, B, n_word_lines) [V]."""
-    n_word_lines, n_bit_lines = conductances.shape[-2:]
-    floating = np.full(n_word_lines, np.nan), np.full(n_bit_lines, np.nan)
-    biasing = Biasing(drives, *floating, np.zeros(n_bit_lines))
-    found = run_batch(Crossbar(conductances[:, None], wire_resistance), biasing, Goal(_RTOL, _MOST_SWEEPS, nodes=True))
+    circuit = prepare(Crossbar(conductances, wire_resistance))
+    found = run_read(circuit, np.ascontiguousarray(drives), Goal(_RTOL, _MOST_SWEEPS, nodes=True))
+    require_solved(found.report, _RTOL)
     return found.currents, found.nodes.device_voltages

@@ -7,6 +7,7 @@ A new scheme for one selected device is one line in `_SCHEMES`, and its name in 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -72,7 +73,7 @@ class Biasing:
     def __reduce__(self):
         return type(self), (self.left, self.right, self.top, self.bottom, self.selected)  # read-only again
 
-    @property
+    @cached_property
     def batch(self) -> tuple[int, ...]:
         """Shape of the batch (unitless)."""
         return np.broadcast_shapes(*(end.shape[:-1] for end in (self.left, self.right, self.top, self.bottom)))

@@ -8,6 +8,7 @@ import numpy as np
 
 from tiocross.circuit.biasing import Biasing, read_columns
 from tiocross.circuit.crossbar import Crossbar
+from tiocross.circuit.solvers.results import Report
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,14 +37,6 @@ class Solution:
         Voltages of the word lines, or how all ends are connected [V].
     bit_line_currents : (..., n_bit_lines) ndarray
         Out of the bottom ends; 0 where they float [A].
-    n_sweeps : (...) int ndarray
-        Sweeps until the residual was reached; 0 where a matrix product served (unitless).
-    unbalanced : (...) ndarray
-        Largest Kirchhoff residual at a node [A].
-    uncertainty : (...) ndarray
-        Sum of all residuals. No current of an end is off by more, for a current that is lacking at a node is lacking at the
-        ends. Rounding comes on top: some 1e-16 of the conductance of a line times the largest voltage. Where a matrix
-        product served, it is an estimate for the bit lines: what a probe by sweeps found wrong with the matrix, scaled [A].
 
     Examples
     --------
@@ -58,15 +51,35 @@ class Solution:
     crossbar: Crossbar
     inputs: np.ndarray | Biasing
     bit_line_currents: np.ndarray
-    n_sweeps: np.ndarray
-    unbalanced: np.ndarray
-    uncertainty: np.ndarray
+    _report: Report = field(init=False, repr=False)
     _find_nodes: Callable = field(init=False, repr=False)  # gives the `Nodes`
 
     @cached_property
     def biasing(self) -> Biasing:
         """How the ends are connected."""
         return self.inputs if isinstance(self.inputs, Biasing) else read_columns(self.crossbar, self.inputs)
+
+    @property
+    def n_sweeps(self) -> np.ndarray:
+        """Sweeps until the residual was reached, (...); 0 where a matrix product served (unitless)."""
+        return self._report.n_sweeps.reshape(self._batch).astype(np.int64)
+
+    @property
+    def unbalanced(self) -> np.ndarray:
+        """Largest Kirchhoff residual at a node, (...) [A]."""
+        return self._report.largest.reshape(self._batch)
+
+    @property
+    def uncertainty(self) -> np.ndarray:
+        """Sum of all residuals, (...): no current of an end is off by more, for a current that is lacking at a node is lacking
+        at the ends. Rounding comes on top: some 1e-16 of the conductance of a line times the largest voltage. Where a
+        matrix product served, it is an estimate for the bit lines: what a probe by sweeps found wrong with the matrix,
+        scaled [A]."""
+        return self._report.total.reshape(self._batch)
+
+    @property
+    def _batch(self):
+        return self.bit_line_currents.shape[:-1]
 
     @cached_property
     def _nodes(self):
@@ -153,8 +166,9 @@ class Solution:
 
 
 def make_solution(crossbar, inputs, bit_line_currents, report, find_nodes):
-    """The solution of what a `Report` of the solvers is about; ``find_nodes`` gives its `Nodes` when they are asked for."""
-    solution = Solution(crossbar, inputs, bit_line_currents, report.n_sweeps.astype(np.int64), report.largest, report.total)
+    """The solution that a `Report` of as many circuits is about; ``find_nodes`` gives its `Nodes` when they are asked for."""
+    solution = Solution(crossbar, inputs, bit_line_currents)
+    object.__setattr__(solution, "_report", report)
     object.__setattr__(solution, "_find_nodes", find_nodes)
     return solution
 

@@ -16,7 +16,7 @@ from tiocross.circuit.solution import Solution, make_solution
 from tiocross.circuit.solvers.checks import as_values_of_lines, require_rtol, require_solved
 from tiocross.circuit.solvers.dispatch import in_parts, require_solvable, run_circuits, run_read
 from tiocross.circuit.solvers.prepared import prepare
-from tiocross.circuit.solvers.results import Goal, Report, Solved, make_room
+from tiocross.circuit.solvers.results import Goal, Solved, make_report, make_room
 from tiocross.errors import ConvergenceError
 
 _LARGEST_KEPT = 100_000  # devices of a single biased circuit whose voltages are kept, for they are mostly asked for
@@ -104,11 +104,12 @@ def solve(crossbar: Crossbar, inputs: ArrayLike | Biasing, *, rtol: float = 1e-9
 def _solve_read(crossbar, voltages, goal, workers):
     """The usual case, one input to ohmic devices, as quickly as possible."""
     voltages = voltages.copy()
-    found = in_parts(partial(run_read, goal=goal), prepare(crossbar), voltages.reshape(1, 1, -1), workers)
-    require_solved(found.report, goal.rtol)
-    batch = crossbar.conductances.shape[:-2]
-    return make_solution(crossbar, voltages, found.currents.reshape(*batch, -1), found.report.reshape(batch),
-                         partial(find_nodes, crossbar, voltages, goal))
+    circuit, drives = prepare(crossbar), voltages.reshape(1, 1, -1)
+    found = run_read(circuit, drives, goal) if workers == 1 else in_parts(partial(run_read, goal=goal), circuit, drives, workers)
+    report = found.report
+    require_solved(report, goal.rtol)
+    currents = found.currents.reshape(*crossbar.conductances.shape[:-2], -1)
+    return make_solution(crossbar, voltages, currents, report, partial(find_nodes, crossbar, voltages, goal))
 
 
 def arrange_batch(crossbar, biasing):
@@ -170,10 +171,8 @@ def find_nodes(crossbar, inputs, goal):
 def _multiply(crossbar, biasing, matrix, batch, goal, uncertainty=0.0):
     """A solution by the matrix product."""
     currents = np.matmul(biasing.left[..., None, :], matrix)[..., 0, :] if matrix.ndim > 2 else biasing.left @ matrix
-    uncertainty = np.array(np.broadcast_to(uncertainty, batch))
-    report = Report(np.zeros(batch), uncertainty, uncertainty, np.zeros(batch))
-    return make_solution(crossbar, biasing, np.array(np.broadcast_to(currents, (*batch, crossbar.n_bit_lines))), report,
-                         partial(find_nodes, crossbar, biasing, goal))
+    return make_solution(crossbar, biasing, np.array(np.broadcast_to(currents, (*batch, crossbar.n_bit_lines))),
+                         make_report(batch, uncertainty), partial(find_nodes, crossbar, biasing, goal))
 
 
 def _solve_by_matrix(crossbar, biasing, batch, goal):

@@ -47,7 +47,7 @@ def require_solvable(circuit, ends):
 
 def run_read(circuit, voltages, goal):
     """Solve ohmic arrays read at all bit lines, word lines driven by (C or 1, B, M) voltages [V]; not judged."""
-    if circuit.arrays[0].size > _SMALL:
+    if circuit.n_devices > _SMALL:
         return _run_large_read(circuit.arrays, circuit.read_geometries, circuit.resistances, voltages, goal)
     solved, n_open = _run_small(circuit, voltages, goal)
     if n_open > 0:

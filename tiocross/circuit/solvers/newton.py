@@ -26,19 +26,20 @@ def solve_nonlinear(workspace, code, devices, drive, goal, into):
 
     ``drive`` (2, 2, W) is one of the workspace's [V]; ``into`` is `Solved` without leading axes, to be filled."""
     array, parameters = devices
-    report, solver = into.report, workspace
+    solver, report = workspace, into.report
+    n_sweeps, left, gross = report.n_sweeps, report.total, report.gross  # views of what each call fills
     slope, injected = array, np.zeros_like(array)
     new = [np.empty((2, *array.shape)) for _ in range(2)]
     start, best, waiting, turn = FROM_ZERO, np.inf, 0, 0
     while True:
-        budget = min(_SWEEPS_PER_TANGENT, goal.max_sweeps - int(report.n_sweeps))
+        budget = min(_SWEEPS_PER_TANGENT, goal.max_sweeps - int(n_sweeps))
         solver.advance((slope, injected), drive, budget, start, into)
         wrong, largest = take_tangents(code, array, parameters, solver.fine, slope, injected, *new[turn])
-        linear = float(report.total)
+        linear = float(left)
         total = linear + 2.0 * wrong
-        if total <= goal.rtol * report.gross or report.n_sweeps >= goal.max_sweeps or waiting >= _PATIENCE:
+        if total <= goal.rtol * float(gross) or n_sweeps >= goal.max_sweeps or waiting >= _PATIENCE:
             report.largest[...] += 2.0 * largest
-            report.total[...] = total
+            left[...] = total
             return
         waiting = 0 if total < 0.5 * best else waiting + 1
         best = min(best, total)

@@ -34,6 +34,11 @@ class PreparedCrossbar:
         """Numbers of word lines and bit lines."""
         return self.arrays.shape[1:]
 
+    @property
+    def n_devices(self):
+        """Devices of one array."""
+        return self.arrays.shape[1] * self.arrays.shape[2]
+
     @cached_property
     def read_lines(self):
         """Resistances of a segment and behind the root end of word lines, then of bit lines, (4, W) [ohm]."""

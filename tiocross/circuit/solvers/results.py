@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-N_FIGURES = 6  # of each circuit: those of a report, the smallest sum of residuals so far, sweeps since without half of it
+N_FIGURES = 6  # of each circuit, as the kernels fill them: four for everybody, and two of their own
+_SWEEPS, _LARGEST, _TOTAL, _GROSS, _SMALLEST, _WAITED = range(N_FIGURES)  # smallest sum so far, sweeps since without half of it
 
 
 class Goal(NamedTuple):
@@ -16,16 +17,38 @@ class Goal(NamedTuple):
 
 
 class Report(NamedTuple):
-    """How well each circuit of a batch is solved."""
+    """How well each circuit of a batch is solved; ``figures`` (..., N_FIGURES) are what the kernels fill."""
 
-    n_sweeps: np.ndarray
-    largest: np.ndarray  # residual at a node [A]
-    total: np.ndarray  # sum of all residuals [A]
-    gross: np.ndarray  # largest sum of the currents of a sensed bit line's devices, without their signs [A]
+    figures: np.ndarray
 
-    def reshape(self, batch):
-        """The same with the axes of the batch."""
-        return Report(*(figures.reshape(batch) for figures in self))
+    @property
+    def n_sweeps(self):
+        """Sweeps done."""
+        return self.figures[..., _SWEEPS]
+
+    @property
+    def largest(self):
+        """Largest residual at a node [A]."""
+        return self.figures[..., _LARGEST]
+
+    @property
+    def total(self):
+        """Sum of all residuals [A]."""
+        return self.figures[..., _TOTAL]
+
+    @property
+    def gross(self):
+        """Largest sum of the currents of a sensed bit line's devices, without their signs [A]."""
+        return self.figures[..., _GROSS]
+
+    def is_one_within(self, rtol):
+        """Whether it is about one circuit, which is solved; ten times as fast as to compare arrays."""
+        figures = self.figures
+        return figures.size == N_FIGURES and figures.item(_TOTAL) <= rtol * figures.item(_GROSS)
+
+    def lose_no_patience(self):
+        """As if no sweep had been without success: the caller is the one to lose patience."""
+        self.figures[..., _SMALLEST:] = np.inf, 0.0
 
 
 class Nodes(NamedTuple):
@@ -50,9 +73,8 @@ class Solved(NamedTuple):
 
     @property
     def report(self):
-        """Views of the figures that count outside the solver."""
-        figures = self.figures
-        return Report(figures[..., 0], figures[..., 1], figures[..., 2], figures[..., 3])
+        """How well they are solved."""
+        return Report(self.figures)
 
     @property
     def nodes(self):
@@ -73,3 +95,10 @@ def make_room(count, shape, nodes):
     """Room for ``count`` (C, B) circuits of a shape (M, N), with or without node voltages, to be filled."""
     return Solved(np.empty((*count, shape[1])), np.zeros((*count, N_FIGURES)),
                   np.empty((*count, 2, *(shape if nodes else (0, 0)))))
+
+
+def make_report(batch, uncertainty):
+    """Report of circuits that needed no sweeps, with residuals [A] that broadcast against the batch."""
+    report = Report(np.zeros((*batch, N_FIGURES)))
+    report.largest[...] = report.total[...] = uncertainty
+    return report

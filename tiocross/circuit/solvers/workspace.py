@@ -32,6 +32,8 @@ class Workspace:
                         np.zeros((len(geometry.numbers), 2, 8, resistances.shape[2])),
                         np.empty((self.n_word_lines, min(width, AT_ONCE))), np.empty((11, width)))
         self.nothing = np.empty((0, self.n_bit_lines))
+        # Voltages of the circuit solved last; views, to be read or to start from.
+        self.nodes = Nodes(self.fine[0, :, : self.n_bit_lines], self.fine[1, :, : self.n_bit_lines])
 
     def solve(self, arrays, drives, goal, start=FROM_ZERO):
         """Solve every array (C, M, N) [S] for every drive (C or 1, B, 2, 2, W): `Solved`, not judged."""
@@ -56,14 +58,9 @@ class Workspace:
 
         ``devices``: conductances (M, N) [S], and currents injected at the word-line nodes and drawn from the bit-line nodes,
         (M, N) or (0, N) for none [A]. ``into``: `Solved` without leading axes."""
-        into.figures[4:] = np.inf, 0.0  # as if no sweep had been without success: the caller is the one to lose patience
+        into.report.lose_no_patience()
         array, injected = devices
-        self._call((array[None], injected), drive[None, None], rtol, budget, start, into.at(None, None))
-
-    @property
-    def nodes(self):
-        """Voltages of the circuit solved last; views, to be read or to start from."""
-        return Nodes(*self.fine[:2, :, : self.n_bit_lines])
+        self._call((array[None], injected), drive[None, None], rtol, budget, start, (into.currents[None, None], into.figures[None, None], into.voltages[None, None]))
 
     @cached_property
     def robust(self):
