@@ -28,8 +28,8 @@ def find_device_voltages(crossbar, biasing, rtol):
 
 
 def find_line_voltages(crossbar, rtol):
-    """Device voltages u (M, M, N) when 1 V drives each word line alone, and a (N, M, N) when -1 V is at the bottom end of each
-    bit line alone [V]."""
+    """Device voltages u (M, M, N) when 1 V drives each word line alone, and a (N, M, N) when -1 V is at the bottom end of
+    each bit line alone [V]."""
     m, n = crossbar.conductances.shape
     left, bottom = np.zeros((m + n, m)), np.zeros((m + n, n))
     left[:m], bottom[m:] = np.eye(m), -np.eye(n)
@@ -38,10 +38,9 @@ def find_line_voltages(crossbar, rtol):
 
 
 def matrices_with_pullback(conductances, wire_resistance):
-    """Transfer matrices of ohmic arrays (n_arrays, n_word_lines, n_bit_lines) [S] with one resistance of all segments [ohm],
-    and a function that turns a gradient by the matrices into the gradient by the conductances.
-
-    The lines of the shorter side are driven, once for the matrices and once for a gradient."""
+    """Transfer matrices of ohmic arrays (n_arrays, n_word_lines, n_bit_lines) [S] with one resistance of all segments [ohm];
+    and a function that turns a gradient by the matrices into the gradient by the conductances. The lines of the shorter
+    side are driven, once for the matrices and once for a gradient."""
     turned = conductances.shape[-1] < conductances.shape[-2]
 
     def see(arrays):  # from the corner from which there are at most as many word lines as bit lines
@@ -59,7 +58,7 @@ def matrices_with_pullback(conductances, wire_resistance):
 
 
 def _drive(conductances, wire_resistance, drives):
-    """Bit-line currents [A] and device voltages [V] of each array for each of its ``drives`` (C or 1, B, n_word_lines) [V]."""
+    """Bit-line currents [A] and device voltages [V] of each array for each of its ``drives`` (C or 1, B, M) [V]."""
     circuit = prepare(Crossbar(conductances, wire_resistance))
     found = run_read(circuit, np.ascontiguousarray(drives), Goal(_RTOL, _MOST_SWEEPS, nodes=True))
     require_solved(found.report, _RTOL)

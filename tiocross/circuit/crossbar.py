@@ -62,7 +62,7 @@ class Crossbar:
     >>> crossbar.n_word_lines, crossbar.n_bit_lines, crossbar.is_ideal
     (3, 2, False)
     >>> (solve(crossbar, np.array([200, -100, 150]) * mV).bit_line_currents / uA).round(2).tolist()
-    [16.16, 73.37]
+    [16.34, 76.59]
     """
 
     conductances: np.ndarray

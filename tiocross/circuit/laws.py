@@ -180,8 +180,8 @@ def require_law(law, shape):
         raise TypeError(f"iv must be {known} or None for Ohm's law; got {law!r}")
     for field, values in zip(fields(law), law.parameters):
         if not _fits(values.shape, shape):
-            raise ValueError(f"the parameter {field.name} of {type(law).__name__} must be one number or fit the conductances "
-                             f"{shape}; got {values.shape}")
+            raise ValueError(f"the parameter {field.name} of {type(law).__name__} must be one number or fit the "
+                             f"conductances {shape}; got {values.shape}")
 
 
 def spread_law(law, wanted, part=...):

@@ -56,7 +56,7 @@ def transfer_matrix(crossbar: Crossbar, *, rtol: float = 1e-9) -> np.ndarray:
     >>> from tiocross.units import ohm, uS
     >>> conductances = np.array([[120, 300], [450, 100], [250, 200]]) * uS
     >>> (transfer_matrix(Crossbar(conductances, 25 * ohm)) / uS).round(1).tolist()  # IR drop: below the conductances
-    [[114.9, 282.3], [429.8, 94.9], [240.7, 190.8]]
+    [[114.5, 285.5], [429.1, 96.1], [242.4, 194.0]]
     """
     require_crossbar(crossbar)
     require_rtol(rtol)

@@ -3,6 +3,10 @@
 A device's apparent conductance, its current per volt, is not its own: the wires take part of the voltage, and other devices
 lead current around it. Lines that are not selected are at 0 V, so that the apparent conductances are the transfer matrix,
 or they float, and the apparent resistances are those between the ends of two lines.
+
+The resistances R between the ends are convex in the conductances: Newton's method finds them from any side. With 1 A from
+end i to end j and u the device voltages, dR_ij/dG_kl = -u_kl^2 by reciprocity. Without wires the sum of G R over all devices
+is one less than the number of lines (Foster's theorem), which gives the start.
 """
 
 from dataclasses import replace
@@ -73,12 +77,13 @@ def read_crossbar(currents: ArrayLike, voltage: float, *, noise_floor: float = 0
     >>> import numpy as np
     >>> from tiocross import read_crossbar
     >>> from tiocross.units import ohm, uA, uS, V
-    >>> currents = np.array([[23.0, 56.5], [86.0, 19.0], [48.1, 38.2]]) * uA  # other lines at 0 V
+    >>> currents = np.array([[22.9, 57.1], [85.8, 19.2], [48.5, 38.8]]) * uA  # other lines at 0 V
     >>> (read_crossbar(currents, 0.2 * V, wire_resistance=25 * ohm).conductances / uS).round(0).tolist()
     [[120.0, 300.0], [450.0, 100.0], [250.0, 200.0]]
     """
     apparent = _as_apparent(currents, voltage, noise_floor)
-    wires = Crossbar(apparent, wire_resistance, source_resistance=source_resistance, sense_resistance=sense_resistance, iv=iv)
+    wires = Crossbar(apparent, wire_resistance, source_resistance=source_resistance,
+                     sense_resistance=sense_resistance, iv=iv)
     return replace(wires, conductances=_find_conductances(wires, apparent, voltage, noise_floor, unselected))
 
 
@@ -146,12 +151,7 @@ def _invert_grounded(wires, ohmic, unknown):
 
 
 def _invert_floating(wires, ohmic, unknown):
-    """Conductances, zero where unknown, and their conductances between the ends of two lines: ``ohmic`` elsewhere.
-
-    The resistances R between the ends are convex in the conductances: Newton's method finds them from any side. With 1 A
-    from end i to end j and u the device voltages, dR_ij/dG_kl = -u_kl^2 by reciprocity. Without wires the sum of G R over
-    all devices is one less than the number of lines (Foster), which gives the start.
-    """
+    """Conductances, zero where unknown, and their conductances between the ends of two lines: ``ohmic`` elsewhere."""
     known = ~unknown
     n_lines = known.any(axis=1).sum() + known.any(axis=0).sum()
     devices, resistances = np.where(known, ohmic, 0.0) * (n_lines - 1) / known.sum(), 1.0 / ohmic[known]

@@ -58,7 +58,7 @@ def sensitivities(crossbar: Crossbar, inputs: ArrayLike | Biasing, weights: Arra
     >>> crossbar = Crossbar([[1.2e-4, 3e-4], [4.5e-4, 1e-4], [2.5e-4, 2e-4]], wire_resistance=25 * ohm)
     >>> gradient = sensitivities(crossbar, [0.2, 0.1, 0.2], [1.0, 0.0])  # of the current of bit line 0
     >>> gradient.round(3).tolist()  # with ideal wires: the voltages in column 0, zero in column 1 [A/S]
-    [[0.185, -0.002], [0.091, -0.001], [0.193, -0.001]]
+    [[0.185, -0.001], [0.09, -0.001], [0.19, -0.001]]
     """
     require_crossbar(crossbar)
     biasing = as_biasing(crossbar, inputs)

@@ -43,7 +43,7 @@ class Solution:
     >>> from tiocross import Crossbar, solve
     >>> solution = solve(Crossbar([[1e-4, 2e-4], [3e-4, 4e-4], [5e-4, 1e-4]], wire_resistance=10.0), [0.2, 0.1, 0.2])
     >>> float(round(solution.power * 1e6, 2)), float(round(solution.wire_power * 1e6, 2))  # [uW]
-    (37.21, 0.6)
+    (42.31, 0.67)
     >>> bool(abs(solution.power - solution.device_power - solution.wire_power) < 1e-9 * solution.power)
     True
     """
@@ -71,10 +71,10 @@ class Solution:
 
     @property
     def uncertainty(self) -> np.ndarray:
-        """Sum of all residuals, (...): no current of an end is off by more, for a current that is lacking at a node is lacking
-        at the ends. Rounding comes on top: some 1e-16 of the conductance of a line times the largest voltage. Where a
-        matrix product served, it is an estimate for the bit lines: what a probe by sweeps found wrong with the matrix,
-        scaled [A]."""
+        """Sum of all residuals, (...): no current of an end is off by more, for what is lacking at a node is lacking at the
+        ends. Rounding comes on top: some 1e-16 of the conductance of a line times the largest voltage. Where a matrix
+        product served, it is an estimate for the bit lines: what a probe by sweeps found wrong with the matrix, scaled
+        [A]."""
         return self._report.total.reshape(self._batch)
 
     @property
@@ -166,7 +166,7 @@ class Solution:
 
 
 def make_solution(crossbar, inputs, bit_line_currents, report, find_nodes):
-    """The solution that a `Report` of as many circuits is about; ``find_nodes`` gives its `Nodes` when they are asked for."""
+    """Solution of the circuits that ``report`` is about; ``find_nodes`` gives their `Nodes` when they are asked for."""
     solution = Solution(crossbar, inputs, bit_line_currents)
     object.__setattr__(solution, "_report", report)
     object.__setattr__(solution, "_find_nodes", find_nodes)

@@ -74,7 +74,7 @@ def solve(crossbar: Crossbar, inputs: ArrayLike | Biasing, *, rtol: float = 1e-9
     >>> crossbar = Crossbar(np.array([[120, 300], [450, 100], [250, 200]]) * uS, wire_resistance=25 * ohm)
     >>> voltages = np.array([200, -100, 150]) * mV
     >>> (solve(crossbar, voltages).bit_line_currents / uA).round(2).tolist()  # through the wires
-    [16.16, 73.37]
+    [16.34, 76.59]
     >>> (voltages @ crossbar.conductances / uA).round(2).tolist()  # with ideal wires
     [16.5, 80.0]
     >>> solve(crossbar, np.zeros((1000, 3))).bit_line_currents.shape
@@ -105,7 +105,10 @@ def _solve_read(crossbar, voltages, goal, workers):
     """The usual case, one input to ohmic devices, as quickly as possible."""
     voltages = voltages.copy()
     circuit, drives = prepare(crossbar), voltages.reshape(1, 1, -1)
-    found = run_read(circuit, drives, goal) if workers == 1 else in_parts(partial(run_read, goal=goal), circuit, drives, workers)
+    if workers == 1:
+        found = run_read(circuit, drives, goal)
+    else:
+        found = in_parts(partial(run_read, goal=goal), circuit, drives, workers)
     report = found.report
     require_solved(report, goal.rtol)
     currents = found.currents.reshape(*crossbar.conductances.shape[:-2], -1)

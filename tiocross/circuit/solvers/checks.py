@@ -56,8 +56,8 @@ def require_anchored(arrays, which, connected):
 
 
 def require_solved(report, rtol, ends=None):
-    """Raise ConvergenceError for the worst circuit whose residuals are too large, unless all its ``ends`` are at one voltage:
-    then no current flows, and rounding of the node voltages is all there is."""
+    """Raise ConvergenceError for the worst circuit whose residuals are too large, unless all its ``ends`` are at one
+    voltage: then no current flows, and rounding of the node voltages is all there is."""
     if report.is_one_within(rtol):
         return
     unsolved = ~(report.total <= rtol * report.gross)

@@ -34,8 +34,8 @@ _EXCHANGED = str.maketrans("LRBT", "BTLR")
 
 
 def eliminate(conductances, word_line_resistance, bit_line_resistance, source_resistance, sense_resistance):
-    """Transfer matrices (C, M, N) [S] of arrays that share their wires, given as one value for each line [ohm]; driven at the
-    left ends and held at 0 V at the bottom, the right and top ends open."""
+    """Transfer matrices (C, M, N) [S] of arrays that share their wires, given as one value for each line [ohm]; driven at
+    the left ends and held at 0 V at the bottom, the right and top ends open."""
     n_word, n_bit = conductances.shape[1:]
     word = np.stack([word_line_resistance[::-1], source_resistance[::-1]])  # word line 0 at the bottom from here on
     bit = np.stack([bit_line_resistance, sense_resistance])

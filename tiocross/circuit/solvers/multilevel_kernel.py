@@ -28,6 +28,22 @@ q          (M, N)               current injected at word-line nodes             
 norton     (M, AT_ONCE)         scratch: J of each node of AT_ONCE bit lines, or of 4 word lines   A
 row        (11, N)              VOLTAGE, CHANGE, SUM, TOTAL, GROSS, LARGEST, OUT (current at the   V, A
                                 root) of each bit line, and J of the nodes of four word lines
+
+and of `solve_arrays`:
+conductances  (C, M, N)         devices of the arrays                                              S
+injected   (M, N) or (0, N)     currents injected at the word-line nodes and drawn from the        A
+                                bit-line nodes; (0, N) for none
+drives     (C or 1, B, 2, 2, W) root (left, bottom) and far (right, top) voltages of word lines    V
+                                and of bit lines, 0 where floating
+ends       (2, 3, W)            RHO, ROOT, FAR of word lines and of bit lines                      ohm
+sensed     (N,) bool            bit lines whose gross current sets the scale of ``rtol``           -
+start      scalar               FROM_GUESS, if all bit lines are read; FROM_ZERO; FROM_LAST: from  -
+                                the bit-line voltages of the last circuit; GO_ON with it
+currents   (C, B, N)            out of the bottom ends, filled                                     A
+report     (C, B, 6)            sweeps, largest and summed residual, gross current, smallest sum   -, A
+                                so far, sweeps since without half of it; filled
+nodes      (C, B, 2, M, N)      bit-line and word-line voltages, filled; or (C, B, 2, 0, 0)        V
+all others                      scratch
 """
 
 import numpy as np
@@ -472,16 +488,7 @@ def _collect(g, injected, fine, n_word, n_bit, line, voltages, row, currents):
 @kernel
 def solve_arrays(conductances, injected, drives, ends, places, numbers, sensed, rtol, budget, start, fine, wide, pool,
                  lines, norton, row, currents, report, nodes):
-    """Solve C arrays for B sets of end voltages each; returns how many circuits are not yet solved.
-
-    conductances (C, M, N); injected (M, N), or (0, N) for none: currents injected at the word-line nodes and drawn from
-    the bit-line nodes; drives (C or 1, B, 2, 2, W): root (left, bottom) and far (right, top) voltages of word lines and
-    of bit lines, 0 where floating; ends (2, 3, W): RHO, ROOT, FAR of both; sensed (N,) bool; start: FROM_GUESS, if
-    all bit lines are read, FROM_ZERO, FROM_LAST, the bit-line voltages of the last circuit, or GO_ON with it; currents
-    (C, B, N) out of the bottom ends; report (C, B, 6): sweeps, largest and summed residual, gross current, smallest sum
-    so far, sweeps since without half of it; nodes (C, B, 2, M, N), or (C, B, 2, 0, 0), for the bit-line and word-line
-    voltages; the rest is scratch.
-    """
+    """Solve C arrays for B sets of end voltages each; returns how many circuits are not yet solved."""
     n_arrays, n_word, n_bit = conductances.shape
     n_open = 0
     for c in range(n_arrays):

@@ -17,8 +17,8 @@ _PATIENCE = 30  # such steps after which only rounding is left
 def require_known(law):
     """Raise ValueError unless the kernel has a branch for this law."""
     if law.code not in CODES:
-        raise ValueError(f"{type(law).__name__} has the code {law.code}, for which tangents_kernel.py has no branch; its codes "
-                         f"are {CODES}")
+        raise ValueError(f"{type(law).__name__} has the code {law.code}, for which tangents_kernel.py has no branch; its "
+                         f"codes are {CODES}")
 
 
 def solve_nonlinear(workspace, code, devices, drive, goal, into):

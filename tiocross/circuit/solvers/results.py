@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-N_FIGURES = 6  # of each circuit, as the kernels fill them: four for everybody, and two of their own
-_SWEEPS, _LARGEST, _TOTAL, _GROSS, _SMALLEST, _WAITED = range(N_FIGURES)  # smallest sum so far, sweeps since without half of it
+N_FIGURES = 6  # of each circuit, as the kernels fill them; the last two, smallest sum of residuals so far and sweeps since
+_SWEEPS, _LARGEST, _TOTAL, _GROSS, _SMALLEST, _WAITED = range(N_FIGURES)  # without half of it, are their own
 
 
 class Goal(NamedTuple):

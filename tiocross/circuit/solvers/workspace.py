@@ -6,7 +6,7 @@ import numpy as np
 
 from tiocross.circuit.solvers.hierarchy import kinds_of_lines, lump_lines
 from tiocross.circuit.solvers.multilevel_kernel import AT_ONCE, FROM_LAST, FROM_ZERO, GO_ON, solve_arrays
-from tiocross.circuit.solvers.results import Nodes, make_room
+from tiocross.circuit.solvers.results import Nodes, Solved, make_room
 
 _CROSSINGS_PER_CALL = 3_000_000  # in one kernel call, about 0.1 s, so that Ctrl-C and progress get through
 _MOST_SWEEPS_AT_ONCE = 200  # of small arrays, many in one call
@@ -54,13 +54,13 @@ class Workspace:
         return solved
 
     def advance(self, devices, drive, budget, start, into, rtol=0.0):
-        """Sweep one circuit, up to ``budget`` times or to ``rtol``; what it was solved to before is added to.
-
-        ``devices``: conductances (M, N) [S], and currents injected at the word-line nodes and drawn from the bit-line nodes,
-        (M, N) or (0, N) for none [A]. ``into``: `Solved` without leading axes."""
+        """Sweep one circuit up to ``budget`` more times, or to ``rtol``. ``devices``: conductances (M, N) [S], and currents
+        injected at the word-line nodes and drawn from the bit-line nodes, (M, N) or (0, N) for none [A]. ``into``: `Solved`
+        without leading axes."""
         into.report.lose_no_patience()
         array, injected = devices
-        self._call((array[None], injected), drive[None, None], rtol, budget, start, (into.currents[None, None], into.figures[None, None], into.voltages[None, None]))
+        alone = Solved(into.currents[None, None], into.figures[None, None], into.voltages[None, None])
+        self._call((array[None], injected), drive[None, None], rtol, budget, start, alone)
 
     @cached_property
     def robust(self):
@@ -93,8 +93,9 @@ class Workspace:
                 solver, start = self.go_robust(), FROM_LAST
 
     def _call(self, devices, drives, rtol, budget, start, into):
-        return solve_arrays(*devices, drives, self.resistances, self.geometry.places, self.geometry.numbers, self.sensed, rtol,
-                            budget, start, self.fine, *self.scratch, *into)
+        geometry = self.geometry
+        return solve_arrays(*devices, drives, self.resistances, geometry.places, geometry.numbers, self.sensed, rtol, budget,
+                            start, self.fine, *self.scratch, *into)
 
 
 def _padded(n):
@@ -103,8 +104,8 @@ def _padded(n):
 
 
 def connect(circuit, ends):
-    """The kernel's view of connected ends, (C, B, 2, 2, n) voltages, NaN where floating, with one pattern of floating ends for
-    all: resistances and drives as for `Workspace`."""
+    """Resistances and drives as for `Workspace`, from the voltages of all ends (C, B, 2, 2, n) [V]: NaN where they float,
+    the same ones in all circuits."""
     resistances = circuit.resistances.copy()
     drives = np.zeros((*ends.shape[:2], 2, 2, resistances.shape[2]))
     for side, n in enumerate(circuit.shape):
