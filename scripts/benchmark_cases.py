@@ -120,7 +120,7 @@ def _list_solvers(problem, splu_lines):
     n, whole, references = max(crossbar.conductances.shape[-2:]), int(np.prod(biasing.batch)), []
     if crossbar.iv is not None:
         return references
-    many_arrays = len(crossbar.arrays) > 1
+    many_arrays = crossbar.conductances[..., 0, 0].size > 1
     if is_installed("scipy") and n <= splu_lines:
         references.append(splu_reference(crossbar, biasing, min(_SAMPLED, whole) if many_arrays and n > 8 else whole))
         if not biasing.batch and n <= _SPLU_LINES:

@@ -82,7 +82,7 @@ class Nodal:
     """
 
     def __init__(self, crossbar, biasing, array):
-        g = crossbar.arrays[array]
+        g = crossbar.conductances.reshape(-1, *crossbar.conductances.shape[-2:])[array]
         word = np.arange(g.size).reshape(g.shape)
         bit = word + g.size
         per_word, per_bit = 1 / crossbar.word_line_resistance, 1 / crossbar.bit_line_resistance
@@ -123,7 +123,7 @@ class Nodal:
 
 def _nodal_systems(crossbar, biasing, n_circuits):
     """Equations and the numbers of their inputs, for the first circuits of a batch of one array or of one input each."""
-    if len(crossbar.arrays) > 1:
+    if crossbar.conductances[..., 0, 0].size > 1:
         return [(Nodal(crossbar, biasing, c), [c]) for c in range(n_circuits)]
     return [(Nodal(crossbar, biasing, 0), range(n_circuits))]
 
@@ -202,7 +202,7 @@ def badcrossbar_reference(crossbar, biasing, n_circuits):
         Solve the first so many (unitless).
     """
     voltages = biasing.left.reshape(-1, crossbar.n_word_lines)[:n_circuits]
-    resistances = 1 / crossbar.arrays
+    resistances = 1 / crossbar.conductances.reshape(-1, *crossbar.conductances.shape[-2:])
     batches = [(0, voltages.T)] if len(resistances) == 1 else [(c, v[:, None]) for c, v in enumerate(voltages)]
     wire = float(crossbar.word_line_resistance[0])
 

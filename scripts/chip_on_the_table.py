@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from tiocross import (
-    MLP, ConductanceDropout, Crossbar, EventLog, NoiseInjection, PulseScheme, RangePenalty, SimulatedCrossbar, Sinh,
+    MLP, ConductanceDropout, EventLog, NoiseInjection, PulseScheme, RangePenalty, SimulatedCrossbar, Sinh,
     TrainingSettings, calibrate, characterise, compare_outputs, tasks as tasks, measure_logits, plan, plot,
-    predict_logits, program_array, save_device, save_readback, train, transfer,
+    predict_logits, program_array, read_crossbar, save_device, save_readback, train, transfer,
 )
 from tiocross.storage import replacing
 from tiocross.units import V, ohm, percent, uS
@@ -151,7 +151,7 @@ def program(array, programming, tile, folder):
 def judge(network, programming, reports, arrays, moons, expected, wire_resistance):
     """Logits predicted from the read-backs, logits measured on the arrays, and what accuracy both mean."""
     points, labels = moons.test.points[:N_POINTS], moons.test.labels[:N_POINTS]
-    crossbars = [Crossbar.from_readout(report.conductances * READ_VOLTAGE, READ_VOLTAGE, noise_floor=READ_STEP,
+    crossbars = [read_crossbar(report.conductances * READ_VOLTAGE, READ_VOLTAGE, noise_floor=READ_STEP,
                                        wire_resistance=wire_resistance, iv=Sinh(NONLINEARITY)) for report in reports]
     options = {"device": programming.device, "layout": programming.layout}
     predicted = predict_logits(network, crossbars, points, **options)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tiocross import Crossbar, Cubic, Sinh, custom
+from tiocross import Crossbar, Cubic, Polynomial, Sinh, custom
 
 EPS = 2.0**-52
 RESISTANCES = ("word_line_resistance", "bit_line_resistance", "source_resistance", "sense_resistance")
@@ -11,7 +11,11 @@ ENDS = ("left", "right", "top", "bottom")
 
 def build(circuit):
     """Crossbar and Biasing of the arguments of ``dense_circuit``."""
-    law = circuit["iv"] and {"sinh": Sinh, "cubic": Cubic}[circuit["iv"][0]](circuit["iv"][1])
+    law = circuit["iv"]
+    if law is not None:
+        kind, parameters = law
+        parameters = parameters if isinstance(parameters, tuple) else (parameters,)
+        law = {"sinh": Sinh, "cubic": Cubic, "polynomial": Polynomial}[kind](*parameters)
     crossbar = Crossbar(circuit["conductances"], **{name: circuit[name] for name in RESISTANCES}, iv=law)
     return crossbar, custom(crossbar, **{end: circuit[end] for end in ENDS})
 
@@ -50,9 +54,12 @@ def resistance_to_ends(circuit):
     """Most that lies between a node of each line and the connected ends [ohm]: arrays (M,), (N,).
 
     One path out is an upper bound, for the others can only help (Rayleigh): along the line, or over one device after
-    another. Nonlinear devices conduct better than at 0 V.
+    another. Nonlinear devices conduct better than at 0 V, or at least as well as where a polynomial is flattest.
     """
     g = np.asarray(circuit["conductances"])
+    if circuit["iv"] is not None and circuit["iv"][0] == "polynomial":
+        a, b = circuit["iv"][1]
+        g = g * (1 - a**2 / (3 * b))
     m, n = g.shape
     along = [np.broadcast_to(circuit[wire], lines) * (segments + 1.0) + np.broadcast_to(circuit[extra], lines)
              for lines, segments, wire, extra in ((m, n, *RESISTANCES[::2]), (n, m, *RESISTANCES[1::2]))]

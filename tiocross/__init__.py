@@ -57,12 +57,14 @@ _HOMES = {
     "Crossbar": "circuit.crossbar",
     "Sinh": "circuit.laws",
     "Cubic": "circuit.laws",
+    "Polynomial": "circuit.laws",
     "Biasing": "circuit.biasing",
     "read_columns": "circuit.biasing",
     "read_device": "circuit.biasing",
     "write_device": "circuit.biasing",
     "custom": "circuit.biasing",
     "Solution": "circuit.solution",
+    "read_crossbar": "circuit.readout",
     "solve": "circuit.solver",
     "transfer_matrix": "circuit.matrices",
     "sensitivities": "circuit.sensitivity",
@@ -164,12 +166,14 @@ if TYPE_CHECKING:
     from tiocross.circuit.crossbar import Crossbar as Crossbar
     from tiocross.circuit.laws import Sinh as Sinh
     from tiocross.circuit.laws import Cubic as Cubic
+    from tiocross.circuit.laws import Polynomial as Polynomial
     from tiocross.circuit.biasing import Biasing as Biasing
     from tiocross.circuit.biasing import read_columns as read_columns
     from tiocross.circuit.biasing import read_device as read_device
     from tiocross.circuit.biasing import write_device as write_device
     from tiocross.circuit.biasing import custom as custom
     from tiocross.circuit.solution import Solution as Solution
+    from tiocross.circuit.readout import read_crossbar as read_crossbar
     from tiocross.circuit.solver import solve as solve
     from tiocross.circuit.matrices import transfer_matrix as transfer_matrix
     from tiocross.circuit.sensitivity import sensitivities as sensitivities

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from circuit_oracle import dense_circuit, kirchhoff_sums
+from oracle import dense_circuit, kirchhoff_sums
 
 from tiocross import Biasing, Crossbar, Cubic, Sinh, custom, read_columns, read_device, solve, write_device
 

@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 from circuit_cases import EPS
-from circuit_oracle import (
+from oracle import (
     cubic_in_series,
     first_order_currents,
     floating_read_current,
     half_select_power,
+    reduced_crossbar,
     series_current,
     spectral_device_voltages,
     third_select_power,
     uniform_ladder,
 )
-from oracle import reduced_crossbar
 
 from tiocross import Crossbar, Cubic, Sinh, custom, read_device, solve, write_device
 

@@ -13,7 +13,7 @@ from circuit_cases import (
     highest_voltage,
     resistance_to_ends,
 )
-from circuit_oracle import dense_circuit, kirchhoff_sums, random_circuit
+from oracle import dense_circuit, kirchhoff_sums, random_circuit
 
 from tiocross import Crossbar, Cubic, Sinh, custom, solve
 
@@ -50,6 +50,17 @@ def assert_same(circuit, found, expected):
 @pytest.mark.parametrize("seed", range(120))
 def test_random_circuits_equal_the_dense_solution(seed):
     circuit = draw(seed)
+    assert_same(circuit, solve(*build(circuit)), dense_circuit(**circuit))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_circuits_of_devices_that_prefer_a_direction_equal_the_dense_solution(seed):
+    """A law with two parameters; where the curve is flattest its slope is 5 % to 100 % of that at 0 V."""
+    rng = np.random.default_rng(seed)
+    circuit = random_circuit(rng, largest_voltage=2.0 if seed % 2 else 0.5)
+    shape = circuit["conductances"].shape if seed % 3 else None
+    b = rng.uniform(0.1, 5.0, shape)
+    circuit["iv"] = ("polynomial", (rng.uniform(-1, 1, shape) * np.sqrt(3 * 0.95 * b), b))
     assert_same(circuit, solve(*build(circuit)), dense_circuit(**circuit))
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from circuit_cases import ENDS, EPS, RESISTANCES, build
-from circuit_oracle import kirchhoff_sums
+from oracle import kirchhoff_sums
 
 from tiocross import Crossbar, Cubic, Sinh, custom, read_device, solve, transfer_matrix, write_device
 

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from circuit_oracle import (
+from oracle import (
     cubic_in_series,
     dense_circuit,
     first_order_currents,
@@ -12,12 +12,14 @@ from circuit_oracle import (
     half_select_power,
     kirchhoff_sums,
     random_circuit,
+    reduced_crossbar,
     series_current,
     spectral_device_voltages,
     third_select_power,
     uniform_ladder,
 )
-from oracle import dense_crossbar, reduced_crossbar
+
+pytestmark = pytest.mark.slow  # it tests the reference, which changes rarely
 
 # Rounding of the closed forms (a few functions, each right to float64) or, without a wider np.longdouble, of the oracle.
 ROUNDING = max(1e-14, 1e3 * float(np.finfo(np.longdouble).eps))
@@ -32,6 +34,41 @@ def read(conductances, voltages, r_word, r_bit, **rest):
 
 def out(solution):
     return -solution.end_currents.bottom
+
+
+def nodal_crossbar(conductances, voltages, wire_resistance):
+    """Currents [A] and node voltages [V] of one crossbar from the full nodal matrix, one conductance at a time.
+
+    Nodes 0 .. MN-1 lie on word lines, MN .. 2MN-1 on bit lines. Word lines are driven at the left, bit lines grounded at
+    the bottom, each through one segment. The wires must have a resistance above zero.
+    """
+    n_word, n_bit = np.shape(conductances)
+    n = n_word * n_bit
+    matrix, sources = np.zeros((2 * n, 2 * n)), np.zeros(2 * n)
+    g_wire = 1 / wire_resistance
+
+    def join(p, q, g):
+        matrix[p, p] += g
+        matrix[q, q] += g
+        matrix[p, q] -= g
+        matrix[q, p] -= g
+
+    for i in range(n_word):
+        for j in range(n_bit):
+            word, bit = i * n_bit + j, n + i * n_bit + j
+            join(word, bit, conductances[i][j])
+            if j == 0:
+                matrix[word, word] += g_wire
+                sources[word] += g_wire * voltages[i]
+            else:
+                join(word, word - 1, g_wire)
+            if i == n_word - 1:
+                matrix[bit, bit] += g_wire
+            else:
+                join(bit, bit + n_bit, g_wire)
+    nodes = np.linalg.solve(matrix, sources)
+    word, bit = nodes[:n].reshape(n_word, n_bit), nodes[n:].reshape(n_word, n_bit)
+    return bit[-1] * g_wire, word, bit
 
 
 # --- closed forms --------------------------------------------------------------------------------------------------------
@@ -71,7 +108,7 @@ def test_any_array_5_4(resistance):
     expected, gross = reduced_crossbar(g, volts, resistance, 3 * resistance)
     np.testing.assert_allclose(out(read(g, volts, resistance, 3 * resistance)), expected, rtol=0, atol=1e-13 * gross)
     if resistance:
-        _, word, bit = dense_crossbar(g, volts, resistance)
+        _, word, bit = nodal_crossbar(g, volts, resistance)
         solution = read(g, volts, resistance, resistance)
         # The nodal matrix of plain float64 loses as many digits as its conductances are apart: 1e3 S to 1e-8 S.
         np.testing.assert_allclose(solution.word_line_voltages, word, rtol=0, atol=1e-11)

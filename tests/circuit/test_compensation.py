@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from circuit_oracle import dense_circuit
+from oracle import dense_circuit
 
 from tiocross import Compensation, Crossbar, compensate, transfer_matrix
 from tiocross.units import uS

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from circuit_oracle import dense_circuit
+from oracle import dense_circuit
 
-from tiocross import Crossbar, Cubic, Sinh, read_device, solve, transfer_matrix
+from tiocross import Crossbar, Cubic, Sinh, read_crossbar, read_device, solve, transfer_matrix
 from tiocross.units import nS, uA, uS
 
 
@@ -31,7 +31,7 @@ def test_round_trip(unselected, resistance, voltage, iv):
     ends = {"source_resistance": 40.0, "sense_resistance": np.array([0.0, 10.0, 30.0, 5.0])} if resistance else {}
     chip = Crossbar(written, resistance, iv=iv, **ends)
     currents = read(chip, voltage, unselected)
-    found = Crossbar.from_readout(currents, voltage, wire_resistance=resistance, unselected=unselected, iv=iv, **ends)
+    found = read_crossbar(currents, voltage, wire_resistance=resistance, unselected=unselected, iv=iv, **ends)
     # Readings are met to 1e-11 of the largest; what they leave open of a device is a small multiple of it.
     np.testing.assert_allclose(found.conductances, written, rtol=1e-8)
     assert found.wire_resistance == resistance and found.iv is iv
@@ -44,7 +44,7 @@ def test_round_trip(unselected, resistance, voltage, iv):
                                                    ((2, 9), "grounded")])
 def test_odd_shapes(shape, unselected):
     chip = Crossbar(draw(shape, seed=2), 10.0)
-    found = Crossbar.from_readout(read(chip, 0.2, unselected), 0.2, wire_resistance=10.0, unselected=unselected)
+    found = read_crossbar(read(chip, 0.2, unselected), 0.2, wire_resistance=10.0, unselected=unselected)
     np.testing.assert_allclose(found.conductances, chip.conductances, rtol=1e-8)
 
 
@@ -53,7 +53,7 @@ def test_grounded_readings_are_those_of_the_dense_reference():
     currents = np.array([-dense_circuit(written, row, np.nan, np.nan, 0.0, word_line_resistance=15.0,
                                         bit_line_resistance=15.0, source_resistance=0.0,
                                         sense_resistance=0.0).end_currents.bottom for row in 0.2 * np.eye(3)])
-    found = Crossbar.from_readout(currents, 0.2, wire_resistance=15.0)
+    found = read_crossbar(currents, 0.2, wire_resistance=15.0)
     np.testing.assert_allclose(found.conductances, written, rtol=1e-8)
 
 
@@ -65,14 +65,14 @@ def test_two_devices_beside_each_other_by_hand():
     at_1 = voltage / (1 + wire * (node_1 + node_2))
     at_2 = at_1 * node_2 * (1 / second + wire)
     currents = np.array([[at_1 * node_1, at_2 / (1 / second + wire)]])
-    found = Crossbar.from_readout(currents, voltage, wire_resistance=wire)
+    found = read_crossbar(currents, voltage, wire_resistance=wire)
     np.testing.assert_allclose(found.conductances, [[first, second]], rtol=1e-10)
 
 
 def test_64_by_64_at_2_ohm():
     chip = Crossbar(draw((64, 64), seed=4, open_share=0.02), 2.0)
     readings = transfer_matrix(chip, rtol=1e-13)
-    found = Crossbar.from_readout(0.2 * readings, 0.2, wire_resistance=2.0).conductances
+    found = read_crossbar(0.2 * readings, 0.2, wire_resistance=2.0).conductances
     assert np.abs(readings - chip.conductances).max() > 0.4 * 500 * uS
     np.testing.assert_allclose(found, chip.conductances, rtol=0, atol=1e-8 * 500 * uS)
 
@@ -84,13 +84,13 @@ def test_readings_within_the_noise_open_a_device():
     currents = read(chip, 0.2, "grounded")
     noisy = currents + 0.2 * 0.5 * nS * np.random.default_rng(6).choice([-1, 1], currents.shape)
     noisy[3, 0] = -0.2 * 0.5 * nS
-    found = Crossbar.from_readout(noisy, 0.2, noise_floor=0.3 * uS, wire_resistance=20.0).conductances
+    found = read_crossbar(noisy, 0.2, noise_floor=0.3 * uS, wire_resistance=20.0).conductances
     assert np.argwhere(found == 0).tolist() == [[1, 2], [3, 0]]
     # The reading is known to 0.5 nS, and wires make of it some times that.
     np.testing.assert_allclose(found, written, rtol=0, atol=5 * nS)
     floating = read(Crossbar(written, 20.0), 0.2, "floating")
     assert (floating > 0.2 * 100 * uS).all()  # sneak paths hide the open devices
-    found = Crossbar.from_readout(floating, 0.2, noise_floor=1 * nS, wire_resistance=20.0, unselected="floating")
+    found = read_crossbar(floating, 0.2, noise_floor=1 * nS, wire_resistance=20.0, unselected="floating")
     found = found.conductances
     assert np.argwhere(found == 0).tolist() == [[1, 2], [3, 0]]
 
@@ -101,9 +101,9 @@ def test_a_dead_line_is_open_also_where_lines_float(iv):
     written[2] = 0.0
     chip = Crossbar(np.maximum(written, 1e-16), 5.0, iv=iv)  # joined, so that the reference can be solved at all
     currents = np.where(written > 0, read(chip, 0.2, "floating"), 0.0)
-    found = Crossbar.from_readout(currents, 0.2, noise_floor=1e-12, wire_resistance=5.0, unselected="floating", iv=iv)
+    found = read_crossbar(currents, 0.2, noise_floor=1e-12, wire_resistance=5.0, unselected="floating", iv=iv)
     np.testing.assert_allclose(found.conductances, written, rtol=1e-8)
-    assert not Crossbar.from_readout(np.zeros((4, 3)), 0.2, unselected="floating", iv=iv).conductances.any()
+    assert not read_crossbar(np.zeros((4, 3)), 0.2, unselected="floating", iv=iv).conductances.any()
 
 
 def test_noise_grows_little():
@@ -111,14 +111,14 @@ def test_noise_grows_little():
     chip = Crossbar(draw((12, 10), seed=8), 5.0)
     currents = 0.2 * transfer_matrix(chip, rtol=1e-12)
     noisy = currents * (1 + 1e-3 * np.random.default_rng(9).standard_normal(currents.shape))
-    found = Crossbar.from_readout(noisy, 0.2, wire_resistance=5.0).conductances
+    found = read_crossbar(noisy, 0.2, wire_resistance=5.0).conductances
     assert 0.5e-3 < np.std(found / chip.conductances - 1) < 2e-3
 
 
 @pytest.mark.parametrize("unselected", ["grounded", "floating"])
 def test_readings_that_no_devices_give(unselected):
     with pytest.raises(ValueError, match="no conductances behind these wires .* word line .*noise_floor"):
-        Crossbar.from_readout(np.full((3, 4), 300 * uS * 0.2), 0.2, wire_resistance=5_000.0, unselected=unselected)
+        read_crossbar(np.full((3, 4), 300 * uS * 0.2), 0.2, wire_resistance=5_000.0, unselected=unselected)
 
 
 def test_bad_readings():
@@ -126,28 +126,28 @@ def test_bad_readings():
     against, at = good.copy(), (1, 2)
     against[at] *= -1
     with pytest.raises(ValueError, match=r"line 1, bit line 2 \(1 such\) flows against the voltage of 0.2 V.*noise_floor"):
-        Crossbar.from_readout(against, 0.2)
+        read_crossbar(against, 0.2)
     with pytest.raises(ValueError, match=r"flows against the voltage of -0.2 V"):
-        Crossbar.from_readout(good, -0.2)
+        read_crossbar(good, -0.2)
     with pytest.raises(ValueError, match=r"bit line 0 \(12 such\) at 0.2 V is more than .* 1 S .*tiocross.units.uA"):
-        Crossbar.from_readout(good / uA, 0.2)
+        read_crossbar(good / uA, 0.2)
     broken = good.copy()
     broken[at] = np.nan
     with pytest.raises(ValueError, match=r"currents must be finite; got nan at index \(1, 2\)"):
-        Crossbar.from_readout(broken, 0.2)
+        read_crossbar(broken, 0.2)
     with pytest.raises(ValueError, match="currents must have 2 axes"):
-        Crossbar.from_readout(good[0], 0.2)
+        read_crossbar(good[0], 0.2)
     with pytest.raises(ValueError, match="currents must have shape"):
-        Crossbar.from_readout(np.zeros((0, 4)), 0.2)
+        read_crossbar(np.zeros((0, 4)), 0.2)
     with pytest.raises(ValueError, match="voltage must not be 0 V"):
-        Crossbar.from_readout(good, 0.0)
+        read_crossbar(good, 0.0)
     with pytest.raises(TypeError, match="voltage must be a number"):
-        Crossbar.from_readout(good, [0.2, 0.2])
+        read_crossbar(good, [0.2, 0.2])
     with pytest.raises(ValueError, match="noise_floor must be finite and within"):
-        Crossbar.from_readout(good, 0.2, noise_floor=-1.0)
+        read_crossbar(good, 0.2, noise_floor=-1.0)
     with pytest.raises(ValueError, match="did you mean 'grounded'"):
-        Crossbar.from_readout(good, 0.2, unselected="ground")
+        read_crossbar(good, 0.2, unselected="ground")
     with pytest.raises(ValueError, match="wire_resistance must be"):
-        Crossbar.from_readout(good, 0.2, wire_resistance=-1.0)
+        read_crossbar(good, 0.2, wire_resistance=-1.0)
     with pytest.raises(ValueError, match="up to 4096 devices; got 4225: read with the other lines grounded"):
-        Crossbar.from_readout(np.full((65, 65), 1e-5), 0.2, unselected="floating")
+        read_crossbar(np.full((65, 65), 1e-5), 0.2, unselected="floating")

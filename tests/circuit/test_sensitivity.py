@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from circuit_oracle import dense_circuit, random_circuit
+from oracle import dense_circuit, random_circuit
 
-from tiocross import Crossbar, Cubic, Sinh, custom, read_device, sensitivities, solve, write_device
+from tiocross import Crossbar, Cubic, Polynomial, Sinh, custom, read_device, sensitivities, solve, write_device
 
 WIRES = ("word_line_resistance", "bit_line_resistance", "source_resistance", "sense_resistance")
 ENDS = ("left", "right", "top", "bottom")
@@ -118,12 +118,15 @@ def test_batches_of_arrays_inputs_and_weights():
     rng = np.random.default_rng(5)
     g = rng.uniform(1e-4, 5e-4, (2, 1, 4, 3))
     voltages, weights = rng.uniform(-0.3, 0.3, (5, 4)), rng.normal(size=(2, 5, 3))
-    for law in (None, Sinh(0.25), Cubic(rng.uniform(0.5, 4.0, (2, 1, 4, 3)))):
+    for law in (None, Sinh(0.25), Cubic(rng.uniform(0.5, 4.0, (2, 1, 4, 3))),
+                Polynomial(rng.uniform(-1.0, 1.0, (2, 1, 4, 3)), np.full((2, 1, 4, 3), 0.5))):
         crossbar = Crossbar(g, 3.0, iv=law)
         found = sensitivities(crossbar, voltages, weights)
         assert found.shape == (2, 5, 4, 3)
         for chip in range(2):
-            of_chip = law if law is None or law.parameter.ndim == 0 else Cubic(law.c[chip, 0])
+            of_chip = law
+            if law is not None and law.parameters[0].ndim > 0:
+                of_chip = type(law)(*(values[chip, 0] for values in law.parameters))
             for k in range(5):
                 one = sensitivities(Crossbar(g[chip, 0], 3.0, iv=of_chip), voltages[k], weights[chip, k])
                 np.testing.assert_allclose(found[chip, k], one, rtol=1e-7, atol=1e-9)

@@ -106,7 +106,7 @@ def test_bad_arguments_are_refused_before_any_measurement(arguments, message):
 
 
 def test_references_agree_with_the_oracle(monkeypatch):
-    from circuit_oracle import dense_circuit
+    from oracle import dense_circuit
 
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     from benchmark_references import dense_reference

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tiocross import MLP, TIO2, Crossbar, Sinh, map_weights, plot, program, transfer, transfer_matrix
+from tiocross import MLP, TIO2, Crossbar, Sinh, map_weights, plot, program, read_crossbar, transfer, transfer_matrix
 from tiocross.transfers.prediction import compare_outputs, infer, measure_logits, predict_logits
 from tiocross.transfers.chips import SimulatedChips
 from tiocross.mapping.layout import arrange
@@ -49,7 +49,7 @@ def test_what_is_read_out_predicts_like_the_chip_itself(three_layers, points):
     rng = np.random.default_rng(5)
     chip = [Crossbar(state, 5.0) for state in
             (program(target, TIO2, rng=rng) for target in map_weights(three_layers, TIO2))]
-    read = [Crossbar.from_readout(0.2 * transfer_matrix(c, rtol=1e-12), 0.2, wire_resistance=5.0) for c in chip]
+    read = [read_crossbar(0.2 * transfer_matrix(c, rtol=1e-12), 0.2, wire_resistance=5.0) for c in chip]
     # Conductances come back to 1e-9, and a logit is a sum of a few terms of order 1 of them through three layers.
     np.testing.assert_allclose(predict_logits(three_layers, read, points), predict_logits(three_layers, chip, points),
                                rtol=0, atol=1e-6)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from circuit_oracle import dense_circuit
+from oracle import dense_circuit
 
 from tiocross import MLP, TIO2, TIO2_8X8, Crossbar, Dataset, transfer_matrix
 from tiocross.devices.writes import apply_writes

@@ -1,18 +1,28 @@
 """How the ends of the lines are connected: named boundary conditions for reading and writing.
 
-Every line has two ends, left and right of a word line, top and bottom of a bit line, each connected to a voltage or
-floating. A selected word line is driven at its left end, a selected bit line sensed at its bottom end, held at 0 V.
+Every line has two ends, left and right of a word line, top and bottom of a bit line. Each end is held at a voltage or
+floats. A selected word line is driven at its left end. A selected bit line is sensed at its bottom end, held at 0 V.
+
+A new scheme for one selected device is one line in `_SCHEMES`, and its name in those for reads, for writes or for both.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from tiocross.circuit.crossbar import require_crossbar
 from tiocross.checks import as_finite, as_number, require_name
+from tiocross.circuit.crossbar import Crossbar, require_crossbar
 
 READ_SCHEMES = ("floating", "grounded", "V/2", "V/3")
 WRITE_SCHEMES = ("V/2", "V/3")
+_SCHEMES = {  # voltages of the other word lines and of the other bit lines, from that of the selected word line
+    "floating": lambda voltage: (np.nan, np.nan),
+    "grounded": lambda voltage: (0.0, 0.0),
+    "V/2": lambda voltage: (voltage / 2, voltage / 2),
+    "V/3": lambda voltage: (voltage / 3, 2 * voltage / 3),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +42,21 @@ class Biasing:
     ------
     ValueError
         If a voltage is infinite or the leading axes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import Biasing
+    >>> floating = np.full(2, np.nan)
+    >>> Biasing([0.2, 0.0], floating, floating, [0.0, 0.0]).batch  # left and bottom ends held
+    ()
     """
 
     left: np.ndarray
     right: np.ndarray
     top: np.ndarray
     bottom: np.ndarray
-    selected: tuple = None
+    selected: tuple[int, int] | None = None
 
     def __post_init__(self):
         ends = {name: _as_end(name, getattr(self, name)) for name in ("left", "right", "top", "bottom")}
@@ -55,81 +73,110 @@ class Biasing:
     def __reduce__(self):
         return type(self), (self.left, self.right, self.top, self.bottom, self.selected)  # read-only again
 
-    @property
-    def batch(self):
+    @cached_property
+    def batch(self) -> tuple[int, ...]:
         """Shape of the batch (unitless)."""
         return np.broadcast_shapes(*(end.shape[:-1] for end in (self.left, self.right, self.top, self.bottom)))
 
 
-def read_columns(crossbar, voltages):
+def read_columns(crossbar: Crossbar, voltages: ArrayLike) -> Biasing:
     """Read of all bit lines at once: word lines driven at the left, bit lines held at 0 V at the bottom.
 
     Parameters
     ----------
     crossbar : Crossbar
-        The circuit (unitless).
+        The circuit.
     voltages : (..., n_word_lines) array_like
         Of the word lines [V].
 
     Returns
     -------
     Biasing
+        For `solve`.
+
+    Examples
+    --------
+    >>> from tiocross import Crossbar, read_columns
+    >>> crossbar = Crossbar([[1e-4, 2e-4], [3e-4, 4e-4], [5e-4, 1e-4]], wire_resistance=2.0)
+    >>> biasing = read_columns(crossbar, [0.1, 0.2, 0.0])
+    >>> biasing.left.tolist(), biasing.bottom.tolist()
+    ([0.1, 0.2, 0.0], [0.0, 0.0])
     """
     return custom(crossbar, left=voltages, bottom=0.0)
 
 
-def read_device(crossbar, word_line, bit_line, voltage, *, unselected="floating"):
+def read_device(crossbar: Crossbar, word_line: int, bit_line: int, voltage: float, *,
+                unselected: str = "floating") -> Biasing:
     """Read of one device: its word line at ``voltage``, its bit line sensed at 0 V.
 
     Parameters
     ----------
     crossbar : Crossbar
-        The circuit (unitless).
+        The circuit.
     word_line, bit_line : int
         The selected device (unitless).
     voltage : float
         Of the selected word line [V].
     unselected : str, optional
         What the other lines do: "floating"; "grounded", all at 0 V; "V/2", all at half the voltage; "V/3", word lines at
-        a third of it and bit lines at two thirds (unitless).
+        a third of it and bit lines at two thirds.
 
     Returns
     -------
     Biasing
+        For `solve`.
+
+    Examples
+    --------
+    >>> from tiocross import Crossbar, read_device, solve
+    >>> crossbar = Crossbar([[1e-4, 2e-4], [3e-4, 4e-4], [5e-4, 1e-4]], wire_resistance=2.0)
+    >>> solution = solve(crossbar, read_device(crossbar, 2, 1, 0.2))
+    >>> float(round(solution.bit_line_currents[1] / 0.2 * 1e6, 1))  # through a device of 100 uS and other paths [uS]
+    260.9
     """
     require_name("unselected", unselected, READ_SCHEMES)
     return _select(crossbar, word_line, bit_line, voltage, unselected)
 
 
-def write_device(crossbar, word_line, bit_line, voltage, *, scheme="V/2"):
+def write_device(crossbar: Crossbar, word_line: int, bit_line: int, voltage: float, *, scheme: str = "V/2") -> Biasing:
     """Write of one device: its word line at ``voltage``, its bit line at 0 V, the others half or third selected.
 
     Parameters
     ----------
     crossbar : Crossbar
-        The circuit (unitless).
+        The circuit.
     word_line, bit_line : int
         The selected device (unitless).
     voltage : float
         Of the selected word line; positive to SET [V].
     scheme : str, optional
-        "V/2", all other lines at half the voltage; "V/3", other word lines at a third, bit lines at two thirds (unitless).
+        "V/2", all other lines at half the voltage; "V/3", other word lines at a third, bit lines at two thirds.
 
     Returns
     -------
     Biasing
+        For `solve`.
+
+    Examples
+    --------
+    >>> from tiocross import Crossbar, solve, write_device
+    >>> crossbar = Crossbar([[1e-4, 2e-4], [3e-4, 4e-4], [5e-4, 1e-4]], wire_resistance=2.0)
+    >>> solution = solve(crossbar, write_device(crossbar, 0, 0, 1.2))
+    >>> abs(solution.device_voltages).round(2).tolist()  # the selected device, and those half selected [V]
+    [[1.2, 0.6], [0.6, 0.0], [0.6, 0.0]]
     """
     require_name("scheme", scheme, WRITE_SCHEMES)
     return _select(crossbar, word_line, bit_line, voltage, scheme)
 
 
-def custom(crossbar, *, left=None, right=None, top=None, bottom=None):
-    """Any voltages on any ends.
+def custom(crossbar: Crossbar, *, left: ArrayLike | None = None, right: ArrayLike | None = None,
+           top: ArrayLike | None = None, bottom: ArrayLike | None = None) -> Biasing:
+    """Biasing with any voltages at any ends.
 
     Parameters
     ----------
     crossbar : Crossbar
-        The circuit (unitless).
+        The circuit.
     left, right : float or (..., n_word_lines) array_like, optional
         At the ends of the word lines; None, or NaN for single lines, where they float [V].
     top, bottom : float or (..., n_bit_lines) array_like, optional
@@ -138,11 +185,21 @@ def custom(crossbar, *, left=None, right=None, top=None, bottom=None):
     Returns
     -------
     Biasing
+        For `solve`.
 
     Raises
     ------
     ValueError
         If a shape does not fit or a voltage is infinite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import Crossbar, custom, solve
+    >>> crossbar = Crossbar([[1e-4, 2e-4], [3e-4, 4e-4], [5e-4, 1e-4]], wire_resistance=2.0)
+    >>> both = custom(crossbar, left=[0.2, 0.1, np.nan], right=0.2, bottom=0.0)  # word line 2 is driven at the right only
+    >>> (solve(crossbar, both).bit_line_currents * 1e6).round(1).tolist()  # [uA]
+    [159.4, 126.3]
     """
     require_crossbar(crossbar)
     ends = {"left": left, "right": right, "top": top, "bottom": bottom}
@@ -178,21 +235,8 @@ def require_fitting(crossbar, biasing):
 
 
 def join_ends(biasing, batch):
-    """Voltages of all ends in one array.
-
-    Parameters
-    ----------
-    biasing : Biasing
-        The voltages [V].
-    batch : tuple of int
-        Leading axes, against which those of the biasing broadcast (unitless).
-
-    Returns
-    -------
-    (*batch, 2, 2, n) ndarray
-        Of word lines, then bit lines: left or bottom ends, then right or top ends; NaN where an end floats, and beyond
-        the lines of the side that has fewer [V].
-    """
+    """Voltages of all ends in one (*batch, 2, 2, n) array [V]: word lines, then bit lines; of each the left or bottom ends,
+    then the right or top ends; NaN where an end floats, and beyond the lines of the side that has fewer."""
     n_lines = max(biasing.left.shape[-1], biasing.bottom.shape[-1])
     ends = np.full((*batch, 2, 2, n_lines), np.nan)
     for side, kind, values in ((0, 0, biasing.left), (0, 1, biasing.right), (1, 0, biasing.bottom), (1, 1, biasing.top)):
@@ -219,8 +263,7 @@ def _select(crossbar, word_line, bit_line, voltage, scheme):
     voltage = as_number("voltage", voltage, unit="V")
     word_line = _as_line("word_line", word_line, crossbar.n_word_lines)
     bit_line = _as_line("bit_line", bit_line, crossbar.n_bit_lines)
-    of_words, of_bits = {"floating": (np.nan, np.nan), "grounded": (0.0, 0.0), "V/2": (voltage / 2, voltage / 2),
-                         "V/3": (voltage / 3, 2 * voltage / 3)}[scheme]
+    of_words, of_bits = _SCHEMES[scheme](voltage)
     left, bottom = np.full(crossbar.n_word_lines, of_words), np.full(crossbar.n_bit_lines, of_bits)
     left[word_line], bottom[bit_line] = voltage, 0.0
     return Biasing(left, np.full_like(left, np.nan), np.full_like(bottom, np.nan), bottom, (word_line, bit_line))

@@ -3,16 +3,24 @@
 A device's apparent conductance, its current per volt, is not its own: the wires take part of the voltage, and other devices
 lead current around it. Lines that are not selected are at 0 V, so that the apparent conductances are the transfer matrix,
 or they float, and the apparent resistances are those between the ends of two lines.
+
+The resistances R between the ends are convex in the conductances: Newton's method finds them from any side. With 1 A from
+end i to end j and u the device voltages, dR_ij/dG_kl = -u_kl^2 by reciprocity. Without wires the sum of G R over all devices
+is one less than the number of lines (Foster's theorem), which gives the start.
 """
 
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from tiocross.checks import LARGEST_CONDUCTANCE, as_finite, as_number, require_name
 from tiocross.circuit.biasing import Biasing
 from tiocross.circuit.compensation import compensate
+from tiocross.circuit.crossbar import Crossbar
+from tiocross.circuit.laws import Law
 from tiocross.circuit.solver import find_nodes, solve
-from tiocross.checks import LARGEST_CONDUCTANCE, as_finite, as_number, require_name
+from tiocross.circuit.solvers.results import Goal
 
 UNSELECTED = ("grounded", "floating")
 
@@ -25,23 +33,62 @@ _FURTHEST = 10.0  # factor by which one step changes a device at most
 _OPEN = 1e-12  # of the largest conductance, stands for an open device where a line would have no path
 
 
-def as_apparent(currents, voltage, noise_floor):
-    """Apparent conductance of each device, zero below the noise floor.
+def read_crossbar(currents: ArrayLike, voltage: float, *, noise_floor: float = 0.0, wire_resistance: float = 0.0,
+                  source_resistance: ArrayLike = 0.0, sense_resistance: ArrayLike = 0.0, unselected: str = "grounded",
+                  iv: Law | None = None) -> Crossbar:
+    """Crossbar whose devices explain measured readings, each device read alone.
 
     Parameters
     ----------
     currents : (n_word_lines, n_bit_lines) array_like
-        Of every device, read alone [A].
+        Out of the selected bit line, with the voltage on the selected word line [A].
     voltage : float
-        Of the selected word line [V].
-    noise_floor : float
-        Magnitude of an apparent conductance below which a device counts as open [S].
+        Of the read; negative if the currents are [V].
+    noise_floor : float, optional
+        Readings, and conductances found, below it are noise: such a device becomes open, 0 S; other readings are met
+        within it [S].
+    wire_resistance : float, optional
+        As for `Crossbar` [ohm].
+    source_resistance, sense_resistance : float or array_like, optional
+        As for `Crossbar` [ohm].
+    unselected : str, optional
+        What the other lines do: "grounded", all at 0 V, or "floating", up to 4096 devices.
+    iv : Sinh, Cubic, Polynomial or None, optional
+        Law of the devices; conductances are its slopes at 0 V.
 
     Returns
     -------
-    (n_word_lines, n_bit_lines) ndarray
-        Current per volt [S].
+    Crossbar
+        ``(crossbar.conductances == 0).sum()`` counts its open devices.
+
+    Raises
+    ------
+    ValueError
+        If a current is not finite, flows against the voltage, means more than 1 S, or the readings cannot come from
+        devices behind such wires.
+
+    Notes
+    -----
+    Ohmic devices: Newton's method. Readings of others, and of open devices, whose currents are not known, are replaced by
+    what the same conductances would show if they were ohmic, in turns with finding these conductances.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import read_crossbar
+    >>> from tiocross.units import ohm, uA, uS, V
+    >>> currents = np.array([[22.9, 57.1], [85.8, 19.2], [48.5, 38.8]]) * uA  # other lines at 0 V
+    >>> (read_crossbar(currents, 0.2 * V, wire_resistance=25 * ohm).conductances / uS).round(0).tolist()
+    [[120.0, 300.0], [450.0, 100.0], [250.0, 200.0]]
     """
+    apparent = _as_apparent(currents, voltage, noise_floor)
+    wires = Crossbar(apparent, wire_resistance, source_resistance=source_resistance,
+                     sense_resistance=sense_resistance, iv=iv)
+    return replace(wires, conductances=_find_conductances(wires, apparent, voltage, noise_floor, unselected))
+
+
+def _as_apparent(currents, voltage, noise_floor):
+    """Apparent conductance of each device, zero below the noise floor [S]."""
     currents = as_finite("currents", currents, ndim=2)
     if 0 in currents.shape:
         raise ValueError(f"currents must have shape (n_word_lines, n_bit_lines), none of them zero; got {currents.shape}")
@@ -59,37 +106,8 @@ def as_apparent(currents, voltage, noise_floor):
     return np.abs(apparent)  # no -0.0
 
 
-def find_conductances(wires, apparent, voltage, noise_floor, unselected):
-    """Conductances whose readings are the apparent conductances.
-
-    Parameters
-    ----------
-    wires : Crossbar
-        Gives resistances and the devices' law; its conductances are not used (unitless).
-    apparent : (n_word_lines, n_bit_lines) ndarray
-        As of `as_apparent` [S].
-    voltage : float
-        Of the selected word line [V].
-    noise_floor : float
-        What a reading may differ, and conductances below which are open [S].
-    unselected : str
-        "grounded" or "floating", the other lines (unitless).
-
-    Returns
-    -------
-    (n_word_lines, n_bit_lines) ndarray
-        Conductances [S].
-
-    Raises
-    ------
-    ValueError
-        If no conductances have these readings.
-
-    Notes
-    -----
-    Ohmic devices: Newton's method. Readings of others, and of open devices, whose currents are not known, are replaced by
-    what the same conductances would show if they were ohmic, in turns with finding these conductances.
-    """
+def _find_conductances(wires, apparent, voltage, noise_floor, unselected):
+    """Conductances behind these wires whose readings are the apparent ones [S]."""
     require_name("unselected", unselected, UNSELECTED)
     if unselected == "floating" and apparent.size > _MOST_FLOATING:
         raise ValueError(f"floating readings are understood up to {_MOST_FLOATING} devices; got {apparent.size}: read with "
@@ -133,12 +151,7 @@ def _invert_grounded(wires, ohmic, unknown):
 
 
 def _invert_floating(wires, ohmic, unknown):
-    """Conductances, zero where unknown, and their conductances between the ends of two lines: ``ohmic`` elsewhere.
-
-    The resistances R between the ends are convex in the conductances: Newton's method finds them from any side. With 1 A
-    from end i to end j and u the device voltages, dR_ij/dG_kl = -u_kl^2 by reciprocity. Without wires the sum of G R over
-    all devices is one less than the number of lines (Foster), which gives the start.
-    """
+    """Conductances, zero where unknown, and their conductances between the ends of two lines: ``ohmic`` elsewhere."""
     known = ~unknown
     n_lines = known.any(axis=1).sum() + known.any(axis=0).sum()
     devices, resistances = np.where(known, ohmic, 0.0) * (n_lines - 1) / known.sum(), 1.0 / ohmic[known]
@@ -166,8 +179,8 @@ def _between_ends(crossbar, known):
     """
     m, n = known.shape
     drives = np.eye(m + n)
-    nodes = find_nodes(crossbar, Biasing(drives[:, :m], np.full(m, np.nan), np.full(n, np.nan), drives[:, m:]), _RTOL, 1_000)
-    voltages = nodes[:, 1] - nodes[:, 0]
+    biasing = Biasing(drives[:, :m], np.full(m, np.nan), np.full(n, np.nan), drives[:, m:])
+    voltages = find_nodes(crossbar, biasing, Goal(_RTOL, 1_000)).device_voltages
     currents = crossbar.conductances * voltages
     admittances = np.concatenate([currents.sum(axis=2), -currents.sum(axis=1)], axis=1)
     impedances = np.linalg.pinv(0.5 * (admittances + admittances.T), rcond=1e-13, hermitian=True)

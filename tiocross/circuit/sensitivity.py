@@ -3,23 +3,23 @@
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from tiocross.circuit.biasing import Biasing, as_biasing
-from tiocross.circuit.solvers.checks import as_values_of_lines, require_rtol
-from tiocross.circuit.crossbar import require_crossbar
-from tiocross.circuit.solver import arrange_batch, find_nodes
 from tiocross.checks import LARGEST_CONDUCTANCE
+from tiocross.circuit.adjoint import find_device_voltages
+from tiocross.circuit.biasing import Biasing, as_biasing
+from tiocross.circuit.crossbar import Crossbar, require_crossbar
+from tiocross.circuit.solver import arrange_batch
+from tiocross.circuit.solvers.checks import as_values_of_lines, require_rtol
 
-_MOST_SWEEPS = 1_000
 
-
-def sensitivities(crossbar, inputs, weights, *, rtol=1e-9):
+def sensitivities(crossbar: Crossbar, inputs: ArrayLike | Biasing, weights: ArrayLike, *, rtol: float = 1e-9) -> np.ndarray:
     """Gradient of a weighted sum of bit-line currents with respect to all conductances.
 
     Parameters
     ----------
     crossbar : Crossbar
-        The circuit, or many of one shape (unitless).
+        The circuit, or many of one shape.
     inputs : (..., n_word_lines) array_like, or Biasing
         As for `solve` [V].
     weights : (..., n_bit_lines) array_like
@@ -50,6 +50,15 @@ def sensitivities(crossbar, inputs, weights, *, rtol=1e-9):
 
     The voltages of nodes that are joined to the connected ends only through a large resistance R, such as lines that float
     behind nearly open devices, are known to rtol times the gross current times R.
+
+    Examples
+    --------
+    >>> from tiocross import Crossbar, sensitivities
+    >>> from tiocross.units import ohm
+    >>> crossbar = Crossbar([[1.2e-4, 3e-4], [4.5e-4, 1e-4], [2.5e-4, 2e-4]], wire_resistance=25 * ohm)
+    >>> gradient = sensitivities(crossbar, [0.2, 0.1, 0.2], [1.0, 0.0])  # of the current of bit line 0
+    >>> gradient.round(3).tolist()  # with ideal wires: the voltages in column 0, zero in column 1 [A/S]
+    [[0.185, -0.001], [0.09, -0.001], [0.19, -0.001]]
     """
     require_crossbar(crossbar)
     biasing = as_biasing(crossbar, inputs)
@@ -58,11 +67,11 @@ def sensitivities(crossbar, inputs, weights, *, rtol=1e-9):
     batch = np.broadcast_shapes(arrange_batch(crossbar, biasing)[0], weights.shape[:-1])
     if 0 in batch:
         return np.zeros((*batch, crossbar.n_word_lines, crossbar.n_bit_lines))
-    voltages = _device_voltages(crossbar, biasing, rtol)
+    voltages = find_device_voltages(crossbar, biasing, rtol)
     adjoint = _adjoint(crossbar, biasing, weights)
     if crossbar.iv is None:
-        return voltages * _device_voltages(crossbar, adjoint, rtol)
-    return crossbar.iv.currents(1.0, voltages) * _device_voltages(_tangent(crossbar, voltages), adjoint, rtol)
+        return voltages * find_device_voltages(crossbar, adjoint, rtol)
+    return crossbar.iv.currents(1.0, voltages) * find_device_voltages(_tangent(crossbar, voltages), adjoint, rtol)
 
 
 def _as_weights(crossbar, biasing, weights):
@@ -74,11 +83,6 @@ def _as_weights(crossbar, biasing, weights):
         raise ValueError(f"leading axes of the weights {weights.shape} do not broadcast against those of the conductances "
                          f"and the inputs, together {batch}") from None
     return weights
-
-
-def _device_voltages(crossbar, biasing, rtol):
-    nodes = find_nodes(crossbar, biasing, rtol, _MOST_SWEEPS)
-    return nodes[..., 1, :, :] - nodes[..., 0, :, :]
 
 
 def _adjoint(crossbar, biasing, weights):

@@ -1,25 +1,20 @@
 """What a solved crossbar tells: currents at once, voltages and powers on request."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from tiocross.circuit.biasing import Biasing, read_columns
 from tiocross.circuit.crossbar import Crossbar
+from tiocross.circuit.solvers.results import Report
 
 
 @dataclass(frozen=True, eq=False)
 class EndCurrents:
-    """Currents into the array through the ends of its lines, 0 where an end floats.
-
-    Parameters
-    ----------
-    left, right : (..., n_word_lines) ndarray
-        Of the word lines [A].
-    top, bottom : (..., n_bit_lines) ndarray
-        Of the bit lines [A].
-    """
+    """Currents into the array through the ends of its lines, 0 where an end floats: left and right (..., n_word_lines),
+    top and bottom (..., n_bit_lines) [A]."""
 
     left: np.ndarray
     right: np.ndarray
@@ -31,82 +26,92 @@ class EndCurrents:
 class Solution:
     """State of a solved crossbar; leading axes are arrays and inputs, broadcast against each other.
 
-    Voltages cost memory and, for batches and large arrays, a second solution: they are found when first asked for, and so
+    Voltages cost memory and, for batches and large arrays, a second solution. They are found when first asked for, and so
     are the powers and the currents of the other ends.
 
     Parameters
     ----------
     crossbar : Crossbar
-        The circuit (unitless).
+        The circuit.
     inputs : (..., n_word_lines) ndarray, or Biasing
         Voltages of the word lines, or how all ends are connected [V].
     bit_line_currents : (..., n_bit_lines) ndarray
         Out of the bottom ends; 0 where they float [A].
-    report : (..., 3 or more) ndarray
-        Sweeps, largest and summed residual [A], and figures that are the solver's own.
-    request : callable
-        Gives the node voltages, bit lines then word lines, as (..., 2, n_word_lines, n_bit_lines) [V].
+
+    Examples
+    --------
+    >>> from tiocross import Crossbar, solve
+    >>> solution = solve(Crossbar([[1e-4, 2e-4], [3e-4, 4e-4], [5e-4, 1e-4]], wire_resistance=10.0), [0.2, 0.1, 0.2])
+    >>> float(round(solution.power * 1e6, 2)), float(round(solution.wire_power * 1e6, 2))  # [uW]
+    (42.31, 0.67)
+    >>> bool(abs(solution.power - solution.device_power - solution.wire_power) < 1e-9 * solution.power)
+    True
     """
 
     crossbar: Crossbar
-    inputs: object
+    inputs: np.ndarray | Biasing
     bit_line_currents: np.ndarray
-    report: np.ndarray
-    request: object
+    _report: Report = field(init=False, repr=False)
+    _find_nodes: Callable = field(init=False, repr=False)  # gives the `Nodes`
 
     @cached_property
-    def biasing(self):
-        """How the ends are connected, a `Biasing`."""
+    def biasing(self) -> Biasing:
+        """How the ends are connected."""
         return self.inputs if isinstance(self.inputs, Biasing) else read_columns(self.crossbar, self.inputs)
 
     @property
-    def n_sweeps(self):
+    def n_sweeps(self) -> np.ndarray:
         """Sweeps until the residual was reached, (...); 0 where a matrix product served (unitless)."""
-        return self.report[..., 0].astype(np.int64)
+        return self._report.n_sweeps.reshape(self._batch).astype(np.int64)
 
     @property
-    def unbalanced(self):
+    def unbalanced(self) -> np.ndarray:
         """Largest Kirchhoff residual at a node, (...) [A]."""
-        return self.report[..., 1]
+        return self._report.largest.reshape(self._batch)
 
     @property
-    def uncertainty(self):
-        """Sum of all residuals, (...): no end's current is off by more, for a current that is lacking at a node is lacking
-        at the ends. Rounding comes on top: some 1e-16 of the conductance of a line times the largest voltage. Where a
-        matrix product served, it is an estimate for the bit lines: what a probe by sweeps found wrong with the matrix,
-        scaled [A]."""
-        return self.report[..., 2]
+    def uncertainty(self) -> np.ndarray:
+        """Sum of all residuals, (...): no current of an end is off by more, for what is lacking at a node is lacking at the
+        ends. Rounding comes on top: some 1e-16 of the conductance of a line times the largest voltage. Where a matrix
+        product served, it is an estimate for the bit lines: what a probe by sweeps found wrong with the matrix, scaled
+        [A]."""
+        return self._report.total.reshape(self._batch)
+
+    @property
+    def _batch(self):
+        return self.bit_line_currents.shape[:-1]
 
     @cached_property
     def _nodes(self):
-        nodes = self.request()
-        nodes.flags.writeable = False  # powers and currents are computed from them later
+        nodes = self._find_nodes()
+        for voltages in nodes:
+            voltages.flags.writeable = False  # powers and currents are computed from them later
         return nodes
 
     @property
-    def bit_line_voltages(self):
+    def bit_line_voltages(self) -> np.ndarray:
         """Voltage of each bit-line node, (..., n_word_lines, n_bit_lines) [V]."""
-        return self._nodes[..., 0, :, :]
+        return self._nodes.bit_lines
 
     @property
-    def word_line_voltages(self):
+    def word_line_voltages(self) -> np.ndarray:
         """Voltage of each word-line node, (..., n_word_lines, n_bit_lines) [V]."""
-        return self._nodes[..., 1, :, :]
+        return self._nodes.word_lines
 
     @property
-    def device_voltages(self):
+    def device_voltages(self) -> np.ndarray:
         """Voltage across each device, word line minus bit line, (..., n_word_lines, n_bit_lines) [V]."""
-        return self.word_line_voltages - self.bit_line_voltages
+        return self._nodes.device_voltages
 
     @property
-    def device_currents(self):
+    def device_currents(self) -> np.ndarray:
         """Current of each device from its word line to its bit line, (..., n_word_lines, n_bit_lines) [A]."""
         return self.crossbar.currents(self.device_voltages)
 
     @cached_property
-    def end_currents(self):
-        """Currents into the array, an `EndCurrents`; of a line without any resistance that is connected at both ends
-        all of it is counted at the left or bottom end."""
+    def end_currents(self) -> EndCurrents:
+        """Currents into the array at all ends; of a line without any resistance that is connected at both ends all of it is
+        counted at the left or bottom end."""
         crossbar, biasing = self.crossbar, self.biasing
         left, right = _split(self.device_currents.sum(axis=-1), self.word_line_voltages[..., -1],
                              crossbar.word_line_resistance + crossbar.source_resistance, biasing.left, biasing.right)
@@ -115,19 +120,19 @@ class Solution:
         return EndCurrents(left, right, top, bottom)
 
     @cached_property
-    def power(self):
+    def power(self) -> np.ndarray:
         """Power that the sources supply, (...) [W]."""
         biasing, currents = self.biasing, self.end_currents
         return sum((np.nan_to_num(getattr(biasing, end)) * getattr(currents, end)).sum(axis=-1)
                    for end in ("left", "right", "top", "bottom"))
 
     @cached_property
-    def device_power(self):
+    def device_power(self) -> np.ndarray:
         """Power dissipated in the devices, (...) [W]."""
         return (self.device_voltages * self.device_currents).sum(axis=(-2, -1))
 
     @cached_property
-    def wire_power(self):
+    def wire_power(self) -> np.ndarray:
         """Power dissipated in wires, source and sense resistances, (...) [W]."""
         crossbar, ends = self.crossbar, self.end_currents
         along_words = ends.left[..., None] - np.cumsum(self.device_currents, axis=-1)[..., :-1]
@@ -139,17 +144,17 @@ class Solution:
         return segments + at_words.sum(axis=-1) + at_bits.sum(axis=-1)
 
     @property
-    def selected_current(self):
+    def selected_current(self) -> np.ndarray:
         """Current through the selected device, (...) [A]."""
         return self.device_currents[(..., *self._selected)]
 
     @property
-    def selected_voltage(self):
+    def selected_voltage(self) -> np.ndarray:
         """Voltage across the selected device, (...) [V]."""
         return self.device_voltages[(..., *self._selected)]
 
     @property
-    def sneak_current(self):
+    def sneak_current(self) -> np.ndarray:
         """What the selected bit line's current has besides the selected device's, (...) [A]."""
         return self.bit_line_currents[..., self._selected[1]] - self.selected_current
 
@@ -158,6 +163,14 @@ class Solution:
         if self.biasing.selected is None:
             raise ValueError("no device is selected; solve with a biasing from read_device or write_device")
         return self.biasing.selected
+
+
+def make_solution(crossbar, inputs, bit_line_currents, report, find_nodes):
+    """Solution of the circuits that ``report`` is about; ``find_nodes`` gives their `Nodes` when they are asked for."""
+    solution = Solution(crossbar, inputs, bit_line_currents)
+    object.__setattr__(solution, "_report", report)
+    object.__setattr__(solution, "_find_nodes", find_nodes)
+    return solution
 
 
 def _split(total, far_nodes, resistance, root, far):

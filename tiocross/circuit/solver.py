@@ -5,26 +5,31 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from tiocross.circuit.biasing import Biasing, as_biasing, join_ends, read_columns
-from tiocross.circuit.solvers.checks import as_values_of_lines, require_rtol, require_solved
-from tiocross.circuit.crossbar import require_crossbar
-from tiocross.circuit.solvers.dispatch import in_parts, require_solvable, run_circuits, run_read
-from tiocross.circuit.matrices import matrix_pays, transfer_matrix
-from tiocross.circuit.solution import Solution
-from tiocross.errors import ConvergenceError
 from tiocross.checks import as_count
+from tiocross.circuit.biasing import Biasing, as_biasing, join_ends, read_columns
+from tiocross.circuit.crossbar import Crossbar, require_crossbar
+from tiocross.circuit.laws import spread_law
+from tiocross.circuit.matrices import matrix_pays, transfer_matrix
+from tiocross.circuit.solution import Solution, make_solution
+from tiocross.circuit.solvers.checks import as_values_of_lines, require_rtol, require_solved
+from tiocross.circuit.solvers.dispatch import in_parts, require_solvable, run_circuits, run_read
+from tiocross.circuit.solvers.prepared import prepare
+from tiocross.circuit.solvers.results import Goal, Solved, make_report, make_room
+from tiocross.errors import ConvergenceError
 
 _LARGEST_KEPT = 100_000  # devices of a single biased circuit whose voltages are kept, for they are mostly asked for
 
 
-def solve(crossbar, inputs, *, rtol=1e-9, max_sweeps=1_000, workers=1):
-    """Solve a crossbar for one or many inputs.
+def solve(crossbar: Crossbar, inputs: ArrayLike | Biasing, *, rtol: float = 1e-9, max_sweeps: int = 1_000,
+          workers: int = 1) -> Solution:
+    """Currents and voltages of a crossbar for one or many inputs.
 
     Parameters
     ----------
     crossbar : Crossbar
-        The circuit, or many of one shape (unitless).
+        The circuit, or many of one shape.
     inputs : (..., n_word_lines) array_like, or Biasing
         Drive of each word line's left end, with every bit line held at 0 V at its bottom end and the other ends floating;
         or how all ends are connected. Leading axes are a batch and broadcast against those of the conductances [V].
@@ -52,59 +57,67 @@ def solve(crossbar, inputs, *, rtol=1e-9, max_sweeps=1_000, workers=1):
 
     Notes
     -----
-    Gauss-Seidel by whole lines with corrections on coarse crossbars; devices that do not obey Ohm's law by Newton's
-    method around it. The residuals are summed at every sweep: a current injected at any node leaves through the ends of
-    the lines, so no current of an end is off by more than that sum. For many inputs to ohmic devices the transfer matrix
-    is found instead, and checked against one input solved this way.
+    Gauss-Seidel by whole lines, each eliminated by the Thomas algorithm, with corrections on coarse crossbars [1]_; devices
+    that do not obey Ohm's law by Newton's method around it. The residuals are summed at every sweep: a current injected at
+    any node leaves through the ends of the lines, so no current of an end is off by more than that sum. For many inputs to
+    ohmic devices the transfer matrix is found instead, and checked against one input solved this way.
+
+    References
+    ----------
+    .. [1] A. Brandt, "Multi-level adaptive solutions to boundary-value problems", Math. Comp. 31, 333 (1977).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import Crossbar, solve
+    >>> from tiocross.units import mV, ohm, uA, uS
+    >>> crossbar = Crossbar(np.array([[120, 300], [450, 100], [250, 200]]) * uS, wire_resistance=25 * ohm)
+    >>> voltages = np.array([200, -100, 150]) * mV
+    >>> (solve(crossbar, voltages).bit_line_currents / uA).round(2).tolist()  # through the wires
+    [16.34, 76.59]
+    >>> (voltages @ crossbar.conductances / uA).round(2).tolist()  # with ideal wires
+    [16.5, 80.0]
+    >>> solve(crossbar, np.zeros((1000, 3))).bit_line_currents.shape
+    (1000, 2)
     """
     require_crossbar(crossbar)
     require_rtol(rtol)
     as_count("max_sweeps", max_sweeps)
     as_count("workers", workers)
+    goal = Goal(rtol, max_sweeps)
     if not isinstance(inputs, Biasing):
         inputs = as_values_of_lines("voltages", inputs, crossbar.n_word_lines, "word line")
         if inputs.ndim == 1 and crossbar.iv is None and not crossbar.is_ideal:
-            return _solve_read(crossbar, inputs, rtol, max_sweeps, workers)
+            return _solve_read(crossbar, inputs, goal, workers)
     biasing = as_biasing(crossbar, inputs)
     batch, n_axes = arrange_batch(crossbar, biasing)
-    request = partial(find_nodes, crossbar, biasing, rtol, max_sweeps)
     ohmic_read = crossbar.iv is None and _is_plain_read(biasing)
     if 0 in batch or ohmic_read and crossbar.is_ideal:
-        return _multiply(crossbar, biasing, crossbar.conductances, batch, request)
+        return _multiply(crossbar, biasing, crossbar.conductances, batch, goal)
     if ohmic_read and matrix_pays(crossbar, math.prod(batch[n_axes:])):
-        solution = _solve_by_matrix(crossbar, biasing, batch, rtol, max_sweeps, request)
+        solution = _solve_by_matrix(crossbar, biasing, batch, goal)
         if solution is not None:
             return solution
-    return _solve_circuits(crossbar, biasing, batch, n_axes, rtol, max_sweeps, request, workers)
+    return _solve_circuits(crossbar, biasing, batch, goal, workers)
 
 
-def _solve_read(crossbar, voltages, rtol, max_sweeps, workers):
-    """The usual case, one input to ohmic devices, with the least ado."""
+def _solve_read(crossbar, voltages, goal, workers):
+    """The usual case, one input to ohmic devices, as quickly as possible."""
     voltages = voltages.copy()
-    currents, report, _ = in_parts(run_read, crossbar, voltages.reshape(1, 1, -1), rtol, max_sweeps, workers=workers)
-    require_solved(report, rtol)
-    batch = crossbar.conductances.shape[:-2]
-    return Solution(crossbar, voltages, currents.reshape(*batch, -1), report.reshape(*batch, -1),
-                    partial(find_nodes, crossbar, voltages, rtol, max_sweeps))
+    circuit, drives = prepare(crossbar), voltages.reshape(1, 1, -1)
+    if workers == 1:
+        found = run_read(circuit, drives, goal)
+    else:
+        found = in_parts(partial(run_read, goal=goal), circuit, drives, workers)
+    report = found.report
+    require_solved(report, goal.rtol)
+    currents = found.currents.reshape(*crossbar.conductances.shape[:-2], -1)
+    return make_solution(crossbar, voltages, currents, report, partial(find_nodes, crossbar, voltages, goal))
 
 
 def arrange_batch(crossbar, biasing):
-    """How the leading axes of arrays and inputs go together.
-
-    Parameters
-    ----------
-    crossbar : Crossbar
-        The circuit, or many of one shape (unitless).
-    biasing : Biasing
-        Its inputs (unitless).
-
-    Returns
-    -------
-    batch : tuple of int
-        Shape of the batch (unitless).
-    n_axes : int
-        How many of its leading axes tell arrays apart; the others are inputs of one array (unitless).
-    """
+    """Shape of the batch of arrays and inputs, and how many of its leading axes tell arrays apart; the others are inputs of
+    one array."""
     arrays, inputs = crossbar.conductances.shape[:-2], biasing.batch
     try:
         batch = np.broadcast_shapes(arrays, inputs)
@@ -121,84 +134,60 @@ def _is_plain_read(biasing):
             and not biasing.bottom.any())
 
 
-def _solve_circuits(crossbar, biasing, batch, n_axes, rtol, max_sweeps, request, workers):
+def _solve_circuits(crossbar, biasing, batch, goal, workers):
     keep = math.prod(batch) == 1 and crossbar.conductances.size <= _LARGEST_KEPT
-    currents, report, nodes = _run(crossbar, biasing, batch, n_axes, rtol, max_sweeps, keep, workers)
-    if keep:
-        request = partial(np.asarray, nodes)
-    return Solution(crossbar, biasing, currents, report, request)
+    found = run_batch(crossbar, biasing, goal._replace(nodes=keep), workers)
+    nodes = partial(getattr, found, "nodes") if keep else partial(find_nodes, crossbar, biasing, goal)
+    return make_solution(crossbar, biasing, found.currents, found.report, nodes)
 
 
-def _run(crossbar, biasing, batch, n_axes, rtol, max_sweeps, nodes, workers=1):
-    """`run_circuits` with the axes of the batch."""
-    shape = crossbar.conductances.shape[-2:]
+def run_batch(crossbar, biasing, goal, workers=1):
+    """`Solved` circuits with the axes of the batch."""
+    batch, n_axes = arrange_batch(crossbar, biasing)
     if 0 in batch:
-        return np.zeros((*batch, shape[1])), np.zeros((*batch, 4)), np.zeros((*batch, 2, *shape))
-    if math.prod(batch[:n_axes]) != len(crossbar.arrays):
+        return make_room(batch, crossbar.conductances.shape[-2:], True)
+    if math.prod(batch[:n_axes]) != math.prod(crossbar.conductances.shape[:-2]):
         crossbar = _repeat(crossbar, batch, n_axes)
     inputs = (1,) * (len(batch) - len(biasing.batch)) + biasing.batch
     shared = math.prod(inputs[:n_axes]) == 1
     ends = join_ends(biasing, ((1,) * n_axes if shared else batch[:n_axes]) + batch[n_axes:])
     ends = ends.reshape(1 if shared else math.prod(batch[:n_axes]), math.prod(batch[n_axes:]), *ends.shape[-3:])
-    require_solvable(crossbar, ends)
-    found = in_parts(run_circuits, crossbar, ends, rtol, max_sweeps, workers=workers, selected=biasing.selected, nodes=nodes)
-    return [None if values is None else values.reshape(*batch, *values.shape[2:]) for values in found]
+    circuit = prepare(crossbar)
+    require_solvable(circuit, ends)
+    found = in_parts(partial(run_circuits, goal=goal, selected=biasing.selected), circuit, ends, workers)
+    return Solved(*(values.reshape(*batch, *values.shape[2:]) for values in found))
 
 
 def _repeat(crossbar, batch, n_axes):
     """The crossbar with all leading axes of the batch that tell arrays apart."""
     shape = (*batch, *crossbar.conductances.shape[-2:])
     part = (..., *(0,) * (len(batch) - n_axes), slice(None), slice(None))
-    law = crossbar.iv
-    if law is not None:
-        parameter = np.broadcast_to(np.broadcast_to(law.parameter, crossbar.conductances.shape), shape)
-        law = type(law)(parameter[part])
-    return replace(crossbar, conductances=np.broadcast_to(crossbar.conductances, shape)[part], iv=law)
+    return replace(crossbar, conductances=np.broadcast_to(crossbar.conductances, shape)[part],
+                   iv=spread_law(crossbar.iv, shape, part))
 
 
-def find_nodes(crossbar, inputs, rtol, max_sweeps):
-    """Node voltages of every circuit of a batch.
-
-    Parameters
-    ----------
-    crossbar : Crossbar
-        The circuit, or many of one shape (unitless).
-    inputs : ndarray or Biasing
-        As for `solve` [V].
-    rtol : float
-        As for `solve` (unitless).
-    max_sweeps : int
-        As for `solve` (unitless).
-
-    Returns
-    -------
-    (..., 2, n_word_lines, n_bit_lines) ndarray
-        Bit lines, then word lines [V].
-    """
-    biasing = as_biasing(crossbar, inputs)
-    batch, n_axes = arrange_batch(crossbar, biasing)
-    return _run(crossbar, biasing, batch, n_axes, rtol, max_sweeps, True)[2]
+def find_nodes(crossbar, inputs, goal):
+    """`Nodes` of every circuit of a batch, for inputs as `solve` takes them."""
+    return run_batch(crossbar, as_biasing(crossbar, inputs), goal._replace(nodes=True)).nodes
 
 
-def _multiply(crossbar, biasing, matrix, batch, request, uncertainty=0.0):
+def _multiply(crossbar, biasing, matrix, batch, goal, uncertainty=0.0):
     """A solution by the matrix product."""
     currents = np.matmul(biasing.left[..., None, :], matrix)[..., 0, :] if matrix.ndim > 2 else biasing.left @ matrix
-    report = np.zeros((*batch, 3))
-    report[..., 1:] = np.asarray(uncertainty)[..., None]
-    return Solution(crossbar, biasing, np.array(np.broadcast_to(currents, (*batch, crossbar.n_bit_lines))), report, request)
+    return make_solution(crossbar, biasing, np.array(np.broadcast_to(currents, (*batch, crossbar.n_bit_lines))),
+                         make_report(batch, uncertainty), partial(find_nodes, crossbar, biasing, goal))
 
 
-def _solve_by_matrix(crossbar, biasing, batch, rtol, max_sweeps, request):
+def _solve_by_matrix(crossbar, biasing, batch, goal):
     """Many inputs by the transfer matrix; None where the solution of one circuit does not confirm it."""
-    tight = min(rtol, max(1e-3 * rtol, 1e-13))
+    tight = goal._replace(rtol=min(goal.rtol, max(1e-3 * goal.rtol, 1e-13)))
     pattern = np.cos(np.arange(crossbar.n_word_lines))  # of all signs and sizes, so that a wrong entry shows
-    probe = read_columns(crossbar, pattern)
     try:
-        matrix = transfer_matrix(crossbar, rtol=tight)
-        currents, report, _ = _run(crossbar, probe, *arrange_batch(crossbar, probe), tight, max_sweeps, False)
+        matrix = transfer_matrix(crossbar, rtol=tight.rtol)
+        probe = run_batch(crossbar, read_columns(crossbar, pattern), tight)
     except ConvergenceError:  # at an accuracy that was not asked for
         return None
-    apart = np.abs(currents - pattern @ matrix).max(axis=-1) + report[..., 2]
-    if (apart > rtol * report[..., 3]).any():
+    apart = np.abs(probe.currents - pattern @ matrix).max(axis=-1) + probe.report.total
+    if (apart > goal.rtol * probe.report.gross).any():
         return None
-    return _multiply(crossbar, biasing, matrix, batch, request, apart * np.abs(biasing.left).sum(axis=-1))
+    return _multiply(crossbar, biasing, matrix, batch, goal, apart * np.abs(biasing.left).sum(axis=-1))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tiocross.circuit.crossbar import Crossbar
+from tiocross.circuit.readout import read_crossbar
 from tiocross.commands.outputs import require_new_folder, require_writable_file, write_text
 from tiocross.commands.plan import NETWORK
 from tiocross.commands.progress import ProgressLine
@@ -136,7 +136,7 @@ class _Run:
             return "no accuracy: the network is not one for the half moons; name a data set that fits with --data"
         read = [np.nan_to_num(load_readback(self.plan, tile, self._path(tile, "readback.csv")))
                 for tile in range(len(self.plan.targets))]
-        crossbars = [Crossbar.from_readout(readings, 1.0, noise_floor=_READ_FLOOR, wire_resistance=self.wire_resistance)
+        crossbars = [read_crossbar(readings, 1.0, noise_floor=_READ_FLOOR, wire_resistance=self.wire_resistance)
                      for readings in read]
         classes = infer(network, crossbars, data.points, device=self.plan.device, layout=self.plan.layout)
         n_right, n_total = int((classes == data.labels).sum()), len(data)

@@ -1,19 +1,19 @@
 """``tiocross solve``: the currents of one crossbar, beside those with ideal wires."""
 
 import math
+from dataclasses import fields
 
 import numpy as np
 
-from tiocross.circuit.solvers.checks import require_rtol
-from tiocross.circuit.laws import Cubic, Sinh
 from tiocross.circuit.crossbar import Crossbar
-from tiocross.circuit.solver import solve
+from tiocross.circuit.laws import LAWS
+from tiocross.circuit.solver import require_rtol, solve
 from tiocross.commands.outputs import require_writable_file, write_text
 from tiocross.checks import nearest_name
 from tiocross.lab.tables import read_conductance_csv, read_voltage_csv
 from tiocross.units import uA
 
-_LAWS = {"sinh": Sinh, "cubic": Cubic}
+_LAWS = {law.__name__.lower(): law for law in LAWS}
 _MOST_LINES = 60  # of the table on the screen
 
 
@@ -38,16 +38,17 @@ def prepare(arguments):
 def _as_law(text):
     if text is None:
         return None
-    name, colon, parameter = text.partition(":")
+    name, _, numbers = text.partition(":")
     if name not in _LAWS:
         raise ValueError(f"--iv {text!r}: unknown law {name!r}; {nearest_name(name, _LAWS)}")
     try:
-        value = float(parameter)
+        values = [float(number) for number in numbers.split(",")]
     except ValueError:
-        value = math.nan
-    if not (colon and math.isfinite(value)):
-        raise ValueError(f"--iv {text!r} must be a law and its parameter, such as sinh:0.37 (volt) or cubic:1.5 (1/V^2)")
-    return _LAWS[name](value)
+        values = []
+    if len(values) != len(fields(_LAWS[name])) or not all(map(math.isfinite, values)):
+        raise ValueError(f"--iv {text!r} must be a law and its parameter, such as sinh:0.37 (volt), cubic:1.5 (1/V^2) or "
+                         "polynomial:0.5,1.0 (1/V and 1/V^2)")
+    return _LAWS[name](*values)
 
 
 def _solve(crossbar, voltages, rtol, out):

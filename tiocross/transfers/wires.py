@@ -5,13 +5,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from tiocross.circuit.crossbar import Crossbar
-from tiocross.circuit.solvers.dispatch import run_circuits
 from tiocross.checks import as_number
+from tiocross.circuit.adjoint import matrices_with_pullback
 from tiocross.learning.techniques import Technique
 from tiocross.learning.tensor import Tensor
-
-_RTOL, _MOST_SWEEPS = 1e-9, 1_000
 
 
 @dataclass(frozen=True)
@@ -39,14 +36,14 @@ class WiresInLoop(Technique):
         flat = programmed.value.reshape(-1, programmed.shape[-1])
         matrices, solved = np.empty_like(flat), []
         for places in _places_of_arrays(course.layout):
-            arrays = _SolvedArrays(_pick(flat, places).reshape(-1, *places.shape[1:]), self.wire_resistance)
-            _put(matrices, places, arrays.matrices.reshape(-1, *places.shape))
-            solved.append((places, arrays))
+            found, pull_back = matrices_with_pullback(_pick(flat, places).reshape(-1, *places.shape[1:]), self.wire_resistance)
+            _put(matrices, places, found.reshape(-1, *places.shape))
+            solved.append((places, pull_back))
 
         def pull(g):
             g, gradient = g.reshape(flat.shape), np.empty_like(flat)
-            for places, arrays in solved:
-                part = arrays.pull(_pick(g, places).reshape(-1, *places.shape[1:]))
+            for places, pull_back in solved:
+                part = pull_back(_pick(g, places).reshape(-1, *places.shape[1:]))
                 _put(gradient, places, part.reshape(-1, *places.shape))
             return (gradient.reshape(programmed.shape),)
 
@@ -61,45 +58,6 @@ def _pick(flat, places):
 def _put(flat, places, values):
     in_use = places >= 0
     flat[:, places[in_use]] = values[:, in_use]
-
-
-class _SolvedArrays:
-    """Transfer matrices of many arrays of one shape, and the way back for gradients.
-
-    Everything in here is seen from the corner from which there are at most as many word lines as bit lines.
-    """
-
-    def __init__(self, conductances, wire_resistance):
-        self.is_turned = conductances.shape[-1] < conductances.shape[-2]
-        self.wire_resistance = wire_resistance
-        self.conductances = self._see(conductances)
-        currents, self.voltages = _drive(self.conductances, wire_resistance, np.eye(self.conductances.shape[-2])[None])
-        self.matrices = self._see(currents)
-
-    def pull(self, g):
-        """Gradient by the conductances from that by the matrices."""
-        drives = self._see(g)[..., ::-1]  # the bottom ends, from the other corner
-        _, answers = _drive(_turn(self.conductances), self.wire_resistance, drives)
-        return self._see((self.voltages * _turn(answers)).sum(axis=1))
-
-    def _see(self, arrays):
-        return _turn(arrays) if self.is_turned else arrays
-
-
-def _turn(arrays):
-    """Word lines and bit lines exchanged, seen from the other corner: the same circuit, driven where it was sensed."""
-    return arrays[..., ::-1, ::-1].swapaxes(-1, -2)
-
-
-def _drive(conductances, wire_resistance, drives):
-    """Bit-line currents [A] and device voltages [V] of each array for each row of ``drives`` [V]."""
-    n_word_lines, n_bit_lines = conductances.shape[-2:]
-    ends = np.full((*drives.shape[:2], 2, 2, max(n_word_lines, n_bit_lines)), np.nan)
-    ends[:, :, 0, 0, :n_word_lines] = drives
-    ends[:, :, 1, 0, :n_bit_lines] = 0.0
-    crossbar = Crossbar(conductances, wire_resistance)
-    currents, _, nodes = run_circuits(crossbar, ends, _RTOL, _MOST_SWEEPS, nodes=True)
-    return currents, nodes[:, :, 1] - nodes[:, :, 0]
 
 
 @lru_cache(maxsize=64)

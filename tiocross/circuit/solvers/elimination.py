@@ -3,7 +3,8 @@
 The array is cut into small parts. Each becomes a block: a matrix that says how the ends of its lines answer, whatever
 it is joined to. Neighbours are joined in pairs, which eliminates the wires between them, until one block is left; its
 answer at the bottom ends to voltages at the left ends is the transfer matrix. An n x n array takes about 28 n^3
-multiplications, nearly all in products of matrices, and memory for some 50 n^2 numbers.
+multiplications, nearly all in products of matrices, and memory for some 50 n^2 numbers. Cutting a grid into parts and
+eliminating them one inside the other is nested dissection (A. George, SIAM J. Numer. Anal. 10, 345 (1973)).
 
 A block has four sets of ports: L and R, where its word lines enter at the left and leave at the right, B and T, where its
 bit lines enter at the bottom and leave at the top. Given the voltages at L and B and the currents drawn out at R and T,
@@ -33,26 +34,8 @@ _EXCHANGED = str.maketrans("LRBT", "BTLR")
 
 
 def eliminate(conductances, word_line_resistance, bit_line_resistance, source_resistance, sense_resistance):
-    """Transfer matrices of crossbars driven at the left ends and grounded at the bottom, right and top ends open.
-
-    Parameters
-    ----------
-    conductances : (n_arrays, n_word_lines, n_bit_lines) ndarray
-        Devices of arrays that share the resistances below, float64 in C order [S].
-    word_line_resistance : (n_word_lines,) ndarray
-        One segment of each word line, not negative [ohm].
-    bit_line_resistance : (n_bit_lines,) ndarray
-        One segment of each bit line, not negative [ohm].
-    source_resistance : (n_word_lines,) ndarray
-        In series with the segment before the left end of each word line, not negative [ohm].
-    sense_resistance : (n_bit_lines,) ndarray
-        In series with the segment after the bottom end of each bit line, not negative [ohm].
-
-    Returns
-    -------
-    (n_arrays, n_word_lines, n_bit_lines) ndarray
-        T with bit-line currents = voltages @ T [S].
-    """
+    """Transfer matrices (C, M, N) [S] of arrays that share their wires, given as one value for each line [ohm]; driven at
+    the left ends and held at 0 V at the bottom, the right and top ends open."""
     n_word, n_bit = conductances.shape[1:]
     word = np.stack([word_line_resistance[::-1], source_resistance[::-1]])  # word line 0 at the bottom from here on
     bit = np.stack([bit_line_resistance, sense_resistance])

@@ -1,4 +1,13 @@
-"""Which lines are lumped together on the coarse crossbars that correct a large one: geometry only, no resistances."""
+"""Which lines are lumped together on the coarse crossbars that correct a large one: geometry only.
+
+Coarse crossbars follow the multigrid idea: what plain sweeps leave of the error is smooth, so a smaller crossbar, whose
+lines are lumped neighbours, can correct it (A. Brandt, Math. Comp. 31, 333 (1977)). How much a plain sweep leaves is
+estimated from the slowest mode of a uniform array: g / (g + lam) for each side, with 1 / lam = 0.4 r n^2 + R n for n
+devices on a line of r a segment and R at its end.
+
+``resistances`` (2, 3, W) are here of a segment, and behind the root and far ends, of word lines and of bit lines, infinite
+where an end floats [ohm].
+"""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -13,29 +22,9 @@ _SMALLEST = 9  # crossings of an array that is not lumped further
 _FAST_ENOUGH = 0.03  # contraction of plain sweeps below which nothing coarse is needed
 
 
-def choose_blocks(means, resistances, shape):
-    """How many lines to lump from level to level, for each array.
-
-    Parameters
-    ----------
-    means : (n_arrays,) ndarray
-        Mean conductance of each array [S].
-    resistances : (2, 3, n) ndarray
-        Of a segment, and behind the root and far ends, of word lines and bit lines; infinite for floating ends [ohm].
-    shape : (int, int)
-        Numbers of word lines and bit lines (unitless).
-
-    Returns
-    -------
-    first, n_further : (n_arrays,) int ndarray
-        Lines lumped into one from the array to its first coarse crossbar, 0 where plain sweeps converge at once; how often
-        that is followed by lumping a few (unitless).
-
-    Notes
-    -----
-    What a plain sweep leaves of the error is estimated from the slowest mode of a uniform array: g / (g + lam) for each
-    side, 1 / lam = 0.4 r n^2 + R n for n devices on a line of r a segment and R at its end.
-    """
+def _choose_blocks(means, resistances, shape):
+    """How many lines to lump, for each array: (n_arrays,) lines lumped into one from the array to its first coarse crossbar,
+    0 where plain sweeps converge at once, and (n_arrays,) how often that is followed by lumping a few."""
     left, wires = np.ones(len(means)), []
     for side, n in enumerate(shape):
         across = shape[1 - side]  # devices on a line of this side
@@ -52,51 +41,26 @@ def choose_blocks(means, resistances, shape):
     return np.where(needless, 0, first), np.where(needless, 0, n_further)
 
 
-def plan_arrays(arrays, resistances):
-    """Geometry for each array, with as many levels as its own devices ask for, whatever the others' are.
-
-    Parameters
-    ----------
-    arrays : (n_arrays, n_word_lines, n_bit_lines) ndarray
-        Devices [S].
-    resistances : (2, 3, n) ndarray
-        As for `choose_blocks` [ohm].
-
-    Returns
-    -------
-    list of (Plan, (n,) int ndarray)
-        Each plan with the numbers of its arrays.
-    """
+def find_geometries(arrays, resistances):
+    """Geometry for each array, as its own devices ask for: a list of (Geometry, numbers of its arrays)."""
     shape = arrays.shape[1:]
-    first, n_further = choose_blocks(arrays.mean(axis=(1, 2)), resistances, shape)
+    first, n_further = _choose_blocks(arrays.mean(axis=(1, 2)), resistances, shape)
     kinds = kinds_of_lines(resistances, shape)
-    plans = []
+    geometries = []
     for many, times in set(zip(first.tolist(), n_further.tolist())):
         blocks = (many, *(_FEW,) * times) if many else ()
-        plans.append((plan_levels(*shape, kinds, blocks), np.flatnonzero((first == many) & (n_further == times))))
-    return plans
+        geometries.append((lump_lines(*shape, kinds, blocks), np.flatnonzero((first == many) & (n_further == times))))
+    return geometries
 
 
 def kinds_of_lines(resistances, shape):
-    """One byte a line, word lines first: which of its ends float.
-
-    Parameters
-    ----------
-    resistances : (2, 3, n) ndarray
-        As for `choose_blocks` [ohm].
-    shape : (int, int)
-        Numbers of word lines and bit lines (unitless).
-
-    Returns
-    -------
-    bytes
-    """
+    """One byte for each line, word lines first: which of its ends float."""
     floating = np.isinf(resistances[:, 1:])
     kinds = (floating[:, 0] + 2 * floating[:, 1]).astype(np.uint8)
     return kinds[0, : shape[0]].tobytes() + kinds[1, : shape[1]].tobytes()
 
 
-class Plan(NamedTuple):
+class Geometry(NamedTuple):
     """Geometry of the levels; L levels, the first the array itself; W is two more than its longer side.
 
     ``places`` (L, 4, W): positions of the nodes along a word line, and along a bit line, two ends included; weight of the
@@ -108,31 +72,15 @@ class Plan(NamedTuple):
 
     places: np.ndarray
     numbers: np.ndarray
-    pool: tuple
+    pool: tuple[int, int]
     n_wide: int
 
 
 @lru_cache(maxsize=64)
-def plan_levels(n_word, n_bit, kinds, lines_per_block):
-    """Plan of up to one level more than there are block lengths, with the shape of the pool and the rows of ``wide``.
-
-    Lines are lumped only with neighbours whose ends are connected alike, for lines that float move together and a driven
-    line beside them does not.
-
-    Parameters
-    ----------
-    n_word, n_bit : int
-        Numbers of word lines and bit lines (unitless).
-    kinds : bytes
-        How each line's ends are connected, word lines first: one value for each kind (unitless).
-    lines_per_block : tuple of int
-        Lines lumped into one from each level to the next; empty for no lumping. With (1,) the coarse crossbar is the array
-        itself, which conjugate gradients then solve (unitless).
-
-    Returns
-    -------
-    Plan
-    """
+def lump_lines(n_word, n_bit, kinds, lines_per_block):
+    """Geometry of up to one level more than there are block lengths. Only neighbours of one kind are lumped, for lines that
+    float move together and a driven line beside them does not. With blocks of 1 line the coarse crossbar is the array
+    itself, which conjugate gradients then solve."""
     kind_word, kind_bit = np.frombuffer(kinds[:n_word], np.uint8), np.frombuffer(kinds[n_word:], np.uint8)
     at_word, at_bit = np.arange(n_bit + 2.0), np.arange(n_word + 2.0)
     n_levels, width = len(lines_per_block) + 1, max(n_word, n_bit, 8) + 2
@@ -166,7 +114,7 @@ def plan_levels(n_word, n_bit, kinds, lines_per_block):
         number[4, :m], place[3, :m] = _between(at_bit, coarse_bit)
         at_word, at_bit = coarse_word, coarse_bit
         kind_word, kind_bit = kind_word[blocks_word[:-1]], kind_bit[blocks_bit[:-1]]
-    return Plan(places[: level + 1].copy(), numbers[: level + 1].copy(), (max(n_rows, 1), n_columns), n_wide)
+    return Geometry(places[: level + 1].copy(), numbers[: level + 1].copy(), (max(n_rows, 1), n_columns), n_wide)
 
 
 def _blocks(kinds, lines_per_block):

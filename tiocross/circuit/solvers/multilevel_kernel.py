@@ -11,7 +11,9 @@ residual without a difference of wire currents.
 What remains after a sweep is smooth and lives on a smaller crossbar: neighbouring lines are lumped, and lumped devices
 add up; a lumped line stands at the middle of its block and has the resistance of its lines in parallel. Corrections are
 linear along a line and constant across a block. The coarsest crossbar is solved by conjugate gradients on its word
-lines, with the word-line solution as preconditioner.
+lines, with the word-line solution as preconditioner. Eliminating a line node by node is the Thomas algorithm; coarse
+corrections are those of multigrid (A. Brandt, Math. Comp. 31, 333 (1977)); conjugate gradients are those of M. R. Hestenes
+and E. Stiefel, J. Res. Natl. Bur. Stand. 49, 409 (1952).
 
 symbol     shape                meaning                                                            unit
 g          (M, N)               devices                                                            S
@@ -26,6 +28,22 @@ q          (M, N)               current injected at word-line nodes             
 norton     (M, AT_ONCE)         scratch: J of each node of AT_ONCE bit lines, or of 4 word lines   A
 row        (11, N)              VOLTAGE, CHANGE, SUM, TOTAL, GROSS, LARGEST, OUT (current at the   V, A
                                 root) of each bit line, and J of the nodes of four word lines
+
+and of `solve_arrays`:
+conductances  (C, M, N)         devices of the arrays                                              S
+injected   (M, N) or (0, N)     currents injected at the word-line nodes and drawn from the        A
+                                bit-line nodes; (0, N) for none
+drives     (C or 1, B, 2, 2, W) root (left, bottom) and far (right, top) voltages of word lines    V
+                                and of bit lines, 0 where floating
+ends       (2, 3, W)            RHO, ROOT, FAR of word lines and of bit lines                      ohm
+sensed     (N,) bool            bit lines whose gross current sets the scale of ``rtol``           -
+start      scalar               FROM_GUESS, if all bit lines are read; FROM_ZERO; FROM_LAST: from  -
+                                the bit-line voltages of the last circuit; GO_ON with it
+currents   (C, B, N)            out of the bottom ends, filled                                     A
+report     (C, B, 6)            sweeps, largest and summed residual, gross current, smallest sum   -, A
+                                so far, sweeps since without half of it; filled
+nodes      (C, B, 2, M, N)      bit-line and word-line voltages, filled; or (C, B, 2, 0, 0)        V
+all others                      scratch
 """
 
 import numpy as np
@@ -41,6 +59,7 @@ AT_ONCE = 1024  # bit lines solved together: their J should stay in the cache
 STEPS = 20_000_000  # devices times steps of conjugate gradients in one go, about 0.2 s; the sweep around them goes on
 SHORT = 1e-30  # ohm; only lumped lines can be held at their far end without any resistance
 PATIENCE = 6  # sweeps without half the residual, after which the caller must help
+FROM_GUESS, FROM_ZERO, FROM_LAST, GO_ON = 3, 2, 1, 0  # of ``start``: where the bit-line voltages come from
 N_WORD, N_BIT, F_WORD, F_BIT, B, W, Q, G, WIDE, CG = range(10)  # of numbers[level, SIZE]: shape, and rows in ``pool``
 
 
@@ -469,39 +488,30 @@ def _collect(g, injected, fine, n_word, n_bit, line, voltages, row, currents):
 @kernel
 def solve_arrays(conductances, injected, drives, ends, places, numbers, sensed, rtol, budget, start, fine, wide, pool,
                  lines, norton, row, currents, report, nodes):
-    """Solve C arrays for B sets of end voltages each; returns how many circuits are not yet solved.
-
-    conductances (C, M, N); injected (M, N), or (0, N) for none: currents injected at the word-line nodes and drawn from
-    the bit-line nodes; drives (C or 1, B, 2, 2, W): root (left, bottom) and far (right, top) voltages of word lines and
-    of bit lines, 0 where floating; ends (2, 3, W): RHO, ROOT, FAR of both; sensed (N,) bool; start: 3 from a guess, if
-    all bit lines are read, 2 from zero, 1 from the bit-line voltages of the last circuit, 0 to go on with it; currents
-    (C, B, N) out of the bottom ends; report (C, B, 6): sweeps, largest and summed residual, gross current, smallest sum
-    so far, sweeps since without half of it; nodes (C, B, 2, M, N), or (C, B, 2, 0, 0), for the bit-line and word-line
-    voltages; the rest is scratch.
-    """
+    """Solve C arrays for B sets of end voltages each; returns how many circuits are not yet solved."""
     n_arrays, n_word, n_bit = conductances.shape
     n_open = 0
     for c in range(n_arrays):
         g = conductances[c]
         drive = drives[min(c, len(drives) - 1)]
-        if start > 0:
+        if start != GO_ON:
             for side in range(2):
                 for r in range(3):
                     for i in range(ends.shape[2]):
                         lines[0, side, r, i] = ends[side, r, i]
             _prepare(g, fine, pool, places, numbers, lines, row)
         for k in range(len(drive)):
-            if start > 0:
+            if start != GO_ON:
                 _take_drives(lines[0], drive[k])
-            if start > 1:
+            if start == FROM_ZERO or start == FROM_GUESS:
                 for i in range(n_word):
                     for j in range(n_bit):
                         fine[0, i, j] = 0.0
-            guessed = start == 3 and len(numbers) > 1
+            guessed = start == FROM_GUESS and len(numbers) > 1
             if guessed:
                 _guess(g, drive[k, WORDS, 0], fine, wide, pool, places, numbers, lines, norton, row)
             if not _iterate(g, injected, fine, wide, pool, places, numbers, lines, sensed, rtol, budget,
-                            start == 0 or guessed, norton, row, report[c, k]):
+                            start == GO_ON or guessed, norton, row, report[c, k]):
                 n_open += 1
             _collect(g, injected, fine, n_word, n_bit, lines[0, BITS], drive[k, BITS], row, currents[c, k])
             if nodes.size > 0:

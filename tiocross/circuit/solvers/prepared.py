@@ -1,0 +1,80 @@
+"""A crossbar as the solvers want it: made once for each crossbar, and kept as long as the crossbar is."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from tiocross.circuit.solvers.hierarchy import find_geometries
+
+_PREPARED = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedCrossbar:
+    """C arrays of one shape and the same wires.
+
+    ``arrays`` (C, M, N): the devices, C-contiguous and writeable, so that kernels are compiled for one kind of array; not
+    to be changed [S]. ``resistances`` (2, 3, W): of a segment, and behind the root (left, bottom) and far ends, of word
+    lines and of bit lines, when all bit lines are read: infinite where an end floats [ohm]. ``parameters`` (C, P, M, N):
+    of the law of each device, None for Ohm's law.
+    """
+
+    arrays: np.ndarray
+    resistances: np.ndarray
+    law: object
+    parameters: np.ndarray | None
+
+    def __len__(self):
+        return len(self.arrays)
+
+    @property
+    def shape(self):
+        """Numbers of word lines and bit lines."""
+        return self.arrays.shape[1:]
+
+    @property
+    def n_devices(self):
+        """Devices of one array."""
+        return self.arrays.shape[1] * self.arrays.shape[2]
+
+    @cached_property
+    def read_lines(self):
+        """Resistances of a segment and behind the root end of word lines, then of bit lines, (4, W) [ohm]."""
+        return np.ascontiguousarray(self.resistances[:, :2]).reshape(4, -1)
+
+    @cached_property
+    def read_geometries(self):
+        """Geometry for each array when all bit lines are read, with the numbers of the arrays that it is for."""
+        return find_geometries(self.arrays, self.resistances)
+
+    def part(self, which):
+        """A slice of the arrays; they share their memory."""
+        if len(self.arrays[which]) == len(self):
+            return self
+        parameters = None if self.parameters is None else self.parameters[which]
+        return PreparedCrossbar(self.arrays[which], self.resistances, self.law, parameters)
+
+
+def prepare(crossbar):
+    """The crossbar as the solvers want it."""
+    prepared = _PREPARED.get(crossbar)
+    if prepared is None:
+        prepared = _PREPARED[crossbar] = _prepare(crossbar)
+    return prepared
+
+
+def _prepare(crossbar):
+    shape, law = crossbar.conductances.shape, crossbar.iv
+    arrays = crossbar.conductances.view()
+    arrays.flags.writeable = True  # only this alias: see PreparedCrossbar
+    resistances = np.zeros((2, 3, max(*shape[-2:], 8) + 2))
+    for side, lines in enumerate(((crossbar.word_line_resistance, crossbar.source_resistance),
+                                  (crossbar.bit_line_resistance, crossbar.sense_resistance))):
+        resistances[side, :2, : shape[side - 2]] = lines
+        resistances[side, 2, : shape[side - 2]] = np.inf
+    arrays = arrays.reshape(-1, *shape[-2:])
+    parameters = None if law is None else np.stack([np.broadcast_to(values, shape).reshape(arrays.shape)
+                                                    for values in law.parameters], axis=1)
+    return PreparedCrossbar(arrays, resistances, law, parameters)

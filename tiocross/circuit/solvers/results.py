@@ -1,0 +1,104 @@
+"""What is asked of the solvers, and what they fill: currents, figures and node voltages of many circuits."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+N_FIGURES = 6  # of each circuit, as the kernels fill them; the last two, smallest sum of residuals so far and sweeps since
+_SWEEPS, _LARGEST, _TOTAL, _GROSS, _SMALLEST, _WAITED = range(N_FIGURES)  # without half of it, are their own
+
+
+class Goal(NamedTuple):
+    """When a circuit counts as solved, when to give up, and whether its node voltages are wanted."""
+
+    rtol: float  # wanted sum of residuals, relative to the largest gross current of a sensed bit line
+    max_sweeps: int
+    nodes: bool = False
+
+
+class Report(NamedTuple):
+    """How well each circuit of a batch is solved; ``figures`` (..., N_FIGURES) are what the kernels fill."""
+
+    figures: np.ndarray
+
+    @property
+    def n_sweeps(self):
+        """Sweeps done."""
+        return self.figures[..., _SWEEPS]
+
+    @property
+    def largest(self):
+        """Largest residual at a node [A]."""
+        return self.figures[..., _LARGEST]
+
+    @property
+    def total(self):
+        """Sum of all residuals [A]."""
+        return self.figures[..., _TOTAL]
+
+    @property
+    def gross(self):
+        """Largest sum of the currents of a sensed bit line's devices, without their signs [A]."""
+        return self.figures[..., _GROSS]
+
+    def is_one_within(self, rtol):
+        """Whether it is about one circuit, which is solved; ten times as fast as to compare arrays."""
+        figures = self.figures
+        return figures.size == N_FIGURES and figures.item(_TOTAL) <= rtol * figures.item(_GROSS)
+
+    def lose_no_patience(self):
+        """As if no sweep had been without success: the caller is the one to lose patience."""
+        self.figures[..., _SMALLEST:] = np.inf, 0.0
+
+
+class Nodes(NamedTuple):
+    """Voltages of the nodes, each (..., n_word_lines, n_bit_lines) [V]."""
+
+    bit_lines: np.ndarray
+    word_lines: np.ndarray
+
+    @property
+    def device_voltages(self):
+        """Word line minus bit line [V]."""
+        return self.word_lines - self.bit_lines
+
+
+class Solved(NamedTuple):
+    """C x B circuits, filled by the kernels: bit-line currents (C, B, N) [A], figures (C, B, N_FIGURES), bit-line and
+    word-line voltages (C, B, 2, M, N) [V], without content where they are not wanted. The leading axes may be missing."""
+
+    currents: np.ndarray
+    figures: np.ndarray
+    voltages: np.ndarray
+
+    @property
+    def report(self):
+        """How well they are solved."""
+        return Report(self.figures)
+
+    @property
+    def nodes(self):
+        """Views of the node voltages."""
+        return Nodes(self.voltages[..., 0, :, :], self.voltages[..., 1, :, :])
+
+    def at(self, *where):
+        """Views of some of the circuits."""
+        return Solved(*(values[where] for values in self))
+
+    def put(self, where, other):
+        """Store other circuits at some places."""
+        for whole, piece in zip(self, other):
+            whole[where] = piece
+
+
+def make_room(count, shape, nodes):
+    """Room for ``count`` (C, B) circuits of a shape (M, N), with or without node voltages, to be filled."""
+    return Solved(np.empty((*count, shape[1])), np.zeros((*count, N_FIGURES)),
+                  np.empty((*count, 2, *(shape if nodes else (0, 0)))))
+
+
+def make_report(batch, uncertainty):
+    """Report of circuits that needed no sweeps, with residuals [A] that broadcast against the batch."""
+    report = Report(np.zeros((*batch, N_FIGURES)))
+    report.largest[...] = report.total[...] = uncertainty
+    return report
