@@ -9,7 +9,7 @@ import numpy as np
 from tiocross.commands.recognition import recognise
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2
-from tiocross.study.recipes import format_table
+from tiocross.study.tables import format_table
 from tiocross.lab.resistance_maps import read_lab_map
 from tiocross.lab.log import log_shape, read_events, tuning_pairs
 from tiocross.lab.plans import load_plan

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from tiocross.commands.describe import describe_plan
-from tiocross.commands.outputs import require_new_folder
+from tiocross.storage import require_new_folder
 from tiocross.tasks import load_moons
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2

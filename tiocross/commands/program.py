@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tiocross.circuit.crossbar import Crossbar
-from tiocross.commands.outputs import require_new_folder, require_writable_file, write_text
+from tiocross.storage import require_new_folder, require_writable_file, save_json, save_text
 from tiocross.commands.plan import NETWORK
 from tiocross.commands.progress import ProgressLine
 from tiocross.tasks import load_moons
@@ -19,7 +19,6 @@ from tiocross.lab.plans import load_plan
 from tiocross.lab.programming import program_array
 from tiocross.lab.simulated import SimulatedCrossbar
 from tiocross.learning.network import MLP
-from tiocross.storage import save_json
 from tiocross.units import percent, uS
 
 _READ_FLOOR = 1 * uS  # readings of the simulated chips come in steps of 0.7 uS, as measured
@@ -128,7 +127,7 @@ class _Run:
             report = program_array(chip, targets, self.plan.scheme, order=self.plan.orders[tile],
                                    max_passes=self.max_passes, on_event=follow, resume=before or None)
         save_readback(self.plan, tile, report.conductances, self._path(tile, "readback.csv"))
-        write_text(report_path, report.summary() + "\n")
+        save_text(report_path, report.summary() + "\n")
         return report.summary()
 
     def _predict(self, network, data):

@@ -1,72 +1,15 @@
-"""Crossbar circuits to matplotlib Axes: IR drop, sneak currents, approximations, writes; units on every label.
-
-In the style of `tiocross.plot`, whose colours and dashes it shares. Lines are named at their right ends.
-"""
+"""Circuits of crossbars: what wires take from reads and writes, and how good approximations are. Lines are named at
+their right ends."""
 
 import numpy as np
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize, to_rgb
+from matplotlib.colors import to_rgb
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
-from tiocross.plot.maps import COLOURS, DASHES
+from tiocross.plot.labels import name_line_ends
+from tiocross.plot.style import COLOURS, DASHES
 from tiocross.units import percent, uW
 
-_SHARE = {"cmap": "cividis", "vmin": 0.0, "vmax": 1.0}
-_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-_APART = 0.062  # of the height of the axes: names nearer to each other are moved apart
-
-
-def voltage_map(axes, shares, *, smooth=None, step=1, title=""):
-    """Voltage over an array, as a share of what ideal wires would give, word lines downwards as on the chip.
-
-    Parameters
-    ----------
-    axes : matplotlib Axes
-        Where to draw (unitless).
-    shares : (n_word_lines, n_bit_lines) ndarray
-        Voltage over ideal voltage at every crossing, or at every ``step``-th from the first (unitless).
-    smooth : (n_word_lines, n_bit_lines) ndarray, optional
-        What the contours show instead of ``shares``, such as an array of equal devices (unitless).
-    step : int, optional
-        Lines between neighbouring values (unitless).
-    title : str, optional
-        Title of the axes.
-
-    Returns
-    -------
-    matplotlib Axes
-        ``axes``; see `voltage_colour_bar`.
-    """
-    n_word_lines, n_bit_lines = np.shape(shares)
-    right, bottom = (n_bit_lines - 0.5) * step, (n_word_lines - 0.5) * step
-    axes.imshow(shares, extent=(-step / 2, right, bottom, -step / 2), interpolation="nearest", aspect="auto", **_SHARE)
-    smooth = shares if smooth is None else smooth
-    levels = [level for level in _LEVELS if np.min(smooth) < level < np.max(smooth)]
-    if levels:
-        contours = axes.contour(np.arange(n_bit_lines) * step, np.arange(n_word_lines) * step, smooth, levels=levels,
-                                colors=["white" if level < 0.65 else "black" for level in levels], linewidths=0.9)
-        axes.clabel(contours, fmt=lambda level: f"{100 * level:.0f} %", fontsize=8)
-    axes.set(title=title, xlabel="bit line", ylabel="word line")
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    return axes
-
-
-def voltage_colour_bar(figure, axes, label):
-    """Add the colour bar of `voltage_map`, once for many maps.
-
-    Parameters
-    ----------
-    figure : matplotlib Figure
-        The figure (unitless).
-    axes : list of matplotlib Axes
-        Maps that make room for the bar (unitless).
-    label : str
-        Label of the bar: what is a share of what; the percent sign is added.
-    """
-    bar = figure.colorbar(ScalarMappable(Normalize(_SHARE["vmin"], _SHARE["vmax"]), _SHARE["cmap"]), ax=axes,
-                          format=PercentFormatter(1, symbol=""))
-    bar.set_label(f"{label} (%)")
+_GAP = 0.062  # of the height of the axes, between names
 
 
 def bit_line_losses(axes, points_by_name, lines_by_name, *, title=""):
@@ -75,7 +18,7 @@ def bit_line_losses(axes, points_by_name, lines_by_name, *, title=""):
     Parameters
     ----------
     axes : matplotlib Axes
-        Where to draw (unitless).
+        Where to draw.
     points_by_name : dict of str to (n_bit_lines,) ndarray
         Losses over the ideal currents, drawn as points (unitless).
     lines_by_name : dict of str to (n_bit_lines,) ndarray
@@ -104,7 +47,7 @@ def read_errors(axes, sizes, errors_by_name, *, title=""):
     Parameters
     ----------
     axes : matplotlib Axes
-        Where to draw (unitless).
+        Where to draw.
     sizes : (n_sizes,) array_like
         Number of word lines and of bit lines (unitless).
     errors_by_name : dict of str to (n_arrays, n_sizes) ndarray
@@ -129,7 +72,7 @@ def read_powers(axes, sizes, powers_by_name, *, title=""):
     Parameters
     ----------
     axes : matplotlib Axes
-        Where to draw (unitless).
+        Where to draw.
     sizes : (n_sizes,) array_like
         Number of word lines and of bit lines (unitless).
     powers_by_name : dict of str to (n_arrays, n_sizes) ndarray
@@ -153,7 +96,7 @@ def approximation_errors(axes, resistances, errors_by_name, *, lowest=1e-5, high
     Parameters
     ----------
     axes : matplotlib Axes
-        Where to draw (unitless).
+        Where to draw.
     resistances : (n_resistances,) array_like
         Of a wire segment [ohm].
     errors_by_name : dict of str to (n_arrays, n_resistances) ndarray
@@ -182,7 +125,7 @@ def write_voltages(axes, sizes, shares_by_name, *, title=""):
     Parameters
     ----------
     axes : matplotlib Axes
-        Where to draw (unitless).
+        Where to draw.
     sizes : (n_sizes,) array_like
         Number of word lines and of bit lines (unitless).
     shares_by_name : dict of str to (n_arrays, n_sizes) ndarray
@@ -223,28 +166,13 @@ def _size_axis(axes, sizes):
 
 
 def _name_lines(axes):
-    """Names of the labelled lines beside their right ends, moved apart where they would touch."""
+    """Names of the labelled lines beside their right ends."""
     lines = [line for line in axes.lines if not line.get_label().startswith("_")]
     to_share = (axes.transData + axes.transAxes.inverted()).transform
-    ends = np.array([to_share((axes.get_xlim()[1], line.get_ydata()[-1]))[1] for line in lines]).clip(0, 1)
-    heights = _move_apart(ends)
-    for line, height in zip(lines, heights):
-        axes.annotate(line.get_label(), (1.02, height), xycoords="axes fraction", va="center", fontsize=9,
-                      color=_darken(line.get_color()), annotation_clip=False)
+    heights = np.array([to_share((axes.get_xlim()[1], line.get_ydata()[-1]))[1] for line in lines]).clip(0, 1)
+    name_line_ends(axes, heights, [line.get_label() for line in lines], [_darken(line.get_color()) for line in lines],
+                   gap=_GAP, fontsize=9)
     return axes
-
-
-def _move_apart(ends):
-    """The heights nearest to ``ends`` that keep the order and a distance (projection by pooling neighbours)."""
-    order = np.argsort(ends, kind="stable")
-    pools = []
-    for k, end in enumerate(np.asarray(ends)[order] - _APART * np.arange(len(ends))):
-        pools.append([end])
-        while len(pools) > 1 and np.mean(pools[-2]) > np.mean(pools[-1]):
-            pools[-2:] = [pools[-2] + pools[-1]]
-    heights = np.empty(len(ends))
-    heights[order] = np.concatenate([np.full(len(pool), np.mean(pool)) for pool in pools]) + _APART * np.arange(len(ends))
-    return heights
 
 
 def _darken(colour):

@@ -1,170 +1,22 @@
-"""Records to matplotlib Axes, units on every label.
-
-Every function draws on Axes it is given and returns them; `new_figure` makes a figure without the global state of
-pyplot. Colours are those of Okabe and Ito, safe for colour-blind readers; neighbours differ
-in lightness, lines in dash as well.
-"""
+"""Maps: conductances, stuck devices and voltages of an array, word lines downwards as on the chip; answers of chips over
+the plane of two features."""
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LinearSegmentedColormap, Normalize
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
+from tiocross.plot.style import VERMILION
 from tiocross.units import uS
 
-COLOURS = ("#000000", "#E69F00", "#0072B2", "#56B4E9", "#D55E00", "#CC79A7", "#009E73", "#F0E442")
-_VERMILION = COLOURS[4]
-DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)), (0, (1, 3)), (0, (3, 1)))
 _MARKERS = ("o", "^", "s", "D", "v")
 _MOST_POINTS = 400  # more would hide the map behind them
 _GREYS = LinearSegmentedColormap.from_list("light greys", ["white", "0.35"])  # black points stay visible on it
 _DISAGREEMENT = {"cmap": _GREYS, "vmin": 0.0, "vmax": 0.5}
 _RATE = {"cmap": "cividis", "vmin": 0.5, "vmax": 1.0}
-
-
-def new_figure(n_rows=1, n_columns=1, *, width=6.4, height=4.8):
-    """A figure with a grid of axes, outside pyplot.
-
-    Parameters
-    ----------
-    n_rows, n_columns : int, optional
-        Grid (unitless).
-    width, height : float, optional
-        Size of the figure, in inches (unitless here).
-
-    Returns
-    -------
-    tuple
-        Figure, and ``(n_rows, n_columns)`` ndarray of Axes.
-    """
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.subplots(n_rows, n_columns, squeeze=False)
-
-
-def decision_map(axes, grid, shares, nominal, dataset, rates, *, title=""):
-    """Where chips disagree, the boundary in software, and test points coloured by their rate.
-
-    Parameters
-    ----------
-    axes : matplotlib Axes
-        Where to draw (unitless).
-    grid : tuple of ndarray
-        Coordinates (n_x,) and (n_y,) of the map (unitless).
-    shares : (n_y, n_x) ndarray
-        Share of chips that answer class 1 (unitless).
-    nominal : (n_y, n_x) ndarray
-        Logit in software; its zero is the boundary (unitless).
-    dataset : Dataset
-        Test points; the first 400 are drawn (unitless).
-    rates : (n_points,) ndarray
-        Share of chips on which each point is right (unitless).
-    title : str, optional
-        Title of the axes.
-
-    Returns
-    -------
-    matplotlib Axes
-        ``axes``; see `decision_colour_bars`.
-    """
-    axes.pcolormesh(*grid, np.minimum(shares, 1 - shares), rasterized=True, **_DISAGREEMENT)
-    axes.contour(*grid, shares, levels=[0.05, 0.95], colors="0.35", linestyles="--", linewidths=0.9)
-    axes.contour(*grid, nominal, levels=[0.0], colors=_VERMILION, linewidths=1.8)
-    for label in np.unique(dataset.labels):
-        here = np.flatnonzero(dataset.labels[:_MOST_POINTS] == label)
-        axes.scatter(*dataset.points[here].T, c=rates[here], s=16, linewidths=0.3, edgecolors="white",
-                     marker=_MARKERS[label % len(_MARKERS)], label=f"class {label}", **_RATE)
-    axes.set(title=title, xlabel="feature x0 (unitless)", ylabel="feature x1 (unitless)",
-             xlim=(grid[0][0], grid[0][-1]), ylim=(grid[1][0], grid[1][-1]))
-    return axes
-
-
-def decision_colour_bars(figure, axes):
-    """Add the two colour bars of `decision_map`, once for many maps.
-
-    Parameters
-    ----------
-    figure : matplotlib Figure
-        The figure (unitless).
-    axes : list of matplotlib Axes
-        Maps that make room for the bars (unitless).
-    """
-    for scale, label, extend in ((_RATE, "chips that are right at the point (%)", "min"),
-                                 (_DISAGREEMENT, "chips against the majority (%)", "neither")):
-        mappable = ScalarMappable(Normalize(scale["vmin"], scale["vmax"]), scale["cmap"])
-        bar = figure.colorbar(mappable, ax=axes, format=PercentFormatter(1, symbol=""), extend=extend, shrink=0.8)
-        bar.set_label(label)
-
-
-def rate_curves(axes, rates_by_name, *, title=""):
-    """Share of test points that are right on at least x % of the chips.
-
-    Parameters
-    ----------
-    axes : matplotlib Axes
-        Where to draw (unitless).
-    rates_by_name : dict of str to list of (n_points,) ndarray
-        For each network, the rates of every training seed; the line is their mean, the band their range (unitless).
-    title : str, optional
-        Title of the axes.
-
-    Returns
-    -------
-    matplotlib Axes
-        ``axes``.
-    """
-    levels = np.linspace(0.5, 1.0, 201)
-    for k, (name, many) in enumerate(rates_by_name.items()):
-        shares = np.array([[(rates >= level - 1e-7).mean() for level in levels] for rates in many])
-        axes.fill_between(levels, shares.min(axis=0), shares.max(axis=0), color=COLOURS[k], alpha=0.18, linewidth=0)
-        axes.plot(levels, shares.mean(axis=0), color=COLOURS[k], linestyle=DASHES[k], label=name)
-    axes.axvline(0.95, color="0.6", linewidth=0.8)
-    axes.set(title=title, xlabel="chips on which a point is right, at least (%)", ylabel="test points (%)", xlim=(0.5, 1),
-             ylim=(0, 1.0))
-    axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=""))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
-    axes.grid(alpha=0.25)
-    return axes
-
-
-def accuracy_histogram(axes, accuracies, *, lowest=None, title="", colour=COLOURS[2]):
-    """Distribution of the accuracy over chips, on a logarithmic scale that shows the rare bad ones.
-
-    Parameters
-    ----------
-    axes : matplotlib Axes
-        Where to draw (unitless).
-    accuracies : (n_chips,) ndarray
-        Accuracy of each chip (unitless).
-    lowest : float, optional
-        Where the axis begins; the worst chip without it (unitless).
-    title : str, optional
-        Title of the axes.
-    colour : str, optional
-        Of the bars.
-
-    Returns
-    -------
-    matplotlib Axes
-        ``axes``; the dashed line is the mean, the dotted one the 5th percentile.
-    """
-    start = int(100 * min(np.min(accuracies), 0.99 if lowest is None else lowest))
-    edges = np.arange(start, 101) / 100
-    share = np.histogram(accuracies, edges)[0] / len(accuracies)
-    axes.stairs(share, edges, color=colour, fill=True, baseline=1e-5)
-    axes.axvline(np.mean(accuracies), color="black", linestyle="--", linewidth=1)
-    axes.axvline(np.percentile(accuracies, 5), color="black", linestyle=":", linewidth=1.2)
-    axes.set_yscale("log")
-    axes.set(xlim=(edges[0], 1.0), ylim=(1e-5, 1.5))
-    axes.set_title(title, fontsize=9, loc="left")
-    axes.set_xlabel("accuracy of a chip on the test points (%)")
-    axes.set_ylabel("chips per 1 % bin (%)")
-    axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=""))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:g}"))
-    axes.grid(alpha=0.25)
-    return axes
+_VOLTAGE = {"cmap": "cividis", "vmin": 0.0, "vmax": 1.0}
+_CONTOURS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # of a voltage map
+_NUMBERS = FuncFormatter(lambda value, _: f"{value:g}")
 
 
 def conductance_map(axes, conductances, *, title="", window=None, difference=False):
@@ -173,7 +25,7 @@ def conductance_map(axes, conductances, *, title="", window=None, difference=Fal
     Parameters
     ----------
     axes : matplotlib Axes
-        Where to draw (unitless).
+        Where to draw.
     conductances : (n_word_lines, n_bit_lines) ndarray
         What to show [S].
     title : str, optional
@@ -181,7 +33,7 @@ def conductance_map(axes, conductances, *, title="", window=None, difference=Fal
     window : tuple of float, optional
         Ends of the colour scale [S].
     difference : bool, optional
-        Whether ``conductances`` are differences, shown on a diverging scale (unitless).
+        Whether ``conductances`` are differences, shown on a diverging scale.
 
     Returns
     -------
@@ -200,15 +52,17 @@ def conductance_map(axes, conductances, *, title="", window=None, difference=Fal
     return axes
 
 
-def output_comparison(axes, comparison, *, title=""):
-    """Measured outputs over predicted ones, beside the line on which both are equal.
+def fault_map(axes, conductances, *, stuck=None, title=""):
+    """Conductances of a chip on a logarithmic scale, word lines downwards, devices that do not answer crossed out.
 
     Parameters
     ----------
     axes : matplotlib Axes
-        Where to draw (unitless).
-    comparison : Comparison
-        What `compare_outputs` gave (unitless).
+        Where to draw.
+    conductances : (n_word_lines, n_bit_lines) array_like
+        Conductance of every device, NaN where it is not known, which is left white [S].
+    stuck : (n_word_lines, n_bit_lines) array_like of bool, optional
+        Devices to cross out (unitless).
     title : str, optional
         Title of the axes.
 
@@ -217,49 +71,128 @@ def output_comparison(axes, comparison, *, title=""):
     matplotlib Axes
         ``axes``.
     """
-    both = np.concatenate([comparison.predicted, comparison.measured])
-    axes.axline((both.min(), both.min()), slope=1, color="0.6", linewidth=0.8, label="measured = predicted")
-    _scatter_outputs(axes, comparison, comparison.measured)
-    axes.set(title=title, xlabel=_of_output("predicted", comparison), ylabel=_of_output("measured", comparison))
-    axes.legend(fontsize=8)
+    shown = np.ma.masked_invalid(np.asarray(conductances, dtype=np.float64) / uS)
+    positive = np.ma.masked_less_equal(shown, 0.0)
+    low, high = (positive.min(), positive.max()) if positive.count() else (1.0, 10.0)
+    image = axes.imshow(np.ma.maximum(shown, low), cmap="cividis", norm=LogNorm(low, max(high, 1.001 * low)), aspect="auto",
+                        interpolation="nearest")
+    if stuck is not None:
+        rows, columns = np.nonzero(stuck)
+        axes.plot(columns, rows, "x", color="white", markersize=7, markeredgewidth=3)
+        axes.plot(columns, rows, "x", color=VERMILION, markersize=6, markeredgewidth=1.5)
+    axes.set(title=title, xlabel="bit line", ylabel="word line")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    steps = (1, 2, 5) if high < 100 * low else (1,)
+    ticks = [step * 10.0**n for n in range(-9, 7) for step in steps if low <= step * 10.0**n <= high]
+    bar = axes.figure.colorbar(image, ax=axes, format=_NUMBERS, ticks=ticks)
+    bar.minorticks_off()
+    bar.set_label("conductance (uS)")
     return axes
 
 
-def output_deviations(axes, comparison, *, title=""):
-    """Measured less predicted outputs over predicted ones, with the line of best fit of each output.
+def voltage_map(axes, shares, *, smooth=None, step=1, title=""):
+    """Voltage over an array, as a share of what ideal wires would give, word lines downwards as on the chip.
 
     Parameters
     ----------
     axes : matplotlib Axes
-        Where to draw (unitless).
-    comparison : Comparison
-        What `compare_outputs` gave (unitless).
+        Where to draw.
+    shares : (n_word_lines, n_bit_lines) ndarray
+        Voltage over ideal voltage at every crossing, or at every ``step``-th from the first (unitless).
+    smooth : (n_word_lines, n_bit_lines) ndarray, optional
+        What the contours show instead of ``shares``, such as an array of equal devices (unitless).
+    step : int, optional
+        Lines between neighbouring values (unitless).
     title : str, optional
         Title of the axes.
 
     Returns
     -------
     matplotlib Axes
-        ``axes``.
+        ``axes``; see `voltage_colour_bar`.
     """
-    axes.axhline(0.0, color="0.6", linewidth=0.8)
-    _scatter_outputs(axes, comparison, comparison.measured - comparison.predicted)
-    for k, predicted in enumerate(comparison.predicted.T):
-        ends = np.array([predicted.min(), predicted.max()])
-        line = comparison.offset[k, 0] + (comparison.gain[k, 0] - 1) * ends
-        axes.plot(ends, line, color="black", linestyle=DASHES[(k + 1) % len(DASHES)], linewidth=1.2,
-                  label=f"fit of output {k}")
-    axes.set(title=title, xlabel=_of_output("predicted", comparison), ylabel=_of_output("measured - predicted", comparison))
-    axes.legend(fontsize=8)
+    n_word_lines, n_bit_lines = np.shape(shares)
+    right, bottom = (n_bit_lines - 0.5) * step, (n_word_lines - 0.5) * step
+    axes.imshow(shares, extent=(-step / 2, right, bottom, -step / 2), interpolation="nearest", aspect="auto", **_VOLTAGE)
+    smooth = shares if smooth is None else smooth
+    levels = [level for level in _CONTOURS if np.min(smooth) < level < np.max(smooth)]
+    if levels:
+        contours = axes.contour(np.arange(n_bit_lines) * step, np.arange(n_word_lines) * step, smooth, levels=levels,
+                                colors=["white" if level < 0.65 else "black" for level in levels], linewidths=0.9)
+        axes.clabel(contours, fmt=lambda level: f"{100 * level:.0f} %", fontsize=8)
+    axes.set(title=title, xlabel="bit line", ylabel="word line")
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     return axes
 
 
-def _scatter_outputs(axes, comparison, values):
-    for k, (predicted, shown) in enumerate(zip(comparison.predicted.T, values.T)):
-        axes.scatter(predicted, shown, s=12, alpha=0.6, linewidths=0, color=COLOURS[2 + 2 * k % 6],
-                     marker=_MARKERS[k % len(_MARKERS)], label=f"output {k}")
-    axes.grid(alpha=0.25)
+def voltage_colour_bar(figure, axes, label):
+    """Add the colour bar of `voltage_map`, once for many maps.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure
+        The figure.
+    axes : list of matplotlib Axes
+        Maps that make room for the bar.
+    label : str
+        Label of the bar: what is a share of what; the percent sign is added.
+    """
+    bar = figure.colorbar(ScalarMappable(Normalize(_VOLTAGE["vmin"], _VOLTAGE["vmax"]), _VOLTAGE["cmap"]), ax=axes,
+                          format=PercentFormatter(1, symbol=""))
+    bar.set_label(f"{label} (%)")
 
 
-def _of_output(what, comparison):
-    return f"{what} ({comparison.unit or 'logit, unitless'})"
+def decision_map(axes, grid, shares, nominal, dataset, rates, *, title=""):
+    """Where chips disagree, the boundary in software, and test points coloured by their rate.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+        Where to draw.
+    grid : tuple of ndarray
+        Coordinates (n_x,) and (n_y,) of the map (unitless).
+    shares : (n_y, n_x) ndarray
+        Share of chips that answer class 1 (unitless).
+    nominal : (n_y, n_x) ndarray
+        Logit in software; its zero is the boundary (unitless).
+    dataset : Dataset
+        Test points; the first 400 are drawn.
+    rates : (n_points,) ndarray
+        Share of chips on which each point is right (unitless).
+    title : str, optional
+        Title of the axes.
+
+    Returns
+    -------
+    matplotlib Axes
+        ``axes``; see `decision_colour_bars`.
+    """
+    axes.pcolormesh(*grid, np.minimum(shares, 1 - shares), rasterized=True, **_DISAGREEMENT)
+    axes.contour(*grid, shares, levels=[0.05, 0.95], colors="0.35", linestyles="--", linewidths=0.9)
+    axes.contour(*grid, nominal, levels=[0.0], colors=VERMILION, linewidths=1.8)
+    for label in np.unique(dataset.labels):
+        here = np.flatnonzero(dataset.labels[:_MOST_POINTS] == label)
+        axes.scatter(*dataset.points[here].T, c=rates[here], s=16, linewidths=0.3, edgecolors="white",
+                     marker=_MARKERS[label % len(_MARKERS)], label=f"class {label}", **_RATE)
+    axes.set(title=title, xlabel="feature x0 (unitless)", ylabel="feature x1 (unitless)",
+             xlim=(grid[0][0], grid[0][-1]), ylim=(grid[1][0], grid[1][-1]))
+    return axes
+
+
+def decision_colour_bars(figure, axes):
+    """Add the two colour bars of `decision_map`, once for many maps.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure
+        The figure.
+    axes : list of matplotlib Axes
+        Maps that make room for the bars.
+    """
+    for scale, label, extend in ((_RATE, "chips that are right at the point (%)", "min"),
+                                 (_DISAGREEMENT, "chips against the majority (%)", "neither")):
+        mappable = ScalarMappable(Normalize(scale["vmin"], scale["vmax"]), scale["cmap"])
+        bar = figure.colorbar(mappable, ax=axes, format=PercentFormatter(1, symbol=""), extend=extend, shrink=0.8)
+        bar.set_label(label)
