@@ -16,7 +16,8 @@ from tiocross.tasks import generate_circles, generate_moons, generate_patterns, 
 _TASKS = {"moons": generate_moons, "circles": generate_circles, "spirals": generate_spirals, "patterns": generate_patterns}
 _TASK_SEED = 4_711  # of the generated points, half moons too: the shipped ones had a part in tuning the recipe
 _FIRST_SEED = 100  # of training and chips; the first ones had a part in it too
-QUICK_ROWS = ("regular", "straight line, robustly trained", "hardware-aware (paper)", "hardware-aware, centred inputs", "ROBUST")
+QUICK_ROWS = ("regular", "straight line, robustly trained", "hardware-aware (paper)", "hardware-aware, centred inputs",
+              "ROBUST")
 _QUICK_STEPS = 1500
 
 

@@ -2,8 +2,10 @@
 their right ends."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
+from numpy.typing import ArrayLike
 
 from tiocross.plot.labels import name_line_ends
 from tiocross.plot.style import COLOURS, DASHES
@@ -12,7 +14,8 @@ from tiocross.units import percent, uW
 _GAP = 0.062  # of the height of the axes, between names
 
 
-def bit_line_losses(axes, points_by_name, lines_by_name, *, title=""):
+def bit_line_losses(axes: Axes, points_by_name: dict[str, np.ndarray], lines_by_name: dict[str, np.ndarray], *,
+                    title: str = "") -> Axes:
     """What wires take from the current of each bit line.
 
     Parameters
@@ -41,7 +44,7 @@ def bit_line_losses(axes, points_by_name, lines_by_name, *, title=""):
     return _name_lines(axes)
 
 
-def read_errors(axes, sizes, errors_by_name, *, title=""):
+def read_errors(axes: Axes, sizes: ArrayLike, errors_by_name: dict[str, np.ndarray], *, title: str = "") -> Axes:
     """Error of a sensed current against the size of the array, for each read scheme.
 
     Parameters
@@ -66,7 +69,7 @@ def read_errors(axes, sizes, errors_by_name, *, title=""):
     return _name_lines(_size_axis(axes, sizes))
 
 
-def read_powers(axes, sizes, powers_by_name, *, title=""):
+def read_powers(axes: Axes, sizes: ArrayLike, powers_by_name: dict[str, np.ndarray], *, title: str = "") -> Axes:
     """Power during a read against the size of the array, for each read scheme.
 
     Parameters
@@ -90,7 +93,8 @@ def read_powers(axes, sizes, powers_by_name, *, title=""):
     return _name_lines(_size_axis(axes, sizes))
 
 
-def approximation_errors(axes, resistances, errors_by_name, *, lowest=1e-5, highest=None, title=""):
+def approximation_errors(axes: Axes, resistances: ArrayLike, errors_by_name: dict[str, np.ndarray], *, lowest: float = 1e-5,
+                         highest: float | None = None, title: str = "") -> Axes:
     """Error of approximate bit-line currents against wire resistance.
 
     Parameters
@@ -119,7 +123,7 @@ def approximation_errors(axes, resistances, errors_by_name, *, lowest=1e-5, high
     return _name_lines(axes)
 
 
-def write_voltages(axes, sizes, shares_by_name, *, title=""):
+def write_voltages(axes: Axes, sizes: ArrayLike, shares_by_name: dict[str, np.ndarray], *, title: str = "") -> Axes:
     """Device voltages during a write against the size of the array.
 
     Parameters

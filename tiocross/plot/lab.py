@@ -1,11 +1,19 @@
 """Measured beside fitted or predicted: writes, write disturb, outputs of arrays."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
+from numpy.typing import ArrayLike
 
 from tiocross.plot.labels import name_line_ends
 from tiocross.plot.style import BLACK, BLUE, COLOURS, DASHES, VERMILION
 from tiocross.units import percent, uS
+
+if TYPE_CHECKING:
+    from tiocross.devices.device import DisturbQuantiles, TuningError
+    from tiocross.transfers.prediction import Comparison
 
 _MARKERS = ("o", "^", "s", "D", "v")
 _QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)  # of a disturb figure
@@ -13,7 +21,7 @@ _FEWEST = 20  # changes at a number of later writes, below which its quantiles a
 _GAP = 0.04  # of the height of the axes, between names
 
 
-def tuning_fit(axes, targets, programmed, tuning, *, title=""):
+def tuning_fit(axes: Axes, targets: ArrayLike, programmed: ArrayLike, tuning: "TuningError", *, title: str = "") -> Axes:
     """Relative errors of writes against their targets, with the fitted mean and the band of two standard deviations.
 
     Parameters
@@ -45,7 +53,8 @@ def tuning_fit(axes, targets, programmed, tuning, *, title=""):
     return axes
 
 
-def disturb_fit(axes, n_later_writes, changes, disturb, *, title=""):
+def disturb_fit(axes: Axes, n_later_writes: ArrayLike, changes: ArrayLike, disturb: "DisturbQuantiles", *,
+                title: str = "") -> Axes:
     """Quantiles of the change against the number of later writes: measured points, fitted lines.
 
     Parameters
@@ -87,7 +96,7 @@ def disturb_fit(axes, n_later_writes, changes, disturb, *, title=""):
     return axes
 
 
-def output_comparison(axes, comparison, *, title=""):
+def output_comparison(axes: Axes, comparison: "Comparison", *, title: str = "") -> Axes:
     """Measured outputs over predicted ones, beside the line on which both are equal.
 
     Parameters
@@ -112,7 +121,7 @@ def output_comparison(axes, comparison, *, title=""):
     return axes
 
 
-def output_deviations(axes, comparison, *, title=""):
+def output_deviations(axes: Axes, comparison: "Comparison", *, title: str = "") -> Axes:
     """Measured less predicted outputs over predicted ones, with the line of best fit of each output.
 
     Parameters

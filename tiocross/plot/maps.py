@@ -1,13 +1,21 @@
 """Maps: conductances, stuck devices and voltages of an array, word lines downwards as on the chip; answers of chips over
 the plane of two features."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from numpy.typing import ArrayLike
 
 from tiocross.plot.style import VERMILION
 from tiocross.units import uS
+
+if TYPE_CHECKING:
+    from tiocross.tasks import Dataset
 
 _MARKERS = ("o", "^", "s", "D", "v")
 _MOST_POINTS = 400  # more would hide the map behind them
@@ -19,7 +27,8 @@ _CONTOURS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # of a voltage map
 _NUMBERS = FuncFormatter(lambda value, _: f"{value:g}")
 
 
-def conductance_map(axes, conductances, *, title="", window=None, difference=False):
+def conductance_map(axes: Axes, conductances: ArrayLike, *, title: str = "", window: tuple[float, float] | None = None,
+                    difference: bool = False) -> Axes:
     """Conductances of one array, word lines downwards as on the chip.
 
     Parameters
@@ -52,7 +61,7 @@ def conductance_map(axes, conductances, *, title="", window=None, difference=Fal
     return axes
 
 
-def fault_map(axes, conductances, *, stuck=None, title=""):
+def fault_map(axes: Axes, conductances: ArrayLike, *, stuck: ArrayLike | None = None, title: str = "") -> Axes:
     """Conductances of a chip on a logarithmic scale, word lines downwards, devices that do not answer crossed out.
 
     Parameters
@@ -91,7 +100,7 @@ def fault_map(axes, conductances, *, stuck=None, title=""):
     return axes
 
 
-def voltage_map(axes, shares, *, smooth=None, step=1, title=""):
+def voltage_map(axes: Axes, shares: ArrayLike, *, smooth: ArrayLike | None = None, step: int = 1, title: str = "") -> Axes:
     """Voltage over an array, as a share of what ideal wires would give, word lines downwards as on the chip.
 
     Parameters
@@ -127,7 +136,7 @@ def voltage_map(axes, shares, *, smooth=None, step=1, title=""):
     return axes
 
 
-def voltage_colour_bar(figure, axes, label):
+def voltage_colour_bar(figure: Figure, axes: list[Axes], label: str) -> None:
     """Add the colour bar of `voltage_map`, once for many maps.
 
     Parameters
@@ -144,7 +153,8 @@ def voltage_colour_bar(figure, axes, label):
     bar.set_label(f"{label} (%)")
 
 
-def decision_map(axes, grid, shares, nominal, dataset, rates, *, title=""):
+def decision_map(axes: Axes, grid: tuple[np.ndarray, np.ndarray], shares: np.ndarray, nominal: np.ndarray,
+                 dataset: "Dataset", rates: np.ndarray, *, title: str = "") -> Axes:
     """Where chips disagree, the boundary in software, and test points coloured by their rate.
 
     Parameters
@@ -181,7 +191,7 @@ def decision_map(axes, grid, shares, nominal, dataset, rates, *, title=""):
     return axes
 
 
-def decision_colour_bars(figure, axes):
+def decision_colour_bars(figure: Figure, axes: list[Axes]) -> None:
     """Add the two colour bars of `decision_map`, once for many maps.
 
     Parameters

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
@@ -13,6 +14,7 @@ _MARKERS = ("o", "s", "^", "D", "v")
 _KIND_COLOURS = tuple(COLOURS[k] for k in (0, 2, 4, 6, 5, 1))
 _RATIOS = (0.8, 0.9, 0.95, 1.0)
 _GAP = 0.042  # of the height of the axes, between names
+Limits = tuple[tuple[float, float], tuple[float, float]]
 _IN_PERCENT = FuncFormatter(lambda value, _: f"{100 * value:.6g}")
 
 
@@ -37,7 +39,7 @@ class Method(NamedTuple):
     robust: np.ndarray
 
 
-def rate_curves(axes, rates_by_name, *, title=""):
+def rate_curves(axes: Axes, rates_by_name: dict[str, list[np.ndarray]], *, title: str = "") -> Axes:
     """Share of test points that are right on at least x % of the chips.
 
     Parameters
@@ -68,7 +70,8 @@ def rate_curves(axes, rates_by_name, *, title=""):
     return axes
 
 
-def accuracy_histogram(axes, accuracies, *, lowest=None, title="", colour=BLUE):
+def accuracy_histogram(axes: Axes, accuracies: np.ndarray, *, lowest: float | None = None, title: str = "",
+                       colour: str = BLUE) -> Axes:
     """Distribution of the accuracy over chips, on a logarithmic scale that shows the rare bad ones.
 
     Parameters
@@ -106,7 +109,8 @@ def accuracy_histogram(axes, accuracies, *, lowest=None, title="", colour=BLUE):
     return axes
 
 
-def method_map(axes, methods, *, limits=None, named=None, title=""):
+def method_map(axes: Axes, methods: list[Method], *, limits: Limits | None = None, named: list[str] | None = None,
+               title: str = "") -> Axes:
     """Robust share of test points over nominal accuracy: one marker for each method, with its name at the right side.
 
     Parameters
@@ -148,7 +152,7 @@ def method_map(axes, methods, *, limits=None, named=None, title=""):
     return axes
 
 
-def limits_of(methods):
+def limits_of(methods: list[Method]) -> Limits:
     """Ends of both axes of `method_map` that hold methods.
 
     Parameters
@@ -169,7 +173,7 @@ def limits_of(methods):
     return tuple(ends)
 
 
-def legend_of_kinds(axes, kinds):
+def legend_of_kinds(axes: Axes, kinds: list[str]) -> None:
     """Add the legend of `method_map`, which tells kinds of methods apart.
 
     Parameters
@@ -190,14 +194,15 @@ def _colour_and_marker(k):
     return _KIND_COLOURS[k % len(_KIND_COLOURS)], _MARKERS[k % len(_MARKERS)]
 
 
-def condition_curve(axes, curves, *, xlabel, title="", trained_at=None):
+def condition_curve(axes: Axes, curves: dict[str, tuple[np.ndarray, np.ndarray]], *, xlabel: str, title: str = "",
+                    trained_at: float | None = None) -> Axes:
     """Robust share over a condition of the chips: mean over training seeds and their range.
 
     Parameters
     ----------
     axes : matplotlib Axes
         Where to draw.
-    curves : dict of str to tuple
+    curves : dict of str to tuple of ndarray
         For each method (x, robust): conditions (n,) in the unit that ``xlabel`` states, and shares (n, n_seeds) (unitless).
     xlabel : str
         Label of the condition, with its unit.

@@ -3,6 +3,7 @@
 Colours are those of Okabe and Ito, safe for colour-blind readers; neighbours differ in lightness, lines in dash as well.
 """
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -11,7 +12,7 @@ BLACK, BLUE, VERMILION = COLOURS[0], COLOURS[2], COLOURS[4]
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)), (0, (1, 3)), (0, (3, 1)))
 
 
-def new_figure(n_rows=1, n_columns=1, *, width=6.4, height=4.8):
+def new_figure(n_rows: int = 1, n_columns: int = 1, *, width: float = 6.4, height: float = 4.8) -> tuple[Figure, np.ndarray]:
     """A figure with a grid of axes, outside pyplot.
 
     Parameters

@@ -219,7 +219,8 @@ def judge_wires(trained, task, device, settings, stop):
     blind = SimulatedChips(network, device, rng=chip_generator(seed), compensated=recipe.compensated)
     for resistance in settings.wire_resistances:
         chips = blind.with_wires(resistance) if recipe.adaptation is None else AdaptedChips(
-            network, task.train, device, ADAPTATIONS[recipe.adaptation], wire_resistance=resistance, rng=chip_generator(seed))
+            network, task.train, device, ADAPTATIONS[recipe.adaptation], wire_resistance=resistance,
+            rng=chip_generator(seed))
         yield judge_chips(network, task.test, chips, n_transfers=n_chips_for(recipe, settings), on_progress=check)
 
 
