@@ -1,4 +1,4 @@
-"""``tiocross calibrate``: measured files to a device."""
+"""``tiocross calibrate``: a device from measured files."""
 
 import textwrap
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``tiocross plan``: a network to programming targets."""
+"""``tiocross plan``: the programming targets of a network."""
 
 import os
 import re

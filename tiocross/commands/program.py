@@ -43,21 +43,21 @@ def prepare(arguments):
     as_count("--max-passes", arguments.max_passes)
     as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=_LARGEST_RESISTANCE, unit="ohm")
     folder = Path(f"{Path(arguments.plan)}_programmed" if arguments.out is None else arguments.out)
-    run = _Run(plan, folder, arguments.seed, arguments.wire_resistance, arguments.max_passes)
+    run = _ProgrammingRun(plan, folder, arguments.seed, arguments.wire_resistance, arguments.max_passes)
     data = load_moons(arguments.data).test
     if arguments.data is not None:
         network.encode(data.points)  # refuses other points
     fits = network.sizes[0] == data.points.shape[1] and network.n_classes > data.labels.max()
     if arguments.resume and (run.folder / SETTINGS).exists():
-        run.take_up()
+        run.resume()
     else:
         require_new_folder(run.folder, also=f"; it has no {SETTINGS} to go on from" if arguments.resume else
                            ", or go on with --resume")
-    return lambda: run.go(network, data if fits else None)
+    return lambda: run.execute(network, data if fits else None)
 
 
-class _Run:
-    """The tiles of a plan, one after another, each on a chip of its own."""
+class _ProgrammingRun:
+    """The tiles of a plan, one after another, each on its own simulated chip."""
 
     def __init__(self, plan, folder, seed, wire_resistance, max_passes):
         self.plan, self.folder, self.seed = plan, folder, seed
@@ -67,7 +67,7 @@ class _Run:
         self.knows_stuck = not all(np.isnan(stuck).all() for stuck in plan.stuck)
         self._begun = {}  # tile: its chip, and the events so far
 
-    def take_up(self):
+    def resume(self):
         """Check what an interrupted run left, and bring the chip of the tile under way to where it was."""
         _require_same(self.folder / SETTINGS, self.settings)
         require_writable_file(self._path(0, "log.csv"))
@@ -77,11 +77,11 @@ class _Run:
                 load_readback(self.plan, tile, self._path(tile, "readback.csv"))
             elif log_path.exists() and log_path.stat().st_size:
                 chip, events = self._chip(tile), read_events(log_path)
-                _repeat(chip, events, log_path)
+                _replay(chip, events, log_path)
                 self._begun[tile] = chip, events
 
-    def go(self, network, data):
-        """Program what is not yet programmed, and say what it will do."""
+    def execute(self, network, data):
+        """Program the arrays that are not yet programmed, then print the predicted accuracy."""
         self.folder.mkdir(exist_ok=True)
         save_json(self.folder / SETTINGS, self.settings)
         n_devices = sum(int((~np.isnan(targets)).sum()) for targets in self.plan.targets)
@@ -114,14 +114,14 @@ class _Run:
         report_path, log_path = self._path(tile, "report.txt"), self._path(tile, "log.csv")
         if report_path.exists():
             return report_path.read_text(encoding="utf-8").rstrip("\n")
-        targets, n_done = self.plan.targets[tile], 0
+        targets, done = self.plan.targets[tile], []
         chip, before = self._begun.get(tile) or (self._chip(tile), [])
 
         def follow(event):
-            nonlocal n_done
             log(event)
-            n_done += event.kind == "done"
-            progress.update("devices", n_done)
+            if event.kind == "done":
+                done.append(event)
+            progress.update("devices", len(done))
 
         with EventLog(log_path, shape=targets.shape, append=True) as log:
             report = program_array(chip, targets, self.plan.scheme, order=self.plan.orders[tile],
@@ -159,7 +159,7 @@ def _require_same(path, settings):
                              "the options of that run, or choose another folder with --out")
 
 
-def _repeat(chip, events, path):
+def _replay(chip, events, path):
     """Do to a new simulated chip what was done to it before the run was interrupted; it answers alike."""
     readback = None
     for event in events:

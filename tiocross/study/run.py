@@ -1,4 +1,4 @@
-"""The engine of a study: trains networks in processes, puts them on chips in threads, and writes rows as they come.
+"""The engine of a study: it trains networks in processes, puts them on chips in threads, and writes rows as they come.
 
 `Study` says what is measured, `Run` measures it. Nothing is printed here: `Run` tells how far it is by a callback.
 """
