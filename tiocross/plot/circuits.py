@@ -33,6 +33,14 @@ def bit_line_losses(axes: Axes, points_by_name: dict[str, np.ndarray], lines_by_
     -------
     matplotlib Axes
         ``axes``.
+
+    Examples
+    --------
+    >>> from tiocross import plot
+    >>> axes = plot.new_figure()[1][0, 0]
+    >>> axes = plot.bit_line_losses(axes, {"5 ohm": [0.1, 0.2]}, {"5 ohm": [0.1, 0.15]})
+    >>> axes.get_ylabel()
+    'loss of bit-line current (%)'
     """
     for k, (name, losses) in enumerate(points_by_name.items()):
         axes.plot(losses, "o", color=COLOURS[k + 1], markersize=2.5)
@@ -63,6 +71,14 @@ def read_errors(axes: Axes, sizes: ArrayLike, errors_by_name: dict[str, np.ndarr
     -------
     matplotlib Axes
         ``axes``.
+
+    Examples
+    --------
+    >>> from tiocross import plot
+    >>> axes = plot.new_figure()[1][0, 0]
+    >>> axes = plot.read_errors(axes, [4, 8], {"floating": [[0.1, 0.3], [0.2, 0.4]]})
+    >>> axes.lines[0].get_ydata().round(1)  # medians in percent
+    array([15., 35.])
     """
     _draw_spreads(axes, sizes, {name: np.abs(errors) for name, errors in errors_by_name.items()}, scale=1 / percent)
     axes.set(title=title, ylabel="error of the sensed current (%)")
@@ -87,6 +103,14 @@ def read_powers(axes: Axes, sizes: ArrayLike, powers_by_name: dict[str, np.ndarr
     -------
     matplotlib Axes
         ``axes``.
+
+    Examples
+    --------
+    >>> from tiocross import plot
+    >>> axes = plot.new_figure()[1][0, 0]
+    >>> axes = plot.read_powers(axes, [4, 8], {"floating": [[1e-6, 2e-6], [3e-6, 4e-6]]})
+    >>> axes.lines[0].get_ydata().round(1)  # medians in microwatt
+    array([2., 3.])
     """
     _draw_spreads(axes, sizes, powers_by_name, scale=1 / uW)
     axes.set(title=title, ylabel="power of one read (uW)")
@@ -114,6 +138,14 @@ def approximation_errors(axes: Axes, resistances: ArrayLike, errors_by_name: dic
     -------
     matplotlib Axes
         ``axes``; the grey line is 1 %.
+
+    Examples
+    --------
+    >>> from tiocross import plot
+    >>> axes = plot.new_figure()[1][0, 0]
+    >>> axes = plot.approximation_errors(axes, [1.0, 10.0], {"8 x 8": [[0.001, 0.01]]})
+    >>> axes.get_xlabel()
+    'resistance of a wire segment (ohm)'
     """
     _draw_spreads(axes, resistances, errors_by_name, scale=1 / percent)
     axes.axhline(1.0, color="0.6", linewidth=0.8)
@@ -141,6 +173,14 @@ def write_voltages(axes: Axes, sizes: ArrayLike, shares_by_name: dict[str, np.nd
     -------
     matplotlib Axes
         ``axes``.
+
+    Examples
+    --------
+    >>> from tiocross import plot
+    >>> axes = plot.new_figure()[1][0, 0]
+    >>> axes = plot.write_voltages(axes, [4, 8], {"selected": [[0.98, 0.95]]})
+    >>> axes.get_ylabel()
+    'device voltage / write voltage (%)'
     """
     _draw_spreads(axes, sizes, shares_by_name, scale=1.0)
     axes.set_yscale("linear")

@@ -39,6 +39,14 @@ def tuning_fit(axes: Axes, targets: ArrayLike, programmed: ArrayLike, tuning: "T
     -------
     matplotlib Axes
         ``axes``.
+
+    Examples
+    --------
+    >>> from tiocross import TIO2, plot
+    >>> axes = plot.new_figure()[1][0, 0]
+    >>> axes = plot.tuning_fit(axes, [2e-4, 4e-4], [2.01e-4, 3.98e-4], TIO2.tuning)
+    >>> axes.lines[0].get_ydata().round(2)  # measured, in percent
+    array([ 0.5, -0.5])
     """
     targets, programmed = np.ravel(targets), np.ravel(programmed)
     x = np.linspace(targets.min(), targets.max(), 101)
@@ -74,6 +82,14 @@ def disturb_fit(axes: Axes, n_later_writes: ArrayLike, changes: ArrayLike, distu
     -------
     matplotlib Axes
         ``axes``; lines are named at their right ends.
+
+    Examples
+    --------
+    >>> from tiocross import TIO2, plot
+    >>> axes = plot.new_figure()[1][0, 0]
+    >>> axes = plot.disturb_fit(axes, [1] * 20, [1e-6] * 20, TIO2.disturb)
+    >>> [text.get_text() for text in axes.texts]
+    ['1%', '5%', '25%', '50%', '75%', '95%', '99%']
     """
     later, changes = np.ravel(n_later_writes), np.ravel(changes)
     shown = [k for k in np.unique(later) if (later == k).sum() >= _FEWEST]
@@ -112,6 +128,14 @@ def output_comparison(axes: Axes, comparison: "Comparison", *, title: str = "") 
     -------
     matplotlib Axes
         ``axes``.
+
+    Examples
+    --------
+    >>> from tiocross import compare_outputs, plot
+    >>> comparison = compare_outputs([[0.0], [1.0], [2.0]], [[0.1], [1.0], [1.9]])
+    >>> axes = plot.output_comparison(plot.new_figure()[1][0, 0], comparison)
+    >>> axes.get_xlabel()
+    'predicted (logit, unitless)'
     """
     both = np.concatenate([comparison.predicted, comparison.measured])
     axes.axline((both.min(), both.min()), slope=1, color="0.6", linewidth=0.8, label="measured = predicted")
@@ -137,6 +161,14 @@ def output_deviations(axes: Axes, comparison: "Comparison", *, title: str = "") 
     -------
     matplotlib Axes
         ``axes``.
+
+    Examples
+    --------
+    >>> from tiocross import compare_outputs, plot
+    >>> comparison = compare_outputs([[0.0], [1.0], [2.0]], [[0.1], [1.0], [1.9]])
+    >>> axes = plot.output_deviations(plot.new_figure()[1][0, 0], comparison)
+    >>> axes.get_ylabel()
+    'measured - predicted (logit, unitless)'
     """
     axes.axhline(0.0, color="0.6", linewidth=0.8)
     _scatter_outputs(axes, comparison, comparison.measured - comparison.predicted)

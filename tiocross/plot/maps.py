@@ -48,6 +48,14 @@ def conductance_map(axes: Axes, conductances: ArrayLike, *, title: str = "", win
     -------
     matplotlib Axes
         ``axes``.
+
+    Examples
+    --------
+    >>> from tiocross import plot
+    >>> figure, axes = plot.new_figure()
+    >>> axes = plot.conductance_map(axes[0, 0], [[1e-4, 2e-4], [3e-4, 5e-4]])
+    >>> figure.axes[1].get_ylabel()  # of the colour bar
+    'conductance (uS)'
     """
     shown = np.asarray(conductances) / uS
     low, high = (shown.min(), shown.max()) if window is None else (window[0] / uS, window[1] / uS)
@@ -79,6 +87,14 @@ def fault_map(axes: Axes, conductances: ArrayLike, *, stuck: ArrayLike | None = 
     -------
     matplotlib Axes
         ``axes``.
+
+    Examples
+    --------
+    >>> from tiocross import plot
+    >>> axes = plot.new_figure()[1][0, 0]
+    >>> axes = plot.fault_map(axes, [[1e-4, 9e-4]], stuck=[[False, True]])
+    >>> axes.lines[0].get_xdata()  # the crossed-out bit line
+    array([1])
     """
     shown = np.ma.masked_invalid(np.asarray(conductances, dtype=np.float64) / uS)
     positive = np.ma.masked_less_equal(shown, 0.0)
@@ -120,6 +136,14 @@ def voltage_map(axes: Axes, shares: ArrayLike, *, smooth: ArrayLike | None = Non
     -------
     matplotlib Axes
         ``axes``; see `voltage_colour_bar`.
+
+    Examples
+    --------
+    >>> from tiocross import plot
+    >>> axes = plot.new_figure()[1][0, 0]
+    >>> axes = plot.voltage_map(axes, [[1.0, 0.9], [0.95, 0.8]])
+    >>> axes.get_ylabel()
+    'word line'
     """
     n_word_lines, n_bit_lines = np.shape(shares)
     right, bottom = (n_bit_lines - 0.5) * step, (n_word_lines - 0.5) * step
@@ -147,6 +171,14 @@ def voltage_colour_bar(figure: Figure, axes: list[Axes], label: str) -> None:
         Maps that make room for the bar.
     label : str
         Label of the bar: what is a share of what; the percent sign is added.
+
+    Examples
+    --------
+    >>> from tiocross import plot
+    >>> figure, axes = plot.new_figure()
+    >>> plot.voltage_colour_bar(figure, [axes[0, 0]], "device voltage / read voltage")
+    >>> figure.axes[1].get_ylabel()
+    'device voltage / read voltage (%)'
     """
     bar = figure.colorbar(ScalarMappable(Normalize(_VOLTAGE["vmin"], _VOLTAGE["vmax"]), _VOLTAGE["cmap"]), ax=axes,
                           format=PercentFormatter(1, symbol=""))
@@ -178,6 +210,18 @@ def decision_map(axes: Axes, grid: tuple[np.ndarray, np.ndarray], shares: np.nda
     -------
     matplotlib Axes
         ``axes``; see `decision_colour_bars`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import Dataset, plot
+    >>> x = np.linspace(0.0, 1.0, 5)
+    >>> logits = np.add.outer(x, x) - 1.0
+    >>> points = Dataset([[0.1, 0.2], [0.8, 0.7]], [0, 1])
+    >>> axes = plot.new_figure()[1][0, 0]
+    >>> axes = plot.decision_map(axes, (x, x), 1 / (1 + np.exp(-9 * logits)), logits, points, np.array([0.9, 1.0]))
+    >>> axes.get_xlabel()
+    'feature x0 (unitless)'
     """
     axes.pcolormesh(*grid, np.minimum(shares, 1 - shares), rasterized=True, **_DISAGREEMENT)
     axes.contour(*grid, shares, levels=[0.05, 0.95], colors="0.35", linestyles="--", linewidths=0.9)
@@ -200,6 +244,14 @@ def decision_colour_bars(figure: Figure, axes: list[Axes]) -> None:
         The figure.
     axes : list of matplotlib Axes
         Maps that make room for the bars.
+
+    Examples
+    --------
+    >>> from tiocross import plot
+    >>> figure, axes = plot.new_figure()
+    >>> plot.decision_colour_bars(figure, [axes[0, 0]])
+    >>> len(figure.axes)  # the map and two bars
+    3
     """
     for scale, label, extend in ((_RATE, "chips that are right at the point (%)", "min"),
                                  (_DISAGREEMENT, "chips against the majority (%)", "neither")):

@@ -55,6 +55,14 @@ def rate_curves(axes: Axes, rates_by_name: dict[str, list[np.ndarray]], *, title
     -------
     matplotlib Axes
         ``axes``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import plot
+    >>> axes = plot.rate_curves(plot.new_figure()[1][0, 0], {"a network": [np.array([0.6, 0.97, 1.0])]})
+    >>> round(float(axes.lines[0].get_ydata()[180]), 3)  # of three points two are right on at least 95 % of the chips
+    0.667
     """
     levels = np.linspace(0.5, 1.0, 201)
     for k, (name, many) in enumerate(rates_by_name.items()):
@@ -91,6 +99,14 @@ def accuracy_histogram(axes: Axes, accuracies: np.ndarray, *, lowest: float | No
     -------
     matplotlib Axes
         ``axes``; the dashed line is the mean, the dotted one the 5th percentile.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import plot
+    >>> axes = plot.accuracy_histogram(plot.new_figure()[1][0, 0], np.array([0.9, 0.95, 0.955]))
+    >>> axes.get_ylabel()
+    'chips per 1 % bin (%)'
     """
     start = int(100 * min(np.min(accuracies), 0.99 if lowest is None else lowest))
     edges = np.arange(start, 101) / 100
@@ -131,6 +147,15 @@ def method_map(axes: Axes, methods: list[Method], *, limits: Limits | None = Non
     matplotlib Axes
         ``axes``. Markers are means, bars reach from the lowest to the highest seed. On a grey line the ratio of both is the
         same.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import plot
+    >>> methods = [plot.Method("regular", "plain", np.array([0.87, 0.89]), np.array([0.5, 0.7]))]
+    >>> axes = plot.method_map(plot.new_figure()[1][0, 0], methods)
+    >>> axes.get_xlabel()
+    'accuracy in software (%)'
     """
     kinds = list(dict.fromkeys(method.kind for method in methods))
     places = {}
@@ -164,6 +189,13 @@ def limits_of(methods: list[Method]) -> Limits:
     -------
     tuple of tuple of float
         Ends of the axis of nominal accuracy, and of that of the robust share (unitless).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import plot
+    >>> plot.limits_of([plot.Method("regular", "plain", np.array([0.8, 0.9]), np.array([0.5, 0.7]))])[0]
+    (0.795, 0.905)
     """
     ends = []
     for values in (np.concatenate([method.nominal for method in methods]),
@@ -182,6 +214,14 @@ def legend_of_kinds(axes: Axes, kinds: list[str]) -> None:
         Where to draw it, below the axes.
     kinds : list of str
         In the order in which they first occur among the methods.
+
+    Examples
+    --------
+    >>> from tiocross import plot
+    >>> axes = plot.new_figure()[1][0, 0]
+    >>> plot.legend_of_kinds(axes, ["plain", "robust"])
+    >>> [text.get_text() for text in axes.get_legend().get_texts()]
+    ['plain', 'robust']
     """
     looks = [_colour_and_marker(k) for k in range(len(kinds))]
     handles = [Line2D([], [], color=colour, marker=marker, linestyle="none", markersize=5, label=kind)
@@ -215,6 +255,15 @@ def condition_curve(axes: Axes, curves: dict[str, tuple[np.ndarray, np.ndarray]]
     -------
     matplotlib Axes
         ``axes``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import plot
+    >>> curves = {"regular": (np.array([0.0, 5.0]), np.array([[0.8, 0.9], [0.5, 0.7]]))}
+    >>> axes = plot.condition_curve(plot.new_figure()[1][0, 0], curves, xlabel="resistance of a wire segment (ohm)")
+    >>> axes.lines[0].get_ydata().round(2)
+    array([0.85, 0.6 ])
     """
     if trained_at is not None:
         axes.axvline(trained_at, color="0.6", linewidth=0.8)

@@ -26,6 +26,13 @@ def new_figure(n_rows: int = 1, n_columns: int = 1, *, width: float = 6.4, heigh
     -------
     tuple
         Figure, and ``(n_rows, n_columns)`` ndarray of Axes.
+
+    Examples
+    --------
+    >>> from tiocross import plot
+    >>> figure, axes = plot.new_figure(2, 3)
+    >>> axes.shape
+    (2, 3)
     """
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
