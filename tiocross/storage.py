@@ -43,3 +43,36 @@ def _new_file_beside(path):
         with contextlib.suppress(FileExistsError):
             os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
             return temporary
+
+
+def save_text(path, text):
+    """Write a text file, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def require_writable_file(path):
+    """Raise ValueError unless a file can be written there."""
+    folder = Path(path).parent
+    if not str(path) or Path(path).is_dir():
+        raise ValueError(f"cannot write the file {str(path)!r}: it is a folder; choose another with --out")
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ValueError(f"cannot write {path}: {folder} is not a folder that can be written to; choose another with --out")
+
+
+def require_new_folder(path, also=""):
+    """Raise ValueError unless a folder can be made there, or an empty one is there; ``also`` says what else helps."""
+    path = Path(path)
+    if not str(path) or path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ValueError(f"the output folder {str(path)!r} exists already; choose another with --out{also}")
+    require_writable_file(path / "a file" if path.exists() else path)
+
+
+def require_folder(path):
+    """Raise ValueError unless files can be written there, after making the folder and those on the way to it."""
+    path = Path(path)
+    resolved = path.resolve()
+    existing = next(parent for parent in (resolved, *resolved.parents) if parent.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        what = "is not a folder" if not existing.is_dir() else "is not writable"
+        raise ValueError(f"cannot write to the output folder {path}: {existing} {what}; choose another with --out")

@@ -1,22 +1,30 @@
 """The command line as a user meets it."""
 
+import contextlib
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from conftest import ROOT
 
-from tiocross import MLP, __version__, tasks, save_device, transfer
+from tiocross import MLP, TrainingSettings, __version__, save_device, tasks, transfer
 from tiocross.commands.main import main
-from tiocross.commands.experiment import Experiment
 from tiocross.devices.tio2 import TIO2
-from tiocross.study.recipes import RECIPES, chip_generator
+from tiocross.study.experiment import make_experiment
+from tiocross.study.recipes import RECIPES, ExperimentSettings, chip_generator
+from tiocross.study.results import ResultsFolder
+from tiocross.study.run import Run
 
+SHORT = TrainingSettings(n_steps=200, n_chips=2)
+ROWS = tuple(replace(recipe, training=SHORT, weight_decay=0.0) for recipe in RECIPES
+             if recipe.name in ("regular", "straight line, robustly trained"))
 ROW_KEYS = {"name": str, "wire_resistance": float, "seed": int, "nominal_accuracy": float, "mean_accuracy": float,
             "p05_accuracy": float, "robust_fraction_95": float, "robust_fraction_99": float, "n_devices": int}
 
@@ -25,19 +33,31 @@ def command(*arguments, **options):
     return subprocess.run([sys.executable, "-m", "tiocross", *arguments], capture_output=True, text=True, cwd=ROOT, **options)
 
 
+def run_rows(out, data, recipes, *, n_seeds=1, n_transfers=20, wires=(0.0,), workers=1):
+    """Run rows of the experiment in this process, without figures."""
+    settings = ExperimentSettings(seeds=tuple(range(n_seeds)), wire_resistances=wires, n_transfers=n_transfers, recipes=recipes)
+    study = replace(make_experiment(tasks.load_moons(data), TIO2, settings), after_rows=lambda run, crew: None)
+    return Run(study, ResultsFolder(out), workers=workers).execute()
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A small run with its output, on half moons of its own."""
+    """What a small run of the command printed on both streams, and its folder; on half moons of its own."""
     folder = tmp_path_factory.mktemp("run")
     tasks.save_moons(tasks.generate_moons(rng=np.random.default_rng(1), n_test=400), folder)
-    run = command("experiment", "--quick", "--data", str(folder), "--transfers", "600", "--out", str(folder / "out"),
-                  "--wire-resistance", "0", "5")
-    assert run.returncode == 0, run.stderr
-    return run, folder
+    arguments = ["experiment", "--quick", "--data", str(folder), "--transfers", "600", "--out", str(folder / "out"),
+                 "--wire-resistance", "0", "5", "--workers", "2"]
+    output, error = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(output), contextlib.redirect_stderr(error):
+        patch.setattr("tiocross.commands.experiment.RECIPES", ROWS)
+        patch.setattr(sys, "argv", ["tiocross", *arguments])
+        code = main(arguments)
+    assert code == 0, error.getvalue()
+    return output.getvalue(), error.getvalue(), folder
 
 
 def test_results_folder_holds_what_is_promised(finished):
-    _, folder = finished
+    *_, folder = finished
     names = {path.name for path in (folder / "out").iterdir()}
     figures = {f"{name}.{kind}" for name in ("decision_maps", "rate_curves", "accuracy_histograms", "conductance_maps")
                for kind in ("png", "pdf")}
@@ -45,11 +65,11 @@ def test_results_folder_holds_what_is_promised(finished):
     for name in figures:
         start = (folder / "out" / name).read_bytes()[:8]
         assert start.startswith(b"\x89PNG" if name.endswith("png") else b"%PDF")
-    assert len(list((folder / "out" / "networks").glob("*.npz"))) == len(RECIPES)
+    assert len(list((folder / "out" / "networks").glob("*.npz"))) == len(ROWS)
 
 
 def test_summary_follows_its_schema(finished):
-    _, folder = finished
+    *_, folder = finished
 
     def refuse(word):
         raise AssertionError(f"{word} in summary.json")
@@ -57,7 +77,7 @@ def test_summary_follows_its_schema(finished):
     summary = json.loads((folder / "out" / "summary.json").read_text(), parse_constant=refuse)
     assert (summary["schema"], summary["n_transfers"], summary["seeds"], summary["complete"]) == (1, 600, [0], True)
     assert summary["wire_resistances"] == [0.0, 5.0]
-    assert len(summary["rows"]) == 2 * len(RECIPES)
+    assert len(summary["rows"]) == 2 * len(ROWS)
     for row in summary["rows"]:
         assert ROW_KEYS.items() <= {key: type(value) for key, value in row.items()}.items()
         for key in ("nominal_accuracy", "mean_accuracy", "robust_fraction_95"):
@@ -68,7 +88,7 @@ def test_summary_follows_its_schema(finished):
 
 
 def test_rows_can_be_reproduced_from_the_saved_networks(finished):
-    _, folder = finished
+    *_, folder = finished
     rows = json.loads((folder / "out" / "summary.json").read_text())["rows"]
     row = next(row for row in rows if row["name"] == "regular" and row["wire_resistance"] == 5.0)
     network = MLP.load(folder / "out" / "networks" / "regular_seed0.npz")
@@ -79,7 +99,7 @@ def test_rows_can_be_reproduced_from_the_saved_networks(finished):
 
 
 def test_provenance_names_versions_arguments_and_device(finished):
-    _, folder = finished
+    *_, folder = finished
     facts = json.loads((folder / "out" / "provenance.json").read_text())
     assert facts["versions"]["tiocross"] == __version__ and set(facts["versions"]) >= {"python", "numpy", "numba", "matplotlib"}
     assert facts["arguments"][:2] == ["experiment", "--quick"]
@@ -87,23 +107,19 @@ def test_provenance_names_versions_arguments_and_device(finished):
 
 
 def test_table_and_warnings_are_printed_and_progress_stays_quiet(finished):
-    run, folder = finished
-    assert run.stderr == ""
-    assert "Read it beside the nominal accuracy" in run.stdout and str(folder / "out") in run.stdout
-    assert (folder / "out" / "table.txt").read_text() in run.stdout
-    for recipe in RECIPES:
-        assert run.stdout.count(f"  {recipe.name} ") == 2
+    output, error, folder = finished
+    assert error == ""
+    assert "Read it beside the nominal accuracy" in output and str(folder / "out") in output
+    assert (folder / "out" / "table.txt").read_text() in output
+    for recipe in ROWS:
+        assert output.count(f"  {recipe.name} ") == 2
 
 
-def test_outcome_does_not_depend_on_workers(finished, tmp_path, monkeypatch):
-    _, folder = finished
-    short = tuple(recipe for recipe in RECIPES if recipe.name in ("regular", "hardware-aware (paper)"))
-    monkeypatch.setattr("tiocross.commands.experiment.FIGURES", ())
-    Experiment(out=tmp_path, data=folder, device=None, n_seeds=1, n_transfers=600, wire_resistances=[0, 5], workers=1,
-               recipes=short).run()
-    one = json.loads((tmp_path / "summary.json").read_text())["rows"]
-    many = json.loads((folder / "out" / "summary.json").read_text())["rows"]
-    assert one == [row for row in many if row["name"] in {recipe.name for recipe in short}]
+def test_outcome_does_not_depend_on_workers(finished, tmp_path):
+    *_, folder = finished
+    report = run_rows(tmp_path, folder, ROWS, n_transfers=600, wires=(0.0, 5.0))
+    assert (tmp_path / "summary.json").read_bytes() == (folder / "out" / "summary.json").read_bytes()
+    assert (folder / "out" / "table.txt").read_text() == report
 
 
 def test_progress_shows_on_a_terminal_only(monkeypatch, capsys):
@@ -119,16 +135,14 @@ def test_progress_shows_on_a_terminal_only(monkeypatch, capsys):
         assert ("2/4 transfers" in capsys.readouterr().err) == shown
 
 
-def test_overlap_of_test_and_training_points_is_reported(finished, tmp_path, monkeypatch, capsys):
-    _, folder = finished
+def test_overlap_of_test_and_training_points_is_reported(finished, tmp_path):
+    *_, folder = finished
     moons = tasks.load_moons(folder)
     shared = tasks.Task(moons.train, moons.validation, tasks.Dataset(moons.train.points[:50], moons.train.labels[:50]), "x")
     tasks.save_moons(shared, tmp_path)
-    monkeypatch.setattr("tiocross.commands.experiment.FIGURES", ())
-    Experiment(out=tmp_path / "out", data=tmp_path, device=None, n_seeds=1, n_transfers=20, wire_resistances=[0], workers=1,
-               recipes=RECIPES[1:2]).run()
+    report = run_rows(tmp_path / "out", tmp_path, ROWS[1:])
     note = "note: 50 of the test points also stand in the training data"
-    assert note in capsys.readouterr().out and note in (tmp_path / "out" / "table.txt").read_text()
+    assert note in report and note in (tmp_path / "out" / "table.txt").read_text()
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["data"]["test_points_in_train"] == 50
 
 
@@ -187,7 +201,7 @@ def test_failure_while_computing_is_exit_code_1(tmp_path, monkeypatch, capsys):
         def fail(self, error=error):
             raise error
 
-        monkeypatch.setattr("tiocross.commands.experiment.Experiment.run", fail)
+        monkeypatch.setattr(Run, "execute", fail)
         assert main(["experiment", "--out", str(tmp_path / "out")]) == 1
         assert f"tiocross: failed: {text}\n" == capsys.readouterr().err
 
@@ -202,21 +216,29 @@ def test_folder_with_files_of_others_is_left_alone(tmp_path, capsys):
     assert all(file.read_text() == "{}" for file in mine)
 
 
-def test_new_run_takes_the_place_of_an_earlier_one_only(finished, tmp_path, monkeypatch):
-    _, folder = finished
-    monkeypatch.setattr("tiocross.commands.experiment.FIGURES", ())
-    options = {"out": tmp_path / "out", "data": folder, "device": None, "n_transfers": 20, "wire_resistances": [0], "workers": 1,
-               "recipes": RECIPES[1:2]}
-    Experiment(n_seeds=2, **options).run()
-    (tmp_path / "out" / "notes.txt").write_text("mine")
-    Experiment(n_seeds=1, **options).run()
-    assert [path.name for path in (tmp_path / "out" / "networks").iterdir()] == ["straight_line_robustly_trained_seed0.npz"]
-    assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
+def test_new_run_takes_the_place_of_an_earlier_one_only(finished, tmp_path):
+    *_, folder = finished
+    networks = tmp_path / "out" / "networks"
+    run_rows(tmp_path / "out", folder, (replace(ROWS[1], name="a name of mine"),), n_seeds=2)
+    assert {path.name for path in networks.iterdir()} == {"a_name_of_mine_seed0.npz", "a_name_of_mine_seed1.npz"}
+    mine = [tmp_path / "out" / "notes.txt", networks / "my_seed_study.npz", networks / "regular_seed7.npz"]
+    for file in mine:
+        file.write_text("mine")
+    run_rows(tmp_path / "out", folder, ROWS[1:])
+    assert {path.name for path in networks.iterdir()} == {
+        "straight_line_robustly_trained_seed0.npz", *(path.name for path in mine[1:])}
+    assert all(file.read_text() == "mine" for file in mine)
 
 
+def test_a_figure_that_no_later_run_would_remove_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="figure 'mine' must be one of decision_maps, "):
+        ResultsFolder(tmp_path).save_figure(None, "mine")
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent differently there")
 def test_interrupt_ends_the_run_soon_and_keeps_finished_rows(finished, tmp_path):
-    _, folder = finished
+    *_, folder = finished
     process = subprocess.Popen([sys.executable, "-m", "tiocross", "experiment", "--data", str(folder), "--out", str(tmp_path)],
                                cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     summary = tmp_path / "summary.json"
@@ -235,9 +257,10 @@ def test_interrupt_ends_the_run_soon_and_keeps_finished_rows(finished, tmp_path)
     assert not list(tmp_path.rglob(".*"))  # no half-written file
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no process group to look at")
 def test_processes_do_not_train_on_when_the_run_is_killed(finished, tmp_path):
-    _, folder = finished
+    *_, folder = finished
     arguments = ["compare", "--only", "ROBUST", "--workers", "2", "--transfers", "20", "--data", str(folder), "--out", str(tmp_path)]
     process = subprocess.Popen([sys.executable, "-m", "tiocross", *arguments], cwd=ROOT, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, start_new_session=True)

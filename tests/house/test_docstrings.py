@@ -25,7 +25,7 @@ def functions(tree, inside=None):
 
 
 def exported():
-    """(name, object) of every exported function and class, and of the public methods of the classes."""
+    """(name, object) of every exported function and class, of the public methods of the classes, and of plot."""
     for name in tiocross._HOMES:
         thing = getattr(tiocross, name)
         if inspect.isclass(thing) or inspect.isfunction(thing):
@@ -34,6 +34,9 @@ def exported():
             for inner, member in vars(thing).items():
                 if not inner.startswith("_") and (inspect.isfunction(member) or isinstance(member, classmethod)):
                     yield f"{name}.{inner}", getattr(thing, inner)
+    for name in tiocross.plot.__all__:
+        if inspect.isfunction(getattr(tiocross.plot, name)):
+            yield f"plot.{name}", getattr(tiocross.plot, name)
 
 
 def sections(docstring):

@@ -1,27 +1,30 @@
 """The comparison of training methods: rows, table, files, figures, and that nothing is tuned on what judges it."""
 
+import itertools
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from matplotlib.text import Text
 
-from tiocross import MLP, TIO2, TIO2_8X8, Dataset, Task, TrainingSettings, tasks as tasks, plot
+from tiocross import MLP, TIO2, TIO2_8X8, Dataset, Task, TrainingSettings, tasks
 from tiocross.commands.main import main
-from tiocross.commands import compare
-from tiocross.commands.compare import Comparison, choose_recipes, make_task
-from tiocross.commands.experiment import group_by_training
+from tiocross.commands.compare import QUICK_ROWS, choose_recipes, make_task
 from tiocross.devices.device import Device
-from tiocross.study import recipes as half_moons
+from tiocross.study import comparison, recipes as study_recipes
 from tiocross.transfers.adaptation import Adaptation
 from tiocross.transfers.adapted_transfers import adapted_transfer
 from tiocross.transfers.chips import SimulatedChips
-from tiocross.study.conditions import STUCK_RATES, make_conditions, with_drift, with_stuck_rate
+from tiocross.study.comparison import (
+    FOLLOWED, HIDDEN_UNITS, STUCK_RATES, kind_of_method, make_comparison, make_conditions, with_stuck_rate, with_write_disturb,
+)
+from tiocross.study.results import ResultsFolder, file_name
+from tiocross.study.run import Run, group_by_training
+from tiocross.study.tables import make_comparison_row
 from tiocross.study.starts import choose_start, train_starts
 from tiocross.study.recipes import RECIPES, ExperimentSettings, Recipe, chip_generator, train_recipe, training_generator
 from tiocross.study.ingredients import ADAPTATIONS, MOST_CHIPS, TECHNIQUES, WIRES_TRAINED_FOR, make_techniques
-from tiocross.study.methods import COMPARED, CURVED, QUICK, ROBUST, compare_row, shorten, train_robust
+from tiocross.study.methods import COMPARED, ROBUST, shorten, train_robust
 from tiocross.transfers.judging import judge_chips, transfer
 from tiocross.learning.literature import GaussianNoise
 
@@ -43,6 +46,14 @@ def settings(*recipes, seeds=(0, 1)):
     return ExperimentSettings(seeds=seeds, training=SHORT, recipes=recipes, n_transfers=30)
 
 
+def run_comparison(out, task, *recipes, n_seeds=1, n_transfers=30, wires=(0.0,), device=TIO2_8X8):
+    """Rows of a comparison, run in this process."""
+    sizes = ExperimentSettings(seeds=tuple(range(n_seeds)), training=SHORT, recipes=recipes, n_transfers=n_transfers,
+                               wire_resistances=wires)
+    Run(make_comparison(task, device, sizes), ResultsFolder(out)).execute()
+    return json.loads((out / "summary.json").read_text())["rows"]
+
+
 def same_bits(first, second):
     pairs = [(a, b) for one, other in zip(first, second, strict=True) for a, b in zip(one.arrays, other.arrays, strict=True)]
     return all((a == b).all() for a, b in pairs)
@@ -50,13 +61,11 @@ def same_bits(first, second):
 
 @pytest.fixture(scope="module")
 def finished(few, tmp_path_factory):
-    """A run over three rows, one of them on more devices, with two seeds."""
+    """Folder of a run over three rows, one of them on more devices, with two seeds."""
     folder = tmp_path_factory.mktemp("compare") / "out"
-    recipes = tuple(short(BY_NAME[name]) for name in ("regular", "hardware-aware (paper)", "ROBUST, each unit 3 times"))
-    comparison = Comparison(out=folder, data=few, device=TIO2_8X8, n_seeds=2, n_transfers=40, wire_resistances=[0, 10],
-                            workers=1, recipes=recipes, training=SHORT)
-    comparison.run()
-    return comparison, folder
+    names = ("regular", "hardware-aware (paper)", "ROBUST, each unit 3 times")
+    run_comparison(folder, few, *(short(BY_NAME[name]) for name in names), n_seeds=2, n_transfers=40, wires=(0.0, 10.0))
+    return folder
 
 
 # Rows.
@@ -64,10 +73,10 @@ def finished(few, tmp_path_factory):
 
 def test_names_differ_and_every_row_can_be_trained_and_judged(few):
     assert len(BY_NAME) == len(COMPARED)
-    for recipe in COMPARED:
+    for recipe, *_ in group_by_training(COMPARED):
         network, = train_recipe(short(recipe), few, TIO2_8X8, settings(recipe, seeds=(0,)))
         outcome = transfer(network, few.test, device=TIO2_8X8, n_transfers=5, rng=chip_generator(0))
-        row = compare_row(recipe, 0, outcome)
+        row = make_comparison_row(recipe, 0, outcome)
         assert row["ratio"] == pytest.approx(row["robust_fraction_95"] / row["nominal_accuracy"], abs=1e-11)
         assert (row["source"], row["n_transfers"]) == (recipe.source, 5)
         assert row["n_devices"] <= 256
@@ -97,11 +106,19 @@ def test_leave_one_out_rows_change_exactly_what_they_say():
 
 def test_rows_from_elsewhere_state_their_source_and_start_alike():
     theirs = [recipe for recipe in COMPARED if set(recipe.techniques) - {"noise", "dropout", "range", "wires"}]
-    assert len(theirs) == 6 and all(recipe.source for recipe in theirs)
+    assert theirs and all(recipe.source for recipe in theirs)
     for recipe in theirs:
         assert (recipe.activations, recipe.centred, recipe.sizes) == (("tanh",), ROBUST.centred, ROBUST.sizes)
         assert (recipe.training.n_steps, recipe.training.n_chips) == (ROBUST.training.n_steps, ROBUST.training.n_chips)
-    assert set(QUICK) | set(CURVED) <= set(BY_NAME)
+    assert set(QUICK_ROWS) | set(FOLLOWED) <= set(BY_NAME)
+
+
+def test_kinds_of_methods_follow_from_the_rows():
+    kinds = {name: kind_of_method(BY_NAME[name]) for name in (*QUICK_ROWS, "ROBUST, spread", "Lipschitz penalty",
+                                                              "ROBUST, placed around known faults")}
+    assert list(kinds.values()) == [
+        "no knowledge of the hardware", *["recipe of Drolet et al."] * 3, "ROBUST, and without each of its parts",
+        "ROBUST on more devices or arrays", "of the literature", "adapted to each chip"]
 
 
 def test_every_technique_can_be_made_for_any_device():
@@ -169,14 +186,15 @@ def test_training_and_judging_draw_from_different_streams():
     assert len(set(draws.values())) == len(draws)
 
 
+@pytest.mark.slow
 def test_networks_do_not_depend_on_test_points_chips_or_validation_points(few, monkeypatch):
     rng = np.random.default_rng(8)
     poison = Dataset(rng.uniform(-9, 9, (50, 2)), rng.integers(0, 2, 50))
-    for recipe in COMPARED:
-        before = train_recipe(short(recipe), few, TIO2_8X8, settings(recipe))
+    for recipe, *_ in group_by_training(map(short, COMPARED)):  # the others of a group are put on chips in another way only
+        before = train_recipe(recipe, few, TIO2_8X8, settings(recipe))
         with monkeypatch.context() as patched:
-            patched.setattr(half_moons, "chip_generator", lambda seed: pytest.fail("training looked at the chips that judge"))
-            after = train_recipe(short(recipe), Task(few.train, poison, poison, "poisoned"), TIO2_8X8, settings(recipe))
+            patched.setattr(study_recipes, "chip_generator", lambda seed: pytest.fail("training looked at the chips that judge"))
+            after = train_recipe(recipe, Task(few.train, poison, poison, "poisoned"), TIO2_8X8, settings(recipe))
         assert same_bits(before, after), recipe.name
     shuffled = Dataset(few.train.points, 1 - few.train.labels)
     other = train_recipe(short(ROBUST), Task(shuffled, poison, poison, "x"), TIO2_8X8, settings(ROBUST))
@@ -187,9 +205,7 @@ def test_spread_rows_are_trained_and_judged_on_arrays_of_their_own(few, tmp_path
     spread = short(BY_NAME["ROBUST, spread"])
     assert spread.device_on(TIO2_8X8) == replace(TIO2_8X8, array_shape=(8, 2))
     assert short(ROBUST).device_on(TIO2_8X8) is TIO2_8X8
-    Comparison(out=tmp_path, data=few, device=TIO2_8X8, n_seeds=1, n_transfers=30, wire_resistances=[0, 10], workers=1,
-               recipes=(spread,), training=SHORT).run()
-    rows = json.loads((tmp_path / "summary.json").read_text())["rows"]
+    rows = run_comparison(tmp_path, few, spread, wires=(0.0, 10.0))
     network = MLP.load(tmp_path / "networks" / "ROBUST_spread_seed0.npz")
     for row in rows:
         means = [transfer(network, few.test, device=replace(TIO2_8X8, array_shape=shape), n_transfers=30,
@@ -204,9 +220,7 @@ def test_the_compensated_row_has_the_networks_and_chips_of_robust_and_makes_up_f
     robust, compensated = (short(BY_NAME[name]) for name in ("ROBUST", "ROBUST, compensated mapping"))
     wired = short(BY_NAME["ROBUST, wires in the loop"])
     assert group_by_training((robust, wired, compensated)) == [[robust, compensated], [wired]]
-    Comparison(out=tmp_path, data=few, device=TIO2_8X8, n_seeds=1, n_transfers=30, wire_resistances=[40, 0, 20], workers=1,
-               recipes=(robust, compensated), training=SHORT).run()
-    rows = json.loads((tmp_path / "summary.json").read_text())["rows"]
+    rows = run_comparison(tmp_path, few, robust, compensated, wires=(40.0, 0.0, 20.0))
     network = MLP.load(tmp_path / "networks" / "ROBUST_seed0.npz")
     assert same_bits([network], [MLP.load(tmp_path / "networks" / "ROBUST_compensated_mapping_seed0.npz")])
     for row in rows:
@@ -229,8 +243,8 @@ def test_conditions_change_what_they_say_and_nothing_else():
     uneven = replace(TIO2, stuck=replace(TIO2.stuck, probability_lrs=0.03, probability_hrs=0.01))
     assert with_stuck_rate(uneven, 0.02).stuck.probability_lrs == pytest.approx(0.015)
     assert with_stuck_rate(TIO2.ideal(), 0.02).stuck.lrs_mean == TIO2.stuck.lrs_mean
-    np.testing.assert_array_equal(with_drift(TIO2, 1.5).disturb.changes, 1.5 * TIO2.disturb.changes)
-    assert with_drift(TIO2, 1.0) == TIO2 and with_drift(TIO2.ideal(), 2.0) == TIO2.ideal()
+    np.testing.assert_array_equal(with_write_disturb(TIO2, 1.5).disturb.changes, 1.5 * TIO2.disturb.changes)
+    assert with_write_disturb(TIO2, 1.0) == TIO2 and with_write_disturb(TIO2.ideal(), 2.0) == TIO2.ideal()
     with pytest.raises(ValueError, match="rate must be finite and within"):
         with_stuck_rate(TIO2, 1.2)
 
@@ -247,52 +261,50 @@ def test_conditions_hold_the_card_once_in_each_curve():
 
 
 def test_summary_has_the_schema_of_the_experiment_and_more(finished):
-    comparison, folder = finished
-    summary = json.loads((folder / "summary.json").read_text())
+    summary = json.loads((finished / "summary.json").read_text())
     assert (summary["schema"], summary["complete"], summary["seeds"], summary["n_transfers"]) == (1, True, [0, 1], 40)
-    assert len(summary["rows"]) == 3 * 2 * 2
+    keys = [(row["name"], row["seed"], row["wire_resistance"]) for row in summary["rows"]]
+    names = {name for name, _, _ in keys}
+    assert len(names) == 3 and set(keys) == set(itertools.product(names, (0, 1), (0.0, 10.0))) and len(keys) == len(set(keys))
     expected = {"name", "wire_resistance", "seed", "nominal_accuracy", "mean_accuracy", "p05_accuracy", "robust_fraction_95",
                 "robust_fraction_99", "n_undecided", "n_devices", "intervals", "ratio", "source", "n_transfers"}
     for row in summary["rows"]:
         assert set(row) == expected
     assert {row["n_devices"] for row in summary["rows"]} == {66, 194}
-    assert {path.name for path in folder.iterdir()} == {
+    assert {path.name for path in finished.iterdir()} == {
         "summary.json", "provenance.json", "table.txt", "curves.json", "networks", *(
             f"{figure}.{kind}" for figure in ("methods", "conditions") for kind in ("png", "pdf"))}
-    assert len(list((folder / "networks").glob("*.npz"))) == 6
-    provenance = json.loads((folder / "provenance.json").read_text())
+    assert len(list((finished / "networks").glob("*.npz"))) == len(names) * 2
+    provenance = json.loads((finished / "provenance.json").read_text())
     assert provenance["device"]["array_shape [-]"] == [8, 8]
     assert provenance["recipes"][2]["training"]["loss"] == {"kind": "PointErrorRate", **vars(ROBUST.training.loss)}
 
 
 def test_table_shows_ratio_worst_seed_and_sources(finished):
-    _, folder = finished
-    table = (folder / "table.txt").read_text()
-    rows = json.loads((folder / "summary.json").read_text())["rows"]
+    table = (finished / "table.txt").read_text()
+    rows = json.loads((finished / "summary.json").read_text())["rows"]
     worst = min(row["ratio"] for row in rows if row["name"] == "regular" and row["wire_resistance"] == 10.0)
     line = table.split("wire resistance 10 ohm")[1].split("  regular ")[1].splitlines()[0]
     assert line.split()[-2:] == [f"{worst:.3f}", "66"]
     assert "robust/nominal" in table and "hardware-aware (paper): Drolet et al., arXiv:2305.18495" in table
 
 
-def test_curves_are_complete_and_agree_with_a_transfer(finished):
-    comparison, folder = finished
-    curves = json.loads((folder / "curves.json").read_text())
+def test_curves_are_complete_and_agree_with_a_transfer(finished, few):
+    curves = json.loads((finished / "curves.json").read_text())
     assert curves["n_transfers"] == 40
     keys = [(point["curve"], point["x"], point["name"], point["seed"]) for point in curves["points"]]
-    assert len(set(keys)) == len(keys) == 2 * 2 * (6 + 5 + 5 + 4)  # rows, seeds, points of the four curves
+    n_networks = len({"regular", "hardware-aware (paper)"} & set(FOLLOWED)) * 2  # rows and seeds
+    assert len(set(keys)) == len(keys) == n_networks * (len(make_conditions(TIO2_8X8)) + len(HIDDEN_UNITS))
     assert {x for curve, x, _, _ in keys if curve == "devices"} == {34, 66, 130, 250}
-    network = MLP.load(folder / "networks" / "regular_seed1.npz")
-    outcome = transfer(network, comparison.moons.test, device=with_stuck_rate(TIO2_8X8, 0.05), n_transfers=40,
-                       rng=chip_generator(1))
+    network = MLP.load(finished / "networks" / "regular_seed1.npz")
+    outcome = transfer(network, few.test, device=with_stuck_rate(TIO2_8X8, 0.05), n_transfers=40, rng=chip_generator(1))
     point, = [point for point in curves["points"] if point["name"] == "regular" and point["seed"] == 1
               and point["curve"] == "stuck" and point["x"] == 0.05]
     assert point["robust_fraction_95"] == (outcome.rates >= 0.95 - 1e-7).mean()
 
 
 def test_rows_with_nothing_to_follow_have_no_curves(few, tmp_path):
-    Comparison(out=tmp_path / "out", data=few, device=TIO2_8X8, n_seeds=1, n_transfers=10, wire_resistances=[0], workers=1,
-               recipes=(BY_NAME["regular, centred inputs"],), training=SHORT).run()
+    run_comparison(tmp_path / "out", few, BY_NAME["regular, centred inputs"], n_transfers=10)
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert "methods.png" in names and "conditions.png" not in names
     assert json.loads((tmp_path / "out" / "curves.json").read_text())["points"] == []
@@ -301,47 +313,47 @@ def test_rows_with_nothing_to_follow_have_no_curves(few, tmp_path):
 
 def test_rows_adapted_to_each_chip_share_the_networks_and_need_arrays(few, tmp_path, monkeypatch):
     brief = TrainingSettings(n_steps=2, n_chips=2)
-    for name in ("retrained", "layer by layer"):
+    slow = [name for name, adaptation in ADAPTATIONS.items() if adaptation.retraining is not None]
+    for name in slow:
         monkeypatch.setitem(ADAPTATIONS, name, replace(ADAPTATIONS[name], retraining=brief))
         monkeypatch.setitem(MOST_CHIPS, name, 7)
     recipes = tuple(short(recipe) for recipe in COMPARED if recipe.adaptation and recipe.array_shape is None
                     and recipe.sizes == ROBUST.sizes)
-    assert [recipe.adaptation for recipe in recipes] == list(ADAPTATIONS)
+    assert {recipe.adaptation for recipe in recipes} == set(ADAPTATIONS)
     assert group_by_training((*recipes, short(ROBUST), RECIPES[0])) == [[*recipes, short(ROBUST)], [RECIPES[0]]]
-    options = {"out": tmp_path / "out", "data": few, "n_seeds": 1, "n_transfers": 12, "wire_resistances": [0], "workers": 1,
-               "recipes": recipes, "training": SHORT}
     with pytest.raises(ValueError, match="need a device that states its 'array_shape"):
-        Comparison(device=TIO2, **options)
-    Comparison(device=TIO2_8X8, **options).run()
-    rows = json.loads((tmp_path / "out" / "summary.json").read_text())["rows"]
-    assert [row["n_transfers"] for row in rows] == [12, 12, 7, 7, 12, 12]
+        run_comparison(tmp_path / "out", few, *recipes, device=TIO2)
+    rows = run_comparison(tmp_path / "out", few, *recipes, n_transfers=12)
+    assert [row["n_transfers"] for row in rows] == [7 if recipe.adaptation in slow else 12 for recipe in recipes]
     assert len({row["nominal_accuracy"] for row in rows}) == 1
     table = (tmp_path / "out" / "table.txt").read_text()
-    assert "ROBUST, retrained around known faults: 7 chips only" in table and table.count("chips only") == 2
-    network = MLP.load(tmp_path / "out" / "networks" / "ROBUST_read_back_output_layer_refitted_seed0.npz")
+    assert "ROBUST, retrained around known faults: 7 chips only" in table and table.count("chips only") == len(slow)
+    name = "ROBUST, read back, output layer refitted"
+    network = MLP.load(tmp_path / "out" / "networks" / f"{file_name(name)}_seed0.npz")
     outcome = adapted_transfer(network, few.test, training=few.train, adaptation=Adaptation(refit="output"), device=TIO2_8X8,
                                n_transfers=12, rng=chip_generator(0))
-    assert rows[5]["mean_accuracy"] == pytest.approx(outcome.accuracies.mean())
+    row, = [row for row in rows if row["name"] == name]
+    assert row["mean_accuracy"] == pytest.approx(outcome.accuracies.mean())
 
 
 def test_interrupt_while_curves_are_measured_keeps_table_and_rows(few, tmp_path, monkeypatch, capsys):
-    def interrupt(self, crew, networks):
+    def interrupt(run, crew):
         raise KeyboardInterrupt
         yield
 
-    monkeypatch.setattr(Comparison, "_measure_curves", interrupt)
+    tasks.save_moons(few, tmp_path)
+    monkeypatch.setattr(comparison, "measure_curves", interrupt)
     monkeypatch.setattr("signal.signal", lambda *_: None)
-    with pytest.raises(KeyboardInterrupt):
-        Comparison(out=tmp_path, data=few, device=TIO2_8X8, n_seeds=1, n_transfers=10, wire_resistances=[0], workers=1,
-                   recipes=(BY_NAME["regular"],), training=SHORT).run()
-    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert main(["compare", "--quick", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--transfers", "10", "--workers",
+                 "1", "--wire-resistance", "0", "--seeds", "1", "--only", "regular"]) == 130
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["complete"] is False and len(summary["rows"]) == 1
-    assert "regular" in (tmp_path / "table.txt").read_text() and "1 of 1 rows are in" in capsys.readouterr().out
+    assert "regular" in (tmp_path / "out" / "table.txt").read_text() and "1 of 1 rows are in" in capsys.readouterr().out
 
 
 def test_rows_and_tasks_are_chosen_by_name():
     assert [recipe.name for recipe in choose_recipes(["ROBUST", "regular"], quick=False)] == ["regular", "ROBUST"]
-    assert [recipe.name for recipe in choose_recipes(None, quick=True)] == list(QUICK)
+    assert [recipe.name for recipe in choose_recipes(None, quick=True)] == list(QUICK_ROWS)
     assert choose_recipes(None, quick=False) == list(COMPARED)
     with pytest.raises(ValueError, match="row 'ROBUSTT' is unknown; did you mean 'ROBUST'"):
         choose_recipes(["ROBUSTT"], quick=False)
@@ -362,48 +374,6 @@ def test_a_first_look_from_the_command_line(few, tmp_path, capsys):
     assert "robust/nominal" in capsys.readouterr().out
     assert main(["describe", str(tmp_path / "out")]) == 0
     assert "robust/nominal" in capsys.readouterr().out
-
-
-# Figures.
-
-
-def test_names_beside_the_axes_do_not_overlap():
-    heights = np.random.default_rng(2).uniform(0.9, 0.93, 18)
-    placed = plot.spread_apart(heights, 0.05)
-    order = np.argsort(heights)
-    assert (np.diff(placed[order]) >= 0.05 - 1e-12).all() and placed.min() >= 0 and placed.max() <= 1 + 1e-12
-    np.testing.assert_allclose(plot.spread_apart([0.2, 0.8, 0.5], 0.05), [0.2, 0.8, 0.5])
-    figure, axes = plot.new_figure(width=8, height=7)
-    rng = np.random.default_rng(4)
-    methods = [(recipe.name, compare.kind_of(recipe), rng.normal(0.968, 0.001, 3), rng.normal(0.92, 0.01, 3))
-               for recipe in COMPARED]
-    plot.method_map(axes[0, 0], methods)
-    figure.draw_without_rendering()
-    boxes = [Text.get_window_extent(text) for text in axes[0, 0].texts if text.get_text() in BY_NAME]
-    assert len(boxes) == len(COMPARED)
-    for k, box in enumerate(boxes):
-        assert not any(box.overlaps(other) for other in boxes[k + 1 :])
-
-
-def test_method_map_draws_mean_and_range_with_units():
-    _, axes = plot.new_figure()
-    panel = plot.method_map(axes[0, 0], [("one", "a", np.array([0.9, 0.94]), np.array([0.5, 0.8]))])
-    bars = panel.containers[0]
-    assert (bars[0].get_xdata()[0], bars[0].get_ydata()[0]) == (pytest.approx(0.92), pytest.approx(0.65))
-    across, upwards = (collection.get_segments()[0] for collection in bars[2])
-    np.testing.assert_allclose(across[:, 0], [0.9, 0.94])
-    np.testing.assert_allclose(upwards[:, 1], [0.5, 0.8])
-    assert "(%)" in panel.get_xlabel() and "(%)" in panel.get_ylabel()
-
-
-def test_condition_curve_draws_mean_and_range():
-    _, axes = plot.new_figure()
-    robust = np.array([[0.9, 0.7], [0.5, 0.3]])
-    panel = plot.condition_curve(axes[0, 0], {"one": (np.array([0.0, 5.0]), robust)}, xlabel="wires (ohm)",
-                                            trained_at=0.0)
-    line = panel.lines[-1]
-    np.testing.assert_allclose(line.get_ydata(), [0.8, 0.4])
-    assert panel.get_xlabel() == "wires (ohm)" and line.get_label() == "one"
 
 
 # Several starts.

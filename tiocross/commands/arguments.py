@@ -18,8 +18,8 @@ def _add(commands, name, summary, text):
 
 def _add_experiment(commands):
     add = _add(commands, "experiment", "the paper's experiment, end to end",
-               "Train a regular and hardware-aware networks on half moons, transfer each to thousands of simulated passive "
-               "TiO2 crossbars, solve their circuits, and report how robust each network is.")
+               "Train a regular network and hardware-aware ones on half moons, transfer each to thousands of simulated "
+               "passive TiO2 crossbars, solve their circuits, and report how robust each network is.")
     add("--out", default="results/experiment", metavar="DIR", help="results folder (default: %(default)s)")
     add("--data", metavar="DIR", help="folder with moons_train.csv, moons_validation.csv and moons_test.csv "
                                       "(default: the shipped set)")
@@ -34,10 +34,11 @@ def _add_experiment(commands):
 
 
 def _add_compare(commands):
-    add = _add(commands, "compare", "the recommended training beside other methods",
-               "Train half moons, or another generated task, by the recommended recipe, without each of its parts, by the "
-               "paper's and by methods of the literature; transfer every network to thousands of simulated chips; print one "
-               "table, and follow three of them through more stuck devices, drift, wires and devices.")
+    add = _add(commands, "compare", "the recommended training compared with other methods",
+               "Train networks on half moons or another generated task: by the recommended recipe, by this recipe without "
+               "each of its parts, by the recipe of the paper, and by methods of the literature. Transfer each network to "
+               "thousands of simulated chips and print one table. Three of the rows are also judged on chips with more "
+               "stuck devices, stronger write disturb or longer wires, and trained anew for other numbers of devices.")
     add("--out", default="results/compare", metavar="DIR", help="results folder (default: %(default)s)")
     add("--task", default="moons", metavar="TASK", help="moons, circles, spirals or patterns (default: %(default)s)")
     add("--only", nargs="+", metavar="NAME", help="rows of these names, as in the table (default: all)")
@@ -53,33 +54,35 @@ def _add_compare(commands):
 
 
 def _add_plan(commands):
-    add = _add(commands, "plan", "a network to programming targets",
-               "Map a trained network on physical arrays: conductance targets, order, tolerance and pulse scheme for each, "
-               "as JSON and CSV, with a copy of the network.")
+    add = _add(commands, "plan", "the programming targets of a network",
+               "Map a trained network on physical arrays. The plan states conductance targets, order, tolerance and pulse "
+               "scheme of each array, as JSON and CSV, and holds a copy of the network.")
     add("network", metavar="NETWORK", help="the network, an npz file that MLP.save wrote")
     add("--out", required=True, metavar="DIR", help="new folder of the plan")
     add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card)")
     add("--tile", default="8x8", metavar="ROWSxCOLUMNS",
         help="word lines and bit lines of every array, unitless (default: %(default)s)")
+    add("--share-arrays", action="store_true",
+        help="put blocks of all layers on shared arrays, the output bias in software: 2-8-1 fills one array of 8x8")
     add("--scheme-from", metavar="LABCSV", help="pulse scheme (volt, seconds) from the header of a resistance map of the "
                                                 "lab (default: that of a measured array)")
     add("--stuck", nargs="+", metavar="MAP",
-        help="resistance maps of the lab (ohm), one for each array at hand: devices more than 10 %% outside the window are "
-             "taken as stuck and planned around")
+        help="resistance maps of the lab (ohm), one for each array at hand: devices more than 10 %% outside the window "
+             "count as stuck, and the weights are placed around them")
     add("--order", default="raster", metavar="ORDER",
-        help="'raster', or 'sensitive last': devices that move the outputs most come last (default: %(default)s)")
-    add("--data", metavar="DIR", help="folder with half moons, whose training points tell what is sensitive (default: the "
-                                      "shipped set, where it fits the network)")
+        help="'raster', or 'sensitive last': devices that change the outputs most come last (default: %(default)s)")
+    add("--data", metavar="DIR", help="folder with half moons, whose training points show which devices are sensitive "
+                                      "(default: the shipped set, if it fits the network)")
 
 
 def _add_program(commands):
     add = _add(commands, "program", "program a plan on simulated chips",
-               "Write the targets of a plan on a simulated chip for each array by write-verify, read back, and say how "
-               "accurate the network will be there. Real instruments are driven from Python, with program_array.")
+               "Write the targets of a plan by write-verify, each array on a simulated chip. Read the chips back, and "
+               "predict the accuracy of the network on them. Real instruments are driven from Python, with program_array.")
     add("plan", metavar="PLAN", help="folder that tiocross plan wrote")
-    add("--simulate", action="store_true", help="on simulated chips; the command knows no others")
+    add("--simulate", action="store_true", help="use simulated chips; required, as the command drives no others")
     add("--out", metavar="DIR", help="new folder for logs, read-backs (siemens) and reports (default: PLAN_programmed)")
-    add("--seed", type=int, default=0, metavar="N", help="which chips, unitless (default: %(default)s)")
+    add("--seed", type=int, default=0, metavar="N", help="seed of the simulated chips, unitless (default: %(default)s)")
     add("--max-passes", type=int, default=3, metavar="N", help="most passes over an array, unitless (default: %(default)s)")
     add("--wire-resistance", type=float, default=2.0, metavar="OHM",
         help="of one wire segment of the chips in ohm (default: %(default)s)")
@@ -88,9 +91,9 @@ def _add_program(commands):
 
 
 def _add_calibrate(commands):
-    add = _add(commands, "calibrate", "measured files to a device",
+    add = _add(commands, "calibrate", "a device from measured files",
                "Fit tuning error, write disturb and faults to measured data, with 95 % intervals and goodness of fit, and "
-               "write the device as JSON. Which kind a file is shows in its content.")
+               "write the device as JSON. The kind of a file is recognised by its content.")
     add("files", nargs="+", metavar="FILE",
         help="CSV with the columns 'target [S],programmed [S]', or 'n_later_writes [-],delta_conductance [S]'; resistance "
              "maps of the lab (ohm); pulse logs, each of one chip")
@@ -100,10 +103,10 @@ def _add_calibrate(commands):
         help="high end of the tuning window in microsiemens (default: %(default)g)")
     add("--out", required=True, metavar="device.json", help="the device file to write")
     add("--effects", nargs="+", default=["tuning", "disturb", "faults"], metavar="EFFECT",
-        help="what to fit, of tuning, disturb and faults (default: all that the files tell)")
+        help="what to fit: any of tuning, disturb and faults (default: all for which there are data)")
     add("--figures", metavar="DIR", help="also draw what was measured beside what was fitted, as PNG, in this folder")
-    add("--dead", action="store_true", help="resistance maps are of chips that do not answer at all; without it devices "
-                                            "more than 10 %% outside the window count as stuck")
+    add("--dead", action="store_true", help="count every device of the resistance maps as stuck; without it only those "
+                                            "more than 10 %% outside the window")
     add("--name", metavar="NAME", help="what to call the device (default: the name of the file)")
     add("--source", metavar="TEXT", help="where the data come from (default: the names of the files)")
 
@@ -111,8 +114,8 @@ def _add_calibrate(commands):
 def _add_describe(commands):
     add = _add(commands, "describe", "what a device, network or file holds",
                "Say what a file holds, in units that people read: a device (JSON), a network (npz), a resistance map of the "
-               "lab, a pulse log, conductances or voltages (CSV), the folder of a plan or of an experiment. Which of these "
-               "it is shows in its content.")
+               "lab, a pulse log, conductances or voltages (CSV), the folder of a plan or of an experiment. The kind is "
+               "recognised by the content.")
     add("subject", metavar="DEVICE|NETWORK|FILE", help="a file or folder, or TIO2, the published card")
 
 

@@ -1,4 +1,4 @@
-"""``tiocross calibrate``: measured files to a device."""
+"""``tiocross calibrate``: a device from measured files."""
 
 import textwrap
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tiocross import plot
-from tiocross.commands.outputs import require_new_folder, require_writable_file
+from tiocross.storage import replacing, require_new_folder, require_writable_file
 from tiocross.commands.recognition import recognise
 from tiocross.devices.calibration.card import calibrate
 from tiocross.devices.device import Device
@@ -16,7 +16,6 @@ from tiocross.lab.resistance_maps import read_lab_map
 from tiocross.lab.log import later_changes, log_shape, read_events, stuck_map, tuning_pairs
 from tiocross.lab.tables import read_disturb_csv, read_tuning_csv
 from tiocross.mapping.faults import stuck_outside_window
-from tiocross.storage import replacing
 from tiocross.units import uS
 
 _FEWEST_CHIPS = 3  # that tell offsets of chips apart

@@ -9,7 +9,7 @@ import numpy as np
 from tiocross.commands.recognition import recognise
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2
-from tiocross.study.recipes import format_table
+from tiocross.study.tables import format_table
 from tiocross.lab.resistance_maps import read_lab_map
 from tiocross.lab.log import log_shape, read_events, tuning_pairs
 from tiocross.lab.plans import load_plan
@@ -38,12 +38,14 @@ def describe_plan(plan):
              f"tolerance {scheme.tolerance / percent:g} %, SET {scheme.set_start:g} to {scheme.set_limit:g} V, RESET "
              f"{scheme.reset_start:g} to {scheme.reset_limit:g} V, in steps of {scheme.increment:g} V; "
              f"pulses of {scheme.width / us:g} us",
-             f"{'tile':>4}{'array':>7}{'layer':>7}{'word lines':>12}{'bit lines':>11}{'to program':>12}{'stuck':>7}"
-             f"{'targets (uS)':>22}"]
-    for k, (tile, targets, stuck) in enumerate(zip(plan.layout.tiles, plan.targets, plan.stuck)):
+             f"{'array':>5}{'shape':>9}{'layers':>9}{'in use':>8}{'to program':>12}{'stuck':>7}{'targets (uS)':>22}"]
+    layout = plan.layout
+    for array, shape, blocks, used, targets, stuck in zip(layout.arrays, layout.shapes, layout.blocks_of, layout.used,
+                                                          plan.targets, plan.stuck):
         wanted = targets[~np.isnan(targets)] / uS
         span = f"{wanted.min():.4g} to {wanted.max():.4g}" if len(wanted) else "none"
-        lines.append(f"{k:>4}{tile.array:>7}{tile.layer:>7}{len(tile.rows):>12}{len(tile.columns):>11}{len(wanted):>12}"
+        layers = ",".join(map(str, dict.fromkeys(block.layer for block in blocks)))
+        lines.append(f"{array:>5}{f'{shape[0]} x {shape[1]}':>9}{layers:>9}{int(used.sum()):>8}{len(wanted):>12}"
                      f"{int((~np.isnan(stuck)).sum()):>7}{span:>22}")
     return "\n".join(lines)
 

@@ -41,18 +41,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv=None):
-    """Run the command line.
-
-    Parameters
-    ----------
-    argv : list of str, optional
-        Arguments; those of the process without it (unitless).
-
-    Returns
-    -------
-    int
-        Exit code (unitless).
-    """
+    """Run the command line with these arguments, those of the process without them; gives the exit code."""
     try:
         arguments = _make_parser().parse_args(argv)
         try:

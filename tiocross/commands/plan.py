@@ -1,4 +1,4 @@
-"""``tiocross plan``: a network to programming targets."""
+"""``tiocross plan``: the programming targets of a network."""
 
 import os
 import re
@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from tiocross.commands.describe import describe_plan
-from tiocross.commands.outputs import require_new_folder
+from tiocross.storage import require_new_folder
 from tiocross.tasks import load_moons
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2
@@ -14,7 +14,9 @@ from tiocross.lab.resistance_maps import read_lab_map
 from tiocross.lab.plans import plan
 from tiocross.lab.write_verify import PulseScheme
 from tiocross.learning.network import MLP
+from tiocross.mapping.arrangements import arrange, share_arrays
 from tiocross.mapping.faults import stuck_outside_window
+from tiocross.mapping.mappings import DifferentialPairs
 
 NETWORK = "network.npz"  # beside plan.json, so that the folder is all that is needed
 
@@ -31,12 +33,18 @@ def prepare(arguments):
     if arguments.stuck is not None:
         stuck = [stuck_outside_window(read_lab_map(path).conductances, g_min=device.g_min, g_max=device.g_max)
                  for path in arguments.stuck]
-    made = plan(network, device, tiles=_as_tile(arguments.tile), scheme=scheme, order=arguments.order, stuck=stuck,
-                points=_points_for(network, arguments.data))
+    made = plan(network, device, layout=_layout(network, _as_shape(arguments.tile), arguments.share_arrays), scheme=scheme,
+                order=arguments.order, stuck=stuck, points=_points_for(network, arguments.data))
     return lambda: _write(made, network, Path(arguments.out))
 
 
-def _as_tile(text):
+def _layout(network, array_shape, shares_arrays):
+    if not shares_arrays:
+        return arrange(network.sizes, array_shape)
+    return share_arrays(network.sizes, array_shape, mapping=DifferentialPairs(digital_output_bias=True))
+
+
+def _as_shape(text):
     match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
     if not match:
         raise ValueError(f"--tile {text!r} must be word lines x bit lines, such as 8x8")

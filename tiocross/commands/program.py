@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 
 from tiocross.circuit.readout import read_crossbar
-from tiocross.commands.outputs import require_new_folder, require_writable_file, write_text
 from tiocross.commands.plan import NETWORK
 from tiocross.commands.progress import ProgressLine
 from tiocross.tasks import load_moons
@@ -18,7 +17,7 @@ from tiocross.lab.plans import load_plan
 from tiocross.lab.programming import program_array
 from tiocross.lab.simulated import SimulatedCrossbar
 from tiocross.learning.network import MLP
-from tiocross.storage import read_json, save_json
+from tiocross.storage import read_json, require_new_folder, require_writable_file, save_json, save_text
 from tiocross.units import percent, uS
 
 _READ_FLOOR = 1 * uS  # readings of the simulated chips come in steps of 0.7 uS, as measured
@@ -27,9 +26,9 @@ SETTINGS = "run.json"  # what a run was started with
 _FROM_PYTHON = """\
 this command drives simulated chips only: add --simulate. Real instruments are driven from Python:
     plan = load_plan({plan!r})
-    for k, (targets, order) in enumerate(zip(plan.targets, plan.orders)):
-        with EventLog(f"tile_{{k:02d}}_log.csv", shape=targets.shape) as log:
-            report = program_array(instrument_of(k), targets, plan.scheme, order=order, on_event=log)"""
+    for array, targets, order in zip(plan.layout.arrays, plan.targets, plan.orders):
+        with EventLog(f"array_{{array:02d}}_log.csv", shape=targets.shape) as log:
+            report = program_array(instrument_of(array), targets, plan.scheme, order=order, on_event=log)"""
 
 
 def prepare(arguments):
@@ -43,21 +42,21 @@ def prepare(arguments):
     as_count("--max-passes", arguments.max_passes)
     as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=_LARGEST_RESISTANCE, unit="ohm")
     folder = Path(f"{Path(arguments.plan)}_programmed" if arguments.out is None else arguments.out)
-    run = _Run(plan, folder, arguments.seed, arguments.wire_resistance, arguments.max_passes)
+    run = _ProgrammingRun(plan, folder, arguments.seed, arguments.wire_resistance, arguments.max_passes)
     data = load_moons(arguments.data).test
     if arguments.data is not None:
         network.encode(data.points)  # refuses other points
     fits = network.sizes[0] == data.points.shape[1] and network.n_classes > data.labels.max()
     if arguments.resume and (run.folder / SETTINGS).exists():
-        run.take_up()
+        run.resume()
     else:
         require_new_folder(run.folder, also=f"; it has no {SETTINGS} to go on from" if arguments.resume else
                            ", or go on with --resume")
-    return lambda: run.go(network, data if fits else None)
+    return lambda: run.execute(network, data if fits else None)
 
 
-class _Run:
-    """The tiles of a plan, one after another, each on a chip of its own."""
+class _ProgrammingRun:
+    """The arrays of a plan, one after another, each on its own simulated chip."""
 
     def __init__(self, plan, folder, seed, wire_resistance, max_passes):
         self.plan, self.folder, self.seed = plan, folder, seed
@@ -65,33 +64,34 @@ class _Run:
         self.settings = {"format": "tiocross run 1", "plan_sha256": plan.sha256, "seed": seed,
                          "wire_resistance [ohm]": wire_resistance, "max_passes": max_passes}
         self.knows_stuck = not all(np.isnan(stuck).all() for stuck in plan.stuck)
-        self._begun = {}  # tile: its chip, and the events so far
+        self.arrays = plan.layout.arrays
+        self._begun = {}  # array: its chip, and the events so far
 
-    def take_up(self):
-        """Check what an interrupted run left, and bring the chip of the tile under way to where it was."""
+    def resume(self):
+        """Check what an interrupted run left, and bring the chip of the array under way to where it was."""
         _require_same(self.folder / SETTINGS, self.settings)
-        require_writable_file(self._path(0, "log.csv"))
-        for tile in range(len(self.plan.targets)):
-            log_path = self._path(tile, "log.csv")
-            if self._path(tile, "report.txt").exists():
-                load_readback(self.plan, tile, self._path(tile, "readback.csv"))
+        require_writable_file(self._path(self.arrays[0], "log.csv"))
+        for array in self.arrays:
+            log_path = self._path(array, "log.csv")
+            if self._path(array, "report.txt").exists():
+                load_readback(self.plan, array, self._path(array, "readback.csv"))
             elif log_path.exists() and log_path.stat().st_size:
-                chip, events = self._chip(tile), read_events(log_path)
-                _repeat(chip, events, log_path)
-                self._begun[tile] = chip, events
+                chip, events = self._chip(array), read_events(log_path)
+                _replay(chip, events, log_path)
+                self._begun[array] = chip, events
 
-    def go(self, network, data):
-        """Program what is not yet programmed, and say what it will do."""
+    def execute(self, network, data):
+        """Program the arrays that are not yet programmed, then print the predicted accuracy."""
         self.folder.mkdir(exist_ok=True)
         save_json(self.folder / SETTINGS, self.settings)
         n_devices = sum(int((~np.isnan(targets)).sum()) for targets in self.plan.targets)
         progress = ProgressLine(arrays=len(self.plan.targets), devices=n_devices)
         try:
-            for tile in range(len(self.plan.targets)):
-                progress.update("arrays", tile)
-                text = self._program(tile, progress)
+            for n_done, array in enumerate(self.arrays):
+                progress.update("arrays", n_done)
+                text = self._program(array, progress)
                 progress.close()
-                print(f"tile {tile}: {text}")
+                print(f"array {array}: {text}")
         except KeyboardInterrupt:
             progress.close()
             print(f"stopped; the logs are in {self.folder}, go on with the same command and --resume")
@@ -100,42 +100,44 @@ class _Run:
             progress.close()
         print(self._predict(network, data) + f"\nlogs, read-backs and reports are in {self.folder}")
 
-    def _path(self, tile, name):
-        return self.folder / f"tile_{tile:02d}_{name}"
+    def _path(self, array, name):
+        return self.folder / f"array_{array:02d}_{name}"
 
-    def _chip(self, tile):
+    def _chip(self, array):
         """A chip with the stuck devices that the plan goes around; if it knows of none, with some by chance."""
-        return SimulatedCrossbar(self.plan.targets[tile].shape, rng=np.random.default_rng([self.seed, tile]),
+        index = self.plan.index_of(array)
+        return SimulatedCrossbar(self.plan.targets[index].shape, rng=np.random.default_rng([self.seed, index]),
                                  wire_resistance=self.wire_resistance,
-                                 stuck=self.plan.stuck[tile] if self.knows_stuck else None)
+                                 stuck=self.plan.stuck[index] if self.knows_stuck else None)
 
-    def _program(self, tile, progress):
+    def _program(self, array, progress):
         """Program one array; summary of what was done."""
-        report_path, log_path = self._path(tile, "report.txt"), self._path(tile, "log.csv")
+        report_path, log_path = self._path(array, "report.txt"), self._path(array, "log.csv")
         if report_path.exists():
             return report_path.read_text(encoding="utf-8").rstrip("\n")
-        targets, n_done = self.plan.targets[tile], 0
-        chip, before = self._begun.get(tile) or (self._chip(tile), [])
+        index = self.plan.index_of(array)
+        targets, done = self.plan.targets[index], []
+        chip, before = self._begun.get(array) or (self._chip(array), [])
 
         def follow(event):
-            nonlocal n_done
             log(event)
-            n_done += event.kind == "done"
-            progress.update("devices", n_done)
+            if event.kind == "done":
+                done.append(event)
+            progress.update("devices", len(done))
 
         with EventLog(log_path, shape=targets.shape, append=True) as log:
-            report = program_array(chip, targets, self.plan.scheme, order=self.plan.orders[tile],
+            report = program_array(chip, targets, self.plan.scheme, order=self.plan.orders[index],
                                    max_passes=self.max_passes, on_event=follow, resume=before or None)
-        save_readback(self.plan, tile, report.conductances, self._path(tile, "readback.csv"))
-        write_text(report_path, report.summary() + "\n")
+        save_readback(self.plan, array, report.conductances, self._path(array, "readback.csv"))
+        save_text(report_path, report.summary() + "\n")
         return report.summary()
 
     def _predict(self, network, data):
         """What the arrays, as they were read back, will answer."""
         if data is None:
             return "no accuracy: the network is not one for the half moons; name a data set that fits with --data"
-        read = [np.nan_to_num(load_readback(self.plan, tile, self._path(tile, "readback.csv")))
-                for tile in range(len(self.plan.targets))]
+        read = [np.nan_to_num(load_readback(self.plan, array, self._path(array, "readback.csv")))
+                for array in self.arrays]
         crossbars = [read_crossbar(readings, 1.0, noise_floor=_READ_FLOOR, wire_resistance=self.wire_resistance)
                      for readings in read]
         classes = infer(network, crossbars, data.points, device=self.plan.device, layout=self.plan.layout)
@@ -156,7 +158,7 @@ def _require_same(path, settings):
                              "the options of that run, or choose another folder with --out")
 
 
-def _repeat(chip, events, path):
+def _replay(chip, events, path):
     """Do to a new simulated chip what was done to it before the run was interrupted; it answers alike."""
     readback = None
     for event in events:

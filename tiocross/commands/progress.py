@@ -6,13 +6,7 @@ import time
 
 
 class ProgressLine:
-    """Progress of several counts, redrawn in place on standard error.
-
-    Parameters
-    ----------
-    **totals : int
-        How many of each thing there are to do (unitless).
-    """
+    """Progress of several counts, redrawn in place on standard error; ``totals`` says how many of each there are to do."""
 
     def __init__(self, **totals):
         self._totals = totals

@@ -4,14 +4,12 @@ import json
 import re
 from pathlib import Path
 
-KINDS = ("device", "network", "plan", "experiment", "pulse log", "lab map", "tuning", "disturb", "conductances", "voltages")
-
 _START = 4096  # bytes that tell
 _UNIT = re.compile(r"\[([mun\u00b5\u03bc]?S|[kM]?ohm|m?V)\]")
 
 
 def recognise(path):
-    """Kind of a file or folder, one of `KINDS`; ValueError if it is none of them."""
+    """Kind of a file or folder, as `tiocross describe` names it; ValueError if it is none that tiocross knows."""
     path = Path(path)
     if path.is_dir():
         kinds = {"plan.json": "plan", "summary.json": "experiment"}

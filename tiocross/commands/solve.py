@@ -8,7 +8,7 @@ import numpy as np
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.laws import LAWS
 from tiocross.circuit.solver import require_rtol, solve
-from tiocross.commands.outputs import require_writable_file, write_text
+from tiocross.storage import require_writable_file, save_text
 from tiocross.checks import nearest_name
 from tiocross.lab.tables import read_conductance_csv, read_voltage_csv
 from tiocross.units import uA
@@ -60,7 +60,7 @@ def _solve(crossbar, voltages, rtol, out):
     if out is not None:
         lines = ["# bit-line currents [A]; one line for each input, one column for each bit line"]
         lines += [",".join(map(repr, row)) for row in currents.tolist()]
-        write_text(out, "\n".join(lines) + "\n")
+        save_text(out, "\n".join(lines) + "\n")
         print(f"currents in ampere are in {out}")
 
 

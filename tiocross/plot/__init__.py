@@ -1,20 +1,20 @@
 """Records and arrays drawn on matplotlib Axes: maps of arrays, circuits, measured devices, and the tables of the study.
 
-Every function takes the Axes to draw on first. Nothing here computes anything but a drawing.
+Every function takes the Axes to draw on first and gives them back; `new_figure` makes some without the global state of
+pyplot. Every label states its unit. Nothing here computes anything but a drawing.
 """
 
+from tiocross.plot.circuits import approximation_errors, bit_line_losses, read_errors, read_powers, write_voltages
+from tiocross.plot.lab import disturb_fit, output_comparison, output_deviations, tuning_fit
 from tiocross.plot.maps import (
-    COLOURS, DASHES, accuracy_histogram, conductance_map, decision_colour_bars, decision_map, new_figure,
-    output_comparison, output_deviations, rate_curves,
+    conductance_map, decision_colour_bars, decision_map, fault_map, voltage_colour_bar, voltage_map,
 )
-from tiocross.plot.circuits import (
-    approximation_errors, bit_line_losses, read_errors, read_powers, voltage_colour_bar, voltage_map, write_voltages,
+from tiocross.plot.study import (
+    Method, accuracy_histogram, condition_curve, legend_of_kinds, limits_of, method_map, rate_curves,
 )
-from tiocross.plot.lab import disturb_fit, fault_map, tuning_fit
-from tiocross.plot.study import condition_curve, kind_legend, look_of, method_map, spread_apart, window_of
+from tiocross.plot.style import COLOURS, DASHES, new_figure
 
-__all__ = ["COLOURS", "DASHES", "accuracy_histogram", "approximation_errors", "bit_line_losses", "condition_curve",
-           "conductance_map", "decision_colour_bars", "decision_map", "disturb_fit", "fault_map", "kind_legend",
-           "look_of", "method_map", "new_figure", "output_comparison", "output_deviations", "rate_curves",
-           "read_errors", "read_powers", "spread_apart", "tuning_fit", "voltage_colour_bar", "voltage_map",
-           "window_of", "write_voltages"]
+__all__ = ["COLOURS", "DASHES", "Method", "accuracy_histogram", "approximation_errors", "bit_line_losses", "condition_curve",
+           "conductance_map", "decision_colour_bars", "decision_map", "disturb_fit", "fault_map", "legend_of_kinds",
+           "limits_of", "method_map", "new_figure", "output_comparison", "output_deviations", "rate_curves",
+           "read_errors", "read_powers", "tuning_fit", "voltage_colour_bar", "voltage_map", "write_voltages"]

@@ -1,33 +1,37 @@
-"""What was measured, beside what was fitted to it, to matplotlib Axes; units on every label.
+"""Measured beside fitted or predicted: writes, write disturb, outputs of arrays."""
 
-In the style of `tiocross.plot`, whose colours it shares.
-"""
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.colors import LogNorm
+from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
+from numpy.typing import ArrayLike
 
-from tiocross.plot.maps import COLOURS, DASHES
+from tiocross.plot.labels import name_line_ends
+from tiocross.plot.style import BLACK, BLUE, COLOURS, DASHES, VERMILION
 from tiocross.units import percent, uS
 
-_BLACK, _BLUE, _VERMILION = COLOURS[0], COLOURS[2], COLOURS[4]
-_SHOWN = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)  # quantiles of a disturb figure
-_FEWEST = 20  # changes at a k below which its quantiles are not drawn
-_APART = 0.04  # of the height of the axes: names nearer to each other are moved apart
-_PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
+if TYPE_CHECKING:
+    from tiocross.devices.device import DisturbQuantiles, TuningError
+    from tiocross.transfers.prediction import Comparison
+
+_MARKERS = ("o", "^", "s", "D", "v")
+_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)  # of a disturb figure
+_FEWEST = 20  # changes at a number of later writes, below which its quantiles are not drawn
+_GAP = 0.04  # of the height of the axes, between names
 
 
-def tuning_fit(axes, targets, programmed, tuning, *, title=""):
+def tuning_fit(axes: Axes, targets: ArrayLike, programmed: ArrayLike, tuning: "TuningError", *, title: str = "") -> Axes:
     """Relative errors of writes against their targets, with the fitted mean and the band of two standard deviations.
 
     Parameters
     ----------
     axes : matplotlib Axes
-        Where to draw (unitless).
+        Where to draw.
     targets, programmed : (n_samples,) array_like
         Conductances wanted and reached [S].
     tuning : TuningError
-        The fitted law; its band holds 95 % of the errors (unitless).
+        The fitted law; its band holds 95 % of the errors.
     title : str, optional
         Title of the axes.
 
@@ -35,33 +39,42 @@ def tuning_fit(axes, targets, programmed, tuning, *, title=""):
     -------
     matplotlib Axes
         ``axes``.
+
+    Examples
+    --------
+    >>> from tiocross import TIO2, plot
+    >>> axes = plot.new_figure()[1][0, 0]
+    >>> axes = plot.tuning_fit(axes, [2e-4, 4e-4], [2.01e-4, 3.98e-4], TIO2.tuning)
+    >>> axes.lines[0].get_ydata().round(2)  # measured, in percent
+    array([ 0.5, -0.5])
     """
     targets, programmed = np.ravel(targets), np.ravel(programmed)
     x = np.linspace(targets.min(), targets.max(), 101)
     reach = 2 * np.hypot(tuning.offset_std, tuning.spread_slope * x + tuning.spread_intercept)
-    axes.plot(targets / uS, (programmed / targets - 1) / percent, ".", color=_BLACK, markersize=3, label="measured")
-    axes.fill_between(x / uS, (tuning.offset_mean - reach) / percent, (tuning.offset_mean + reach) / percent, color=_BLUE,
+    axes.plot(targets / uS, (programmed / targets - 1) / percent, ".", color=BLACK, markersize=3, label="measured")
+    axes.fill_between(x / uS, (tuning.offset_mean - reach) / percent, (tuning.offset_mean + reach) / percent, color=BLUE,
                       alpha=0.2, linewidth=0, label="fitted, 2 standard deviations")
-    axes.axhline(tuning.offset_mean / percent, color=_BLUE, linestyle=DASHES[1], label="fitted mean")
+    axes.axhline(tuning.offset_mean / percent, color=BLUE, linestyle=DASHES[1], label="fitted mean")
     axes.set(title=title, xlabel="target conductance (uS)", ylabel="relative error of the write (%)")
     axes.grid(alpha=0.25)
     axes.legend(fontsize=8)
     return axes
 
 
-def disturb_fit(axes, n_later_writes, changes, disturb, *, title=""):
+def disturb_fit(axes: Axes, n_later_writes: ArrayLike, changes: ArrayLike, disturb: "DisturbQuantiles", *,
+                title: str = "") -> Axes:
     """Quantiles of the change against the number of later writes: measured points, fitted lines.
 
     Parameters
     ----------
     axes : matplotlib Axes
-        Where to draw (unitless).
+        Where to draw.
     n_later_writes : (n_samples,) array_like
         Number of devices programmed later (unitless).
     changes : (n_samples,) array_like
         Change of conductance; a number of later writes with fewer than 20 changes has no points [S].
     disturb : DisturbQuantiles
-        The fitted table (unitless).
+        The fitted table.
     title : str, optional
         Title of the axes.
 
@@ -69,42 +82,45 @@ def disturb_fit(axes, n_later_writes, changes, disturb, *, title=""):
     -------
     matplotlib Axes
         ``axes``; lines are named at their right ends.
+
+    Examples
+    --------
+    >>> from tiocross import TIO2, plot
+    >>> axes = plot.new_figure()[1][0, 0]
+    >>> axes = plot.disturb_fit(axes, [1] * 20, [1e-6] * 20, TIO2.disturb)
+    >>> [text.get_text() for text in axes.texts]
+    ['1%', '5%', '25%', '50%', '75%', '95%', '99%']
     """
     later, changes = np.ravel(n_later_writes), np.ravel(changes)
-    counts = {k: int((later == k).sum()) for k in np.unique(later)}
-    shown = [k for k, count in counts.items() if count >= _FEWEST]
-    measured = np.array([np.quantile(changes[later == k], _SHOWN) for k in shown]).reshape(-1, len(_SHOWN))
-    ends = []
-    for n, level in enumerate(_SHOWN):
-        depth = abs(n - len(_SHOWN) // 2)  # the same look for 5 % and 95 %
-        colour, x = (_BLACK, _BLUE, _VERMILION, COLOURS[6])[depth], disturb.n_later_writes
+    shown = [k for k in np.unique(later) if (later == k).sum() >= _FEWEST]
+    measured = np.array([np.quantile(changes[later == k], _QUANTILES) for k in shown]).reshape(-1, len(_QUANTILES))
+    colours, ends = [], []
+    for n, level in enumerate(_QUANTILES):
+        depth = abs(n - len(_QUANTILES) // 2)  # the same look for 5 % and 95 %
+        colours.append((BLACK, BLUE, VERMILION, COLOURS[6])[depth])
         fitted = np.array([np.interp(level, disturb.probabilities, row) for row in disturb.changes]) / uS
-        axes.plot(shown, measured[:, n] / uS, "osD^"[depth], color=colour, markersize=3, alpha=0.6)
-        axes.plot(x, fitted, color=colour, linestyle=DASHES[depth])
-        ends.append((fitted[-1], f"{level:.0%}", colour))
+        axes.plot(shown, measured[:, n] / uS, "osD^"[depth], color=colours[-1], markersize=3, alpha=0.6)
+        axes.plot(disturb.n_later_writes, fitted, color=colours[-1], linestyle=DASHES[depth])
+        ends.append(fitted[-1])
     low, high = axes.get_ylim()
-    bottom = -np.inf
-    for height, name, colour in ends:  # rising, so that each name needs to keep clear of the one before only
-        bottom = max(height, bottom + _APART * (high - low))
-        axes.annotate(name, (1.01, bottom), xycoords=axes.get_yaxis_transform(), va="center", fontsize=8, color=colour,
-                      annotation_clip=False)
-    axes.set(title=title, xlabel="devices programmed later", ylabel="change of conductance (uS)", xscale="log")
-    axes.xaxis.set_major_formatter(_PLAIN)
+    name_line_ends(axes, (np.array(ends) - low) / (high - low), [f"{level:.0%}" for level in _QUANTILES], colours, gap=_GAP,
+                   fontsize=8)
+    axes.set(title=title, xlabel="devices programmed later", ylabel="change of conductance (uS)", xscale="log",
+             ylim=(low, high))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.grid(alpha=0.25)
     return axes
 
 
-def fault_map(axes, conductances, *, stuck=None, title=""):
-    """Conductances of a chip on a logarithmic scale, word lines downwards, devices that do not answer crossed out.
+def output_comparison(axes: Axes, comparison: "Comparison", *, title: str = "") -> Axes:
+    """Measured outputs over predicted ones, beside the line on which both are equal.
 
     Parameters
     ----------
     axes : matplotlib Axes
-        Where to draw (unitless).
-    conductances : (n_word_lines, n_bit_lines) array_like
-        Conductance of every device, NaN where it is not known, which is left white [S].
-    stuck : (n_word_lines, n_bit_lines) array_like of bool, optional
-        Devices to cross out (unitless).
+        Where to draw.
+    comparison : Comparison
+        What `compare_outputs` gave.
     title : str, optional
         Title of the axes.
 
@@ -112,22 +128,66 @@ def fault_map(axes, conductances, *, stuck=None, title=""):
     -------
     matplotlib Axes
         ``axes``.
+
+    Examples
+    --------
+    >>> from tiocross import compare_outputs, plot
+    >>> comparison = compare_outputs([[0.0], [1.0], [2.0]], [[0.1], [1.0], [1.9]])
+    >>> axes = plot.output_comparison(plot.new_figure()[1][0, 0], comparison)
+    >>> axes.get_xlabel()
+    'predicted (logit, unitless)'
     """
-    shown = np.ma.masked_invalid(np.asarray(conductances, dtype=np.float64) / uS)
-    positive = np.ma.masked_less_equal(shown, 0.0)
-    low, high = (positive.min(), positive.max()) if positive.count() else (1.0, 10.0)
-    image = axes.imshow(np.ma.maximum(shown, low), cmap="cividis", norm=LogNorm(low, max(high, 1.001 * low)), aspect="auto",
-                        interpolation="nearest")
-    if stuck is not None:
-        rows, columns = np.nonzero(stuck)
-        axes.plot(columns, rows, "x", color="white", markersize=7, markeredgewidth=3)
-        axes.plot(columns, rows, "x", color=_VERMILION, markersize=6, markeredgewidth=1.5)
-    axes.set(title=title, xlabel="bit line", ylabel="word line")
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.yaxis.get_major_locator().set_params(integer=True)
-    steps = (1, 2, 5) if high < 100 * low else (1,)
-    ticks = [step * 10.0**n for n in range(-9, 7) for step in steps if low <= step * 10.0**n <= high]
-    bar = axes.figure.colorbar(image, ax=axes, format=_PLAIN, ticks=ticks)
-    bar.minorticks_off()
-    bar.set_label("conductance (uS)")
+    both = np.concatenate([comparison.predicted, comparison.measured])
+    axes.axline((both.min(), both.min()), slope=1, color="0.6", linewidth=0.8, label="measured = predicted")
+    _scatter_outputs(axes, comparison, comparison.measured)
+    axes.set(title=title, xlabel=_of_output("predicted", comparison), ylabel=_of_output("measured", comparison))
+    axes.legend(fontsize=8)
     return axes
+
+
+def output_deviations(axes: Axes, comparison: "Comparison", *, title: str = "") -> Axes:
+    """Measured less predicted outputs over predicted ones, with the line of best fit of each output.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+        Where to draw.
+    comparison : Comparison
+        What `compare_outputs` gave.
+    title : str, optional
+        Title of the axes.
+
+    Returns
+    -------
+    matplotlib Axes
+        ``axes``.
+
+    Examples
+    --------
+    >>> from tiocross import compare_outputs, plot
+    >>> comparison = compare_outputs([[0.0], [1.0], [2.0]], [[0.1], [1.0], [1.9]])
+    >>> axes = plot.output_deviations(plot.new_figure()[1][0, 0], comparison)
+    >>> axes.get_ylabel()
+    'measured - predicted (logit, unitless)'
+    """
+    axes.axhline(0.0, color="0.6", linewidth=0.8)
+    _scatter_outputs(axes, comparison, comparison.measured - comparison.predicted)
+    for k, predicted in enumerate(comparison.predicted.T):
+        ends = np.array([predicted.min(), predicted.max()])
+        line = comparison.offset[k, 0] + (comparison.gain[k, 0] - 1) * ends
+        axes.plot(ends, line, color="black", linestyle=DASHES[(k + 1) % len(DASHES)], linewidth=1.2,
+                  label=f"fit of output {k}")
+    axes.set(title=title, xlabel=_of_output("predicted", comparison), ylabel=_of_output("measured - predicted", comparison))
+    axes.legend(fontsize=8)
+    return axes
+
+
+def _scatter_outputs(axes, comparison, values):
+    for k, (predicted, shown) in enumerate(zip(comparison.predicted.T, values.T)):
+        axes.scatter(predicted, shown, s=12, alpha=0.6, linewidths=0, color=COLOURS[2 + 2 * k % 6],
+                     marker=_MARKERS[k % len(_MARKERS)], label=f"output {k}")
+    axes.grid(alpha=0.25)
+
+
+def _of_output(what, comparison):
+    return f"{what} ({comparison.unit or 'logit, unitless'})"

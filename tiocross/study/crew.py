@@ -1,4 +1,4 @@
-"""Who does the work of a command: processes and threads that end soon after Ctrl-C."""
+"""Who does the work of a study: processes and threads that end soon after Ctrl-C."""
 
 import contextlib
 import gc
@@ -8,14 +8,13 @@ import signal
 import threading
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 
-_stop = None  # in a process of a crew: the event that asks it to stop
-
 
 class Crew:
     """Processes for training and figures, which hold the interpreter, and threads for transfers, which do not.
 
     With one worker, training and figures run in this thread as they are handed in. Transfers and compilation are never
-    in this thread, so that Ctrl-C always finds it awake.
+    in this thread, so that Ctrl-C always finds it awake. As a context it ends with its block: an interrupt leaves within
+    a second, any other error waits until all is quiet.
     """
 
     def __init__(self, workers):
@@ -26,7 +25,16 @@ class Crew:
         if workers > 1:
             context = multiprocessing.get_context("spawn")
             self._stop_processes = context.Event()
-            self._processes = ProcessPoolExecutor(workers, context, begin_process, (self._stop_processes,))
+            self._processes = ProcessPoolExecutor(workers, context, _begin_process, (self._stop_processes,))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if isinstance(error, KeyboardInterrupt):
+            self._abandon()
+        else:
+            self._dismiss()
 
     def start(self, function, *arguments):
         """Future of ``function(*arguments)`` in a process; `stop_if_asked` there sees whether to go on."""
@@ -39,7 +47,7 @@ class Crew:
         """Future of ``function(*arguments)`` in a thread."""
         return self._threads.submit(function, *arguments)
 
-    def dismiss(self):
+    def _dismiss(self):
         """Stop what runs, drop what waits, and return when all is quiet."""
         self.stop.set()
         if self._processes is not None:
@@ -47,9 +55,10 @@ class Crew:
             self._processes.shutdown(wait=True, cancel_futures=True)
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def abandon(self):
+    def _abandon(self):
         """The same within a second: processes that do not stop by themselves are ended, threads are left to end at
         their next block of chips."""
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # one interrupt is enough; what follows takes a moment
         self.stop.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
         if self._processes is not None:
@@ -62,18 +71,19 @@ class Crew:
             closing.join(0.2)  # Python 3.10 may wait for ended processes for ever
         self._processes = self._stop_processes = None
         gc.collect()  # gives the processes' semaphores back, which a process that ends without clean-up would leak
-        self.dismiss = lambda: None
+        signal.signal(signal.SIGINT, before)
 
 
 def stop_if_asked(done, total):
     """For ``on_progress`` of what runs in a process: raises InterruptedError once the crew is dismissed."""
-    if _stop is not None and done % 64 == 0 and _stop.is_set():
+    stop = getattr(multiprocessing.current_process(), "stop_asked", None)
+    if stop is not None and done % 64 == 0 and stop.is_set():
         raise InterruptedError("training was asked to stop")
 
 
-def begin_process(stop):
-    global _stop
-    _stop = stop
+def _begin_process(stop_asked):
+    """In a new process: the event can only be inherited, so it is kept with the process and not sent with each task."""
+    multiprocessing.current_process().stop_asked = stop_asked
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -12,8 +12,6 @@ A new row is one line in `COMPARED`; a new method of the literature one more cla
 
 from dataclasses import replace
 
-import numpy as np
-
 from tiocross.checks import as_count, require_generator
 from tiocross.devices.device import Device
 from tiocross.learning.chip_losses import MeanLoss, PointErrorRate, TailLoss
@@ -24,7 +22,7 @@ from tiocross.learning.sharpness import SharpnessAware
 from tiocross.learning.techniques import ConductanceDropout, NoiseInjection
 from tiocross.learning.training import TrainingSettings
 from tiocross.mapping.mappings import DifferentialPairs
-from tiocross.study.recipes import MORE_RECIPES, RECIPES, Arrangement, Recipe, make_row
+from tiocross.study.recipes import MORE_RECIPES, RECIPES, Arrangement, Recipe
 from tiocross.study.starts import train_starts
 from tiocross.tasks import Dataset
 from tiocross.transfers.adaptation import RETRAINING, Adaptation
@@ -39,8 +37,6 @@ ROBUST = Recipe("ROBUST", (NoiseInjection(), ConductanceDropout()), centred=True
                 activations=("tanh", "tanh", "tanh", "relu", "relu", "sigmoid"))
 
 PAPER = "Drolet et al., arXiv:2305.18495"
-CURVED = ("regular", "hardware-aware (paper)", "ROBUST")  # rows that are followed through other conditions
-QUICK = ("regular", "straight line, robustly trained", "hardware-aware (paper)", "hardware-aware, centred inputs", "ROBUST")
 _KNOWN = {recipe.name: recipe for recipe in (*RECIPES, *MORE_RECIPES)}
 _PLAIN = replace(ROBUST, name="regular, centred inputs, tanh", techniques=(), activations=("tanh",),
                  training=TrainingSettings(n_steps=ROBUST_TRAINING.n_steps, n_chips=ROBUST_TRAINING.n_chips))
@@ -156,11 +152,3 @@ def shorten(recipe, n_steps):
     if recipe.training is None:
         return recipe
     return replace(recipe, training=replace(recipe.training, n_steps=n_steps))
-
-
-def compare_row(recipe, seed, outcome):
-    """Row of the comparison's ``summary.json``: that of `make_row`, and ``ratio``, the robust share at 95 % over nominal
-    accuracy, ``source`` of the method, and ``n_transfers``, the chips of this row."""
-    row = make_row(recipe, seed, outcome)
-    ratio = row["robust_fraction_95"] / row["nominal_accuracy"] if row["nominal_accuracy"] else 0.0
-    return {**row, "ratio": float(np.round(ratio, 12)), "source": recipe.source, "n_transfers": outcome.n_transfers}

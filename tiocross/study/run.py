@@ -1,0 +1,224 @@
+"""The engine of a study: it trains networks in processes, puts them on chips in threads, and writes rows as they come.
+
+`Study` says what is measured, `Run` measures it. Nothing is printed here: `Run` tells how far it is by a callback.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, wait
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from tiocross.checks import as_count
+from tiocross.devices.device import Device
+from tiocross.devices.files import to_json
+from tiocross.learning.network import MLP
+from tiocross.study.crew import Crew, interrupts_held, stop_if_asked
+from tiocross.study.recipes import ExperimentSettings, Recipe, as_plain, chip_generator, train_recipe
+from tiocross.study.results import task_sha256
+from tiocross.study.tables import format_report, make_row
+from tiocross.tasks import Task
+from tiocross.transfers.chips import Chips
+from tiocross.transfers.judging import compile_kernels, judge_chips
+
+_LARGEST_MEMORY = 16e9  # [bytes] of transfers in flight
+
+
+def _measure_no_more(run, crew):
+    """What follows the last row where nothing does."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is measured: recipes, seeds, wires and chips are in ``settings``.
+
+    ``make_row(recipe, seed, transfer)`` gives a row of ``summary.json``; ``notes`` stand below the table.
+    ``after_rows(run, crew)`` measures what else there is, and draws the figures; ``more_counts`` says how much that is.
+    """
+
+    task: Task
+    device: Device
+    settings: ExperimentSettings
+    make_row: Callable = make_row
+    notes: str = ""
+    after_rows: Callable = _measure_no_more
+    more_counts: Mapping = field(default_factory=dict)
+
+    @property
+    def counts(self):
+        """How many of each thing there are to do, by name."""
+        n_networks = len(self.settings.recipes) * len(self.settings.seeds)
+        return {"networks trained": n_networks, "transfers": n_networks * len(self.settings.wire_resistances),
+                **self.more_counts}
+
+
+class Trained(NamedTuple):
+    """A network is ready."""
+
+    recipe: Recipe
+    seed: int
+    network: MLP
+
+
+class Outcome(NamedTuple):
+    """What the chips of one network did, as the figures need it."""
+
+    rates: np.ndarray  # (n_points,): share of chips on which each point is right (unitless)
+    accuracies: np.ndarray  # (n_chips,): accuracy of each chip (unitless)
+
+
+class Judged(NamedTuple):
+    """A row is ready."""
+
+    recipe: Recipe
+    seed: int
+    wire_resistance: float  # of a segment [ohm]
+    row: dict
+    outcome: Outcome
+
+
+class Run:
+    """One run of a study: what is finished so far, in memory and in its `ResultsFolder`.
+
+    Making it checks what can be wrong, before anything is changed. ``on_progress(name, done)`` is called with the names
+    of ``study.counts``.
+    """
+
+    def __init__(self, study, folder, *, workers=1, on_progress=None):
+        self.study, self.folder = study, folder
+        self.workers = as_count("the number of workers", workers)
+        n_transfers, n_points = study.settings.n_transfers, len(study.task.test)
+        if n_transfers * n_points * workers > _LARGEST_MEMORY:
+            raise ValueError(f"{n_transfers} transfers of {n_points} points with {workers} workers take "
+                             f"{n_transfers * n_points * workers / 1e9:.0f} GB of memory; ask for fewer")
+        self.networks = {}  # (name, seed): MLP
+        self.rows, self.outcomes = {}, {}  # (name, seed, wire resistance): dict, Outcome
+        self.report_progress = on_progress or (lambda name, done: None)
+        self._data_sha256 = task_sha256(study.task)
+        self._started = None
+
+    def execute(self):
+        """Train, transfer, measure the rest, draw, and write the folder; gives the report with the table.
+
+        A KeyboardInterrupt ends it within a second; finished rows are in the folder then.
+        """
+        self._started = time.monotonic()
+        self.folder.begin()
+        self._save_provenance()
+        with Crew(self.workers) as crew:
+            for finished in train_and_judge(self.study, crew):
+                with interrupts_held():  # what is in memory, in the files and in the message shall agree
+                    (self._add_network if isinstance(finished, Trained) else self._add_row)(finished)
+            report = format_report(self.ordered_rows(), self.study)
+            self.folder.save_text("table.txt", report)
+            self.study.after_rows(self, crew)
+            self._save_rows(complete=True)
+        return report
+
+    def ordered_rows(self):
+        """Finished rows, by recipe, wire resistance and seed."""
+        settings = self.study.settings
+        keys = [(recipe.name, seed, resistance) for recipe in settings.recipes for resistance in settings.wire_resistances
+                for seed in settings.seeds]
+        return [self.rows[key] for key in keys if key in self.rows]
+
+    def _add_network(self, trained):
+        self.networks[trained.recipe.name, trained.seed] = trained.network
+        self.folder.save_network(trained.network, trained.recipe, trained.seed)
+        self.report_progress("networks trained", len(self.networks))
+
+    def _add_row(self, judged):
+        key = judged.recipe.name, judged.seed, judged.wire_resistance
+        self.rows[key], self.outcomes[key] = judged.row, judged.outcome
+        self.report_progress("transfers", len(self.rows))
+        self._save_rows(complete=False)
+
+    def _save_rows(self, complete):
+        self.folder.save_rows(self.ordered_rows(), self.study, complete=complete)
+        self._save_provenance()
+
+    def _save_provenance(self):
+        self.folder.save_provenance(
+            device=to_json(self.study.device),
+            data_sha256=self._data_sha256,
+            workers=self.workers,
+            training=as_plain(self.study.settings.training),
+            recipes=[as_plain(recipe) for recipe in self.study.settings.recipes],
+            seconds=round(time.monotonic() - self._started, 2),
+        )
+
+
+def train_and_judge(study, crew):
+    """Yield a `Trained` for each network and a `Judged` for each row, as they are ready."""
+    settings = study.settings
+    waiting = group_by_training(settings.recipes)
+    training, transfers = {}, set()
+    compiled = crew.start_thread(compile_kernels)  # while the first networks are trained
+    while waiting or training or transfers:
+        # Few are handed out ahead: with one worker handing out is doing, and rows should come early.
+        while waiting and len(training) < crew.n_ahead:
+            recipes = waiting.pop(0)
+            training[crew.start(_train, recipes[0], study.task, study.device, settings)] = recipes
+        done, _ = wait({*training, *transfers}, return_when=FIRST_COMPLETED)
+        for future in done:
+            if future in transfers:
+                transfers.remove(future)
+                yield from future.result()
+                continue
+            for recipe, (seed, network) in itertools.product(training.pop(future), zip(settings.seeds, future.result())):
+                trained = Trained(recipe, seed, network)
+                yield trained
+                transfers.add(crew.start_thread(_judge, trained, study, compiled, crew.stop))
+
+
+def group_by_training(recipes):
+    """Lists of recipes whose networks are the same, because they differ in how these are put on chips only."""
+    groups = []
+    for recipe in recipes:
+        group = next((group for group in groups if group[0].trains_like(recipe)), None)
+        if group is None:
+            groups.append([recipe])
+        else:
+            group.append(recipe)
+    return groups
+
+
+def _train(recipe, task, device, settings):
+    return train_recipe(recipe, task, device, settings, on_progress=stop_if_asked)
+
+
+def _judge(trained, study, compiled, stop):
+    """Rows of one network."""
+    compiled.result()
+    rows = []
+    for transfer in judge_wires(trained, study.task, study.device, study.settings, stop):
+        row = study.make_row(trained.recipe, trained.seed, transfer)
+        rows.append(Judged(trained.recipe, trained.seed, transfer.wire_resistance, row,
+                           Outcome(transfer.rates, transfer.accuracies)))
+    return rows
+
+
+def judge_wires(trained, task, device, settings, stop):
+    """Yield the `Transfer` of one network for each wire resistance of the settings; the event ``stop`` ends it.
+
+    Chips are programmed once for all resistances, unless what is programmed depends on the wires.
+    """
+
+    def check(done, total):
+        if stop.is_set():
+            raise InterruptedError("the transfer was asked to stop")
+
+    recipe, seed, network = trained
+    chips = Chips(network, device, layout=recipe.layout(network.sizes, device),
+                  adaptation=recipe.adaptation_on(task.train), rng=chip_generator(seed))
+    for resistance in settings.wire_resistances:
+        yield judge_chips(task.test, chips.with_wires(resistance), n_transfers=n_chips_for(recipe, settings),
+                          on_progress=check)
+
+
+def n_chips_for(recipe, settings):
+    """Chips of each network of a recipe: as many as asked for, or fewer where every chip takes long."""
+    return min(settings.n_transfers, recipe.most_chips or settings.n_transfers)
