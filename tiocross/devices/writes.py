@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from tiocross.devices.device import require_device
+from tiocross.devices.device import Device, require_device
 from tiocross.checks import as_conductances, as_count, require_generator
 
 
@@ -55,7 +55,7 @@ def stack_writes(drawn, axis=0):
     return Writes(*(np.stack([getattr(writes, field.name) for writes in drawn], axis=axis) for field in fields(Writes)))
 
 
-def program(targets, device, *, rng, n_chips=None, order=None):
+def program(targets, device: Device, *, rng: np.random.Generator, n_chips: int | None = None, order=None) -> np.ndarray:
     """Conductances that a write of ``targets`` leaves behind on simulated chips.
 
     Parameters
@@ -63,9 +63,9 @@ def program(targets, device, *, rng, n_chips=None, order=None):
     targets : (n_word_lines, n_bit_lines) array_like
         Wanted conductances, within the device's window [S].
     device : Device
-        What a write leaves behind (unitless).
+        What a write leaves behind.
     rng : numpy.random.Generator
-        Source of chance; the same numbers are drawn whichever effects are on, see `draw_writes` (unitless).
+        Source of chance; the same numbers are drawn whichever effects are on.
     n_chips : int, optional
         Number of chips; without it one chip and no leading axis (unitless).
     order : (n_word_lines, n_bit_lines) array_like of int, optional
@@ -87,6 +87,16 @@ def program(targets, device, *, rng, n_chips=None, order=None):
     Tuning, then disturb by the k devices of the array that are programmed later, then stuck devices, which keep their
     own conductance, then failed lines, whose devices all have the line's. Draws are independent between devices (or
     lines) and chips.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import TIO2, program
+    >>> from tiocross.units import uS
+    >>> targets = np.array([[100, 500, 300], [200, 400, 100]]) * uS
+    >>> programmed = program(targets, TIO2, rng=np.random.default_rng(1), n_chips=1000)
+    >>> programmed.shape, bool((np.abs(np.median(programmed, axis=0) / targets - 1) < 0.1).all())
+    ((1000, 2, 3), True)
     """
     require_device(device)
     targets = as_conductances("targets", targets)
@@ -101,25 +111,9 @@ def program(targets, device, *, rng, n_chips=None, order=None):
 
 
 def count_later_writes(shape, order=None):
-    """Number of devices of the same array that are programmed after each device.
+    """Number of devices of an array of this shape that are programmed after each device, (n_word_lines, n_bit_lines).
 
-    Parameters
-    ----------
-    shape : tuple of int
-        (n_word_lines, n_bit_lines) (unitless).
-    order : array_like of int, optional
-        Turn of each device, a permutation of 0 to n_devices - 1; raster order without it (unitless).
-
-    Returns
-    -------
-    (n_word_lines, n_bit_lines) int ndarray
-        Number k of later writes (unitless).
-
-    Raises
-    ------
-    ValueError
-        If ``order`` is not such a permutation.
-    """
+    ``order`` is the turn of each, a permutation of 0 to n_devices - 1; raster order without it."""
     n_devices = int(np.prod(shape))
     turns = np.arange(n_devices).reshape(shape) if order is None else np.asarray(order)
     if turns.size == 0 or turns.shape != tuple(shape) or not np.array_equal(np.sort(turns, axis=None), np.arange(n_devices)):
@@ -129,30 +123,9 @@ def count_later_writes(shape, order=None):
 
 
 def draw_writes(device, n_later_writes, n_chips, rng):
-    """Draw what writes will leave behind on ``n_chips`` chips.
+    """`Writes` of ``n_chips`` chips for devices with these numbers of later writes; lines do not fail here.
 
-    Parameters
-    ----------
-    device : Device
-        Effects and their laws (unitless).
-    n_later_writes : (n_word_lines, n_bit_lines) int ndarray
-        Number of later writes in the same array (unitless).
-    n_chips : int
-        Number of chips (unitless).
-    rng : numpy.random.Generator
-        Source of chance (unitless).
-
-    Returns
-    -------
-    Writes
-        Draws, to be applied to targets by `apply_writes`.
-
-    Notes
-    -----
-    Every random number is drawn whether its effect is on or off, so that switching one effect off leaves the others'
-    draws as they were. The conductance of a stuck
-    device comes from the numbers that its tuning and its disturb, which it does not undergo, leave unused.
-    """
+    Every number is drawn whether its effect is on or off: switching one off leaves the others' draws as they were."""
     shape = (n_chips, *n_later_writes.shape)
     offsets, spreads = rng.standard_normal((2, *shape))
     levels, fates = rng.random((2, *shape))
@@ -175,22 +148,7 @@ def draw_writes(device, n_later_writes, n_chips, rng):
 
 
 def apply_writes(targets, writes, *, floor=True):
-    """Conductances after writing ``targets``.
-
-    Parameters
-    ----------
-    targets : (n_word_lines, n_bit_lines) ndarray or Tensor
-        Wanted conductances [S].
-    writes : Writes
-        Draws for n_chips chips (unitless).
-    floor : bool, optional
-        Whether to floor at zero; False only for signed coordinates, which are not conductances (unitless).
-
-    Returns
-    -------
-    (n_chips, n_word_lines, n_bit_lines) ndarray or Tensor
-        Programmed conductances, of the kind of ``targets`` [S].
-    """
+    """Conductances [S] after writing ``targets`` [S], arrays or tensors; ``floor``: none below zero."""
     programmed = writes.constant + targets * (writes.linear + targets * writes.quadratic)
     if floor and np.min(getattr(programmed, "value", programmed)) < 0:
         programmed = (programmed + abs(programmed)) * 0.5
@@ -198,12 +156,17 @@ def apply_writes(targets, writes, *, floor=True):
 
 
 def draw_array_writes(device, n_later_writes, n_chips, rng):
-    """`draw_writes` of whole physical arrays, failed lines included; where two cross, the device has that of the bit line."""
+    """`draw_writes` of whole physical arrays, failed lines included."""
     writes = draw_writes(device, n_later_writes, n_chips, rng)
     if device.lines is not None:
         word_lines, bit_lines = draw_line_failures(device.lines, n_later_writes.shape, n_chips, rng)
-        writes.hold(np.where(np.isnan(bit_lines[:, None, :]), word_lines[:, :, None], bit_lines[:, None, :]))
+        writes.hold(failed_devices(word_lines, bit_lines))
     return writes
+
+
+def failed_devices(word_lines, bit_lines):
+    """(..., n, m) conductance of devices on failed lines, NaN elsewhere; where both failed, the bit line's holds [S]."""
+    return np.where(np.isnan(bit_lines[..., None, :]), word_lines[..., :, None], bit_lines[..., None, :])
 
 
 def draw_line_failures(lines, shape, n_chips, rng):
@@ -237,17 +200,7 @@ def _growth(disturb, k):
 
 
 def require_within_window(what, targets, device):
-    """Raise ValueError, naming the first that does not, unless all targets lie in the device's window.
-
-    Parameters
-    ----------
-    what : str
-        What to call the targets (unitless).
-    targets : (n_word_lines, n_bit_lines) ndarray
-        Wanted conductances; NaN passes [S].
-    device : Device
-        Has the window (unitless).
-    """
+    """Raise ValueError, naming the first outside, unless all ``targets`` [S] lie in the device's window; NaN passes."""
     slack = 1e-9 * device.g_max  # a target computed at the end of the window may pass it by rounding
     outside = (targets < device.g_min - slack) | (targets > device.g_max + slack)
     if outside.any():

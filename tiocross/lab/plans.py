@@ -73,7 +73,8 @@ class Plan:
         if not len(self.targets) == len(self.orders) == len(self.layout.arrays):
             raise ValueError(f"a plan needs targets and an order for each of its {len(self.layout.arrays)} arrays; got "
                              f"{len(self.targets)} and {len(self.orders)}")
-        for array, used, targets, turns, stuck in zip(self.layout.arrays, self.layout.used, self.targets, self.orders, self.stuck):
+        lists = zip(self.layout.arrays, self.layout.used, self.targets, self.orders, self.stuck)
+        for array, used, targets, turns, stuck in lists:
             wanted = used & np.isnan(stuck)
             if np.shape(targets) != used.shape or not np.array_equal(~np.isnan(targets), wanted):
                 raise ValueError(f"targets of array {array} must have shape {used.shape}, with a number for each healthy "
@@ -156,7 +157,7 @@ class Plan:
                              f"network's is {fingerprint(network)[:12]}... Plan this network, or load the planned one")
 
     def save(self, folder) -> None:
-        """Write plan.json, and as CSV `device_table` and each array's targets [S] and order, to a new folder: all or none."""
+        """Write plan.json, and as CSV `device_table` and targets [S] and order of each array, to a new folder."""
         write_folder(folder, self.to_json(), self._tables())
 
     def to_json(self) -> dict:

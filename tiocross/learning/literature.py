@@ -161,8 +161,8 @@ class FaultDropConnect(_WeightNoise):
         if self.probability_lrs is not None:
             return self.probability_lrs, self.probability_hrs
         if device is None:
-            raise ValueError("FaultDropConnect() takes its probabilities from a device: give train(..., device=TIO2), or both "
-                             "probabilities")
+            raise ValueError("FaultDropConnect() takes its probabilities from a device: give train(..., device=TIO2), or "
+                             "both probabilities")
         stuck = device.stuck
         return (2 * stuck.probability_lrs, 2 * stuck.probability_hrs) if stuck else (0.0, 0.0)
 
@@ -210,8 +210,7 @@ class LipschitzPenalty(Technique):
 def duplicate_units(network, copies):
     """The same function on more hidden units, whose device errors average out: layer ensemble averaging.
 
-    Copies of a unit stand side by side; the weights behind each are divided by ``copies``. Biases are not divided: where a bias is
-    then the largest weight of its layer, the others use less of the window, which takes back part of what is won."""
+    Copies of a unit stand side by side; weights behind them, not biases, are divided by ``copies``."""
     if not isinstance(network, MLP):
         raise TypeError(f"network must be an MLP; got a {type(network).__name__}")
     copies = as_count("copies", copies)

@@ -1,8 +1,8 @@
 """Weights of networks under training as simulated chips hold them, differentiable.
 
-All weights of a network stand one below the other, ``(..., n_weights, 1)``; so do its devices, ``(..., n_devices, 1)``, layer
-by layer and word line by word line. Where a weight's devices depend on that weight alone the whole network goes through the
-mapping as one tall layer with a single output: one operation of NumPy serves all layers.
+All weights of a network stand one below the other, ``(..., n_weights, 1)``; so do its devices, ``(..., n_devices, 1)``,
+layer by layer and word line by word line. Where a weight's devices depend on that weight alone the whole network goes
+through the mapping as one tall layer with a single output: one operation of NumPy serves all layers.
 """
 
 from functools import cached_property
@@ -108,11 +108,9 @@ class ChipSampler:
         return self._on_devices.draw(self.device, self._on_devices.layout.n_later_writes, n_chips, rngs)
 
     def sample(self, weights, writes, course, *, through_scale=False):
-        """(n_networks, n_chips, n_weights, 1) Tensor: what each chip computes with, for (n_networks, 1, n_weights, 1) weights.
-
-        With ``through_scale`` gradients flow through the mapping's scale too: a smaller largest weight, which makes every
-        error of a device weigh less, is then worth something. Otherwise the scale is a constant (straight-through).
-        """
+        """(n_networks, n_chips, n_weights, 1) Tensor: what each chip computes with. ``through_scale`` lets gradients flow
+        through the mapping's scale too: then a smaller largest weight, which makes every error weigh less, is worth
+        something."""
         view = self._on_devices
         scale = view.scale_of(weights if through_scale else weights.value)
         targets = view.conductances(hold(weights, view.touched(writes.stuck)), scale)

@@ -37,7 +37,7 @@ class SharpnessAware(Technique):
     def ascend(self, weights, gradient, course):
         """The moved weights; a network without gradient, or on a device without spread, stays."""
         if course.device is None:
-            raise ValueError("SharpnessAware measures its move by a device's spread: say which, as in train(..., device=TIO2)")
+            raise ValueError("SharpnessAware measures its move by a device's spread: say which, train(..., device=TIO2)")
         spread = np.concatenate([_spread_of_weights(array, layer, course).reshape(*array.shape[:-2], -1, 1)
                                  for layer, array in enumerate(split_layers(weights, course.shapes))], axis=-2)
         uphill = spread * gradient

@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tiocross.devices.writes import draw_line_failures, draw_writes
+from tiocross.devices.writes import draw_line_failures, draw_writes, failed_devices
 
 
 class Draws(NamedTuple):
-    """``writes`` of each layer, and the failed lines of each physical array: for the lines in use the conductance [S] of a
+    """``writes`` of each layer, and the failed lines of each physical array: for lines in use the conductance [S] of a
     failed word line, (n_chips, n), and bit line, (n_chips, m), NaN where a line is sound; None where no line fails."""
 
     writes: list
@@ -31,11 +31,6 @@ def draw_chips(device, layout, n_later_writes, n_chips, rngs):
     if device.lines is not None:
         _fail_lines(writes, failures, layout)
     return Draws(writes, failures)
-
-
-def failed_devices(word_lines, bit_lines):
-    """(..., n, m) conductance of each device on a failed line, NaN elsewhere; where both failed, the bit line's holds [S]."""
-    return np.where(np.isnan(bit_lines[..., None, :]), word_lines[..., :, None], bit_lines[..., None, :])
 
 
 def _fail_lines(writes, failures, layout):

@@ -1,8 +1,9 @@
 """What the rows of the study's tables are: recipes to train a network, and the settings that they have in common.
 
-Every recipe of `RECIPES` gets the same number of steps and the same start and chips for the same seed. A straight line trained
-with every technique keeps the robust share honest: it wins it cheaply. More recipes tell apart what weight decay, which the
-authors' code (Drolet et al., arXiv:2305.18495) gives only to the hardware-aware network, and centred inputs do alone.
+Every recipe of `RECIPES` gets the same number of steps and the same start and chips for the same seed. A straight line
+trained with every technique keeps the robust share honest: it wins it cheaply. More recipes tell apart what weight decay,
+which the authors' code (Drolet et al., arXiv:2305.18495) gives only to the hardware-aware network, and centred inputs do
+alone.
 """
 
 from dataclasses import dataclass, field, fields, is_dataclass, replace

@@ -15,9 +15,9 @@ import numpy as np
 
 from tiocross.checks import as_number, require_generator
 from tiocross.devices.device import require_device
-from tiocross.devices.writes import apply_writes, draw_line_failures, draw_writes
+from tiocross.devices.writes import apply_writes, draw_line_failures, draw_writes, failed_devices
 from tiocross.learning.training import require_matching, train_many
-from tiocross.mapping.draws import draw_chips, failed_devices
+from tiocross.mapping.draws import draw_chips
 from tiocross.mapping.faults import offset_known
 from tiocross.mapping.placement import place_around
 from tiocross.mapping.sensitivity import sensitive_last, weight_effects
