@@ -8,8 +8,8 @@ from tiocross.tasks import Dataset
 from tiocross.checks import as_count, as_number, require_generator, require_name
 from tiocross.learning.optimisers import Adam
 from tiocross.learning.tensor import Tensor
-from tiocross.learning.chip_losses import LOSSES, MeanLoss, SeenRates
-from tiocross.learning.copies import run_copies
+from tiocross.learning.layers import run_copies
+from tiocross.learning.losses import Loss, MeanLoss, RememberedRates
 from tiocross.learning.network import MLP
 from tiocross.learning.techniques import ChipSampler, split_layers
 
@@ -60,9 +60,8 @@ class TrainingSettings:
         as_number("learning_rate", self.learning_rate, low=0.0)
         as_number("weight_decay", self.weight_decay, low=0.0)
         require_name("schedule", self.schedule, SCHEDULES)
-        if not isinstance(self.loss, LOSSES):
-            names = ", ".join(f"{kind.__name__}()" for kind in LOSSES)
-            raise TypeError(f"loss must be one of {names}; got {self.loss!r}")
+        if not isinstance(self.loss, Loss):
+            raise TypeError(f"loss must be a Loss, such as MeanLoss(), PointErrorRate() or TailLoss(); got {self.loss!r}")
         as_number("loss_from", self.loss_from, low=0.0, high=1.0)
         if self.scale_gradient_from is not None:
             as_number("scale_gradient_from", self.scale_gradient_from, low=0.0, high=1.0)
@@ -164,7 +163,7 @@ class _Course:
         if settings.scale_gradient_from is not None and self.sampler.mapping == "signed":
             raise ValueError("gradients through the scale are known for the physical mapping only; use mapping='pairs' or "
                              "scale_gradient_from=None")
-        self.seen = SeenRates(len(networks), len(dataset))
+        self.seen = RememberedRates(len(networks), len(dataset))
         self._batches = zip(*(draw_batches(len(dataset), settings.batch_size, rng) for rng in rngs))
         self._chips = _draw_chips(self.sampler, settings.n_chips, rngs)
 

@@ -15,7 +15,7 @@ import numpy as np
 from tiocross.checks import as_count, require_generator
 from tiocross.study.recipes import MORE_RECIPES, RECIPES, Recipe, make_row
 from tiocross.study.starts import train_starts
-from tiocross.learning.chip_losses import MeanLoss, PointErrorRate, TailLoss
+from tiocross.learning.losses import MeanLoss, PointErrorRate, TailLoss
 from tiocross.learning.literature import (
     CensoredNoise,
     FaultDropConnect,

@@ -13,7 +13,7 @@ from tiocross.devices.device import require_device
 from tiocross.checks import as_finite, as_number, require_generator, require_name
 from tiocross.transfers.known_chips import KnownChips
 from tiocross.transfers.regression import fit_outputs
-from tiocross.learning.chip_losses import PointErrorRate
+from tiocross.learning.losses import PointErrorRate, softmax
 from tiocross.learning.network import forward
 from tiocross.learning.training import TrainingSettings, require_matching, train_many
 from tiocross.mapping.faults import as_stuck_maps
@@ -128,8 +128,7 @@ def _class_shares(network, dataset, teacher):
     logits = network.logits(dataset.points)
     if n_outputs == 1:
         logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
-    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return (exps / exps.sum(axis=1, keepdims=True))[:, -n_outputs:]
+    return softmax(logits)[1][:, -n_outputs:]
 
 
 def _with_ones(signals):
