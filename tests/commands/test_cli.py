@@ -122,7 +122,7 @@ def test_progress_shows_on_a_terminal_only(monkeypatch, capsys):
 def test_overlap_of_test_and_training_points_is_reported(finished, tmp_path, monkeypatch, capsys):
     _, folder = finished
     moons = tasks.load_moons(folder)
-    shared = tasks.Task(moons.train, moons.validation, tasks.Dataset(moons.train.points[:50], moons.train.labels[:50]), "x")
+    shared = tasks.Task(moons.train, tasks.Dataset(moons.train.points[:50], moons.train.labels[:50]), "x", moons.validation)
     tasks.save_moons(shared, tmp_path)
     monkeypatch.setattr("tiocross.commands.experiment.FIGURES", ())
     Experiment(out=tmp_path / "out", data=tmp_path, device=None, n_seeds=1, n_transfers=20, wire_resistances=[0], workers=1,

@@ -76,7 +76,7 @@ class ResultsFolder:
             "n_transfers": settings.n_transfers,
             "seeds": list(settings.seeds),
             "wire_resistances": list(settings.wire_resistances),
-            "data": {"source": moons.source, "n_train": len(moons.train), "n_validation": len(moons.validation),
+            "data": {"source": moons.source, "n_train": len(moons.train), "n_validation": len(moons.validation or ()),
                      "n_test": len(moons.test), **moons.overlaps},
             "rows": rows,
         })
@@ -121,7 +121,7 @@ def slug(name):
 def fingerprint(moons):
     """SHA-256 of all points and labels, to tell data sets apart."""
     digest = hashlib.sha256()
-    for part in (moons.train, moons.validation, moons.test):
+    for part in moons.parts.values():
         digest.update(np.ascontiguousarray(part.points).tobytes() + part.labels.tobytes())
     return digest.hexdigest()
 
