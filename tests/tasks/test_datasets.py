@@ -1,13 +1,11 @@
 """Half moons, files of labelled points, and everything that is refused about them."""
 
-
 import numpy as np
 import pytest
 from conftest import MEASURED
 
-from tiocross.tasks import (
-    PARTS, Dataset, Task, count_shared_points, generate_moons, load_moons, read_dataset, save_moons,
-)
+from tiocross.tasks import PARTS, Dataset, Task, generate_moons, load_moons, read_dataset, save_moons
+from tiocross.tasks.dataset import count_shared_points
 
 PUBLISHED = MEASURED
 HEADER = "x0 [-],x1 [-],label [-]\n"

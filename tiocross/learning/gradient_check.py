@@ -11,7 +11,8 @@ _ROUNDINGS = 100  # of the sums inside a function, in units of eps times what it
 _COARSEST = 1e-4  # largest tolerance, relative to what the function adds up, that still tells something
 
 
-def check_pullback(function: Callable[..., Tensor], *values: np.ndarray, rng: np.random.Generator, step: float = 1e-5) -> None:
+def check_pullback(function: Callable[..., Tensor], *values: np.ndarray, rng: np.random.Generator,
+                   step: float = 1e-5) -> None:
     """Compare the gradient of a function of tensors with a central difference along a random direction.
 
     Parameters
@@ -32,9 +33,9 @@ def check_pullback(function: Callable[..., Tensor], *values: np.ndarray, rng: np
 
     Notes
     -----
-    The difference D(h) = (F(x + h d) - F(x - h d)) / (2 h) is wrong by h^2 F''' / 6 + ..., which |D(2 h) - D(h)| exceeds
-    threefold, and by rounding, some eps S / h with S the sum of the magnitudes of F. The sum of both, with 100 for "some", is
-    the tolerance. A rule that is wrong by a thousandth fails.
+    The difference D(h) = (F(x + h d) - F(x - h d)) / (2 h) has two errors. That of the step is h^2 F''' / 6, a third of
+    |D(2 h) - D(h)|. That of rounding is some eps S / h, with S the sum of the magnitudes of the terms of F. The tolerance is
+    |D(2 h) - D(h)| + 100 eps S / h. A rule that is wrong by a thousandth fails.
 
     Examples
     --------
@@ -56,9 +57,9 @@ def check_pullback(function: Callable[..., Tensor], *values: np.ndarray, rng: np
                 if tensor.grad is not None)
 
     def difference(h):
-        ahead, behind = (function(*(Tensor(array + sign * h * direction) for array, direction in zip(arrays, directions))).value
-                         for sign in (1, -1))
-        return float(((ahead - behind) * weights).sum()) / (2 * h)
+        ahead, behind = ([Tensor(array + move * direction) for array, direction in zip(arrays, directions)]
+                         for move in (h, -h))
+        return float(((function(*ahead).value - function(*behind).value) * weights).sum()) / (2 * h)
 
     near, far = difference(step), difference(2 * step)
     size = float(np.abs(output.value * weights).sum())

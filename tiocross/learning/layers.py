@@ -10,9 +10,9 @@ _LANES = 16  # partial sums of the kernel
 
 
 def run_copies(weights, sizes, inputs, activation):
-    """(n_networks, n_copies, n_points, n_outputs) Tensor of logits for (n_networks, n_copies, n_weights, 1) weights, a Tensor
-    with all layers one below the other, bias last in each (`split_layers`), and (n_networks, n_inputs, n_points) encoded
-    points, the same for all copies of a network. One operation of the autograd."""
+    """Logits, a Tensor (n_networks, n_copies, n_points, n_outputs), as one operation. ``weights`` is a Tensor (n_networks,
+    n_copies, n_weights, 1) with all layers one below the other, bias last in each, see `split_layers`. ``inputs`` are
+    (n_networks, n_inputs, n_points) encoded points, the same for all copies of a network."""
     leading, n_points = weights.shape[:2], inputs.shape[-1]
     flat = np.ascontiguousarray(weights.value.reshape(-1, weights.shape[2]))
     network = (flat, np.array(sizes), find_activation(activation).code, np.ascontiguousarray(inputs),

@@ -1,8 +1,8 @@
 """Many copies of a small network on the same points: logits, gradients by the weights, classes.
 
 Training runs 16 simulated chips on 256 points in a step; a transfer asks thousands of chips for the class of thousands of
-points. Every array in between is small, so that one call of NumPy an operation costs more than the arithmetic. Here the inner
-loops run over points and vectorise; what a copy needs stays in the cache.
+points. Every array in between is small, so that one call of NumPy an operation costs more than the arithmetic. Here the
+inner loops run over points and vectorise; what a copy needs stays in the cache.
 
 There is one forward pass, `_run_copy`, for training and for judging, and one pair of functions that knows the activations:
 `_activate` gives their values, `_slope` their slopes from their values. Codes are those of `learning.activations`.
@@ -11,7 +11,8 @@ The gradient is that of reverse mode: slopes at the logits go back through weigh
 
 Most points need no evaluation to be classified. They come in tiles of W neighbours, each inside a small box of input space.
 Interval arithmetic through the layers (weights are given, activations increase) bounds the single logit over a box. Where
-both bounds have one sign, so have all points of the tile. W boxes are bounded at a time. The classes are the same either way.
+both bounds have one sign, so have all points of the tile. W boxes are bounded at a time. The classes are the same either
+way.
 
 symbol       shape                     meaning
 weights      (C, n_weights)            all layers of each copy, one after the other; of a layer n_inputs + 1 rows of
@@ -221,8 +222,8 @@ def _slope(signals, back, activation):
 
 @kernel
 def _exp(x):
-    """exp(x), held within exp(+-40), to 1e-14 where sigmoid and tanh are not yet flat in double precision: seven terms of the
-    series at x / 256 and eight squarings. Unlike a call of the library it vectorises."""
+    """exp(x), held within exp(+-40), to 1e-14 where sigmoid and tanh are not yet flat in double precision: seven terms of
+    the series at x / 256 and eight squarings. Unlike a call of the library it vectorises."""
     y = x * (1.0 / 256.0)
     y = min(max(y, -40.0 / 256.0), 40.0 / 256.0)
     e = 1.0 + y * (1.0 + y * (1 / 2 + y * (1 / 6 + y * (1 / 24 + y * (1 / 120 + y * (1 / 720))))))

@@ -191,7 +191,7 @@ def softmax_cross_entropy(logits, labels):
 
 
 def softmax(logits):
-    """Logits less the largest of the last axis; their shares exp(z) / sum(exp(z)); and log(sum(exp(z))) of the shifted ones."""
+    """Three arrays: z, the logits less the largest of the last axis; shares exp(z) / sum(exp(z)); log(sum(exp(z)))."""
     shifted = logits - logits.max(axis=-1, keepdims=True)
     exps = np.exp(shifted)
     total = exps.sum(axis=-1, keepdims=True)

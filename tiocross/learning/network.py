@@ -1,7 +1,8 @@
 """Multilayer perceptrons: layers of weights, their forward pass in plain NumPy, files.
 
 `forward` here is the plain version of the compiled forward pass in `layers_kernel`: for one network and many points, where
-NumPy is fast, and to test the compiled pass against. Its last bits differ from those of the compiled pass, see `_exp` there.
+NumPy is fast, and to test the compiled pass against. Its last bits differ from those of the compiled pass, whose exp is a
+series.
 """
 
 from __future__ import annotations

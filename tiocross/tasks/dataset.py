@@ -105,8 +105,8 @@ class Task:
     @cached_property
     def overlaps(self) -> dict[str, int]:
         """How many test points also stand in ``train`` and in ``validation``, to be reported."""
-        return {"test_points_in_train": count_shared_points(self.test, self.train),
-                "test_points_in_validation": count_shared_points(self.test, self.validation) if self.validation else 0}
+        known = 0 if self.validation is None else count_shared_points(self.test, self.validation)
+        return {"test_points_in_train": count_shared_points(self.test, self.train), "test_points_in_validation": known}
 
 
 def count_shared_points(first, second):

@@ -17,8 +17,8 @@ def load_moons(folder: str | os.PathLike | None = None) -> Task:
     Parameters
     ----------
     folder : str or Path, optional
-        Folder with ``moons_train.csv``, ``moons_test.csv`` and, where there is one, ``moons_validation.csv``. Without it the
-        shipped set: 875, 4 000 and 125 points, disjoint, noise 0.2, scaled to [0, 1].
+        Folder with ``moons_train.csv``, ``moons_test.csv`` and, where there is one, ``moons_validation.csv``.
+        Without it the shipped set: 875, 4 000 and 125 points, disjoint, noise 0.2, scaled to [0, 1].
 
     Returns
     -------
@@ -84,8 +84,8 @@ def save_moons(moons: Task, folder: str | os.PathLike) -> None:
     """
     left = Path(folder) / "moons_validation.csv"
     if moons.validation is None and left.exists():
-        raise ValueError(f"{left} is there, but these points have no validation part and would be read back with a foreign one; "
-                         "remove the file or choose another folder")
+        raise ValueError(f"{left} is there, but these points have no validation part and would be read back with a foreign "
+                         "one; remove the file or choose another folder")
     for name, part in moons.parts.items():
         with (replacing(Path(folder) / f"moons_{name}.csv") as temporary,
               open(temporary, "w", newline="", encoding="utf-8") as file):
@@ -101,8 +101,8 @@ def read_dataset(path: str | os.PathLike) -> Dataset:
     Parameters
     ----------
     path : str or Path
-        File with comment lines (``#``), a header such as ``x0 [-],x1 [-],label [-]`` and one row a point. The last column is
-        the label.
+        File with comment lines (``#``), a header such as ``x0 [-],x1 [-],label [-]`` and one row a point. The last
+        column is the label.
 
     Returns
     -------

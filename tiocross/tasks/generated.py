@@ -22,7 +22,7 @@ _CONTRASTS = (0.7, 1.3)
 
 
 def generate_circles(*, rng: np.random.Generator, n_train: int = 875, n_validation: int = 125, n_test: int = 4000,
-                      noise: float = 0.13) -> Task:
+                     noise: float = 0.13) -> Task:
     """Two concentric circles, of radius 1 (label 0) and 1/2 (label 1).
 
     Parameters
@@ -50,7 +50,7 @@ def generate_circles(*, rng: np.random.Generator, n_train: int = 875, n_validati
 
 
 def generate_spirals(*, rng: np.random.Generator, n_train: int = 875, n_validation: int = 125, n_test: int = 4000,
-                      noise: float = 0.125) -> Task:
+                     noise: float = 0.125) -> Task:
     """Two spiral arms, of which one is the other turned by half a turn.
 
     Parameters
@@ -153,9 +153,9 @@ def generate_moons(*, rng: np.random.Generator, n_train: int = 875, n_validation
 
     Notes
     -----
-    The formula of scikit-learn's ``make_moons``, which the paper's data follow (noise 0.2): with t in [0, pi], the outer moon
-    is (cos t, sin t), the inner one (1 - cos t, 1/2 - sin t). Here t is drawn at random instead of equally spaced, so that
-    every part is a sample of the same law.
+    The formula of scikit-learn's ``make_moons``, which the paper's data follow (noise 0.2): with t in [0, pi], the outer
+    moon is (cos t, sin t), the inner one (1 - cos t, 1/2 - sin t). Here t is drawn at random instead of equally spaced, so
+    that every part is a sample of the same law.
 
     Examples
     --------

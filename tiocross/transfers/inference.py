@@ -9,7 +9,7 @@ _TILE = 32  # points evaluated together: wide enough to vectorise, small enough 
 
 
 class PointClassifier:
-    """Points arranged for evaluation by many copies of a network; of ``network`` only sizes, activation and encoding count."""
+    """Points arranged for many copies of a network, of which sizes, activation and input encoding count, not the weights."""
 
     def __init__(self, network, points):
         if network.n_classes > 256:
