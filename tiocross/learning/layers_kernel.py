@@ -164,10 +164,14 @@ def _bound_copy(weights, sizes, activation, box_low, box_high, hidden, ends):
                 high[k, p] = bias
             for i in range(n_in):
                 weight = weights[start + i * n_out + k]
-                for_low, for_high = (low_below[i], high_below[i]) if weight > 0.0 else (high_below[i], low_below[i])
-                for p in range(low.shape[1]):
-                    low[k, p] += weight * for_low[p]
-                    high[k, p] += weight * for_high[p]
+                if weight > 0.0:
+                    for p in range(low.shape[1]):
+                        low[k, p] += weight * low_below[i, p]
+                        high[k, p] += weight * high_below[i, p]
+                else:
+                    for p in range(low.shape[1]):
+                        low[k, p] += weight * high_below[i, p]
+                        high[k, p] += weight * low_below[i, p]
         if layer < n_layers - 1:
             _activate(low, activation)
             _activate(high, activation)
