@@ -13,9 +13,9 @@ from tiocross import ROBUST, TIO2_8X8, tasks, train_robust
 from tiocross.transfers.adaptation import retrain_around
 from tiocross.study.ingredients import make_techniques
 from tiocross.study.starts import start_network
-from tiocross.learning.copies import run_copies
-from tiocross.learning.network import forward
+from tiocross.learning.layers import run_copies
 from tiocross.learning.techniques import split_layers
+from tiocross.learning.tensor import Tensor
 from tiocross.learning.training import train_many
 
 _GOALS = {"one robust 2-8-1 network": "< 10 s on 2 cores", "retrained for one chip": "< 3 s"}
@@ -73,11 +73,24 @@ def time_step(points, n_networks, n_steps, repetitions):
 
 @contextmanager
 def plain_passes():
-    """Training with `forward` on tensors in place of the compiled pass."""
+    """Training with passes in plain NumPy, forwards and backwards, in place of the compiled ones; tanh networks only."""
 
     def run_plainly(weights, sizes, inputs, activation):
-        shapes = [(n_in + 1, n_out) for n_in, n_out in zip(sizes, sizes[1:])]
-        return forward(split_layers(weights, shapes), np.swapaxes(inputs, -1, -2)[:, None], activation)
+        arrays = split_layers(weights.value, [(n_in + 1, n_out) for n_in, n_out in zip(sizes, sizes[1:])])
+        signals = [np.swapaxes(inputs, -1, -2)[:, None]]
+        for depth, array in enumerate(arrays):
+            sums = signals[-1] @ array[..., :-1, :] + array[..., -1:, :]
+            signals.append(sums if depth == len(arrays) - 1 else np.tanh(sums))
+
+        def pull(back):
+            parts = []
+            for array, below in zip(arrays[::-1], signals[-2::-1]):
+                gradient = np.concatenate([np.swapaxes(below, -1, -2) @ back, back.sum(axis=-2, keepdims=True)], axis=-2)
+                parts.append(gradient.reshape(*gradient.shape[:-2], -1, 1))
+                back = (back @ np.swapaxes(array[..., :-1, :], -1, -2)) * (1 - below * below)
+            return (np.concatenate(parts[::-1], axis=-2),)
+
+        return Tensor(signals[-1], (weights,), pull)
 
     training.run_copies = run_plainly
     try:

@@ -70,6 +70,16 @@ def dense_circuit(conductances, left, right, top, bottom, *, word_line_resistanc
     )
 
 
+# Activations as formulas, of real and complex arrays; those with kinks go by the real part, as their derivatives do.
+ACTIVATION_FORMULAS = {
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "tanh": np.tanh,
+    "relu": lambda x: np.where(np.real(x) > 0, x, 0.0),
+    "softplus": lambda x: np.log(1 + np.exp(x)),
+    "hardtanh": lambda x: np.where(np.abs(np.real(x)) < 1, x, np.sign(np.real(x))),
+}
+
+
 def dense_crossbar(conductances, voltages, wire_resistance):
     """Currents out [A] and node voltages [V] of one array: word lines driven at the left, bit lines at 0 V at the bottom."""
     solution = dense_circuit(**plain_read(conductances, voltages, wire_resistance))
@@ -416,12 +426,11 @@ def cubic_in_series(g, c, resistance, voltage):
 
 def classify_one_by_one(layers, points, activation):
     """Classes by a loop over points, layers and units; ``layers`` is a list of (weights, bias)."""
-    functions = {"sigmoid": lambda z: 1 / (1 + np.exp(-z)), "tanh": np.tanh, "relu": lambda z: max(z, 0.0)}
     classes = []
     for point in points:
         signal = list(point)
         for depth, (weights, bias) in enumerate(layers):
             sums = [sum(x * w for x, w in zip(signal, weights[:, k])) + bias[k] for k in range(len(bias))]
-            signal = sums if depth == len(layers) - 1 else [functions[activation](z) for z in sums]
+            signal = sums if depth == len(layers) - 1 else [float(ACTIVATION_FORMULAS[activation](z)) for z in sums]
         classes.append(int(signal[0] > 0) if len(signal) == 1 else int(np.argmax(signal)))
     return np.array(classes)

@@ -17,13 +17,16 @@ _HOMES = {
     "MLP": "learning.network",
     "train": "learning.training",
     "TrainingSettings": "learning.training",
+    "Adam": "learning.optimisers",
+    "Momentum": "learning.optimisers",
     "Technique": "learning.techniques",
     "NoiseInjection": "learning.techniques",
     "ConductanceDropout": "learning.techniques",
     "RangePenalty": "learning.techniques",
-    "MeanLoss": "learning.chip_losses",
-    "PointErrorRate": "learning.chip_losses",
-    "TailLoss": "learning.chip_losses",
+    "MeanLoss": "learning.losses",
+    "PointErrorRate": "learning.losses",
+    "TailLoss": "learning.losses",
+    "check_pullback": "learning.gradient_check",
     # devices: one memristive cell, its cards and their calibration
     "Device": "devices.device",
     "TuningError": "devices.device",
@@ -129,13 +132,16 @@ if TYPE_CHECKING:
     from tiocross.learning.network import MLP as MLP
     from tiocross.learning.training import train as train
     from tiocross.learning.training import TrainingSettings as TrainingSettings
+    from tiocross.learning.optimisers import Adam as Adam
+    from tiocross.learning.optimisers import Momentum as Momentum
     from tiocross.learning.techniques import Technique as Technique
     from tiocross.learning.techniques import NoiseInjection as NoiseInjection
     from tiocross.learning.techniques import ConductanceDropout as ConductanceDropout
     from tiocross.learning.techniques import RangePenalty as RangePenalty
-    from tiocross.learning.chip_losses import MeanLoss as MeanLoss
-    from tiocross.learning.chip_losses import PointErrorRate as PointErrorRate
-    from tiocross.learning.chip_losses import TailLoss as TailLoss
+    from tiocross.learning.losses import MeanLoss as MeanLoss
+    from tiocross.learning.losses import PointErrorRate as PointErrorRate
+    from tiocross.learning.losses import TailLoss as TailLoss
+    from tiocross.learning.gradient_check import check_pullback as check_pullback
     from tiocross.devices.device import Device as Device
     from tiocross.devices.device import TuningError as TuningError
     from tiocross.devices.device import DisturbQuantiles as DisturbQuantiles

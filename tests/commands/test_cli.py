@@ -138,7 +138,7 @@ def test_progress_shows_on_a_terminal_only(monkeypatch, capsys):
 def test_overlap_of_test_and_training_points_is_reported(finished, tmp_path):
     *_, folder = finished
     moons = tasks.load_moons(folder)
-    shared = tasks.Task(moons.train, moons.validation, tasks.Dataset(moons.train.points[:50], moons.train.labels[:50]), "x")
+    shared = tasks.Task(moons.train, tasks.Dataset(moons.train.points[:50], moons.train.labels[:50]), "x", moons.validation)
     tasks.save_moons(shared, tmp_path)
     report = run_rows(tmp_path / "out", tmp_path, ROWS[1:])
     note = "note: 50 of the test points also stand in the training data"

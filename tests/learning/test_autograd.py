@@ -1,22 +1,15 @@
-"""Every operation of a Tensor: its value against NumPy, its pullback against a central difference in a random direction.
-
-Tolerance of the difference quotient. With step h along a direction of length 1, a central difference of a function F
-is off by h^2 |F'''| / 6 from truncation and by a few eps S / h from rounding, where S is the sum of the magnitudes
-that F adds up. The inputs below have magnitudes of 0.3 to 3, so that no third derivative exceeds 1000 times the value
-(the worst is x^-2, with a ratio of 24 / x^3 = 890 at 0.3). With h = 1e-5 the two parts are at most 2e-8 S and 2e-10 S.
-A wrong pullback is off by a sizeable part of S / sqrt(number of inputs).
-"""
+"""Every operation of a Tensor: its value against NumPy, its pullback against a central difference in a random direction."""
 
 import warnings
 
 import numpy as np
 import pytest
 
-from tiocross.learning.tensor import Tensor, affine, hold, sigmoid
+from tiocross import check_pullback as check
+from tiocross.learning.activations import sigmoid
+from tiocross.learning.tensor import Tensor, hold
 from tiocross.learning.losses import binary_cross_entropy, softmax_cross_entropy
 
-STEP = 1e-5
-TOLERANCE = STEP**2 / 6 * 1000 + 10 * np.finfo(float).eps / STEP  # relative to S, see above
 EPS = np.finfo(float).eps
 
 
@@ -33,34 +26,38 @@ def draw_distinct(*shape):
 
 
 def check_pullback(function, *arrays):
-    """Compare the gradient of a randomly weighed sum of ``function(*tensors)`` with a central difference."""
-    rng = np.random.default_rng(17)
-    tensors = [Tensor(array) for array in arrays]
-    output = function(*tensors)
-    weights = rng.uniform(0.5, 1.5, output.shape) * rng.choice([-1.0, 1.0], output.shape)
-    (output * weights).sum().backward()
-    directions = [rng.standard_normal(np.shape(array)) for array in arrays]
-    length = np.sqrt(sum((direction**2).sum() for direction in directions))
-    directions = [direction / length for direction in directions]
-    for tensor, array in zip(tensors, arrays):
-        assert tensor.grad.shape == np.shape(array)
-    expected = sum((tensor.grad * direction).sum() for tensor, direction in zip(tensors, directions))
-
-    def value_at(step):
-        moved = [Tensor(array + step * direction) for array, direction in zip(arrays, directions)]
-        return (function(*moved).value * weights).sum()
-
-    quotient = (value_at(STEP) - value_at(-STEP)) / (2 * STEP)
-    size = np.abs(output.value * weights).sum()
-    assert abs(quotient - expected) <= TOLERANCE * size
+    check(function, *arrays, rng=np.random.default_rng(17))
 
 
-def test_the_check_itself_catches_a_pullback_that_is_wrong_by_a_thousandth():
-    def slightly_wrong(x):
-        return Tensor(x.value**2, (x,), lambda g: (g * 2.002 * x.value,))
+def square_wrong_by(share):
+    return lambda x: Tensor(x.value**2, (x,), lambda g: (g * 2 * (1 + share) * x.value,))
 
-    with pytest.raises(AssertionError):
-        check_pullback(slightly_wrong, draw(3, 4))
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e6])
+def test_the_check_itself_catches_a_pullback_that_is_wrong_by_a_thousandth(scale):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        check(square_wrong_by(0.0), scale * draw(3, 4), rng=rng)
+        with pytest.raises(ValueError, match="the gradient gives a slope of .* where the central difference gives"):
+            check(square_wrong_by(0.001), scale * draw(3, 4), rng=rng)
+
+
+def test_the_check_finds_a_parent_without_gradient_and_one_too_many():
+    forgets = lambda x, y: Tensor(x.value * y.value, (x, y), lambda g: (g * y.value, None))  # noqa: E731
+    with pytest.raises(ValueError, match="check the pullback"):
+        check_pullback(forgets, draw(3, 4), draw(3, 4, seed=1))
+    check_pullback(lambda x, y: x * 2.0, draw(3), draw(4))  # what plays no part has slope zero
+
+
+def test_the_check_refuses_a_kink_and_what_is_no_tensor():
+    with pytest.raises(ValueError, match="not smooth within 1e-05 of these values"):
+        check_pullback(abs, [1e-9, 1e-9 + 1.0])
+    with pytest.raises(TypeError, match="must give a Tensor; got a float"):
+        check_pullback(lambda x: 1.0, [1.0])
+    with pytest.raises(TypeError, match="rng must be a numpy.random.Generator"):
+        check(abs, [1.0], rng=3)
+    with pytest.raises(ValueError, match="step must be"):
+        check(abs, [1.0], rng=np.random.default_rng(0), step=0.0)
 
 
 # Arithmetic between tensors. Shapes: equal, stretched axes, leading batch axes on either side, scalars.
@@ -125,28 +122,6 @@ def test_arithmetic_of_a_tensor_with_itself(name):
         check_pullback(lambda x: operation(x, x), draw(2, 3))
 
 
-@pytest.mark.parametrize(
-    "first, second",
-    [((3, 4), (4, 2)), ((5, 3, 4), (5, 4, 2)), ((3, 4), (5, 4, 2)), ((5, 3, 4), (4, 2)), ((2, 1, 3, 4), (5, 4, 1)),
-     ((1, 3, 4), (5, 4, 2)), ((1, 4), (4, 1))],
-)
-def test_matrix_products_with_batch_axes(first, second):
-    a, b = draw(*first, seed=1), draw(*second, seed=2)
-    np.testing.assert_array_equal((Tensor(a) @ Tensor(b)).value, a @ b)
-    np.testing.assert_array_equal((a @ Tensor(b)).value, a @ b)
-    check_pullback(lambda x, y: x @ y, a, b)
-    check_pullback(lambda x: x @ b, a)
-    check_pullback(lambda y: a @ y, b)
-
-
-@pytest.mark.parametrize("first, second", [((4,), (4, 2)), ((3, 4), (4,)), ((4,), (4,)), ((), (4, 2))])
-def test_matrix_product_refuses_a_vector_and_says_what_to_write(first, second):
-    a, b = draw(*first), draw(*second)
-    for left, right in ((Tensor(a), Tensor(b)), (a, Tensor(b)), (Tensor(a), b)):
-        with pytest.raises(ValueError, match=r"two axes or more.*\(1, n\)"):
-            left @ right
-
-
 def test_negation():
     a = draw(2, 5)
     np.testing.assert_array_equal((-Tensor(a)).value, -a)
@@ -199,13 +174,9 @@ BASIC = {
 }
 FANCY = {
     "list with repeats": [1, 0, 1, 1],
-    "array": np.array([[0, 1], [1, 1]]),
     "two arrays": (np.array([0, 1, 1]), np.array([2, 2, 0])),
-    "array and slice": (slice(None), np.array([0, 2, 2])),
     "boolean array": np.arange(2 * 3 * 4).reshape(2, 3, 4) % 3 == 0,
-    "boolean rows": np.array([False, True]),
     "array beside an ellipsis": (..., np.array([3, 3, 1])),
-    "NumPy integer": np.int64(1),
 }
 
 
@@ -248,14 +219,6 @@ def test_sum(axis):
 
 
 @pytest.mark.parametrize("axis", AXES)
-def test_mean(axis):
-    a = draw(2, 3, 4)
-    # Sum times 1 / n instead of sum over n: two roundings of a sum of magnitude below 3.
-    np.testing.assert_allclose(Tensor(a).mean(axis=axis).value, a.mean(axis=axis), rtol=4 * EPS, atol=0)
-    check_pullback(lambda x: x.mean(axis=axis), a)
-
-
-@pytest.mark.parametrize("axis", AXES)
 def test_max_without_ties(axis):
     a = draw_distinct(2, 3, 4)
     np.testing.assert_array_equal(Tensor(a).max(axis=axis).value, a.max(axis=axis))
@@ -280,29 +243,7 @@ def test_shape_and_number_of_axes_are_those_of_the_value():
     assert (x.shape, x.ndim, x.value.dtype) == ((3, 2), 2, np.float64)
 
 
-# Nonlinearities.
-
-NONLINEARITIES = {
-    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
-    "tanh": np.tanh,
-    "relu": lambda x: np.where(x > 0, x, 0.0),
-}
-
-
-@pytest.mark.parametrize("name", NONLINEARITIES)
-def test_nonlinearities(name):
-    a = draw(3, 5)
-    expected = NONLINEARITIES[name](a)
-    np.testing.assert_allclose(getattr(Tensor(a), name)().value, expected, rtol=4 * EPS, atol=0)
-    check_pullback(lambda x: getattr(x, name)(), a)
-
-
-def test_relu_at_its_kink_has_gradient_zero():
-    x = Tensor([-1.0, 0.0, 2.0])
-    y = x.relu()
-    y.sum().backward()
-    np.testing.assert_array_equal(y.value, [0.0, 0.0, 2.0])
-    np.testing.assert_array_equal(x.grad, [0.0, 0.0, 1.0])
+# The sigmoid of an array.
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
@@ -317,43 +258,6 @@ def test_sigmoid_of_an_array_keeps_its_shape_and_its_symmetry(shape):
 @pytest.mark.parametrize("kind", [np.int64, np.float32])
 def test_sigmoid_takes_other_kinds_of_numbers(kind):
     np.testing.assert_allclose(sigmoid(np.array([-2, 0, 3], dtype=kind)), 1 / (1 + np.exp([2.0, 0.0, -3.0])), rtol=4 * EPS)
-
-
-def test_sigmoid_and_tanh_of_huge_arguments_overflow_nowhere():
-    a = np.array([-1e300, -1000.0, -800.0, 0.0, 800.0, 1000.0, 1e300])
-    with np.errstate(over="raise", invalid="raise", divide="raise"):
-        for name, limits in (("sigmoid", (0, 0, 0, 0.5, 1, 1, 1)), ("tanh", (-1, -1, -1, 0, 1, 1, 1))):
-            x = Tensor(a)
-            y = getattr(x, name)()
-            y.sum().backward()
-            np.testing.assert_allclose(y.value, limits, rtol=0, atol=1e-300)
-            slope = 0.25 if name == "sigmoid" else 1.0
-            np.testing.assert_allclose(x.grad, [0, 0, 0, slope, 0, 0, 0], rtol=0, atol=1e-300)
-
-
-# The weighing of a layer.
-
-
-@pytest.mark.parametrize(
-    "signal, array",
-    [((5, 3), (4, 2)), ((5, 3), (6, 4, 2)), ((6, 5, 3), (6, 4, 2)), ((6, 5, 3), (4, 2)), ((2, 1, 5, 3), (2, 6, 4, 1)),
-     ((1, 5, 3), (6, 4, 2)), ((2, 6, 5, 3), (2, 1, 4, 2)), ((1, 1), (2, 3))],
-)
-def test_affine_is_a_product_plus_the_last_row(signal, array):
-    x, w = draw(*signal, seed=1), draw(*array, seed=2)
-    expected = x @ w[..., :-1, :] + w[..., -1:, :]
-    np.testing.assert_array_equal(affine(Tensor(x), Tensor(w)).value, expected)
-    np.testing.assert_array_equal(affine(x, Tensor(w)).value, expected)
-    check_pullback(affine, x, w)
-    check_pullback(lambda array: affine(x, array), w)
-
-
-def test_affine_leaves_its_arguments_as_they_are():
-    x, w = draw(5, 3), draw(4, 2)
-    before = x.copy(), w.copy()
-    affine(Tensor(x), Tensor(w)).sum().backward()
-    np.testing.assert_array_equal(x, before[0])
-    np.testing.assert_array_equal(w, before[1])
 
 
 # Losses.
@@ -473,7 +377,8 @@ def test_hold_stops_one_path_and_leaves_the_other():
 
 def test_backward_twice_gives_the_same_gradient_and_not_its_double():
     x = Tensor(draw(2, 3))
-    y = (x * x).tanh()
+    y = x * x + 1.0
+    y = y * y
     loss = y.sum()
     loss.backward()
     first = x.grad.copy(), y.grad.copy()
@@ -493,7 +398,7 @@ def test_backward_from_a_second_scalar_forgets_the_first():
 def test_shared_subexpressions_collect_every_contribution():
     def diamond(x):
         shared = x * x
-        return shared * shared.tanh() + shared / (abs(shared) + 1.0) - shared
+        return shared * shared ** 2 + shared / (abs(shared) + 1.0) - shared
 
     check_pullback(diamond, draw(2, 3))
 
@@ -557,7 +462,7 @@ def test_operations_leave_the_arrays_they_were_given():
     a, b = draw(2, 3, seed=1), draw(2, 3, seed=2)
     before = a.copy(), b.copy()
     x = Tensor(a)
-    (((x + b) * b - x / b).relu().sigmoid() ** 2).sum().backward()
+    (abs((x + b) * b - x / b) ** 2).sum().backward()
     np.testing.assert_array_equal(a, before[0])
     np.testing.assert_array_equal(b, before[1])
 
@@ -567,10 +472,10 @@ def test_a_network_of_all_operations_has_the_right_gradient():
     inputs, labels = rng.uniform(-1, 1, (6, 3)), rng.integers(0, 4, 6)
 
     def loss(first, second):
-        hidden = affine(inputs, first).tanh()
-        return softmax_cross_entropy(affine(hidden, second), labels) + (abs(first).max(axis=(-2, -1)) ** 2).sum() * 0.1
+        logits = (first[..., None, :, :] * inputs[:, :, None]).sum(axis=-2) / (1.0 + second**2)
+        return softmax_cross_entropy(logits, labels) + (abs(first).max(axis=(-2, -1)) ** 2).sum() * 0.1
 
-    check_pullback(loss, draw_distinct(2, 4, 5), draw(2, 6, 4))
+    check_pullback(loss, draw_distinct(2, 3, 4), draw(2, 6, 4))
 
 
 def test_gradients_come_without_warnings_for_values_of_any_size():

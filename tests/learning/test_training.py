@@ -11,7 +11,7 @@ from tiocross.tasks import Dataset, generate_moons
 from tiocross.devices.device import Device, DisturbQuantiles, StuckDevices, TuningError
 from tiocross.devices.tio2 import TIO2
 from tiocross.devices.writes import apply_writes, draw_writes
-from tiocross.learning import chip_losses, training
+from tiocross.learning import losses, training
 from tiocross.learning.tensor import Tensor
 from tiocross.learning.network import MLP
 from tiocross.learning.techniques import (
@@ -346,13 +346,13 @@ def test_batches_cover_every_point_once_an_epoch(n_points, batch_size, sizes):
 def test_training_sees_the_points_in_these_batches(monkeypatch, moons):
     # Labels that name their point: the loss receives them batch by batch.
     seen = []
-    loss = chip_losses.classification_loss
+    loss = losses.classification_loss
 
     def spy(logits, labels):
         seen.append(labels.copy())
         return loss(logits, labels)
 
-    monkeypatch.setattr(chip_losses, "classification_loss", spy)
+    monkeypatch.setattr(losses, "classification_loss", spy)
     named = Dataset(moons.points[:20], np.arange(20))
     train(start(2, 20), named, rng=np.random.default_rng(6), settings=TrainingSettings(n_steps=6, batch_size=8))
     batches = draw_batches(20, 8, np.random.default_rng(6))

@@ -1,13 +1,11 @@
 """Half moons, files of labelled points, and everything that is refused about them."""
 
-
 import numpy as np
 import pytest
 from conftest import MEASURED
 
-from tiocross.tasks import (
-    PARTS, Dataset, Task, count_shared_points, generate_moons, load_moons, read_dataset, save_moons,
-)
+from tiocross.tasks import PARTS, Dataset, Task, generate_moons, load_moons, read_dataset, save_moons
+from tiocross.tasks.dataset import count_shared_points
 
 PUBLISHED = MEASURED
 HEADER = "x0 [-],x1 [-],label [-]\n"
@@ -197,7 +195,7 @@ def test_overlaps_are_counted_by_points_of_the_test_part():
     train = Dataset([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]], [0, 1, 0])
     validation = Dataset([[3.0, 3.0], [1.0, 1.0]], [0, 1])
     test = Dataset([[1.0, 1.0], [1.0, 1.0], [2.0, 2.0], [3.0, 3.0], [9.0, 9.0]], [1, 1, 0, 0, 1])
-    moons = Task(train, validation, test, source="made up")
+    moons = Task(train, test, "made up", validation)
     assert moons.overlaps == {"test_points_in_train": 3, "test_points_in_validation": 3}
     assert (count_shared_points(test, train), count_shared_points(train, test)) == (3, 2)
 
@@ -224,7 +222,7 @@ def test_saved_moons_come_back_bit_for_bit(tmp_path):
 
 def test_awkward_numbers_survive_a_round_trip(tmp_path):
     part = Dataset([[-0.0, 5e-324], [1 / 3, -1.7976931348623157e308], [1e22, 0.1 + 0.2]], [0, 1, 1])
-    save_moons(Task(part, part, part, source="made up"), str(tmp_path))
+    save_moons(Task(part, part, "made up", validation=part), str(tmp_path))
     assert load_moons(str(tmp_path)).test.points.tobytes() == part.points.tobytes()
 
 
@@ -241,7 +239,7 @@ def test_no_partial_file_stays_if_writing_fails(tmp_path):
         points, labels, n_features = [[0.0, 1.0], [None, 2.0]], [0, 1], 2
 
     with pytest.raises(TypeError):
-        save_moons(Task(Broken, Broken, Broken, source="made up"), tmp_path)
+        save_moons(Task(Broken, Broken, "made up", validation=Broken), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -318,9 +316,35 @@ def test_a_file_that_does_not_exist_stays_a_file_not_found(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_dataset(tmp_path / "absent.csv")
     save_moons(draw_moons(), tmp_path)
-    (tmp_path / "moons_validation.csv").unlink()
-    with pytest.raises(FileNotFoundError, match="moons_validation.csv"):
+    (tmp_path / "moons_test.csv").unlink()
+    with pytest.raises(FileNotFoundError, match="moons_test.csv"):
         load_moons(tmp_path)
+
+
+def test_validation_points_are_optional(tmp_path):
+    moons = draw_moons()
+    without = Task(moons.train, moons.test, "made up")
+    assert without.validation is None and list(without.parts) == ["train", "test"]
+    assert without.overlaps == {"test_points_in_train": 0, "test_points_in_validation": 0}
+    save_moons(without, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["moons_test.csv", "moons_train.csv"]
+    loaded = load_moons(tmp_path)
+    assert loaded.validation is None and loaded.test.points.tobytes() == moons.test.points.tobytes()
+
+
+def test_points_without_validation_do_not_meet_those_of_another_task(tmp_path):
+    save_moons(draw_moons(1), tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(ValueError, match="moons_validation.csv is there, but .* no validation part.*another folder"):
+        save_moons(Task(draw_moons(2).train, draw_moons(2).test, "made up"), tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_files_are_utf8_whatever_the_locale(tmp_path):
+    moons = draw_moons()
+    save_moons(Task(moons.train, moons.test, "TiO₂, Sherbrooke, été"), tmp_path)
+    assert load_moons(tmp_path).source == "TiO₂, Sherbrooke, été"
+    assert "été".encode("utf-8") in (tmp_path / "moons_train.csv").read_bytes()
 
 
 @pytest.mark.parametrize("content, text", [

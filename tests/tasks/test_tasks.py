@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from tiocross.tasks import PARTS, count_shared_points
-from tiocross.tasks import PATTERNS, generate_circles, generate_patterns, generate_spirals, pattern_images
+from tiocross.tasks import PARTS, PATTERNS, generate_circles, generate_patterns, generate_spirals
+from tiocross.tasks.dataset import count_shared_points
+from tiocross.tasks.generated import pattern_images
 
 TASKS = {"circles": (generate_circles, 2, 2), "spirals": (generate_spirals, 2, 2), "patterns": (generate_patterns, 16, 4)}
 STANDARD_NOISE = {"circles": {"noise": 0.13}, "spirals": {"noise": 0.125}, "patterns": {"noise": 0.28}}

@@ -1,46 +1,73 @@
-"""Multilayer perceptrons: layers of weights, a forward pass for one network or many copies, files."""
+"""Multilayer perceptrons: layers of weights, their forward pass in plain NumPy, files.
+
+`forward` here is the plain version of the compiled forward pass in `layers_kernel`: for one network and many points, where
+NumPy is fast, and to test the compiled pass against. Its last bits differ from those of the compiled pass, whose exp is a
+series.
+"""
+
+from __future__ import annotations
+
+import os
 
 import numpy as np
 
-from tiocross.checks import as_count, as_finite, nearest_name, require_generator, require_name
-from tiocross.learning.tensor import Tensor, affine, sigmoid
+from tiocross.checks import as_count, as_finite, nearest_name, require_generator
+from tiocross.learning.activations import ACTIVATIONS, find_activation
 from tiocross.storage import replacing
+from tiocross.tasks.dataset import Dataset
 
-ACTIVATIONS = ("sigmoid", "tanh", "relu")
 FORMAT = "tiocross network 1"
 
 
 class MLP:
-    """A multilayer perceptron with one logit (two classes) or one logit per class.
+    """A multilayer perceptron with one logit for two classes, or one logit for each class.
 
     Parameters
     ----------
     *sizes : int
-        Number of inputs, of units of each hidden layer, of outputs; ``MLP(2, 8, 1, rng=rng)`` (unitless).
+        Number of inputs, of units of each hidden layer, of outputs, such as ``MLP(2, 8, 1, rng=rng)`` (unitless).
     rng : numpy.random.Generator
-        Draws the start weights, uniform within +-sqrt(6 / (n_inputs + n_outputs)) of a layer; biases start at zero
-        (unitless).
+        Draws the weights at the start.
     activation : str, optional
-        "sigmoid", "tanh" or "relu" behind every hidden layer (unitless).
+        What hidden units make of their sums: "sigmoid", "tanh", "relu", "softplus" or "hardtanh".
 
     Attributes
     ----------
     arrays : list of (n_inputs + 1, n_outputs) ndarray
         Weights of each layer with the bias as the last row, as on the crossbar (unitless).
     input_offset, input_scale : (n_inputs,) ndarray
-        The network sees (points - input_offset) * input_scale; part of the network and saved with it (unitless).
+        The network sees (points - input_offset) * input_scale; both belong to it and are saved with it (unitless).
 
     Raises
     ------
     ValueError
-        If there are fewer than two sizes, a size below 1, or the activation is unknown.
+        If there are fewer than two sizes, a size is below 1, or the activation is unknown.
+
+    Notes
+    -----
+    Weights start uniform within +-sqrt(6 / (n_inputs + n_outputs)) of their layer [1]_, biases at zero.
+
+    References
+    ----------
+    .. [1] Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, Proceedings of
+       Machine Learning Research 9, 249 (2010).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import MLP
+    >>> network = MLP(2, 8, 1, rng=np.random.default_rng(7), activation="tanh")
+    >>> [array.shape for array in network.arrays]
+    [(3, 8), (9, 1)]
+    >>> network.predict([[0.0, 1.0], [1.0, 0.0]]).shape
+    (2,)
     """
 
-    def __init__(self, *sizes, rng, activation="sigmoid"):
+    def __init__(self, *sizes: int, rng: np.random.Generator, activation: str = "sigmoid"):
         if len(sizes) < 2:
             raise ValueError(f"an MLP needs a number of inputs and of outputs, such as MLP(2, 8, 1, rng=rng); got {sizes}")
         sizes = [as_count("a layer's size", size) for size in sizes]
-        require_name("activation", activation, ACTIVATIONS)
+        find_activation(activation)
         require_generator(rng)
         self.activation = activation
         self.arrays = [_start_weights(n_in, n_out, rng) for n_in, n_out in zip(sizes, sizes[1:])]
@@ -48,36 +75,31 @@ class MLP:
         self.input_scale = np.ones(sizes[0])
 
     @property
-    def sizes(self):
-        """Number of inputs, hidden units and outputs (unitless)."""
+    def sizes(self) -> tuple[int, ...]:
+        """Number of inputs, of units of each hidden layer, of outputs."""
         return (len(self.arrays[0]) - 1, *(array.shape[1] for array in self.arrays))
 
     @property
-    def layers(self):
-        """``(weights (n_inputs, n_outputs), bias (n_outputs,))`` of each layer, views on the arrays (unitless)."""
+    def layers(self):  # to go once `map_weights` takes the arrays
+        """``(weights (n_inputs, n_outputs), bias (n_outputs,))`` of each layer, views on the arrays."""
         return [(array[:-1], array[-1]) for array in self.arrays]
 
     @property
-    def n_classes(self):
-        """Number of classes it tells apart (unitless)."""
+    def n_classes(self) -> int:
+        """Number of classes that it tells apart."""
         return max(2, self.sizes[-1])
 
-    def copy(self):
+    def copy(self) -> MLP:
         """A network of its own with the same weights."""
         return self.with_arrays([array.copy() for array in self.arrays])
 
-    def with_arrays(self, arrays):
-        """The same network with other weights.
+    def with_arrays(self, arrays: list[np.ndarray]) -> MLP:
+        """A network with other weights, and the same activation and input encoding.
 
         Parameters
         ----------
         arrays : list of (n_inputs + 1, n_outputs) ndarray
-            Weights, bias last (unitless).
-
-        Returns
-        -------
-        MLP
-            A network that holds ``arrays`` themselves.
+            Weights of each layer, bias last; held as they are, not copied (unitless).
         """
         other = object.__new__(MLP)
         other.activation = self.activation
@@ -85,26 +107,31 @@ class MLP:
         other.input_offset, other.input_scale = self.input_offset.copy(), self.input_scale.copy()
         return other
 
-    def centre_inputs(self, dataset):
+    def centre_inputs(self, dataset: Dataset) -> None:
         """Make the network see the training points as spanning [-1, 1] in every feature.
 
         Parameters
         ----------
         dataset : Dataset
-            Training points (unitless).
+            Training points.
+
+        Raises
+        ------
+        ValueError
+            If the number of features is not the number of inputs.
 
         Notes
         -----
         A crossbar reads positive and negative voltages alike. Inputs centred on zero need no large bias and use the
-        conductance window evenly; a constant feature is only centred.
+        conductance window evenly. A constant feature is only centred.
         """
         self._require_features(dataset.points)
         low, high = dataset.points.min(axis=0), dataset.points.max(axis=0)
         self.input_offset = (low + high) / 2
         self.input_scale = 2 / np.where(high > low, high - low, 2.0)
 
-    def encode(self, points):
-        """What the first layer sees of ``points``.
+    def encode(self, points: np.ndarray) -> np.ndarray:
+        """What the first layer sees of points: (points - input_offset) * input_scale.
 
         Parameters
         ----------
@@ -114,54 +141,44 @@ class MLP:
         Returns
         -------
         (n_points, n_inputs) ndarray
-            (points - input_offset) * input_scale (unitless).
+            Encoded features (unitless).
 
         Raises
         ------
         ValueError
-            If the number of features is not the network's, or a value is not finite.
+            If the number of features is not the number of inputs, or a value is not finite.
         """
         points = as_finite("points", points, ndim=2)
         self._require_features(points)
         return (points - self.input_offset) * self.input_scale
 
-    def logits(self, points):
-        """Outputs before the sigmoid or softmax.
+    def logits(self, points: np.ndarray) -> np.ndarray:
+        """Outputs before the sigmoid or softmax, (n_points, n_outputs).
 
         Parameters
         ----------
         points : (n_points, n_inputs) array_like
             Features (unitless).
-
-        Returns
-        -------
-        (n_points, n_outputs) ndarray
-            Logits (unitless).
         """
         return forward(self.arrays, self.encode(points), self.activation)
 
-    def predict(self, points):
-        """Class of each point.
+    def predict(self, points: np.ndarray) -> np.ndarray:
+        """Class of each point, (n_points,): 1 where a single logit is positive, else the class of the largest logit.
 
         Parameters
         ----------
         points : (n_points, n_inputs) array_like
             Features (unitless).
-
-        Returns
-        -------
-        (n_points,) int ndarray
-            With one logit 1 where it is positive; else the class of the largest logit (unitless).
         """
         return classify(self.logits(points))
 
-    def save(self, path):
-        """Write the network as ``.npz`` without pickle; it appears whole or not at all.
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the network as ``.npz`` without pickle. The file appears whole or not at all.
 
         Parameters
         ----------
         path : str or Path
-            The file to write (unitless).
+            The file to write.
         """
         arrays = {f"layer_{k}": array for k, array in enumerate(self.arrays)}
         with replacing(path) as temporary, open(temporary, "wb") as file:
@@ -169,23 +186,18 @@ class MLP:
                      input_scale=self.input_scale, **arrays)
 
     @classmethod
-    def load(cls, path):
-        """Network from a file that `save` wrote, bit for bit.
+    def load(cls, path: str | os.PathLike) -> MLP:
+        """The network in a file that `save` wrote, bit for bit.
 
         Parameters
         ----------
         path : str or Path
-            The file to read (unitless).
-
-        Returns
-        -------
-        MLP
-            The network.
+            The file to read.
 
         Raises
         ------
         ValueError
-            If the file is not such a file, or damaged.
+            If the file is no such file, or damaged.
         """
         content = _read_npz(path)
         try:
@@ -225,30 +237,13 @@ class MLP:
 
 
 def forward(arrays, inputs, activation):
-    """Logits of a network, or of many copies of it in one pass.
-
-    Parameters
-    ----------
-    arrays : list of (..., n_inputs + 1, n_outputs) ndarray or Tensor
-        Weights of each layer, bias last; leading axes are copies (unitless).
-    inputs : (n_points, n_inputs) ndarray
-        Encoded points (unitless).
-    activation : str
-        "sigmoid", "tanh" or "relu" (unitless).
-
-    Returns
-    -------
-    (..., n_points, n_outputs) ndarray or Tensor
-        Logits, of the kind of ``arrays`` (unitless).
-    """
+    """(..., n_points, n_outputs) logits of networks with ``arrays`` (..., n_inputs + 1, n_outputs), bias last, on
+    (n_points, n_inputs) encoded points; leading axes are copies."""
     signal = inputs
     for depth, array in enumerate(arrays):
         if depth > 0:
             signal = activate(signal, activation)
-        if isinstance(array, Tensor):
-            signal = affine(signal, array)
-        else:
-            signal = signal @ array[..., :-1, :] + array[..., -1:, :]
+        signal = signal @ array[..., :-1, :] + array[..., -1:, :]
     return signal
 
 
@@ -258,23 +253,8 @@ def classify(logits):
 
 
 def activate(signal, activation):
-    """What hidden units give.
-
-    Parameters
-    ----------
-    signal : ndarray or Tensor
-        Weighed sums (unitless).
-    activation : str
-        "sigmoid", "tanh" or "relu" (unitless).
-
-    Returns
-    -------
-    ndarray or Tensor
-        Activations, of the kind of ``signal`` (unitless).
-    """
-    if isinstance(signal, Tensor):
-        return getattr(signal, activation)()
-    return {"sigmoid": sigmoid, "tanh": np.tanh, "relu": lambda x: np.maximum(x, 0.0)}[activation](signal)
+    """What hidden units with this activation give for an ndarray of weighed sums."""
+    return find_activation(activation).value(signal)
 
 
 def _start_weights(n_inputs, n_outputs, rng):

@@ -1,9 +1,10 @@
 """Reverse-mode differentiation of NumPy expressions: each value beside its pullback.
 
 A `Tensor` holds a value and knows how to send a gradient back to the tensors it was made of. Arithmetic broadcasts as
-NumPy does, so leading axes are batch: a network evaluated with weights of shape (n_chips, n_inputs, n_outputs) runs on
-n_chips perturbed copies in one pass. `abs`, arithmetic, indexing, `reshape` and `sum` behave on a Tensor as on an
-ndarray, which is why the functions that map and program chips serve training unchanged.
+NumPy does, so leading axes are batch: one expression serves one network or many perturbed copies of it. `abs`, arithmetic,
+indexing, `reshape` and `sum` behave on a Tensor as on an ndarray. That is why the functions that map and program chips
+serve training unchanged. What is not here is written as an operation of its own, ``Tensor(value, parents, pullback)``, and
+checked with `gradient_check.check_pullback`; the network itself is one (`layers.run_copies`).
 """
 
 import itertools
@@ -16,21 +17,10 @@ _serial = attrgetter("serial")
 
 
 class Tensor:
-    """A value in a differentiable expression.
+    """A value, what it was computed from, and the rule that sends gradients back there.
 
-    Parameters
-    ----------
-    value : array_like
-        The number or array (unitless here; carries whatever unit the expression has).
-    parents : tuple of Tensor, optional
-        What it was computed from (unitless).
-    pullback : callable, optional
-        Takes the gradient with respect to ``value`` and returns one gradient per parent, or None (unitless).
-
-    Attributes
-    ----------
-    grad : ndarray or None
-        Gradient of the scalar on which `backward` was called (unitless).
+    ``pullback`` takes the gradient by ``value`` and returns one gradient for each of ``parents``, or None. After `backward`
+    of a scalar, ``grad`` holds the gradient of that scalar by this value.
     """
 
     __array_ufunc__ = None  # ndarray + Tensor comes to Tensor.__radd__
@@ -45,25 +35,19 @@ class Tensor:
 
     @property
     def shape(self):
-        """Shape of the value (unitless)."""
+        """Shape of the value."""
         return self.value.shape
 
     @property
     def ndim(self):
-        """Number of axes of the value (unitless)."""
+        """Number of axes of the value."""
         return self.value.ndim
 
     def __repr__(self):
         return f"Tensor({self.value!r})"
 
     def backward(self):
-        """Fill ``grad`` of every tensor this scalar depends on.
-
-        Raises
-        ------
-        ValueError
-            If the value is not a single number.
-        """
+        """Fill ``grad`` of every tensor that this scalar depends on."""
         if self.value.size != 1:
             raise ValueError(f"backward starts from a scalar; got shape {self.shape}")
         order = _in_order_of_creation(self)
@@ -104,12 +88,6 @@ class Tensor:
     def __neg__(self):
         return Tensor(-self.value, (self,), lambda g: (-g,))
 
-    def __matmul__(self, other):
-        return _matmul(self, other)
-
-    def __rmatmul__(self, other):
-        return _matmul(other, self)
-
     def __abs__(self):
         return Tensor(np.abs(self.value), (self,), lambda g: (g * np.sign(self.value),))
 
@@ -119,37 +97,29 @@ class Tensor:
     # Shapes.
 
     def __getitem__(self, index):
+        add = _put if _is_basic(index) else np.add.at  # an index array may pick an element twice
+
         def pull(g):
             full = np.zeros(self.shape)
-            np.add.at(full, index, g)
+            add(full, index, g)
             return (full,)
 
-        def pull_basic(g):
-            full = np.zeros(self.shape)
-            full[index] = g
-            return (full,)
-
-        return Tensor(self.value[index], (self,), pull_basic if _is_basic(index) else pull)
+        return Tensor(self.value[index], (self,), pull)
 
     def reshape(self, *shape):
-        """The same values in another shape (unitless)."""
+        """The same values in another shape."""
         return Tensor(self.value.reshape(*shape), (self,), lambda g: (g.reshape(self.shape),))
 
     def sum(self, axis=None):
-        """Sum over one or more axes, or all (unitless)."""
+        """Sum over one or more axes, or all."""
 
         def pull(g):
             return (np.broadcast_to(g if axis is None else np.expand_dims(g, axis), self.shape),)
 
         return Tensor(self.value.sum(axis=axis), (self,), pull)
 
-    def mean(self, axis=None):
-        """Mean over one or more axes, or all (unitless)."""
-        total = self.sum(axis)
-        return total * (total.value.size / self.value.size)
-
     def max(self, axis=None):
-        """Largest element over one or more axes, or all; its gradient is shared equally among ties (unitless)."""
+        """Largest element over one or more axes, or all; its gradient is shared equally among ties."""
         largest = self.value.max(axis=axis, keepdims=True)
         hit = self.value == largest
         share = hit / hit.sum(axis=axis, keepdims=True)
@@ -159,89 +129,11 @@ class Tensor:
 
         return Tensor(largest.reshape(self.value.max(axis=axis).shape), (self,), pull)
 
-    # Nonlinearities.
-
-    def sigmoid(self):
-        """1 / (1 + exp(-x)), without overflow (unitless)."""
-        y = sigmoid(self.value)
-        return Tensor(y, (self,), lambda g: (g * y * (1 - y),))
-
-    def tanh(self):
-        """Hyperbolic tangent (unitless)."""
-        y = np.tanh(self.value)
-        return Tensor(y, (self,), lambda g: (g * (1 - y * y),))
-
-    def relu(self):
-        """max(x, 0); the gradient at 0 is 0 (unitless)."""
-        on = self.value > 0
-        return Tensor(self.value * on, (self,), lambda g: (g * on,))
-
-
-def affine(signal, array):
-    """signal @ weights + bias, the weighing of a layer, as one operation.
-
-    Parameters
-    ----------
-    signal : (..., n_points, n_inputs) Tensor or ndarray
-        What drives the layer (unitless).
-    array : (..., n_inputs + 1, n_outputs) Tensor
-        Weights with the bias as the last row (unitless).
-
-    Returns
-    -------
-    (..., n_points, n_outputs) Tensor
-        Weighed sums (unitless).
-    """
-    inputs = signal.value if isinstance(signal, Tensor) else signal
-    weights, bias = array.value[..., :-1, :], array.value[..., -1:, :]
-
-    def pull_array(g):
-        return np.concatenate([np.swapaxes(inputs, -1, -2) @ g, g.sum(axis=-2, keepdims=True)], axis=-2)
-
-    value = inputs @ weights
-    value += bias
-    if not isinstance(signal, Tensor):
-        return Tensor(value, (array,), lambda g: (pull_array(g),))
-    return Tensor(value, (signal, array), lambda g: (g @ np.swapaxes(weights, -1, -2), pull_array(g)))
-
 
 def hold(tensor, held):
-    """The same values, but no gradient flows where ``held`` is true.
-
-    Parameters
-    ----------
-    tensor : Tensor
-        What to pass on (unitless).
-    held : bool ndarray
-        Where the gradient stops; may add leading axes, over which the value is then repeated (unitless).
-
-    Returns
-    -------
-    Tensor
-        ``tensor`` broadcast against ``held``.
-    """
+    """The same values, broadcast against the bool array ``held``; no gradient flows where ``held`` is true."""
     shape = np.broadcast_shapes(tensor.shape, held.shape)
     return Tensor(np.broadcast_to(tensor.value, shape), (tensor,), lambda g: (np.where(held, 0.0, g),))
-
-
-def sigmoid(x):
-    """1 / (1 + exp(-x)) of an ndarray, without overflow.
-
-    Parameters
-    ----------
-    x : ndarray
-        Argument (unitless).
-
-    Returns
-    -------
-    ndarray
-        Values in [0, 1] (unitless).
-    """
-    y = np.negative(x, out=np.empty(np.shape(x)))
-    np.minimum(y, 700.0, out=y)  # exp overflows beyond 709
-    np.exp(y, out=y)
-    y += 1.0
-    return np.reciprocal(y, out=y)
 
 
 def _binary(operation, a, b, pull_a, pull_b):
@@ -254,12 +146,6 @@ def _binary(operation, a, b, pull_a, pull_b):
     if not isinstance(a, Tensor):
         return Tensor(value, (b,), lambda g: (pull_b(g, a_value, b_value),))
     return Tensor(value, (a, b), lambda g: (pull_a(g, a_value, b_value), pull_b(g, a_value, b_value)))
-
-
-def _matmul(a, b):
-    if min(np.ndim(getattr(operand, "value", operand)) for operand in (a, b)) < 2:
-        raise ValueError("a matrix product of tensors needs two axes or more on each side; write a vector as (1, n)")
-    return _binary(np.matmul, a, b, lambda g, a, b: g @ np.swapaxes(b, -1, -2), lambda g, a, b: np.swapaxes(a, -1, -2) @ g)
 
 
 def _reduce_to(grad, shape):
@@ -285,3 +171,7 @@ def _in_order_of_creation(root):
 def _is_basic(index):
     parts = index if isinstance(index, tuple) else (index,)
     return all(part is None or part is Ellipsis or isinstance(part, (int, slice)) for part in parts)
+
+
+def _put(full, index, values):
+    full[index] = values

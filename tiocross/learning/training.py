@@ -8,10 +8,10 @@ import numpy as np
 from tiocross.tasks import Dataset
 from tiocross.devices.device import Device, require_device
 from tiocross.checks import as_count, as_number, require_generator, require_name
-from tiocross.learning.optimisers import Adam
+from tiocross.learning.optimisers import Adam, Optimiser
 from tiocross.learning.tensor import Tensor
-from tiocross.learning.chip_losses import LOSSES, MeanLoss, SeenRates
-from tiocross.learning.copies import run_copies
+from tiocross.learning.layers import run_copies
+from tiocross.learning.losses import Loss, MeanLoss, RememberedRates
 from tiocross.learning.network import MLP
 from tiocross.learning.on_devices import ChipSampler
 from tiocross.learning.techniques import Course, Technique, require_techniques, split_layers, uses
@@ -35,7 +35,7 @@ class TrainingSettings:
     n_chips : int
         Simulated chips in a step, where a technique simulates them (unitless).
     learning_rate : float
-        Rate of Adam, at the start with a cosine schedule (unitless).
+        Rate of the optimiser, at the start with a cosine schedule (unitless).
     schedule : str
         "cosine", falling to zero at the last step, or "constant".
     weight_decay : float
@@ -48,6 +48,8 @@ class TrainingSettings:
         Share of the steps after which gradients flow through the mapping's scale too: then a smaller largest weight, which
         makes every error of a device weigh less, is worth something. None for never. From the start it tends to end in a
         straight line: the boundary must have bent before (unitless).
+    optimiser : type
+        `Adam` or `Momentum`, or another subclass of `Optimiser`.
     """
 
     n_steps: int = 2000
@@ -59,6 +61,7 @@ class TrainingSettings:
     loss: object = MeanLoss()
     loss_from: float = 0.3
     scale_gradient_from: float | None = None
+    optimiser: type[Optimiser] = Adam
 
     def __post_init__(self):
         for name in ("n_steps", "batch_size", "n_chips"):
@@ -66,10 +69,11 @@ class TrainingSettings:
         as_number("learning_rate", self.learning_rate, low=0.0)
         as_number("weight_decay", self.weight_decay, low=0.0)
         require_name("schedule", self.schedule, SCHEDULES)
-        if not isinstance(self.loss, LOSSES):
-            names = ", ".join(f"{kind.__name__}()" for kind in LOSSES)
-            raise TypeError(f"loss must be one of {names}; got {self.loss!r}")
+        if not isinstance(self.loss, Loss):
+            raise TypeError(f"loss must be a Loss, such as MeanLoss(), PointErrorRate() or TailLoss(); got {self.loss!r}")
         as_number("loss_from", self.loss_from, low=0.0, high=1.0)
+        if not (isinstance(self.optimiser, type) and issubclass(self.optimiser, Optimiser)):
+            raise TypeError(f"optimiser must be a class such as Adam or Momentum; got {self.optimiser!r}")
         if self.scale_gradient_from is not None:
             as_number("scale_gradient_from", self.scale_gradient_from, low=0.0, high=1.0)
 
@@ -137,7 +141,7 @@ def train_many(networks, dataset, techniques=(), *, device=None, layout=None, rn
         require_device(device)
         layout = layout_for(networks[0].sizes, device, layout)
     run = _Run(networks, dataset, techniques, rngs, settings, (device, layout))
-    adam = Adam(run.weights, weight_decay=settings.weight_decay)
+    optimiser = settings.optimiser(run.weights, weight_decay=settings.weight_decay)
     for step in range(settings.n_steps):
         batch, chips = run.draw()
         gradient = run.gradient(step, run.weights, batch, chips)
@@ -145,7 +149,7 @@ def train_many(networks, dataset, techniques=(), *, device=None, layout=None, rn
             moved = technique.ascend(run.weights, gradient, run.course)
             if moved is not None:
                 gradient = run.gradient(step, moved, batch, chips)
-        adam.step(gradient, _rate_at(step, settings))
+        optimiser.step(gradient, _rate_at(step, settings))
         if on_progress is not None:
             on_progress(step + 1, settings.n_steps)
     return [network.with_arrays([array.copy() for array in split_layers(trained, run.course.shapes)])
@@ -164,7 +168,7 @@ class _Run:
         self.weights = np.stack([np.concatenate([array.reshape(-1, 1) for array in network.arrays])
                                  for network in networks])[:, None]
         self.sampler = ChipSampler(techniques, *hardware, self.sizes)
-        self.seen = SeenRates(len(networks), len(dataset))
+        self.seen = RememberedRates(len(networks), len(dataset))
         self._batches = zip(*(draw_batches(len(dataset), settings.batch_size, rng) for rng in rngs))
         self._chips = _draw_chips(self.sampler, settings.n_chips, rngs)
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from tiocross.checks import as_count, require_generator
 from tiocross.devices.device import Device
-from tiocross.learning.chip_losses import MeanLoss, PointErrorRate, TailLoss
+from tiocross.learning.losses import MeanLoss, PointErrorRate, TailLoss
 from tiocross.learning.literature import (
     CensoredNoise, FaultDropConnect, GaussianNoise, LipschitzPenalty, LogNormalNoise)
 from tiocross.learning.network import MLP

@@ -180,6 +180,8 @@ def as_plain(value):
     """A record as JSON takes it: one within another states its kind."""
     if isinstance(value, (tuple, list)):
         return [as_plain(item) for item in value]
+    if isinstance(value, type):
+        return value.__name__
     if not is_dataclass(value):
         return value
     content = {field.name: as_plain(getattr(value, field.name)) for field in fields(value)}

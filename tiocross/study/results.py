@@ -66,7 +66,7 @@ class ResultsFolder:
             "n_transfers": settings.n_transfers,
             "seeds": list(settings.seeds),
             "wire_resistances": list(settings.wire_resistances),
-            "data": {"source": task.source, "n_train": len(task.train), "n_validation": len(task.validation),
+            "data": {"source": task.source, "n_train": len(task.train), "n_validation": len(task.validation or ()),
                      "n_test": len(task.test), **task.overlaps},
             "rows": rows,
         })
@@ -107,6 +107,6 @@ def file_name(name):
 def task_sha256(task):
     """SHA-256 of all points and labels, to tell data sets apart."""
     digest = hashlib.sha256()
-    for part in (task.train, task.validation, task.test):
+    for part in task.parts.values():
         digest.update(np.ascontiguousarray(part.points).tobytes() + part.labels.tobytes())
     return digest.hexdigest()

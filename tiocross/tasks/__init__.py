@@ -1,12 +1,11 @@
 """What is to be classified: records of labelled points, generated tasks, the shipped half moons, CSV files.
 
-Knows points and labels only. `Dataset` is checked once, so that nothing behind it needs to check again.
+This room knows points and labels only. A `Dataset` is checked once, so that nothing behind it needs to check again.
 """
 
-from tiocross.tasks.dataset import PARTS, Dataset, Task, count_shared_points
+from tiocross.tasks.dataset import PARTS, Dataset, Task
 from tiocross.tasks.files import load_moons, read_dataset, save_moons
-from tiocross.tasks.generated import (
-    PATTERNS, generate_circles, generate_moons, generate_patterns, generate_spirals, pattern_images)
+from tiocross.tasks.generated import PATTERNS, generate_circles, generate_moons, generate_patterns, generate_spirals
 
-__all__ = ["PARTS", "PATTERNS", "Dataset", "Task", "count_shared_points", "generate_circles", "generate_moons",
-           "generate_patterns", "generate_spirals", "load_moons", "pattern_images", "read_dataset", "save_moons"]
+__all__ = ["PARTS", "PATTERNS", "Dataset", "Task", "generate_circles", "generate_moons", "generate_patterns", "generate_spirals",
+           "load_moons", "read_dataset", "save_moons"]

@@ -12,7 +12,7 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Labelled points, checked once so that nothing behind needs to check again.
+    """Labelled points. They are checked once and cannot be changed.
 
     Parameters
     ----------
@@ -25,6 +25,13 @@ class Dataset:
     ------
     ValueError
         If a value is not finite, the shapes do not fit, there is no point, or all points are of one class.
+
+    Examples
+    --------
+    >>> from tiocross import Dataset
+    >>> points = Dataset([[0.0, 0.1], [0.9, 1.0], [0.2, 0.0]], [0, 1, 0])
+    >>> len(points), points.n_features, points.n_classes
+    (3, 2, 2)
     """
 
     points: np.ndarray
@@ -53,52 +60,56 @@ class Dataset:
         return len(self.labels)
 
     @property
-    def n_features(self):
-        """Number of features of a point (unitless)."""
+    def n_features(self) -> int:
+        """Number of features of a point."""
         return self.points.shape[1]
 
     @property
-    def n_classes(self):
-        """One more than the largest label (unitless)."""
+    def n_classes(self) -> int:
+        """One more than the largest label."""
         return int(self.labels.max()) + 1
 
 
 @dataclass(frozen=True)
 class Task:
-    """Half moons in three parts, and where they come from.
+    """Points to train with, points to judge by, and where they come from.
 
     Parameters
     ----------
-    train, validation, test : Dataset
-        Points of two features with labels 0 and 1 (unitless).
+    train, test : Dataset
+        Points of the same features and classes.
     source : str
         Where the points come from.
+    validation : Dataset, optional
+        Further points, kept apart from both. tiocross only counts and saves them.
+
+    Examples
+    --------
+    >>> from tiocross import Dataset, Task
+    >>> train = Dataset([[0.0], [1.0], [2.0]], [0, 1, 1])
+    >>> task = Task(train, test=Dataset([[0.0], [3.0]], [0, 1]), source="typed by hand")
+    >>> task.overlaps["test_points_in_train"]
+    1
     """
 
     train: Dataset
-    validation: Dataset
     test: Dataset
     source: str
+    validation: Dataset | None = None
+
+    @property
+    def parts(self) -> dict[str, Dataset]:
+        """The parts that are there, by name: train, validation, test."""
+        return {name: getattr(self, name) for name in PARTS if getattr(self, name) is not None}
 
     @cached_property
-    def overlaps(self):
-        """Dict with the number of test points that also stand in ``train`` and in ``validation``, to be reported."""
-        return {"test_points_in_train": count_shared_points(self.test, self.train),
-                "test_points_in_validation": count_shared_points(self.test, self.validation)}
+    def overlaps(self) -> dict[str, int]:
+        """How many test points also stand in ``train`` and in ``validation``, to be reported."""
+        known = 0 if self.validation is None else count_shared_points(self.test, self.validation)
+        return {"test_points_in_train": count_shared_points(self.test, self.train), "test_points_in_validation": known}
 
 
 def count_shared_points(first, second):
-    """Number of points of ``first`` that also stand in ``second``, compared to 9 decimals.
-
-    Parameters
-    ----------
-    first, second : Dataset
-        Two data sets (unitless).
-
-    Returns
-    -------
-    int
-        How many points of ``first`` have a twin in ``second`` (unitless).
-    """
+    """Number of points of one Dataset that also stand in another, compared to 9 decimals."""
     known = set(map(tuple, np.round(second.points, 9) + 0.0))
     return sum(tuple(point) in known for point in np.round(first.points, 9) + 0.0)

@@ -1,6 +1,7 @@
 """Half moons and other labelled points as CSV files whose header states a unit."""
 
 import csv
+import os
 from importlib import resources
 from pathlib import Path
 
@@ -10,34 +11,42 @@ from tiocross.storage import replacing
 from tiocross.tasks.dataset import PARTS, Dataset, Task
 
 
-def load_moons(folder=None):
+def load_moons(folder: str | os.PathLike | None = None) -> Task:
     """Half moons from a folder, or those that tiocross ships.
 
     Parameters
     ----------
     folder : str or Path, optional
-        Folder with ``moons_train.csv``, ``moons_validation.csv`` and ``moons_test.csv`` (unitless); without it the
-        shipped set: 875, 125 and 4 000 points, disjoint, noise 0.2, scaled to [0, 1].
+        Folder with ``moons_train.csv``, ``moons_test.csv`` and, where there is one, ``moons_validation.csv``.
+        Without it the shipped set: 875, 4 000 and 125 points, disjoint, noise 0.2, scaled to [0, 1].
 
     Returns
     -------
     Task
-        The three parts.
+        The parts.
 
     Raises
     ------
     ValueError
-        If a file is not of the form described at `read_dataset`.
+        If a file is not of the form described at `read_dataset`, or does not hold two features and two classes.
     FileNotFoundError
-        If one of the files does not exist.
+        If the training or test points are not there.
+
+    Examples
+    --------
+    >>> from tiocross import tasks
+    >>> moons = tasks.load_moons()
+    >>> len(moons.train), len(moons.test), moons.overlaps["test_points_in_train"]
+    (875, 4000, 0)
     """
     folder = _shipped_folder() if folder is None else Path(folder)
-    parts = [read_dataset(folder / f"moons_{part}.csv") for part in PARTS]
-    for name, part in zip(PARTS, parts):
+    files = {name: folder / f"moons_{name}.csv" for name in PARTS}
+    parts = {name: read_dataset(path) for name, path in files.items() if name != "validation" or path.exists()}
+    for name, part in parts.items():
         if part.n_features != 2 or part.n_classes != 2:
-            raise ValueError(f"{folder / f'moons_{name}.csv'} must hold 2 features and labels 0 and 1; "
+            raise ValueError(f"{files[name]} must hold 2 features and labels 0 and 1; "
                              f"got {part.n_features} features and labels up to {part.n_classes - 1}")
-    return Task(*parts, source=_stated_source(folder / "moons_train.csv") or str(folder))
+    return Task(**parts, source=_stated_source(files["train"]) or str(folder))
 
 
 def _stated_source(path):
@@ -47,33 +56,53 @@ def _stated_source(path):
     return first.removeprefix("# Half moons, train part; ").strip() if first.startswith("# Half moons, train part; ") else ""
 
 
-def save_moons(moons, folder):
-    """Write the three parts as CSV that `load_moons` reads back bit for bit.
+def save_moons(moons: Task, folder: str | os.PathLike) -> None:
+    """Write each part as CSV that `load_moons` reads back bit for bit.
 
     Parameters
     ----------
     moons : Task
-        The points (unitless).
+        The points.
     folder : str or Path
-        An existing folder (unitless).
+        An existing folder.
+
+    Raises
+    ------
+    ValueError
+        If there are no validation points to replace those that an earlier task left in the folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from tiocross import tasks
+    >>> moons = tasks.generate_moons(rng=np.random.default_rng(7), n_train=20, n_test=30)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     tasks.save_moons(moons, folder)
+    ...     len(tasks.load_moons(folder).test)
+    30
     """
-    for name in PARTS:
-        part = getattr(moons, name)
-        with replacing(Path(folder) / f"moons_{name}.csv") as temporary, open(temporary, "w", newline="") as file:
+    left = Path(folder) / "moons_validation.csv"
+    if moons.validation is None and left.exists():
+        raise ValueError(f"{left} is there, but these points have no validation part and would be read back with a foreign "
+                         "one; remove the file or choose another folder")
+    for name, part in moons.parts.items():
+        with (replacing(Path(folder) / f"moons_{name}.csv") as temporary,
+              open(temporary, "w", newline="", encoding="utf-8") as file):
             file.write(f"# Half moons, {name} part; {moons.source}\n")
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow([f"x{k} [-]" for k in range(part.n_features)] + ["label [-]"])
             writer.writerows([*map(repr, map(float, point)), int(label)] for point, label in zip(part.points, part.labels))
 
 
-def read_dataset(path):
-    """Dataset from a CSV file whose header states a unit behind every name.
+def read_dataset(path: str | os.PathLike) -> Dataset:
+    """Labelled points from a CSV file whose header states a unit behind every name.
 
     Parameters
     ----------
     path : str or Path
-        File with comment lines (``#``), a header such as ``x0 [-],x1 [-],label [-]`` and one row a point; the last
-        column is the label (unitless).
+        File with comment lines (``#``), a header such as ``x0 [-],x1 [-],label [-]`` and one row a point. The last
+        column is the label.
 
     Returns
     -------
@@ -84,6 +113,17 @@ def read_dataset(path):
     ------
     ValueError
         If the header states no unit or another one than ``[-]``, or a row is not of the header's length or not numbers.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from tiocross import tasks
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "points.csv"
+    ...     _ = path.write_text("height [-],label [-]\\n1.5,0\\n2.5,1\\n")
+    ...     tasks.read_dataset(path).labels.tolist()
+    [0, 1]
     """
     path = Path(path)
     try:

@@ -11,7 +11,7 @@ import numpy as np
 
 from tiocross.checks import as_finite, as_number, require_generator, require_name
 from tiocross.devices.device import Device, require_device
-from tiocross.learning.chip_losses import PointErrorRate
+from tiocross.learning.losses import PointErrorRate, softmax
 from tiocross.learning.network import MLP, forward
 from tiocross.learning.training import TrainingSettings, require_matching, train_many
 from tiocross.mapping.faults import as_stuck_maps
@@ -120,8 +120,7 @@ def _class_shares(network, dataset, teacher):
     logits = network.logits(dataset.points)
     if n_outputs == 1:
         logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
-    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return (exps / exps.sum(axis=1, keepdims=True))[:, -n_outputs:]
+    return softmax(logits)[1][:, -n_outputs:]
 
 
 def _with_ones(signals):

@@ -2,34 +2,21 @@
 
 import numpy as np
 
-from tiocross.transfers.classification_kernel import classify_points
-from tiocross.learning.network import ACTIVATIONS
+from tiocross.learning.activations import find_activation
+from tiocross.learning.layers_kernel import classify_points
 
 _TILE = 32  # points evaluated together: wide enough to vectorise, small enough for most tiles to be of one class
 
 
 class PointClassifier:
-    """Points arranged for evaluation by many copies of a network.
-
-    Parameters
-    ----------
-    network : MLP
-        Gives layer sizes, activation and input encoding; its weights are not used (unitless).
-    points : (n_points, n_features) array_like
-        Features (unitless).
-
-    Raises
-    ------
-    ValueError
-        If the network tells more than 256 classes apart.
-    """
+    """Points arranged for many copies of a network, of which sizes, activation and input encoding count, not the weights."""
 
     def __init__(self, network, points):
         if network.n_classes > 256:
             raise ValueError(f"transfers tell at most 256 classes apart; the network has {network.n_classes}")
         encoded = network.encode(points)
         self._sizes = np.array(network.sizes, dtype=np.int64)
-        self._activation = ACTIVATIONS.index(network.activation)
+        self._activation = find_activation(network.activation).code
         order = order_by_neighbourhood(encoded, _TILE)
         self._n_points = len(order)
         self._places = np.ascontiguousarray(_in_groups(order[:, None], _TILE)[:, 0])  # (T, W)
@@ -38,43 +25,22 @@ class PointClassifier:
         self._box_low, self._box_high = (_in_groups(corner, _TILE) for corner in corners)
 
     def classify(self, arrays):
-        """Class of each point on each copy.
-
-        Parameters
-        ----------
-        arrays : list of (n_copies, n_inputs + 1, n_outputs) ndarray
-            Weights of each layer, bias last (unitless).
-
-        Returns
-        -------
-        (n_copies, n_points) uint8 ndarray
-            Classes, as `MLP.predict` of a network with these weights gives them (unitless).
-        """
+        """(n_copies, n_points) uint8 classes, as `MLP.predict` gives them, for the weights of each layer,
+        (n_copies, n_inputs + 1, n_outputs), bias last."""
         n_copies = len(arrays[0])
         flat = np.concatenate([np.reshape(array, (n_copies, -1)) for array in arrays], axis=1)
-        signal = np.empty((4, int(self._sizes.max()), _TILE))
+        hidden = np.empty((2, int(self._sizes[1:-1].sum()), _TILE))
+        ends = np.empty((2, int(self._sizes[-1]), _TILE))
         verdicts = np.empty(_TILE, dtype=np.uint8)
         classes = np.empty((n_copies, self._n_points), dtype=np.uint8)
         classify_points(flat, self._sizes, self._activation, self._tiles, self._places, self._box_low, self._box_high,
-                        signal, verdicts, classes)
+                        hidden, ends, verdicts, classes)
         return classes
 
 
 def order_by_neighbourhood(points, size):
-    """Order in which every ``size`` successive points are neighbours: halves along the widest feature, repeatedly.
-
-    Parameters
-    ----------
-    points : (n_points, n_features) ndarray
-        Points (unitless).
-    size : int
-        Points in a group (unitless).
-
-    Returns
-    -------
-    (n_points,) int ndarray
-        Indices of the points; only the last group may be smaller (unitless).
-    """
+    """(n_points,) indices in an order where every ``size`` successive points are neighbours: halves along the widest
+    feature, repeatedly. Only the last group may be smaller."""
     pending, groups = [np.arange(len(points))], []
     while pending:
         indices = pending.pop()

@@ -1,8 +1,13 @@
-"""Logistic regression of the outputs of many chips at once."""
+"""Logistic regression of the outputs of many chips at once.
+
+Newton's method from zero, where no output is saturated: from large weights its steps overshoot. A step that would raise the
+loss of a chip is halved until it does not.
+"""
 
 import numpy as np
 
-from tiocross.learning.tensor import sigmoid
+from tiocross.learning.activations import sigmoid, softplus
+from tiocross.learning.losses import softmax
 
 _MOST_STEPS = 50  # of Newton's method; a handful is usual, nearly separable points take some twenty
 _MOST_HALVINGS = 30  # the last of them would pass by 1e-9 of a step
@@ -11,29 +16,9 @@ _ROUNDING = 1e-14  # of a loss
 
 
 def fit_outputs(features, shares, start, *, ridge):
-    """Coefficients at the least mean cross-entropy plus ridge / 2 times the squared distance from ``start``.
-
-    Parameters
-    ----------
-    features : (n_chips, 1 or n_outputs, n_points, n_features) ndarray
-        What each output weighs (unitless).
-    shares : (n_points, n_outputs) ndarray
-        Share of each output's class in each point; with one output, that of class 1 (unitless).
-    start : (n_outputs, n_features) ndarray
-        Coefficients to stay near (unitless).
-    ridge : float
-        Strength, above zero (unitless).
-
-    Returns
-    -------
-    (n_chips, n_outputs, n_features) ndarray
-        Coefficients of each chip (unitless).
-
-    Notes
-    -----
-    Newton's method from zero, where no output is saturated: from large weights its steps overshoot. A step that would
-    raise a chip's loss is halved until it does not.
-    """
+    """(n_chips, n_outputs, n_features) coefficients at the least mean cross-entropy plus ridge / 2 |coefficients - start|^2,
+    for (n_chips, 1 or n_outputs, n_points, n_features) features and the (n_points, n_outputs) share of each output's class
+    in a point: with one output the share of class 1. ``ridge`` is above zero."""
     found = np.zeros((len(features), *start.shape))
     value, chances = _loss(features, shares, found, start, ridge)
     for _ in range(_MOST_STEPS):
@@ -57,14 +42,10 @@ def _loss(features, shares, found, start, ridge):
     """(n_chips,) loss and (n_chips, n_points, n_outputs) chances of each output's class."""
     logits = np.swapaxes((features @ found[..., None])[..., 0], -1, -2)
     if logits.shape[-1] == 1:
-        entropies = np.maximum(logits, 0.0) + np.log1p(np.exp(-np.abs(logits))) - shares * logits
-        chances = sigmoid(logits)
+        entropies, chances = softplus(logits) - shares * logits, sigmoid(logits)
     else:
-        shifted = logits - logits.max(axis=-1, keepdims=True)
-        chances = np.exp(shifted)
-        total = chances.sum(axis=-1, keepdims=True)
-        entropies = np.log(total) - (shares * shifted).sum(axis=-1, keepdims=True)
-        chances /= total
+        shifted, chances, logs = softmax(logits)
+        entropies = logs[..., None] - (shares * shifted).sum(axis=-1, keepdims=True)
     distances = ((found - start) ** 2).sum(axis=(-2, -1))
     return entropies.mean(axis=(-2, -1)) + 0.5 * ridge * distances, chances
 

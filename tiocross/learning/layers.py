@@ -2,35 +2,20 @@
 
 import numpy as np
 
-from tiocross.learning.tensor import Tensor
+from tiocross.learning.activations import find_activation
 from tiocross.learning.layers_kernel import pull_layers, run_layers
-from tiocross.learning.network import ACTIVATIONS
+from tiocross.learning.tensor import Tensor
 
-_LANES = 16
+_LANES = 16  # partial sums of the kernel
 
 
 def run_copies(weights, sizes, inputs, activation):
-    """`forward` for weights that stand one below the other, as one operation of the autograd.
-
-    Parameters
-    ----------
-    weights : (n_networks, n_copies, n_weights, 1) Tensor
-        All layers one below the other, bias last in each, see `split_layers` (unitless).
-    sizes : tuple of int
-        Number of inputs, hidden units, outputs (unitless).
-    inputs : (n_networks, n_inputs, n_points) ndarray
-        Encoded points of each network, the same for its copies (unitless).
-    activation : str
-        "sigmoid", "tanh" or "relu" (unitless).
-
-    Returns
-    -------
-    (n_networks, n_copies, n_points, n_outputs) Tensor
-        Logits (unitless).
-    """
+    """Logits, a Tensor (n_networks, n_copies, n_points, n_outputs), as one operation. ``weights`` is a Tensor (n_networks,
+    n_copies, n_weights, 1) with all layers one below the other, bias last in each, see `split_layers`. ``inputs`` are
+    (n_networks, n_inputs, n_points) encoded points, the same for all copies of a network."""
     leading, n_points = weights.shape[:2], inputs.shape[-1]
     flat = np.ascontiguousarray(weights.value.reshape(-1, weights.shape[2]))
-    network = (flat, np.array(sizes), ACTIVATIONS.index(activation), np.ascontiguousarray(inputs),
+    network = (flat, np.array(sizes), find_activation(activation).code, np.ascontiguousarray(inputs),
                np.repeat(np.arange(leading[0]), leading[1]))
     signals = np.empty((len(flat), sum(sizes[1:-1]), n_points))
     logits = np.empty((len(flat), sizes[-1], n_points))

@@ -22,7 +22,7 @@ from tiocross import (
 )
 from tiocross.transfers.chips import SimulatedChips
 from tiocross.learning.tensor import Tensor
-from tiocross.learning.chip_losses import MeanLoss, PointErrorRate, SeenRates, TailLoss, point_margins
+from tiocross.learning.losses import MeanLoss, PointErrorRate, RememberedRates, TailLoss, point_margins
 from tiocross.learning.techniques import ChipSampler
 from tiocross.mapping.pairs import count_pair_writes
 
@@ -66,7 +66,7 @@ def test_point_error_rate_is_its_formula():
 
 def test_what_was_seen_of_a_point_decides_how_much_it_counts():
     loss = PointErrorRate(allowed=0.1, sharpness=1.0, share=0.0, saturation=0.2, memory=0.75)
-    seen = SeenRates(1, 4)
+    seen = RememberedRates(1, 4)
     margins = np.array([[-0.5, 3.0, -9.0], [0.5, 3.0, -9.0]])  # two chips, three points: near a half, right, hopeless
     present = (1 / (1 + np.exp(margins))).mean(axis=0)
     logits, labels = margins[None, ..., None], np.ones((1, 1, 3), dtype=int)
@@ -116,7 +116,7 @@ def test_bad_losses_are_refused(kind, options, text):
 
 
 @pytest.mark.parametrize("options, kind, text", [
-    ({"loss": "mean"}, TypeError, r"loss must be one of MeanLoss\(\)"), ({"loss_from": 1.5}, ValueError, "loss_from"),
+    ({"loss": "mean"}, TypeError, r"loss must be a Loss, such as MeanLoss\(\)"), ({"loss_from": 1.5}, ValueError, "loss_from"),
     ({"scale_gradient_from": -0.1}, ValueError, "scale_gradient_from")])
 def test_bad_settings_are_refused(options, kind, text):
     with pytest.raises(kind, match=text):
