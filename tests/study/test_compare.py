@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tiocross import MLP, TIO2, TIO2_8X8, Dataset, Task, TrainingSettings, tasks
+from tiocross import (
+    MLP, TIO2, TIO2_8X8, ConductanceDropout, Dataset, DifferentialPairs, NoiseInjection, RangePenalty, Task, TrainingSettings,
+    WiresInLoop, arrange, share_arrays, tasks)
 from tiocross.commands.main import main
 from tiocross.commands.compare import QUICK_ROWS, choose_recipes, make_task
-from tiocross.devices.device import Device
 from tiocross.study import comparison, recipes as study_recipes
 from tiocross.transfers.adaptation import Adaptation
-from tiocross.transfers.adapted_transfers import adapted_transfer
-from tiocross.transfers.chips import SimulatedChips
+from tiocross.transfers.chips import Chips
 from tiocross.study.comparison import (
     FOLLOWED, HIDDEN_UNITS, STUCK_RATES, kind_of_method, make_comparison, make_conditions, with_stuck_rate, with_write_disturb,
 )
@@ -23,8 +23,7 @@ from tiocross.study.run import Run, group_by_training
 from tiocross.study.tables import make_comparison_row
 from tiocross.study.starts import choose_start, train_starts
 from tiocross.study.recipes import RECIPES, ExperimentSettings, Recipe, chip_generator, train_recipe, training_generator
-from tiocross.study.ingredients import ADAPTATIONS, MOST_CHIPS, TECHNIQUES, WIRES_TRAINED_FOR, make_techniques
-from tiocross.study.methods import COMPARED, ROBUST, shorten, train_robust
+from tiocross.study.methods import COMPARED, ROBUST, WIRES_TRAINED_FOR, shorten, train_robust
 from tiocross.transfers.judging import judge_chips, transfer
 from tiocross.learning.literature import GaussianNoise
 
@@ -96,16 +95,17 @@ def test_leave_one_out_rows_change_exactly_what_they_say():
     assert difference("ROBUST from one start") == difference("ROBUST with tanh alone") == {"activations"}
     assert difference("ROBUST without centring") == {"centred"}
     assert difference("ROBUST, 31 hidden units") == {"sizes"}
-    assert difference("ROBUST, spread") == {"array_shape"}
+    assert difference("ROBUST, spread") == difference("ROBUST, all on one array") == {"arrangement"}
     assert difference("ROBUST, each unit 3 times") == {"copies"}
     assert difference("ROBUST, wires in the loop") == {"techniques"}
-    assert difference("ROBUST, compensated mapping") == {"compensated"}
-    assert set(BY_NAME["ROBUST, wires in the loop"].techniques) - set(ROBUST.techniques) == {"wires"}
-    assert ROBUST.centred and ROBUST.activations[0] == "tanh" and set(ROBUST.techniques) == {"noise", "dropout"}
+    assert difference("ROBUST, compensated mapping") == {"adaptation"}
+    assert set(BY_NAME["ROBUST, wires in the loop"].techniques) - set(ROBUST.techniques) == {WiresInLoop(WIRES_TRAINED_FOR)}
+    assert ROBUST.centred and ROBUST.activations[0] == "tanh" and set(ROBUST.techniques) == {NoiseInjection(), ConductanceDropout()}
 
 
 def test_rows_from_elsewhere_state_their_source_and_start_alike():
-    theirs = [recipe for recipe in COMPARED if set(recipe.techniques) - {"noise", "dropout", "range", "wires"}]
+    ours = NoiseInjection, ConductanceDropout, RangePenalty, WiresInLoop
+    theirs = [recipe for recipe in COMPARED if any(not isinstance(technique, ours) for technique in recipe.techniques)]
     assert theirs and all(recipe.source for recipe in theirs)
     for recipe in theirs:
         assert (recipe.activations, recipe.centred, recipe.sizes) == (("tanh",), ROBUST.centred, ROBUST.sizes)
@@ -121,31 +121,29 @@ def test_kinds_of_methods_follow_from_the_rows():
         "ROBUST on more devices or arrays", "of the literature", "adapted to each chip"]
 
 
-def test_every_technique_can_be_made_for_any_device():
-    for device in (TIO2_8X8, Device(g_min=1e-4, g_max=5e-4)):
-        assert len(make_techniques(tuple(TECHNIQUES), device)) == len(TECHNIQUES)
-    with pytest.raises(ValueError, match="technique 'nose' is unknown; did you mean 'noise'"):
-        Recipe("x", ("nose",))
-    with pytest.raises(ValueError, match="adaptation 'place' is unknown; did you mean 'placed'"):
-        Recipe("x", adaptation="place")
-    with pytest.raises(ValueError, match="adapted chips have no compensated mapping; got 'placed' too"):
-        Recipe("x", adaptation="placed", compensated=True)
+def test_recipes_refuse_what_they_cannot_train():
+    with pytest.raises(TypeError, match="techniques must be objects such as NoiseInjection.*got 'noise'"):
+        Recipe("x", ("noise",))
+    with pytest.raises(TypeError, match="techniques must be objects"):
+        Recipe("x", (NoiseInjection,))
     with pytest.raises(ValueError, match="activation 'tan' is unknown; did you mean 'tanh'"):
         Recipe("x", activations=("tanh", "tan"))
     with pytest.raises(ValueError, match="activations must name at least one"):
         Recipe("x", activations=())
     with pytest.raises(ValueError, match="state the weight decay in training"):
         Recipe("x", (), 1e-4, training=SHORT)
+    with pytest.raises(ValueError, match="layers share arrays of a stated size"):
+        BY_NAME["ROBUST, all on one array"].layout((2, 8, 1), TIO2)
 
 
-def test_copies_and_finishing_touches_are_in_the_network(few, monkeypatch):
+def test_copies_and_finishing_touches_are_in_the_network(few):
     single, = train_recipe(short(ROBUST), few, TIO2_8X8, settings(ROBUST, seeds=(0,)))
     tripled, = train_recipe(short(replace(ROBUST, copies=3)), few, TIO2_8X8, settings(ROBUST, seeds=(0,)))
     assert (single.sizes, tripled.sizes, tripled.activation) == ((2, 8, 1), (2, 24, 1), single.activation)
     # The same function; sums of 24 products round differently.
     np.testing.assert_allclose(tripled.logits(few.test.points), single.logits(few.test.points), rtol=1e-12, atol=1e-12)
-    monkeypatch.setitem(TECHNIQUES, "gaussian", lambda device: GaussianNoise(0.05, clip=0.5))
-    clipped, = train_recipe(short(BY_NAME["Gaussian noise, clipping"]), few, TIO2_8X8, settings(ROBUST, seeds=(0,)))
+    clipping = replace(BY_NAME["Gaussian noise, clipping"], techniques=(GaussianNoise(0.05, clip=0.5),))
+    clipped, = train_recipe(short(clipping), few, TIO2_8X8, settings(ROBUST, seeds=(0,)))
     magnitudes = np.abs(clipped.arrays[0])
     assert (magnitudes == magnitudes.max()).sum() > 5  # cut at half a standard deviation, as `finish` does it
 
@@ -201,18 +199,22 @@ def test_networks_do_not_depend_on_test_points_chips_or_validation_points(few, m
     assert not same_bits(train_recipe(short(ROBUST), few, TIO2_8X8, settings(ROBUST)), other)  # the test can fail
 
 
-def test_spread_rows_are_trained_and_judged_on_arrays_of_their_own(few, tmp_path):
-    spread = short(BY_NAME["ROBUST, spread"])
-    assert spread.device_on(TIO2_8X8) == replace(TIO2_8X8, array_shape=(8, 2))
-    assert short(ROBUST).device_on(TIO2_8X8) is TIO2_8X8
-    rows = run_comparison(tmp_path, few, spread, wires=(0.0, 10.0))
-    network = MLP.load(tmp_path / "networks" / "ROBUST_spread_seed0.npz")
+LAYOUTS = {"ROBUST": arrange((2, 8, 1), (8, 8)), "ROBUST, spread": arrange((2, 8, 1), (8, 2)),
+           "ROBUST, all on one array": share_arrays((2, 8, 1), (8, 8), mapping=DifferentialPairs(digital_output_bias=True))}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_three_layouts_of_one_network_are_rows(few, tmp_path, name):
+    recipe, layout = short(BY_NAME[name]), LAYOUTS[name]
+    assert recipe.layout((2, 8, 1), TIO2_8X8).to_json() == layout.to_json()
+    rows = run_comparison(tmp_path, few, recipe, wires=(0.0, 10.0))
+    network = MLP.load(tmp_path / "networks" / f"{file_name(name)}_seed0.npz")
     for row in rows:
-        means = [transfer(network, few.test, device=replace(TIO2_8X8, array_shape=shape), n_transfers=30,
-                          rng=chip_generator(0), wire_resistance=row["wire_resistance"]).accuracies.mean()
-                 for shape in ((8, 2), (8, 8))]
-        assert row["mean_accuracy"] == pytest.approx(means[0]) and means[0] != means[1]
-    alone, = train_recipe(spread, few, replace(TIO2_8X8, array_shape=(8, 2)), settings(spread, seeds=(0,)))
+        means = [transfer(network, few.test, device=TIO2_8X8, layout=other, n_transfers=30, rng=chip_generator(0),
+                          wire_resistance=row["wire_resistance"]).accuracies.mean() for other in LAYOUTS.values()]
+        assert row["mean_accuracy"] == pytest.approx(means[list(LAYOUTS).index(name)]) and len(set(means)) == 3
+        assert row["n_devices"] == sum(used.sum() for used in layout.used)
+    alone, = train_recipe(recipe, few, TIO2_8X8, settings(recipe, seeds=(0,)))
     assert same_bits([network], [alone])
 
 
@@ -224,9 +226,9 @@ def test_the_compensated_row_has_the_networks_and_chips_of_robust_and_makes_up_f
     network = MLP.load(tmp_path / "networks" / "ROBUST_seed0.npz")
     assert same_bits([network], [MLP.load(tmp_path / "networks" / "ROBUST_compensated_mapping_seed0.npz")])
     for row in rows:
-        chips = SimulatedChips(network, TIO2_8X8, wire_resistance=row["wire_resistance"], rng=chip_generator(0),
-                               compensated=row["name"] == compensated.name)
-        outcome = judge_chips(network, few.test, chips, n_transfers=30)
+        chips = Chips(network, TIO2_8X8, wire_resistance=row["wire_resistance"], rng=chip_generator(0),
+                      adaptation=Adaptation(compensated=row["name"] == compensated.name))
+        outcome = judge_chips(few.test, chips, n_transfers=30)
         assert row["mean_accuracy"] == pytest.approx(outcome.accuracies.mean())
     means = {(row["name"], row["wire_resistance"]): row["mean_accuracy"] for row in rows}
     assert [means[robust.name, r] == means[compensated.name, r] for r in (40.0, 0.0, 20.0)] == [False, True, False]
@@ -311,27 +313,23 @@ def test_rows_with_nothing_to_follow_have_no_curves(few, tmp_path):
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["complete"] is True
 
 
-def test_rows_adapted_to_each_chip_share_the_networks_and_need_arrays(few, tmp_path, monkeypatch):
+def test_rows_adapted_to_each_chip_share_the_networks(few, tmp_path):
     brief = TrainingSettings(n_steps=2, n_chips=2)
-    slow = [name for name, adaptation in ADAPTATIONS.items() if adaptation.retraining is not None]
-    for name in slow:
-        monkeypatch.setitem(ADAPTATIONS, name, replace(ADAPTATIONS[name], retraining=brief))
-        monkeypatch.setitem(MOST_CHIPS, name, 7)
-    recipes = tuple(short(recipe) for recipe in COMPARED if recipe.adaptation and recipe.array_shape is None
-                    and recipe.sizes == ROBUST.sizes)
-    assert {recipe.adaptation for recipe in recipes} == set(ADAPTATIONS)
+    recipes = tuple(short(recipe) for recipe in COMPARED if recipe.trains_like(ROBUST) and recipe.adaptation != Adaptation())
+    slow = [recipe.name for recipe in recipes if recipe.adaptation.retraining is not None]
+    recipes = tuple(replace(recipe, adaptation=replace(recipe.adaptation, retraining=brief), most_chips=7)
+                    if recipe.name in slow else recipe for recipe in recipes)
+    assert len(slow) == 2 and len(recipes) > 5
     assert group_by_training((*recipes, short(ROBUST), RECIPES[0])) == [[*recipes, short(ROBUST)], [RECIPES[0]]]
-    with pytest.raises(ValueError, match="need a device that states its 'array_shape"):
-        run_comparison(tmp_path / "out", few, *recipes, device=TIO2)
     rows = run_comparison(tmp_path / "out", few, *recipes, n_transfers=12)
-    assert [row["n_transfers"] for row in rows] == [7 if recipe.adaptation in slow else 12 for recipe in recipes]
+    assert [row["n_transfers"] for row in rows] == [7 if recipe.name in slow else 12 for recipe in recipes]
     assert len({row["nominal_accuracy"] for row in rows}) == 1
     table = (tmp_path / "out" / "table.txt").read_text()
     assert "ROBUST, retrained around known faults: 7 chips only" in table and table.count("chips only") == len(slow)
     name = "ROBUST, read back, output layer refitted"
     network = MLP.load(tmp_path / "out" / "networks" / f"{file_name(name)}_seed0.npz")
-    outcome = adapted_transfer(network, few.test, training=few.train, adaptation=Adaptation(refit="output"), device=TIO2_8X8,
-                               n_transfers=12, rng=chip_generator(0))
+    outcome = transfer(network, few.test, adaptation=Adaptation(training=few.train, refit="output"), device=TIO2_8X8,
+                       n_transfers=12, rng=chip_generator(0))
     row, = [row for row in rows if row["name"] == name]
     assert row["mean_accuracy"] == pytest.approx(outcome.accuracies.mean())
 
@@ -401,4 +399,4 @@ def test_a_better_start_is_kept(few, moons):
     trained, = train_starts(replace(ROBUST, activations=("tanh",)), moons.train, TIO2_8X8, rngs=[training_generator(3)], settings=settings)
     blank = trained.with_arrays([np.zeros_like(array) for array in trained.arrays])
     for order in ([blank, trained], [trained, blank]):
-        assert choose_start(order, moons.train, TIO2_8X8, rng=training_generator(5)) is trained
+        assert choose_start(ROBUST, order, moons.train, TIO2_8X8, rng=training_generator(5)) is trained
