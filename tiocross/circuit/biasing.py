@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from tiocross.checks import as_finite, as_number, require_name
 from tiocross.circuit.crossbar import Crossbar, require_crossbar
+from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, WORDS
 
 READ_SCHEMES = ("floating", "grounded", "V/2", "V/3")
 WRITE_SCHEMES = ("V/2", "V/3")
@@ -239,8 +240,9 @@ def join_ends(biasing, batch):
     then the right or top ends; NaN where an end floats, and beyond the lines of the side that has fewer."""
     n_lines = max(biasing.left.shape[-1], biasing.bottom.shape[-1])
     ends = np.full((*batch, 2, 2, n_lines), np.nan)
-    for side, kind, values in ((0, 0, biasing.left), (0, 1, biasing.right), (1, 0, biasing.bottom), (1, 1, biasing.top)):
-        ends[..., side, kind, : values.shape[-1]] = values
+    for side, roots, fars in ((WORDS, biasing.left, biasing.right), (BITS, biasing.bottom, biasing.top)):
+        ends[..., side, ROOT_END, : roots.shape[-1]] = roots
+        ends[..., side, FAR_END, : fars.shape[-1]] = fars
     return ends
 
 

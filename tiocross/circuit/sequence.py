@@ -11,7 +11,7 @@ from tiocross.circuit.solvers.checks import require_anchored, require_consistent
 from tiocross.circuit.solvers.hierarchy import find_geometries
 from tiocross.circuit.solvers.multilevel_kernel import FROM_LAST
 from tiocross.circuit.solvers.prepared import prepare
-from tiocross.circuit.solvers.results import make_room
+from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, make_room
 from tiocross.circuit.solvers.workspace import Workspace, connect
 
 _MOST_SWEEPS = 60  # more, and the general solver takes over
@@ -42,17 +42,17 @@ class CircuitSequence:
         require_fitting(self.crossbar, biasing)
         if biasing.batch:
             raise ValueError(f"a sequence takes one biasing at a time; got a batch of {biasing.batch}")
-        ends = join_ends(biasing, (1,))
-        require_consistent(self._circuit, ends[None])
-        self._biasing, self._connected = biasing, ~np.isnan(ends[0]).all(axis=1)
+        ends = join_ends(biasing, (1, 1))
+        require_consistent(self._circuit, ends)
+        self._biasing, self._connected = biasing, ~np.isnan(ends[0, 0]).all(axis=1)
         self._floats = not all(self._connected[side, :n].all() for side, n in enumerate(self._shape))
-        resistances, drives = connect(self._circuit, ends[None])
+        resistances, drives = connect(self._circuit, ends)
         if self._resistances is None or not np.array_equal(resistances, self._resistances):
             self._resistances, self._workspace = resistances, None
         self._drive, self._factor = drives[0, 0], 0.0
-        rooted = not np.isnan(ends[0, 0, 0, : self._shape[0]]).any() and not np.isnan(ends[0, 1, 0, : self._shape[1]]).any()
+        rooted = not (np.isnan(biasing.left).any() or np.isnan(biasing.bottom).any())
         self._held = None  # the device voltages, where every line is at the voltage of its end
-        if self.crossbar.is_ideal and rooted and np.isnan(ends[0, :, 1]).all():
+        if self.crossbar.is_ideal and rooted and np.isnan(ends[0, 0, :, FAR_END]).all():
             self._held = biasing.left[:, None] - biasing.bottom
 
     def solve(self, conductances, factor=1.0):
@@ -78,7 +78,7 @@ class CircuitSequence:
             self._workspace, self._factor = Workspace(self._resistances, geometry, everything), 0.0
         start, drive = self._workspace.nodes.bit_lines, factor * self._drive
         if self._factor == 0.0:
-            start[:] = drive[1, 0, : self._shape[1]]
+            start[:] = drive[BITS, ROOT_END, : self._shape[1]]
         elif factor != self._factor:
             start *= factor / self._factor
         self._factor = factor

@@ -104,14 +104,14 @@ def solve(crossbar: Crossbar, inputs: ArrayLike | Biasing, *, rtol: float = 1e-9
 def _solve_read(crossbar, voltages, goal, workers):
     """The usual case, one input to ohmic devices, as quickly as possible."""
     voltages = voltages.copy()
-    circuit, drives = prepare(crossbar), voltages.reshape(1, 1, -1)
+    circuit, drives = prepare(crossbar), voltages[None, None]
     if workers == 1:
         found = run_read(circuit, drives, goal)
     else:
         found = in_parts(partial(run_read, goal=goal), circuit, drives, workers)
-    report = found.report
+    report, shape = found.report, crossbar.conductances.shape
     require_solved(report, goal.rtol)
-    currents = found.currents.reshape(*crossbar.conductances.shape[:-2], -1)
+    currents = found.currents[0, 0] if len(shape) == 2 else found.currents.reshape(*shape[:-2], shape[-1])
     return make_solution(crossbar, voltages, currents, report, partial(find_nodes, crossbar, voltages, goal))
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from tiocross.checks import as_finite, as_number
-from tiocross.circuit.solvers.multilevel_kernel import BITS, FAR, RHO
+from tiocross.circuit.solvers.multilevel_kernel import FAR, RHO
+from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END
 from tiocross.errors import ConvergenceError
 
 
@@ -22,7 +23,7 @@ def as_values_of_lines(what, values, n_lines, line):
 
 def require_consistent(circuit, ends):
     """Raise ValueError where a line without any resistance is held at two voltages."""
-    if np.isnan(ends[:, :, :, 1]).all():
+    if np.isnan(ends[:, :, :, FAR_END]).all():
         return  # no line is held at both ends
     for side, (name, n_lines) in enumerate(zip(("word line", "bit line"), circuit.shape)):
         resistance = circuit.resistances[side, :2, :n_lines].sum(axis=0)
@@ -79,7 +80,7 @@ def require_resolved(arrays, resistances, drives, sensed, solved, rtol):
     """Raise ConvergenceError where a sensed current is too small a difference of voltages for double precision.
 
     Rounding, 2^-53 of the largest voltage, acts on all devices of a bit line that is not at 0 V, and on its far end."""
-    held = drives[:, :, BITS, 0, : len(sensed)] != 0.0
+    held = drives[:, :, BITS, ROOT_END, : len(sensed)] != 0.0
     if not held[:, :, sensed].any():
         return
     ends = np.maximum(resistances[BITS, RHO] + resistances[BITS, FAR], 1e-30)[: len(sensed)]

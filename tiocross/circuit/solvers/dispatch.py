@@ -13,7 +13,7 @@ from tiocross.circuit.solvers.checks import require_anchored, require_consistent
 from tiocross.circuit.solvers.hierarchy import find_geometries
 from tiocross.circuit.solvers.multilevel_kernel import FROM_GUESS, FROM_ZERO
 from tiocross.circuit.solvers.newton import require_known, solve_nonlinear
-from tiocross.circuit.solvers.results import Solved, make_room
+from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, WORDS, Solved, make_room
 from tiocross.circuit.solvers.small_arrays_kernel import solve_small
 from tiocross.circuit.solvers.workspace import Workspace, connect
 
@@ -31,7 +31,7 @@ def run_circuits(circuit, ends, goal, selected=None):
     for of_arrays, of_inputs in _groups(ends, len(circuit)):
         some = ends[of_arrays if len(ends) > 1 else slice(None)][:, of_inputs]
         solved.put((of_arrays, of_inputs), _run_group(circuit.part(of_arrays), some, goal, selected))
-    bottom = ends[:, :, 1, 0, : circuit.shape[1]]
+    bottom = ends[:, :, BITS, ROOT_END, : circuit.shape[1]]
     solved.currents[np.broadcast_to(np.isnan(bottom), solved.currents.shape)] = 0.0  # nothing leaves an open end
     require_solved(solved.report, goal.rtol, ends)
     return solved
@@ -79,7 +79,7 @@ def in_parts(solver, circuit, inputs, workers=1):
 
 def _run_large_read(arrays, geometries, resistances, voltages, goal):
     drives = np.zeros((*voltages.shape[:2], 2, 2, resistances.shape[2]))
-    drives[:, :, 0, 0, : voltages.shape[2]] = voltages
+    drives[:, :, WORDS, ROOT_END, : voltages.shape[2]] = voltages
     everything = np.ones(arrays.shape[2], dtype=bool)
     workspaces = ((Workspace(resistances, geometry, everything), some) for geometry, some in geometries)
     return _run_workspaces(workspaces, arrays, drives, goal, FROM_GUESS)
@@ -136,8 +136,8 @@ def _run_group(circuit, ends, goal, selected):
     n_word, n_bit = circuit.shape
     connected = ~np.isnan(ends[0, 0])
     if circuit.law is None and selected is None and _is_read(ends, connected, circuit.shape):
-        return run_read(circuit, np.ascontiguousarray(ends[:, :, 0, 0, :n_word]), goal)
-    sensed = connected[1, 0, :n_bit].copy() if selected is None else np.arange(n_bit) == selected[1]
+        return run_read(circuit, np.ascontiguousarray(ends[:, :, WORDS, ROOT_END, :n_word]), goal)
+    sensed = connected[BITS, ROOT_END, :n_bit].copy() if selected is None else np.arange(n_bit) == selected[1]
     sensed |= ~sensed.any()
     resistances, drives = connect(circuit, ends)
     workspaces = ((Workspace(resistances, geometry, sensed), some)
@@ -164,5 +164,6 @@ def _run_nonlinear(workspaces, circuit, drives, goal):
 
 def _is_read(ends, connected, shape):
     """Left ends driven, bottom ends at 0 V, everything else floating."""
-    return (connected[0, 0, : shape[0]].all() and connected[1, 0, : shape[1]].all() and not connected[:, 1].any()
-            and not ends[:, :, 1, 0, : shape[1]].any())
+    n_word, n_bit = shape
+    return (connected[WORDS, ROOT_END, :n_word].all() and connected[BITS, ROOT_END, :n_bit].all()
+            and not connected[:, FAR_END].any() and not ends[:, :, BITS, ROOT_END, :n_bit].any())

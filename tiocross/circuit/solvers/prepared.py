@@ -34,7 +34,7 @@ class PreparedCrossbar:
         """Numbers of word lines and bit lines."""
         return self.arrays.shape[1:]
 
-    @property
+    @cached_property
     def n_devices(self):
         """Devices of one array."""
         return self.arrays.shape[1] * self.arrays.shape[2]

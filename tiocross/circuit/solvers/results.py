@@ -6,6 +6,8 @@ import numpy as np
 
 N_FIGURES = 6  # of each circuit, as the kernels fill them; the last two, smallest sum of residuals so far and sweeps since
 _SWEEPS, _LARGEST, _TOTAL, _GROSS, _SMALLEST, _WAITED = range(N_FIGURES)  # without half of it, are their own
+WORDS, BITS = range(2)  # of the axes of ends and drives (..., 2, 2, n): word lines and bit lines;
+ROOT_END, FAR_END = range(2)  # left or bottom, and right or top
 
 
 class Goal(NamedTuple):

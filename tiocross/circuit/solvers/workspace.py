@@ -5,8 +5,16 @@ from functools import cached_property
 import numpy as np
 
 from tiocross.circuit.solvers.hierarchy import kinds_of_lines, lump_lines
-from tiocross.circuit.solvers.multilevel_kernel import AT_ONCE, FROM_LAST, FROM_ZERO, GO_ON, solve_arrays
-from tiocross.circuit.solvers.results import Nodes, Solved, make_room
+from tiocross.circuit.solvers.multilevel_kernel import (
+    AT_ONCE,
+    FROM_LAST,
+    FROM_ZERO,
+    GO_ON,
+    RHO,
+    ROOT,
+    solve_arrays,
+)
+from tiocross.circuit.solvers.results import FAR_END, ROOT_END, Nodes, Solved, make_room
 
 _CROSSINGS_PER_CALL = 3_000_000  # in one kernel call, about 0.1 s, so that Ctrl-C and progress get through
 _MOST_SWEEPS_AT_ONCE = 200  # of small arrays, many in one call
@@ -110,11 +118,11 @@ def connect(circuit, ends):
     drives = np.zeros((*ends.shape[:2], 2, 2, resistances.shape[2]))
     for side, n in enumerate(circuit.shape):
         voltages = ends[:, :, side, :, :n].copy()
-        beyond = resistances[side, 1, :n].copy()
-        ideal = (resistances[side, 0, :n] + beyond == 0) & ~np.isnan(voltages[0, 0, 1])
+        beyond = resistances[side, ROOT, :n].copy()
+        ideal = (resistances[side, RHO, :n] + beyond == 0) & ~np.isnan(voltages[0, 0, FAR_END])
         # A line that drops nothing has one voltage: what holds it at the far end may as well hold it at the root.
-        voltages[:, :, 0, ideal], voltages[:, :, 1, ideal] = voltages[:, :, 1, ideal], np.nan
+        voltages[:, :, ROOT_END, ideal], voltages[:, :, FAR_END, ideal] = voltages[:, :, FAR_END, ideal], np.nan
         floating = np.isnan(voltages)
-        resistances[side, 1:, :n] = np.where(floating[0, 0], np.inf, beyond)
+        resistances[side, ROOT:, :n] = np.where(floating[0, 0], np.inf, beyond)
         drives[:, :, side, :, :n] = np.where(floating, 0.0, voltages)
     return resistances, drives
