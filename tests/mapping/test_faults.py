@@ -373,6 +373,93 @@ def test_a_single_map_is_no_list_of_maps():
         place_around(some_targets(2, 8, 1), TIO2, np.full((8, 8), NAN))
 
 
+# Blocks that share arrays, and arrays of unequal shapes.
+
+
+SOFTWARE_BIAS = DifferentialPairs(digital_output_bias=True)
+SHARED = [(share_arrays((2, 8, 1), (8, 8), mapping=SOFTWARE_BIAS), (2, 8, 1)), (share_arrays((5, 6, 4, 2), (6, 8)), (5, 6, 4, 2)),
+          (share_arrays((3, 4, 2), (12, 10)), (3, 4, 2))]
+
+
+@pytest.mark.parametrize("may_move_lines", [True, False])
+@pytest.mark.parametrize(("layout", "sizes"), SHARED, ids=["full array", "several arrays", "room to spare"])
+def test_blocks_on_shared_arrays_keep_to_their_own_devices(layout, sizes, may_move_lines):
+    targets, moved = targets_on(layout, *sizes), 0
+    for stuck in stuck_maps(MANY, 8, max(layout.arrays) + 2, layout.shapes[0], seed=6):
+        placed = place_around(targets, TIO2, stuck, may_move_lines=may_move_lines)
+        assert placed.damage_after <= placed.damage_before
+        errors = [np.abs(pair_differences(got - wanted)).sum() for got, wanted in zip(placed.conductances, targets)]
+        assert placed.damage_after == pytest.approx(sum(errors), rel=1e-9, abs=1e-15)
+        for block, start in zip(placed.layout.blocks, layout.blocks, strict=True):
+            if sum(other.array == start.array for other in layout.blocks) > 1:
+                assert block.array == start.array
+                assert sorted(block.word_lines) == sorted(start.word_lines)
+                assert sorted(block.bit_lines) == sorted(start.bit_lines)
+        counts = {array: np.zeros(shape) for array, shape in zip(placed.layout.arrays, placed.layout.shapes)}
+        for block in placed.layout.blocks:
+            counts[block.array][np.ix_(block.word_lines, block.bit_lines)] += 1
+        assert max(count.max() for count in counts.values()) == 1
+        assert sum(int(count.sum()) for count in counts.values()) == targets.n_devices
+        for array, used, values in zip(placed.layout.arrays, placed.layout.used, placed.targets, strict=True):
+            np.testing.assert_array_equal(used, counts[array] == 1)
+            np.testing.assert_array_equal(~np.isnan(values), used & np.isnan(stuck[array]))
+        moved += placed.damage_after < placed.damage_before
+    assert moved  # something was won
+
+
+def test_a_stuck_device_on_a_full_shared_array_is_left_to_a_weight_that_bears_it():
+    layout = SHARED[0][0]
+    targets = targets_on(layout, 2, 8, 1)
+    whole = layout.place(list(targets))[0]
+    i, j = np.argwhere(whole > TIO2.g_min + 100 * uS)[0]  # a device that is wanted well above the low end
+    stuck = np.full((8, 8), NAN)
+    stuck[i, j] = TIO2.g_min
+    placed = place_around(targets, TIO2, [stuck])
+    assert placed.damage_before > 0 and placed.damage_after == 0
+
+
+def test_arrays_of_unequal_shapes_are_exchanged_only_with_their_like():
+    targets = some_targets(2, 8, 1, array_shape=None)  # 3 x 16 and 9 x 2
+    shapes = [(3, 16), (9, 2), (9, 2), (4, 16), (3, 16)]
+    stuck = [np.full(shape, NAN) for shape in shapes]
+    stuck[0][:, 3] = 3e-6  # on arrays without spare lines
+    stuck[1][4] = [3e-6, 9e-4]  # far from every weight, also from a bias of zero
+    placed = place_around(targets, TIO2, stuck)
+    assert placed.damage_before > 0 and placed.damage_after == 0
+    assert [block.array for block in placed.layout.blocks] == [4, 2] and placed.layout.shapes == [(3, 16), (9, 2)]
+    without = place_around(targets, TIO2, stuck[:2])
+    assert [block.array for block in without.layout.blocks] == [0, 1] and 0 < without.damage_after <= without.damage_before
+    np.testing.assert_array_equal(without.layout.place(without.conductances)[0][:, 3], stuck[0][:, 3])
+
+
+def test_maps_are_by_physical_number_wherever_the_layout_starts():
+    start = arrange((2, 8, 1), (8, 8))
+    numbers = {0: 5, 1: 2, 2: 7, 3: 0}
+    layout = Layout(tuple(replace(block, array=numbers[block.array]) for block in start.blocks), start.layer_shapes)
+    stuck = [np.full((8, 8), NAN) for _ in range(8)]
+    stuck[2][7, 3] = 9e-4  # in use by the second block
+    targets = targets_on(layout, 2, 8, 1)
+    placed = place_around(targets, TIO2, stuck)
+    assert layout.arrays == (5, 2, 7, 0) and placed.layout.arrays == (5, 2, 7, 0)
+    assert placed.damage_before > 0 and placed.damage_after == 0
+    untouched = place_around(targets, TIO2, [*stuck[:2], stuck[0], stuck[2], *stuck[4:]])  # on array 3, a spare
+    assert untouched.damage_before == 0
+    with pytest.raises(ValueError, match=r"numbers \[5, 2, 7, 0\]; got 7"):
+        place_around(targets, TIO2, stuck[:7])
+
+
+def test_placing_needs_whole_pairs_side_by_side():
+    split = Layout((Block(0, 0, (2, 2), [0, 1], [0], [0, 1], [0]), Block(0, 1, (2, 2), [0, 1], [1], [0, 1], [0])), ((2, 2),))
+    with pytest.raises(ValueError, match="the layout must hold whole pairs"):
+        place_around(targets_on(split, 1, 1), TIO2, [np.full((2, 2), NAN)] * 2)
+
+
+def test_partners_are_offset_on_pairs_only():
+    targets = targets_on(arrange((2, 3), mapping=ReferenceColumn()), 2, 3)  # 4 bit lines, but no pairs
+    with pytest.raises(ValueError, match=r"partners .*differential pairs.*got ReferenceColumn"):
+        offset_partners(targets, [np.full((3, 4), NAN)], TIO2)
+
+
 # What it is good for: at 1 % stuck devices, and with failed lines.
 
 

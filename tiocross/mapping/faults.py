@@ -109,6 +109,9 @@ def offset_partners(targets, stuck, device):
     g_plus = s + d, clipped to the window. Where both are stuck nothing can be done; healthy pairs stay as they are.
     """
     require_device(device)
+    layout = getattr(targets, "layout", None)  # a plain list of arrays has none, and means pairs
+    if layout is not None and not layout.mapping.has_partners:
+        raise ValueError(f"partners can be offset on differential pairs only; got {layout.mapping!r}")
     targets = [as_conductances(f"targets of layer {layer}", array) for layer, array in enumerate(targets)]
     stuck = as_stuck_maps(stuck, [array.shape for array in targets], "layer")
     for layer, array in enumerate(targets):
