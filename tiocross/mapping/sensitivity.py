@@ -29,7 +29,8 @@ def device_effects(effects, targets):
 
 
 def sensitive_last(effects, targets):
-    """Turn of each device of the layout's arrays when those that matter most are written last, equal ones in raster order."""
+    """Turn of each device of the layout's arrays when those that matter most are written last; of equal ones, the first in
+    raster order is written last."""
     turns = []
     for values, used in zip(targets.layout.place(device_effects(effects, targets)), targets.layout.used):
         turn = np.zeros(values.shape, dtype=np.int64)
