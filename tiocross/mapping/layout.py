@@ -323,13 +323,7 @@ def layer_shapes(sizes, mapping=PAIRS):
     return [(n_word_lines, mapping.n_bit_lines(n_outputs)) for n_word_lines, n_outputs in mapping.shapes_of(sizes)]
 
 
-def _require_mapping(mapping):
-    if not isinstance(mapping, Mapping):
-        raise TypeError(f"mapping must be a Mapping, such as DifferentialPairs(); got {mapping!r}")
-
-
 def as_shape(what, shape):
-    """The pair (n_word_lines, n_bit_lines), checked; errors name it ``what``."""
     if not isinstance(shape, (tuple, list)) or len(shape) != 2:
         raise TypeError(f"{what} must be a pair such as (8, 8), word lines and bit lines; got {shape!r}")
     return tuple(as_count(what, size) for size in shape)
@@ -343,6 +337,11 @@ def _as_arrays(what, arrays, shapes):
         raise ValueError(f"{what} must have shapes (..., *shape) of {list(shapes)}; got {[array.shape for array in arrays]}"
                          + ("; transposed?" if turned else ""))
     return arrays
+
+
+def _require_mapping(mapping):
+    if not isinstance(mapping, Mapping):
+        raise TypeError(f"mapping must be a Mapping, such as DifferentialPairs(); got {mapping!r}")
 
 
 def _common_leading(what, arrays):
