@@ -293,10 +293,12 @@ def first_target(content, value):
     (lambda c: c["scales [S]"].__setitem__(1, [[0.0]] * 9), "scales of layer 1 must be positive"),
     (lambda c: c["device"].update({"g_max [S]": 500}), "If these are microsiemens"),
     (lambda c: c["scheme"].update({"set_limit [V]": -2.0}), "set_limit must be positive"),
-    (lambda c: c["layout"]["blocks"][0].update(layer_rows=[0, 1]), "plan.json: a block needs one of its array's 8 word lines"),
+    (lambda c: c["layout"]["blocks"][0].update(layer_rows=[0, 1]),
+     "plan.json: a block needs one of its array's 8 word lines"),
     (lambda c: c["layout"].update(mapping="own"), "plan.json: layout must hold 'mapping'"),
     (lambda c: c["layout"].update(digital_output_bias="no"), "plan.json: .*digital_output_bias must be True or False"),
-    (lambda c: c.update({"digital_bias [-]": [0.5]}), "a plan holds the output bias where the mapping leaves it in software"),
+    (lambda c: c.update({"digital_bias [-]": [0.5]}),
+     "a plan holds the output bias where the mapping leaves it in software"),
     (lambda c: c.update(arrays=3), "plan.json: "),
     (lambda c: c["scheme"].update({"tolerance [-]": 0.05}), "devices.csv, line 1 is not what plan.json says"),
     (lambda c: first_target(c, 2.5e-4), "devices.csv, line 1 is not what plan.json says"),
@@ -449,7 +451,8 @@ def test_a_reference_column_is_named_in_the_device_table():
     assert len(table) == 3 * 9 + 9 * 2
     reference = [device for device in table if device.output == "reference"]
     assert [(d.layer, d.input, d.polarity, d.target) for d in reference] == [
-        (layer, i if i < n else "bias", -1, 0.5 * (TIO2.g_min + TIO2.g_max)) for layer, n in ((0, 2), (1, 8)) for i in range(n + 1)]
+        (layer, i if i < n else "bias", -1, 0.5 * (TIO2.g_min + TIO2.g_max))
+        for layer, n in ((0, 2), (1, 8)) for i in range(n + 1)]
     for got, array in zip(made.weights(made.expected), BIASED.arrays):
         np.testing.assert_allclose(got, array, rtol=0, atol=1e-12 * np.abs(array).max())
 
@@ -484,7 +487,8 @@ def test_solved_arrays_of_compensated_targets_compute_with_the_networks_weights(
     made.save(tmp_path / "plan")
     loaded = load_plan(tmp_path / "plan")
     assert_same_plan(loaded, made)
-    matrices = [transfer_matrix(Crossbar(np.where(np.isnan(array), 0.0, array), ohms), rtol=1e-12) for array in loaded.targets]
+    matrices = [transfer_matrix(Crossbar(np.where(np.isnan(array), 0.0, array), ohms), rtol=1e-12)
+                for array in loaded.targets]
     for got, array in zip(loaded.weights(matrices), BIASED.arrays, strict=True):
         np.testing.assert_allclose(got, array, rtol=0, atol=1e-8 * np.abs(array).max())
     plain = plan(BIASED, inner, layout=layout)  # the wires do something that the compensation undoes

@@ -354,7 +354,8 @@ def test_what_is_no_targets_or_list_is_refused(changes, message):
 
 @pytest.mark.parametrize(("changes", "message"), [
     ({"stuck": [np.full((8, 8), NAN)] * 3}, "a map for each of the 4 arrays"),
-    ({"targets": some_targets(2, 8, 1, array_shape=(8, 6)), "stuck": [np.full((8, 6), NAN)] * 3 + [np.full((6, 8), NAN)] * 3},
+    ({"targets": some_targets(2, 8, 1, array_shape=(8, 6)),
+      "stuck": [np.full((8, 6), NAN)] * 3 + [np.full((6, 8), NAN)] * 3},
      r"array 3 must have shape \(8, 6\).*transposed\?"),
     ({"stuck": []}, "stuck must hold a map .* got 0"),
     ({"stuck": [np.full((8, 8), 573.0)] * 4}, "stuck map of array 0 must lie in .* multiply by tiocross.units.uS"),
@@ -377,8 +378,8 @@ def test_a_single_map_is_no_list_of_maps():
 
 
 SOFTWARE_BIAS = DifferentialPairs(digital_output_bias=True)
-SHARED = [(share_arrays((2, 8, 1), (8, 8), mapping=SOFTWARE_BIAS), (2, 8, 1)), (share_arrays((5, 6, 4, 2), (6, 8)), (5, 6, 4, 2)),
-          (share_arrays((3, 4, 2), (12, 10)), (3, 4, 2))]
+SHARED = [(share_arrays((2, 8, 1), (8, 8), mapping=SOFTWARE_BIAS), (2, 8, 1)),
+          (share_arrays((5, 6, 4, 2), (6, 8)), (5, 6, 4, 2)), (share_arrays((3, 4, 2), (12, 10)), (3, 4, 2))]
 
 
 @pytest.mark.parametrize("may_move_lines", [True, False])

@@ -251,7 +251,8 @@ def test_later_writes_are_those_of_raster_order_on_the_physical_array(layout, mo
 
 
 def test_later_writes_by_hand():
-    layout = Layout((Block(0, 0, (2, 3), [0, 1], [0], [0, 1], [2]), Block(0, 0, (2, 3), [0, 1], [1], [0, 1], [0])), ((2, 2),))
+    plus, minus = (Block(0, 0, (2, 3), [0, 1], [side], [0, 1], [line]) for side, line in ((0, 2), (1, 0)))
+    layout = Layout((plus, minus), ((2, 2),))
     # Array, - not in use:  [minus 0, -, plus 0], [minus 1, -, plus 1]; written in that order.
     assert layout.n_later_writes[0].tolist() == [[2, 3], [0, 1]]
     assert layout.later_writes([np.array([[5, 0, 1], [2, 9, 7]])])[0].tolist() == [[3, 1], [0, 2]]
@@ -390,9 +391,11 @@ def block(**changes):
     (lambda: arrange(SIZES, (8, 8)).collect([np.zeros((2, 8, 8)), *[np.zeros((8, 8))] * 3]),
      r"same leading axes; got \[\(\), \(2,\)\]"),
     (lambda: ONE_ARRAY.place([np.zeros((2, 3, 16)), np.zeros((8, 2))]), "same leading axes"),
-    (lambda: arrange(SIZES).require_sizes((2, 7, 1)), r"the layout is for layers of shapes .*; the network has \[\(3, 14\), "),
+    (lambda: arrange(SIZES).require_sizes((2, 7, 1)),
+     r"the layout is for layers of shapes .*; the network has \[\(3, 14\), "),
     (lambda: ONE_ARRAY.require_sizes((2, 8, 1, 1)), "the layout is for layers of shapes"),
-    (lambda: map_weights(MLP(3, 8, 1, rng=RNG(0)), TIO2, layout=arrange(SIZES, (8, 8))), "the layout is for layers of shapes"),
+    (lambda: map_weights(MLP(3, 8, 1, rng=RNG(0)), TIO2, layout=arrange(SIZES, (8, 8))),
+     "the layout is for layers of shapes"),
     (lambda: arrange(SIZES).later_writes([np.zeros((16, 3)), np.zeros((9, 2))]), r"turns must have shapes .*transposed\?"),
     (lambda: arrange(SIZES).later_writes([np.zeros((3, 16))]), "turns must have shapes"),
 ])
@@ -410,7 +413,8 @@ def test_what_does_not_fit_is_refused(make, message):
     (lambda: arrange(SIZES, mapping="pairs"), r"mapping must be a Mapping, such as DifferentialPairs\(\); got 'pairs'"),
     (lambda: share_arrays(SIZES, (8, 8), mapping=DifferentialPairs), "mapping must be a Mapping, such as DifferentialPairs"),
     (lambda: Layout((block(),), ((2, 2),), "pairs"), r"mapping must be a Mapping, such as DifferentialPairs\(\)"),
-    (lambda: map_weights(MLP(2, 8, 1, rng=RNG(0)), TIO2, layout=(8, 8)), r"layout must be a Layout, such as arrange.*got \(8, 8\)"),
+    (lambda: map_weights(MLP(2, 8, 1, rng=RNG(0)), TIO2, layout=(8, 8)),
+     r"layout must be a Layout, such as arrange.*got \(8, 8\)"),
 ])
 def test_other_kinds_of_values_are_refused(make, message):
     with pytest.raises(TypeError, match=message):

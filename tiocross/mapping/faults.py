@@ -176,8 +176,8 @@ def pair_errors(differences, plus, minus, device):
 
 
 def as_stuck_maps(stuck, shapes, kind):
-    """Stuck maps [S], one of each of the ``shapes``, checked: NaN or a conductance. ``kind``, "layer" or "array", names them in
-    errors."""
+    """Stuck maps [S], one of each of the ``shapes``, checked: NaN or a conductance each. ``kind``, "layer" or "array", names
+    them in errors."""
     if isinstance(stuck, np.ndarray) and stuck.ndim == 2:
         raise TypeError(f"stuck must be a list with one map for each {kind}; got a single array of shape {stuck.shape}")
     if not isinstance(stuck, (list, tuple, np.ndarray)):

@@ -147,7 +147,8 @@ class Layout:
             count[block.in_array] += 1
             if count.max() > 1:
                 i, j = np.argwhere(count > 1)[0]
-                raise ValueError(f"a device carries one weight; got two for word line {i}, bit line {j} of array {block.array}")
+                raise ValueError(f"a device carries one weight; got two for word line {i}, bit line {j} of array "
+                                 f"{block.array}")
 
     @cached_property
     def arrays(self) -> tuple[int, ...]:

@@ -157,8 +157,8 @@ def _pose(targets, device, stuck, sensitivities):
         raise TypeError(f"targets must be Targets, such as map_weights(network, device); got a {type(targets).__name__}")
     layout = targets.layout
     if not (layout.mapping.has_partners and all(block.holds_whole_pairs for block in layout.blocks)):
-        raise ValueError("placing around faults exchanges differential pairs: the layout must hold whole pairs, plus and minus "
-                         f"side by side; got {layout.mapping!r}")
+        raise ValueError("placing around faults exchanges differential pairs: the layout must hold whole pairs, plus and "
+                         f"minus side by side; got {layout.mapping!r}")
     if not isinstance(stuck, (list, tuple, np.ndarray)):
         raise TypeError(f"stuck must be a list with one map for each physical array; got {stuck!r}")
     if len(stuck) <= max(layout.arrays):
@@ -200,7 +200,7 @@ def _repeat(problem, blocks, exchange):
 
 
 def _exchange_arrays(problem, blocks, may_move_lines):
-    """Blocks on the arrays, and lines of them, that suit them best; those without damage go where they make room, or stay."""
+    """Blocks on the arrays and lines that suit them best; those without damage go where they make room, or stay."""
     movable = [index for index, block in enumerate(blocks) if block.array not in problem.shared]
     damages = [problem.damage([blocks[index]]) for index in movable]
     homes = {blocks[index].array for index, damage in zip(movable, damages) if damage > 0}

@@ -6,7 +6,7 @@ _STEP = 1e-4  # of a bias, in central differences: their error is of the order o
 
 
 def weight_effects(network, points):
-    """|d logit / d weight| of each weight and bias, mean over points, sum over outputs; (n_inputs + 1, n_outputs) a layer."""
+    """|d logit / d weight| of each weight and bias, mean over points, sum over outputs: (n_inputs + 1, n_outputs) each."""
     if not hasattr(network, "with_arrays"):
         raise TypeError(f"network must be an MLP; got a {type(network).__name__}")
     if np.shape(points)[:1] == (0,):
