@@ -20,8 +20,9 @@ _POLARITY = np.array([1.0, -1.0])
 class Mapping:
     """Base of all mappings: what a subclass must give, and what follows from it.
 
-    A subclass gives `n_bit_lines`, `span`, `conductances`, `differences`, `added`, `per_device` and `touched`. Shapes:
-    weights ``(..., n_word_lines, n_outputs)``, devices ``(..., n_word_lines, n_bit_lines)``, scales ``(..., n_word_lines, 1)``.
+    A subclass gives `n_bit_lines`, `span`, `conductances`, `differences`, `added`, `per_device` and `touched`. Weights have
+    shape ``(..., n_word_lines, n_outputs)``, devices ``(..., n_word_lines, n_bit_lines)``, scales
+    ``(..., n_word_lines, 1)``.
 
     Parameters
     ----------
