@@ -6,15 +6,31 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tiocross import MLP, TIO2, NoiseInjection, TrainingSettings, map_weights, train
-from tiocross.devices.device import LineFailures
-from tiocross.devices.writes import count_later_writes, draw_writes
+from tiocross import (
+    MLP,
+    TIO2,
+    DifferentialPairs,
+    Layout,
+    LineFailures,
+    NoiseInjection,
+    ReferenceColumn,
+    TrainingSettings,
+    arrange,
+    map_weights,
+    offset_partners,
+    place_around,
+    share_arrays,
+    stuck_outside_window,
+    stuck_unmoved,
+    train,
+)
+from tiocross.devices.writes import count_later_writes, draw_line_failures, draw_writes
 from tiocross.learning.network import classify, forward
-from tiocross.mapping.placement import place_around, solve_assignment
-from tiocross.mapping.faults import offset_partners, pair_errors, stuck_outside_window, stuck_unmoved
-from tiocross.mapping.pairs import pair_differences
+from tiocross.mapping.draws import failed_devices
+from tiocross.mapping.faults import pair_errors
+from tiocross.mapping.layout import Block
+from tiocross.mapping.placement import solve_assignment
 from tiocross.mapping.sensitivity import weight_effects
-from tiocross.mapping.layout import arrange
 from tiocross.units import uS
 
 NAN = np.nan
@@ -23,18 +39,27 @@ EPS = np.finfo(float).eps
 STUCK = replace(TIO2.ideal(), stuck=TIO2.stuck)  # 1 % of devices
 MANY = replace(STUCK, stuck=replace(TIO2.stuck, probability_lrs=0.06, probability_hrs=0.06))
 LINES = replace(TIO2.ideal(), lines=LineFailures(0.01, 0.01, 1 * uS, 1000 * uS, "a choice of this test"))
+pair_differences = DifferentialPairs().differences
 
 
 def stuck_maps(device, n_chips, n_arrays, shape=(8, 8), seed=0):
     """A list of maps, one an array, for each chip."""
-    rng = RNG(seed)
-    drawn = [draw_writes(device, count_later_writes(shape), n_chips, rng) for _ in range(n_arrays)]
-    maps = [np.where(writes.stuck, writes.constant, NAN) for writes in drawn]
+    rng, maps = RNG(seed), []
+    for _ in range(n_arrays):
+        writes = draw_writes(device, count_later_writes(shape), n_chips, rng)
+        if device.lines is not None:
+            writes.hold(failed_devices(*draw_line_failures(device.lines, shape, n_chips, rng)))
+        maps.append(np.where(writes.stuck, writes.constant, NAN))
     return [[array[chip] for array in maps] for chip in range(n_chips)]
 
 
-def some_targets(*sizes, seed=1):
-    return map_weights(MLP(*sizes, rng=RNG(seed)), TIO2)
+def some_targets(*sizes, seed=1, array_shape=(8, 8)):
+    """Targets with one block on each array; with one array a layer where ``array_shape`` is None."""
+    return map_weights(MLP(*sizes, rng=RNG(seed)), TIO2, layout=arrange(sizes, array_shape))
+
+
+def targets_on(layout, *sizes, seed=1):
+    return map_weights(MLP(*sizes, rng=RNG(seed)), TIO2, layout=layout)
 
 
 # Stuck maps from measured maps.
@@ -183,52 +208,50 @@ def test_assignment_refuses(costs, message):
 def test_without_faults_nothing_moves():
     targets = some_targets(2, 8, 1)
     placed = place_around(targets, TIO2, [np.full((8, 8), NAN)] * 6)
-    layout = arrange([array.shape for array in targets], (8, 8))
-    assert placed.layout.to_json() == layout.to_json() and placed.damage_before == placed.damage_after == 0
+    assert placed.layout.to_json() == targets.layout.to_json() and placed.damage_before == placed.damage_after == 0
     for first, second in zip(placed.conductances, targets):
         np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize("lines", [True, False])
+@pytest.mark.parametrize("may_move_lines", [True, False])
 @pytest.mark.parametrize("sizes", [(2, 8, 1), (5, 6, 4, 2), (3, 20)])
-def test_placements_are_whole_and_never_worse(sizes, lines):
-    targets = some_targets(*sizes)
-    layout = arrange([array.shape for array in targets], (6, 8))
+def test_placements_are_whole_and_never_worse(sizes, may_move_lines):
+    targets = some_targets(*sizes, array_shape=(6, 8))
+    layout = targets.layout
     weights = [RNG(3).random(array.shape) for array in map(pair_differences, targets)]
-    for stuck in stuck_maps(MANY, 6, len(layout.tiles) + 1, (6, 8)):
-        placed = place_around(targets, TIO2, stuck, layout=layout, sensitivities=weights, lines=lines)
+    for stuck in stuck_maps(MANY, 6, len(layout.blocks) + 1, (6, 8)):
+        placed = place_around(targets, TIO2, stuck, sensitivities=weights, may_move_lines=may_move_lines)
         assert placed.damage_after <= placed.damage_before
-        here = [stuck[tile.array] for tile in placed.layout.tiles]
+        here = [stuck[array] for array in placed.layout.arrays]
         left = [np.abs(pair_differences(got - wanted)) for got, wanted in zip(placed.conductances, targets)]
         # The damage told is that of what is to be programmed, put together by another way.
         damage = sum((error * weight).sum() for error, weight in zip(left, weights))
         assert placed.damage_after == pytest.approx(damage, rel=1e-9, abs=1e-15)
-        for array, faults, tile, whole in zip(placed.targets, here, placed.layout.tiles,
-                                              placed.layout.place(placed.conductances)):
-            np.testing.assert_array_equal(~np.isnan(array), tile.used & np.isnan(faults))
-            np.testing.assert_array_equal(np.where(np.isnan(faults), array, faults)[tile.used], whole[tile.used])
-        if not lines:
-            for tile, start in zip(placed.layout.tiles, layout.tiles):
-                np.testing.assert_array_equal(tile.word_lines, start.word_lines)
-                np.testing.assert_array_equal(tile.bit_lines, start.bit_lines)
+        for array, faults, used, whole in zip(placed.targets, here, placed.layout.used,
+                                              placed.layout.place(placed.conductances), strict=True):
+            np.testing.assert_array_equal(~np.isnan(array), used & np.isnan(faults))
+            np.testing.assert_array_equal(np.where(np.isnan(faults), array, faults)[used], whole[used])
+        if not may_move_lines:
+            for block, start in zip(placed.layout.blocks, layout.blocks, strict=True):
+                np.testing.assert_array_equal(block.word_lines, start.word_lines)
+                np.testing.assert_array_equal(block.bit_lines, start.bit_lines)
 
 
 def test_hidden_units_move_as_units_where_lines_are_fixed():
-    targets = some_targets(3, 6, 2)
-    layout = arrange([array.shape for array in targets], (7, 12))  # one array a layer: positions are lines
+    targets = some_targets(3, 6, 2, array_shape=(7, 12))  # one array a layer: positions are lines
     moved = 0
     for stuck in stuck_maps(MANY, 5, 2, (7, 12)):
-        first, second = place_around(targets, TIO2, stuck, layout=layout, lines=False).layout.tiles
+        first, second = place_around(targets, TIO2, stuck, may_move_lines=False).layout.blocks
         if (first.array, second.array) == (0, 1):
-            assert second.rows.tolist() == [*first.pairs, 6]  # the bias stays last
-            assert first.rows.tolist() == [0, 1, 2, 3] and second.pairs.tolist() == [0, 1]
+            assert second.layer_rows.tolist() == [*first.pairs, 6]  # the bias stays last
+            assert first.layer_rows.tolist() == [0, 1, 2, 3] and second.pairs.tolist() == [0, 1]
             moved += first.pairs.tolist() != list(range(6))
     assert moved
 
 
 def test_the_best_of_all_lines_is_found_for_a_small_block():
     # Rows on any of 4 word lines, two outputs on 2 pairs, either way round: 24 x 8 placements, tried one by one.
-    targets, shape = some_targets(2, 2), (4, 4)
+    targets, shape = some_targets(2, 2, array_shape=(4, 4)), (4, 4)
     wanted, n_best, pairs = pair_differences(targets[0]), 0, [[0, 1], [1, 0]]
     for (stuck,) in stuck_maps(MANY, 40, 1, shape, seed=2):
         damages = []
@@ -245,41 +268,41 @@ def test_the_best_of_all_lines_is_found_for_a_small_block():
 def test_a_failed_line_is_left_to_a_spare():
     targets = some_targets(2, 8, 1)  # blocks of 3 x 8 and 5 x 2 devices on 8 x 8
     stuck = [np.full((8, 8), NAN) for _ in range(5)]
-    stuck[0][1] = 3e-6   # a word line: five spares are there
+    stuck[0][6] = 3e-6   # a word line: five spares are there
     stuck[2][:, 0] = 9e-4  # a bit line: three pairs are there
     stuck[1][:, 2] = 3e-6  # a bit line of a full block: only the spare array is without
     placed = place_around(targets, TIO2, stuck)
     assert placed.damage_before > 0 and placed.damage_after == 0
-    assert [tile.array for tile in placed.layout.tiles] == [0, 4, 2, 3]
-    assert 1 not in placed.layout.tiles[0].word_lines and 0 not in placed.layout.tiles[2].bit_lines
+    assert [block.array for block in placed.layout.blocks] == [0, 4, 2, 3]
+    assert 6 not in placed.layout.blocks[0].word_lines and 0 not in placed.layout.blocks[2].bit_lines
 
 
-def test_a_tile_that_fits_anywhere_makes_room():
+def test_a_block_that_fits_anywhere_makes_room():
     targets = some_targets(7, 4, 1)  # a full array, and a block of 5 x 2
     stuck = [np.full((8, 8), NAN), np.full((8, 8), NAN)]
     stuck[0][:, 2] = 3e-6
     placed = place_around(targets, TIO2, stuck)
     assert placed.damage_before > 0 and placed.damage_after == 0
-    assert [tile.array for tile in placed.layout.tiles] == [1, 0]
+    assert [block.array for block in placed.layout.blocks] == [1, 0]
 
 
 def test_lines_are_tried_at_home_before_other_arrays(monkeypatch):
-    """Of hundreds of arrays each pair of tile and array would cost milliseconds."""
+    """Of hundreds of arrays each pair of block and array would cost milliseconds."""
     monkeypatch.setattr("tiocross.mapping.placement._exchange_arrays", lambda *_: pytest.fail("not needed"))
     stuck = [np.full((8, 8), NAN) for _ in range(6)]
-    stuck[0][1] = 3e-6  # a word line of a block of three
+    stuck[0][6] = 3e-6  # a word line of a block of three
     placed = place_around(some_targets(2, 8, 1), TIO2, stuck)
     assert placed.damage_before > 0 and placed.damage_after == 0
 
 
 def test_sensitive_weights_are_spared():
     network = MLP(2, 8, 1, rng=RNG(8))
-    targets, points = map_weights(network, TIO2), RNG(9).random((40, 2))
+    targets, points = map_weights(network, TIO2, layout=arrange(network.sizes, (8, 8))), RNG(9).random((40, 2))
     effects = [effect / layer.scale for effect, layer in zip(weight_effects(network, points), targets.layers)]
     change = {"plain": 0.0, "weighted": 0.0}
     for stuck in stuck_maps(MANY, 12, 4, seed=3):
         for name, weights in (("plain", None), ("weighted", effects)):
-            placed = place_around(targets, TIO2, stuck, sensitivities=weights, lines=False)
+            placed = place_around(targets, TIO2, stuck, sensitivities=weights, may_move_lines=False)
             errors = [np.abs(pair_differences(got - wanted)) for got, wanted in zip(placed.conductances, targets)]
             change[name] += sum((error * effect).sum() for error, effect in zip(errors, effects))
     assert change["weighted"] < 0.9 * change["plain"]
@@ -320,29 +343,122 @@ def test_weight_effects_need_a_network_and_points():
 
 
 @pytest.mark.parametrize(("changes", "message"), [
-    ({"layout": (8, 8)}, r"layout must be a Layout, such as arrange gives; got \(8, 8\)"),
+    ({"targets": [np.full((3, 16), 2e-4)]}, r"targets must be Targets, such as map_weights\(network, device\); got a list"),
     ({"stuck": None}, "stuck must be a list with one map for each physical array; got None"),
 ])
-def test_what_is_no_layout_or_list_is_refused(changes, message):
-    arguments = {"stuck": [np.full((8, 8), NAN)] * 4, **changes}
+def test_what_is_no_targets_or_list_is_refused(changes, message):
+    arguments = {"targets": some_targets(2, 8, 1), "device": TIO2, "stuck": [np.full((8, 8), NAN)] * 4, **changes}
     with pytest.raises(TypeError, match=message):
-        place_around(some_targets(2, 8, 1), TIO2, **arguments)
+        place_around(**arguments)
 
 
 @pytest.mark.parametrize(("changes", "message"), [
     ({"stuck": [np.full((8, 8), NAN)] * 3}, "a map for each of the 4 arrays"),
-    ({"stuck": [np.full((8, 6), NAN)] * 3 + [np.full((6, 8), NAN)] * 3}, r"array 3 must have shape \(8, 6\).*transposed\?"),
-    ({"stuck": []}, "stuck must hold a map .* got none"),
-    ({"stuck": np.full((8, 8), NAN)}, "got a value of shape"),
+    ({"targets": some_targets(2, 8, 1, array_shape=(8, 6)),
+      "stuck": [np.full((8, 6), NAN)] * 3 + [np.full((6, 8), NAN)] * 3},
+     r"array 3 must have shape \(8, 6\).*transposed\?"),
+    ({"stuck": []}, "stuck must hold a map .* got 0"),
     ({"stuck": [np.full((8, 8), 573.0)] * 4}, "stuck map of array 0 must lie in .* multiply by tiocross.units.uS"),
-    ({"layout": arrange([(3, 16), (9, 4)], (8, 8))}, "layout is for layers of shapes"),
+    ({"targets": targets_on(arrange((2, 8, 1), mapping=ReferenceColumn()), 2, 8, 1)}, r"whole pairs.* got ReferenceColumn"),
     ({"sensitivities": [np.ones((3, 16)), np.ones((9, 2))]}, "sensitivities must have shapes"),
     ({"sensitivities": [-np.ones((3, 8)), np.ones((9, 1))]}, "must not be negative"),
 ])
 def test_what_does_not_fit_is_refused(changes, message):
-    arguments = {"stuck": [np.full((8, 8), NAN)] * 4, **changes}
+    arguments = {"targets": some_targets(2, 8, 1), "device": TIO2, "stuck": [np.full((8, 8), NAN)] * 4, **changes}
     with pytest.raises(ValueError, match=message):
-        place_around(some_targets(2, 8, 1), TIO2, **arguments)
+        place_around(**arguments)
+
+
+def test_a_single_map_is_no_list_of_maps():
+    with pytest.raises((TypeError, ValueError), match=r"one map for each array; got a single array of shape \(8, 8\)"):
+        place_around(some_targets(2, 8, 1), TIO2, np.full((8, 8), NAN))
+
+
+# Blocks that share arrays, and arrays of unequal shapes.
+
+
+SOFTWARE_BIAS = DifferentialPairs(digital_output_bias=True)
+SHARED = [(share_arrays((2, 8, 1), (8, 8), mapping=SOFTWARE_BIAS), (2, 8, 1)),
+          (share_arrays((5, 6, 4, 2), (6, 8)), (5, 6, 4, 2)), (share_arrays((3, 4, 2), (12, 10)), (3, 4, 2))]
+
+
+@pytest.mark.parametrize("may_move_lines", [True, False])
+@pytest.mark.parametrize(("layout", "sizes"), SHARED, ids=["full array", "several arrays", "room to spare"])
+def test_blocks_on_shared_arrays_keep_to_their_own_devices(layout, sizes, may_move_lines):
+    targets, moved = targets_on(layout, *sizes), 0
+    for stuck in stuck_maps(MANY, 8, max(layout.arrays) + 2, layout.shapes[0], seed=6):
+        placed = place_around(targets, TIO2, stuck, may_move_lines=may_move_lines)
+        assert placed.damage_after <= placed.damage_before
+        errors = [np.abs(pair_differences(got - wanted)).sum() for got, wanted in zip(placed.conductances, targets)]
+        assert placed.damage_after == pytest.approx(sum(errors), rel=1e-9, abs=1e-15)
+        for block, start in zip(placed.layout.blocks, layout.blocks, strict=True):
+            if sum(other.array == start.array for other in layout.blocks) > 1:
+                assert block.array == start.array
+                assert sorted(block.word_lines) == sorted(start.word_lines)
+                assert sorted(block.bit_lines) == sorted(start.bit_lines)
+        counts = {array: np.zeros(shape) for array, shape in zip(placed.layout.arrays, placed.layout.shapes)}
+        for block in placed.layout.blocks:
+            counts[block.array][np.ix_(block.word_lines, block.bit_lines)] += 1
+        assert max(count.max() for count in counts.values()) == 1
+        assert sum(int(count.sum()) for count in counts.values()) == targets.n_devices
+        for array, used, values in zip(placed.layout.arrays, placed.layout.used, placed.targets, strict=True):
+            np.testing.assert_array_equal(used, counts[array] == 1)
+            np.testing.assert_array_equal(~np.isnan(values), used & np.isnan(stuck[array]))
+        moved += placed.damage_after < placed.damage_before
+    assert moved  # something was won
+
+
+def test_a_stuck_device_on_a_full_shared_array_is_left_to_a_weight_that_bears_it():
+    layout = SHARED[0][0]
+    targets = targets_on(layout, 2, 8, 1)
+    whole = layout.place(list(targets))[0]
+    i, j = np.argwhere(whole > TIO2.g_min + 100 * uS)[0]  # a device that is wanted well above the low end
+    stuck = np.full((8, 8), NAN)
+    stuck[i, j] = TIO2.g_min
+    placed = place_around(targets, TIO2, [stuck])
+    assert placed.damage_before > 0 and placed.damage_after == 0
+
+
+def test_arrays_of_unequal_shapes_are_exchanged_only_with_their_like():
+    targets = some_targets(2, 8, 1, array_shape=None)  # 3 x 16 and 9 x 2
+    shapes = [(3, 16), (9, 2), (9, 2), (4, 16), (3, 16)]
+    stuck = [np.full(shape, NAN) for shape in shapes]
+    stuck[0][:, 3] = 3e-6  # on arrays without spare lines
+    stuck[1][4] = [3e-6, 9e-4]  # far from every weight, also from a bias of zero
+    placed = place_around(targets, TIO2, stuck)
+    assert placed.damage_before > 0 and placed.damage_after == 0
+    assert [block.array for block in placed.layout.blocks] == [4, 2] and placed.layout.shapes == [(3, 16), (9, 2)]
+    without = place_around(targets, TIO2, stuck[:2])
+    assert [block.array for block in without.layout.blocks] == [0, 1] and 0 < without.damage_after <= without.damage_before
+    np.testing.assert_array_equal(without.layout.place(without.conductances)[0][:, 3], stuck[0][:, 3])
+
+
+def test_maps_are_by_physical_number_wherever_the_layout_starts():
+    start = arrange((2, 8, 1), (8, 8))
+    numbers = {0: 5, 1: 2, 2: 7, 3: 0}
+    layout = Layout(tuple(replace(block, array=numbers[block.array]) for block in start.blocks), start.layer_shapes)
+    stuck = [np.full((8, 8), NAN) for _ in range(8)]
+    stuck[2][7, 3] = 9e-4  # in use by the second block
+    targets = targets_on(layout, 2, 8, 1)
+    placed = place_around(targets, TIO2, stuck)
+    assert layout.arrays == (5, 2, 7, 0) and placed.layout.arrays == (5, 2, 7, 0)
+    assert placed.damage_before > 0 and placed.damage_after == 0
+    untouched = place_around(targets, TIO2, [*stuck[:2], stuck[0], stuck[2], *stuck[4:]])  # on array 3, a spare
+    assert untouched.damage_before == 0
+    with pytest.raises(ValueError, match=r"numbers \[5, 2, 7, 0\]; got 7"):
+        place_around(targets, TIO2, stuck[:7])
+
+
+def test_placing_needs_whole_pairs_side_by_side():
+    split = Layout((Block(0, 0, (2, 2), [0, 1], [0], [0, 1], [0]), Block(0, 1, (2, 2), [0, 1], [1], [0, 1], [0])), ((2, 2),))
+    with pytest.raises(ValueError, match="the layout must hold whole pairs"):
+        place_around(targets_on(split, 1, 1), TIO2, [np.full((2, 2), NAN)] * 2)
+
+
+def test_partners_are_offset_on_pairs_only():
+    targets = targets_on(arrange((2, 3), mapping=ReferenceColumn()), 2, 3)  # 4 bit lines, but no pairs
+    with pytest.raises(ValueError, match=r"partners .*differential pairs.*got ReferenceColumn"):
+        offset_partners(targets, [np.full((3, 4), NAN)], TIO2)
 
 
 # What it is good for: at 1 % stuck devices, and with failed lines.
@@ -354,14 +470,13 @@ def errors_of(conductances, targets):
 
 def tried_on(device, targets, n_chips, seed):
     """Conductances of chips that some fault hits: as they come, with offset, and placed with and without spare lines."""
-    layout = arrange([array.shape for array in targets], (8, 8))
-    n_tiles = len(layout.tiles)
-    for stuck in stuck_maps(device, n_chips, n_tiles, seed=seed):
+    layout = targets.layout
+    for stuck in stuck_maps(device, n_chips, len(layout.arrays), seed=seed):
         faults = layout.collect(stuck)
         if not all(np.isnan(layer).all() for layer in faults):
             yield {"as it comes": [np.where(np.isnan(layer), array, layer) for layer, array in zip(faults, targets)],
                    "offset": offset_partners(targets, faults, TIO2),
-                   "units": place_around(targets, TIO2, stuck, lines=False).conductances,
+                   "units": place_around(targets, TIO2, stuck, may_move_lines=False).conductances,
                    "lines": place_around(targets, TIO2, stuck).conductances}
 
 
@@ -382,8 +497,9 @@ def test_accuracy_is_not_worse_on_average(n_hidden, device, moons, network):
         start = MLP(2, 16, 1, rng=RNG(3))
         start.centre_inputs(moons.train)
         settings = TrainingSettings(n_steps=250, n_chips=1)
-        network = train(start, moons.train, [NoiseInjection(TIO2)], rng=RNG(4), settings=settings)
-    targets, inputs = map_weights(network, TIO2), network.encode(moons.test.points)
+        network = train(start, moons.train, [NoiseInjection()], device=TIO2, rng=RNG(4), settings=settings)
+    targets = map_weights(network, TIO2, layout=arrange(network.sizes, (8, 8)))
+    inputs = network.encode(moons.test.points)
     accuracies = {}
     for chip in tried_on(device, targets, 60, seed=5):
         for name, conductances in chip.items():

@@ -268,11 +268,11 @@ def plan(network, device: Device, *, layout=(8, 8), scheme: PulseScheme | None =
 
 def _targets_on(network, device, layout):
     """Targets of the network, on what `plan` takes as its layout."""
-    if isinstance(layout, Targets):
-        layout.layout.require_sizes(network.sizes)
-        return layout
     if not hasattr(network, "arrays"):
         raise TypeError(f"network must be an MLP, such as MLP.load gives; got {str(network)[:80]!r}")
+    if isinstance(layout, Targets):
+        layout.layout.require_sizes(sizes_of(network.arrays))
+        return layout
     given = layout if isinstance(layout, Layout) else arrange(sizes_of(network.arrays), layout)
     return map_weights(network, device, layout=given)
 

@@ -68,7 +68,7 @@ def share_arrays(sizes: tuple[int, ...], array_shape: tuple[int, int], *, mappin
     -----
     Each free rectangle is filled from its upper left corner; what remains beside and below it is free again. A layer that
     does not fit is cut between word lines, its parts then add up digitally. The 2-8-1 network of Drolet et al.
-    (arXiv:2305.18495), its output bias in software, fills one 8 x 8 array: 16 + 16 + 8 + 8 + 8 + 8 devices.
+    (arXiv:2305.18495), its output bias in software, fills one 8 x 8 array: 24 + 24 + 4 + 4 + 4 + 4 devices.
 
     Examples
     --------

@@ -7,13 +7,13 @@ far as the window reaches.
 
 import numpy as np
 
-from tiocross.devices.device import require_device
+from tiocross.devices.device import Device, require_device
 from tiocross.devices.writes import require_within_window
 from tiocross.mapping.mappings import PAIRS
 from tiocross.checks import as_conductances, as_number, as_reals, require_shape
 
 
-def stuck_outside_window(conductances, *, g_min, g_max, margin=0.1):
+def stuck_outside_window(conductances, *, g_min: float, g_max: float, margin: float = 0.1) -> np.ndarray:
     """Stuck map from one measured map: devices outside the tuning window are taken as stuck where they are.
 
     Parameters
@@ -23,8 +23,7 @@ def stuck_outside_window(conductances, *, g_min, g_max, margin=0.1):
     g_min, g_max : float
         Ends of the tuning window [S].
     margin : float, optional
-        How far beyond an end, as a fraction of it, a device still passes as healthy; 0.1 is a choice of ours, well above
-        a tuning error of 1 % (unitless).
+        How far beyond an end, as a fraction of it, a device still passes as healthy (unitless).
 
     Returns
     -------
@@ -38,8 +37,20 @@ def stuck_outside_window(conductances, *, g_min, g_max, margin=0.1):
 
     Notes
     -----
-    One map cannot know what answers: a device stuck within the window is missed, and one that was never written, or that
-    was disturbed far out of the window, is taken as stuck. `stuck_unmoved` asks the devices themselves.
+    A device at g is healthy if g_min / (1 + margin) <= g <= g_max (1 + margin). The default margin, 0.1, is a choice: it is
+    well above a tuning error of 1 %.
+
+    One map does not show which devices answer. A device stuck within the window is missed. A device that was never
+    written, or that was disturbed far out of the window, is taken as stuck. `stuck_unmoved` compares two maps instead.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import stuck_outside_window
+    >>> from tiocross.units import uS
+    >>> measured = np.array([[95, 30], [549, 600]]) * uS
+    >>> (stuck_outside_window(measured, g_min=100 * uS, g_max=500 * uS) / uS).round(1).tolist()
+    [[nan, 30.0], [nan, 600.0]]
     """
     conductances = _as_map("conductances", conductances)
     g_min, g_max = (as_number("an end of the window", end, low=0.0, high=1.0, unit="S") for end in (g_min, g_max))
@@ -50,7 +61,7 @@ def stuck_outside_window(conductances, *, g_min, g_max, margin=0.1):
     return np.where(outside, conductances, np.nan)
 
 
-def stuck_unmoved(after_set, after_reset, *, least_change):
+def stuck_unmoved(after_set, after_reset, *, least_change: float) -> np.ndarray:
     """Stuck map from two measured maps: devices that do not rise by ``least_change`` from RESET to SET are stuck.
 
     Parameters
@@ -69,6 +80,15 @@ def stuck_unmoved(after_set, after_reset, *, least_change):
     ------
     ValueError
         If the maps differ in shape, a value is not a conductance, or most devices fall from RESET to SET.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import stuck_unmoved
+    >>> from tiocross.units import uS
+    >>> after_reset, after_set = np.array([[100, 300]]) * uS, np.array([[480, 304]]) * uS
+    >>> (stuck_unmoved(after_set, after_reset, least_change=20 * uS) / uS).round(1).tolist()
+    [[nan, 302.0]]
     """
     after_set, after_reset = _as_map("after_set", after_set), _as_map("after_reset", after_reset)
     require_shape("after_reset", after_reset.shape, after_set.shape)
@@ -80,7 +100,7 @@ def stuck_unmoved(after_set, after_reset, *, least_change):
     return np.where(changes < least_change, 0.5 * (after_set + after_reset), np.nan)
 
 
-def offset_partners(targets, stuck, device):
+def offset_partners(targets, stuck: list, device: Device) -> list[np.ndarray]:
     """Targets in which the partner of a stuck device makes its pair's difference right, or as near as the window allows.
 
     Parameters
@@ -90,7 +110,7 @@ def offset_partners(targets, stuck, device):
     stuck : list of (n_inputs + 1, 2 n_outputs) array_like
         Stuck map of each layer, NaN where healthy [S].
     device : Device
-        Its window holds what is programmed (unitless).
+        Its window holds what is programmed.
 
     Returns
     -------
@@ -100,15 +120,27 @@ def offset_partners(targets, stuck, device):
     Raises
     ------
     ValueError
-        If there is not one stuck map of the right shape for each layer, a value is not a conductance, or a target lies
-        outside the window.
+        If there is not one stuck map of the right shape for each layer, a value is not a conductance, a target lies
+        outside the window, or the targets do not stand on differential pairs.
 
     Notes
     -----
     For a wanted difference d, a plus device stuck at s wants g_minus = s - d and a minus device stuck at s wants
     g_plus = s + d, clipped to the window. Where both are stuck nothing can be done; healthy pairs stay as they are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import TIO2, offset_partners
+    >>> from tiocross.units import uS
+    >>> targets, stuck = [np.array([[300, 100]]) * uS], [np.array([[450 * uS, np.nan]])]
+    >>> (offset_partners(targets, stuck, TIO2)[0] / uS).round(1).tolist()
+    [[450.0, 250.0]]
     """
     require_device(device)
+    layout = getattr(targets, "layout", None)  # a plain list of arrays has none, and means pairs
+    if layout is not None and not layout.mapping.has_partners:
+        raise ValueError(f"partners can be offset on differential pairs only; got {layout.mapping!r}")
     targets = [as_conductances(f"targets of layer {layer}", array) for layer, array in enumerate(targets)]
     stuck = as_stuck_maps(stuck, [array.shape for array in targets], "layer")
     for layer, array in enumerate(targets):
@@ -135,22 +167,8 @@ def offset_known(targets, stuck, device, mapping=PAIRS):
 
 
 def pair_errors(differences, plus, minus, device):
-    """What stuck devices leave of the error of a pair's difference when its healthy device is programmed at best.
-
-    Parameters
-    ----------
-    differences : (...) ndarray
-        Wanted differences g_plus - g_minus [S].
-    plus, minus : (...) ndarray
-        Conductances of stuck devices, NaN where healthy; shapes that broadcast [S].
-    device : Device
-        Its window holds what is programmed (unitless).
-
-    Returns
-    -------
-    (...) ndarray
-        Magnitude of the error; zero where both devices are healthy [S].
-    """
+    """Magnitude [S] of the error that stuck devices leave of pairs' ``differences`` [S] when the healthy device of each pair
+    is programmed at best; ``plus`` and ``minus`` are stuck conductances [S], NaN where healthy. Zero for healthy pairs."""
     ends = [[np.where(np.isnan(side), end, side) for end in (device.g_min, device.g_max)] for side in (plus, minus)]
     (plus_low, plus_high), (minus_low, minus_high) = ends
     nearest = np.clip(differences, plus_low - minus_high, plus_high - minus_low)
@@ -158,27 +176,8 @@ def pair_errors(differences, plus, minus, device):
 
 
 def as_stuck_maps(stuck, shapes, kind):
-    """Stuck maps, checked.
-
-    Parameters
-    ----------
-    stuck : list of (n_rows, n_columns) array_like
-        Conductances of stuck devices, NaN where healthy [S].
-    shapes : list of tuple of int
-        Wanted shape of each (unitless).
-    kind : str
-        What each of them belongs to, to name in errors: "layer" or "array" (unitless).
-
-    Returns
-    -------
-    list of (n_rows, n_columns) ndarray
-        The maps [S].
-
-    Raises
-    ------
-    ValueError
-        If there is not one of the right shape for each, or a value is neither NaN nor a conductance.
-    """
+    """Stuck maps [S], one of each of the ``shapes``, checked: NaN or a conductance each. ``kind``, "layer" or "array", names
+    them in errors."""
     if isinstance(stuck, np.ndarray) and stuck.ndim == 2:
         raise TypeError(f"stuck must be a list with one map for each {kind}; got a single array of shape {stuck.shape}")
     if not isinstance(stuck, (list, tuple, np.ndarray)):

@@ -115,8 +115,7 @@ class Layout:
 
     def __post_init__(self):
         object.__setattr__(self, "blocks", tuple(self.blocks))
-        if not isinstance(self.mapping, Mapping):
-            raise TypeError(f"mapping must be a Mapping, such as DifferentialPairs(); got {self.mapping!r}")
+        _require_mapping(self.mapping)
         shapes = tuple(as_shape("the shape of a layer", shape) for shape in self.layer_shapes)
         object.__setattr__(self, "layer_shapes", shapes)
         odd = [shape for shape in shapes if shape[1] % self.mapping.lines_per_output]
@@ -149,7 +148,8 @@ class Layout:
             count[block.in_array] += 1
             if count.max() > 1:
                 i, j = np.argwhere(count > 1)[0]
-                raise ValueError(f"a device carries one weight; got two for word line {i}, bit line {j} of array {block.array}")
+                raise ValueError(f"a device carries one weight; got two for word line {i}, bit line {j} of array "
+                                 f"{block.array}")
 
     @cached_property
     def arrays(self) -> tuple[int, ...]:
@@ -195,9 +195,9 @@ class Layout:
             One array a layer (unitless).
         """
         counts = []
-        for order, used in zip(turns, self.used, strict=True):
+        for order, used in zip(_as_arrays("turns", turns, self.shapes), self.used):
             count = np.zeros(used.shape)
-            count[used] = np.argsort(np.argsort(-np.asarray(order)[used], kind="stable"))
+            count[used] = np.argsort(np.argsort(-order[used], kind="stable"))
             counts.append(count)
         return [layer.astype(np.int64) for layer in self.collect(counts)]
 
@@ -223,7 +223,8 @@ class Layout:
         layers = _as_arrays("layers", layers, self.layer_shapes)
         placed = []
         for shape, blocks in zip(self.shapes, self.blocks_of):
-            array = np.full((*layers[blocks[0].layer].shape[:-2], *shape), np.nan)
+            leading = _common_leading("layers that share an array", [layers[block.layer] for block in blocks])
+            array = np.full((*leading, *shape), np.nan)
             for block in blocks:
                 array[(..., *block.in_array)] = layers[block.layer][(..., *block.in_layer)]
             placed.append(array)
@@ -250,9 +251,8 @@ class Layout:
         compute together.
         """
         arrays = _as_arrays("arrays", arrays, self.shapes)
-        if len(leading := {array.shape[:-2] for array in arrays}) > 1:
-            raise ValueError(f"arrays must all have the same leading axes; got {sorted(leading)}")
-        layers = [np.full((*arrays[0].shape[:-2], *shape), np.nan) for shape in self.layer_shapes]
+        leading = _common_leading("arrays", arrays)
+        layers = [np.full((*leading, *shape), np.nan) for shape in self.layer_shapes]
         for array, blocks in zip(arrays, self.blocks_of):
             for block in blocks:
                 layers[block.layer][(..., *block.in_layer)] = array[(..., *block.in_array)]
@@ -316,6 +316,12 @@ class Layout:
 
 def layer_shapes(sizes, mapping=PAIRS):
     """(n_word_lines, n_bit_lines) of each layer's devices, for a network of these layer sizes."""
+    _require_mapping(mapping)
+    if not isinstance(sizes, (tuple, list)):
+        raise TypeError(f"sizes must be a network's layer sizes, such as (2, 8, 1); got {sizes!r}")
+    if len(sizes) < 2:
+        raise ValueError(f"sizes must be those of at least one layer, inputs and outputs, such as (2, 8, 1); got {sizes!r}")
+    sizes = [as_count("a layer size", size) for size in sizes]
     return [(n_word_lines, mapping.n_bit_lines(n_outputs)) for n_word_lines, n_outputs in mapping.shapes_of(sizes)]
 
 
@@ -327,6 +333,18 @@ def _as_arrays(what, arrays, shapes):
         raise ValueError(f"{what} must have shapes (..., *shape) of {list(shapes)}; got {[array.shape for array in arrays]}"
                          + ("; transposed?" if turned else ""))
     return arrays
+
+
+def _require_mapping(mapping):
+    if not isinstance(mapping, Mapping):
+        raise TypeError(f"mapping must be a Mapping, such as DifferentialPairs(); got {mapping!r}")
+
+
+def _common_leading(what, arrays):
+    """The leading axes, which are batch, that all these arrays have."""
+    if len(leading := {array.shape[:-2] for array in arrays}) > 1:
+        raise ValueError(f"{what} must all have the same leading axes; got {sorted(leading)}")
+    return leading.pop()
 
 
 def _freeze_indices(record, name):

@@ -20,8 +20,9 @@ _POLARITY = np.array([1.0, -1.0])
 class Mapping:
     """Base of all mappings: what a subclass must give, and what follows from it.
 
-    A subclass gives `n_bit_lines`, `span`, `conductances`, `differences`, `added`, `per_device` and `touched`. Shapes: weights are
-    ``(..., n_word_lines, n_outputs)``, devices ``(..., n_word_lines, n_bit_lines)``, scales ``(..., n_word_lines, 1)``.
+    A subclass gives `n_bit_lines`, `span`, `conductances`, `differences`, `added`, `per_device` and `touched`. Weights have
+    shape ``(..., n_word_lines, n_outputs)``, devices ``(..., n_word_lines, n_bit_lines)``, scales
+    ``(..., n_word_lines, 1)``.
 
     Parameters
     ----------
@@ -36,33 +37,37 @@ class Mapping:
     has_partners = False  # whether the other device of a pair can make up for a stuck one
     is_physical = True  # whether targets are conductances: floored at 0 S, joined by wires
 
+    def __post_init__(self):
+        if not isinstance(self.digital_output_bias, bool):
+            raise TypeError(f"digital_output_bias must be True or False; got {self.digital_output_bias!r}")
+
     def n_bit_lines(self, n_outputs: int) -> int:
         """Bit lines of a layer."""
-        raise NotImplementedError
+        raise _not_given(self, "n_bit_lines")
 
     def span(self, device) -> float:
         """Difference of conductance [S] that the largest magnitude takes."""
-        raise NotImplementedError
+        raise _not_given(self, "span")
 
     def conductances(self, weights, device, scale):
         """Devices [S] that carry ``weights``."""
-        raise NotImplementedError
+        raise _not_given(self, "conductances")
 
     def differences(self, conductances):
         """What the devices are worth, ``scale`` times the weights [S]; also of rows of currents."""
-        raise NotImplementedError
+        raise _not_given(self, "differences")
 
     def touched(self, stuck):
         """Which weights have a device of their own among the stuck ones, (..., n_word_lines, n_outputs) bool."""
-        raise NotImplementedError
+        raise _not_given(self, "touched")
 
     def added(self, values):
         """Sum over the devices of each weight, where `differences` subtracts: of variances, for example."""
-        raise NotImplementedError
+        raise _not_given(self, "added")
 
     def per_device(self, effects):
         """What each device does, from what each weight's difference does; (n_word_lines, n_outputs) ndarray."""
-        raise NotImplementedError
+        raise _not_given(self, "per_device")
 
     def output_of(self, bit_line: int, n_bit_lines: int) -> tuple:
         """Output and polarity (1 or -1) that one of a layer's bit lines carries."""
@@ -193,3 +198,8 @@ class ReferenceColumn(Mapping):
 
 
 PAIRS = DifferentialPairs()
+
+
+def _not_given(mapping, name):
+    """The error of a mapping that leaves out what it must give."""
+    return NotImplementedError(f"{type(mapping).__name__} does not give {name}; see Mapping for what a mapping must give")

@@ -157,8 +157,8 @@ def _pose(targets, device, stuck, sensitivities):
         raise TypeError(f"targets must be Targets, such as map_weights(network, device); got a {type(targets).__name__}")
     layout = targets.layout
     if not (layout.mapping.has_partners and all(block.holds_whole_pairs for block in layout.blocks)):
-        raise ValueError("placing around faults exchanges differential pairs: the layout must hold whole pairs, plus and minus "
-                         f"side by side; got {layout.mapping!r}")
+        raise ValueError("placing around faults exchanges differential pairs: the layout must hold whole pairs, plus and "
+                         f"minus side by side; got {layout.mapping!r}")
     if not isinstance(stuck, (list, tuple, np.ndarray)):
         raise TypeError(f"stuck must be a list with one map for each physical array; got {stuck!r}")
     if len(stuck) <= max(layout.arrays):
@@ -187,7 +187,7 @@ def _as_sensitivities(sensitivities, differences):
 
 
 def _repeat(problem, blocks, exchange):
-    """Tiles after as many exchanges as lower the damage."""
+    """Blocks after as many exchanges as lower the damage."""
     damage = problem.damage(blocks)
     for _ in range(_MOST_ROUNDS):
         if damage == 0:
@@ -200,7 +200,7 @@ def _repeat(problem, blocks, exchange):
 
 
 def _exchange_arrays(problem, blocks, may_move_lines):
-    """Blocks on the arrays, and lines of them, that suit them best; those without damage go where they make room, or stay."""
+    """Blocks on the arrays and lines that suit them best; those without damage go where they make room, or stay."""
     movable = [index for index, block in enumerate(blocks) if block.array not in problem.shared]
     damages = [problem.damage([blocks[index]]) for index in movable]
     homes = {blocks[index].array for index, damage in zip(movable, damages) if damage > 0}
@@ -247,7 +247,7 @@ def _move_pairs(problem, block):
 
 
 def _exchange_units(problem, blocks):
-    """Tiles with the hidden units, one layer after the other, where they suit best."""
+    """Blocks with the hidden units, one layer after the other, where they suit best."""
     for layer, wanted in enumerate(problem.differences[:-1]):
         units = np.arange(wanted.shape[1])
         costs = np.zeros((len(units), len(units)))  # of each unit at each place, a place being named by the unit now there
@@ -279,16 +279,14 @@ def _assign(costs, current):
 
 
 def solve_assignment(costs):
-    """A place of its own for each item, (n_items,), at the least total of (n_items, n_places) costs; n_places >= n_items.
-
-    The Hungarian method: items are added one by one along the cheapest path of exchanges (Dijkstra, with prices that keep
-    reduced costs from becoming negative)."""
+    """A place of its own for each item, (n_items,), at the least total of (n_items, n_places) costs; n_places >= n_items."""
     costs = as_finite("costs", costs, ndim=2)
-    n_items, n_places = costs.shape
+    n_items, n_places = costs.shape  # the Hungarian method: items are added one by one along the cheapest path of exchanges
     if n_items > n_places:
         raise ValueError(f"costs must have at least as many places as items; got shape {costs.shape}")
     item_at = np.full(n_places, -1)
-    wages, prices = np.zeros(n_items), np.zeros(n_places)  # costs - wages - prices >= 0, and = 0 where assigned
+    # Dijkstra's paths need reduced costs that are not negative: costs - wages - prices >= 0, and = 0 where assigned.
+    wages, prices = np.zeros(n_items), np.zeros(n_places)
     for item in range(n_items):
         distances, before = np.full(n_places, np.inf), np.full(n_places, -1)
         done = np.zeros(n_places, dtype=bool)

@@ -6,16 +6,14 @@ _STEP = 1e-4  # of a bias, in central differences: their error is of the order o
 
 
 def weight_effects(network, points):
-    """|d logit / d weight| of each weight and bias, averaged over points and summed over outputs: one
-    ``(n_inputs + 1, n_outputs)`` array a layer (unitless).
-
-    At one point the derivative by the weight from input i to unit j is that by the unit's bias, times the input."""
+    """|d logit / d weight| of each weight and bias, mean over points, sum over outputs: (n_inputs + 1, n_outputs) each."""
     if not hasattr(network, "with_arrays"):
         raise TypeError(f"network must be an MLP; got a {type(network).__name__}")
     if np.shape(points)[:1] == (0,):
         raise ValueError("points must hold at least one point, to tell which weights matter; got none")
     effects = []
     for layer, array in enumerate(network.arrays):
+        # At one point the derivative by the weight from input i to unit j is that by the unit's bias, times the input.
         by_bias = [_bias_effects(network, layer, unit, points) for unit in range(array.shape[1])]
         inputs = np.abs(_inputs_of(network, layer, points))
         effects.append(inputs.T @ np.stack(by_bias, axis=1) / len(inputs))
@@ -29,7 +27,8 @@ def device_effects(effects, targets):
 
 
 def sensitive_last(effects, targets):
-    """Turn of each device of the layout's arrays when those that matter most are written last, equal ones in raster order."""
+    """Turn of each device of the layout's arrays when those that matter most are written last; of equal ones, the first in
+    raster order is written last."""
     turns = []
     for values, used in zip(targets.layout.place(device_effects(effects, targets)), targets.layout.used):
         turn = np.zeros(values.shape, dtype=np.int64)
