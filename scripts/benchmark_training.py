@@ -11,7 +11,6 @@ from benchmark_cases import interleave
 import tiocross.learning.training as training
 from tiocross import ROBUST, TIO2_8X8, tasks, train_robust
 from tiocross.transfers.adaptation import retrain_around
-from tiocross.study.ingredients import make_techniques
 from tiocross.study.starts import start_network
 from tiocross.learning.layers import run_copies
 from tiocross.learning.techniques import split_layers
@@ -54,12 +53,12 @@ def measure_training(quick, repetitions):
 def time_step(points, n_networks, n_steps, repetitions):
     """One line: networks trained together, past the step where the recipe's own loss takes over."""
     settings = replace(ROBUST.training, n_steps=n_steps, loss_from=0.0, scale_gradient_from=0.0)
-    techniques = make_techniques(ROBUST.techniques, TIO2_8X8)
+    layout = ROBUST.layout(ROBUST.sizes_for(points), TIO2_8X8)
 
     def train():
         rngs = [np.random.default_rng(k) for k in range(n_networks)]
         networks = [start_network(ROBUST, points, rng, activation="tanh") for rng in rngs]
-        return train_many(networks, points, techniques, rngs=rngs, settings=settings)
+        return train_many(networks, points, ROBUST.techniques, device=TIO2_8X8, layout=layout, rngs=rngs, settings=settings)
 
     def train_plainly():
         with plain_passes():
@@ -115,5 +114,6 @@ def format_training(found):
         lines.append(f"{row['n_networks']:>10}" + "".join(f"{1e3 * seconds:>{width - 3}.2f} ms"
                                                           for seconds, width in zip(times, (12, 12, 12, 14)))
                      + f"{row['ratio']:>7.1f} x faster")
-    return "\n".join([*lines, *(f"{row['case']}: {row['seconds']:.1f} s, {row['cpu_seconds']:.1f} s of processor (goal {row['goal']})"
-                               for row in found["whole"])])
+    return "\n".join([*lines,
+                      *(f"{row['case']}: {row['seconds']:.1f} s, {row['cpu_seconds']:.1f} s of processor (goal {row['goal']})"
+                        for row in found["whole"])])

@@ -16,14 +16,16 @@ from pathlib import Path
 import numpy as np
 
 from tiocross import (
-    MLP, ConductanceDropout, EventLog, NoiseInjection, PulseScheme, RangePenalty, SimulatedCrossbar, Sinh,
-    TrainingSettings, calibrate, characterise, compare_outputs, tasks as tasks, measure_logits, plan, plot,
-    predict_logits, program_array, read_crossbar, save_device, save_readback, train, transfer,
+    MLP, ConductanceDropout, EventLog, NoiseInjection, PulseScheme, RangePenalty, SimulatedCrossbar, Sinh, TrainingSettings,
+    arrange, calibrate, characterise, compare_outputs, measure_logits, plan, plot, predict_logits, program_array,
+    read_crossbar, save_device, save_readback, tasks, train, transfer,
 )
 from tiocross.storage import replacing
 from tiocross.units import V, ohm, percent, uS
 
-SHAPE, N_ARRAYS, N_NEEDED = (8, 8), 6, 4  # a 2-8-1 network needs four, two are spares
+SHAPE, N_ARRAYS, N_NEEDED = (8, 8), 6, 4  # the network needs four, two are spares
+SIZES = (2, 8, 1)
+LAYOUT = arrange(SIZES, SHAPE)
 N_STEPS, N_TRANSFERS = 2_000, 2_000  # of training; simulated chips of what is expected
 WINDOW = (100 * uS, 500 * uS)
 READ_VOLTAGE = 0.2 * V
@@ -66,17 +68,18 @@ def run(folder, seed, wire_resistance, quick):
     calibration = fit_device(measured, folder)
     say(start, "calibrated", str(calibration))
     network = train_for(calibration.device, moons, seed, n_steps)
-    expected = transfer(network, moons.test, device=calibration.device, wire_resistance=wire_resistance,
+    expected = transfer(network, moons.test, device=calibration.device, layout=LAYOUT, wire_resistance=wire_resistance,
                         n_transfers=n_transfers, rng=np.random.default_rng([seed, 2]))
     say(start, "trained", f"on {expected.n_devices} such devices, one pass of programming, stuck devices unknown\n"
                           f"{expected.summary()}")
     stuck = [one.stuck for one in measured]
-    programming = plan(network, calibration.device, tiles=SHAPE, scheme=scheme, stuck=stuck, points=moons.train.points)
+    programming = plan(network, calibration.device, layout=LAYOUT, scheme=scheme, stuck=stuck, points=moons.train.points)
     programming.save(folder / "plan")
     network.save(folder / "plan" / "network.npz")
     say(start, "planned", describe_plan(programming, stuck))
-    reports = [program(array, programming, tile, folder) for tile, array in enumerate(used(arrays, programming))]
-    say(start, "programmed", "\n".join(f"tile {tile}: {report.summary()}" for tile, report in enumerate(reports)))
+    numbers = programming.layout.arrays
+    reports = [program(arrays[number], programming, number, folder) for number in numbers]
+    say(start, "programmed", "\n".join(f"array {n}: {report.summary()}" for n, report in zip(numbers, reports)))
     comparison, verdict = judge(network, programming, reports, used(arrays, programming), moons, expected, wire_resistance)
     say(start, "measured", f"{comparison}\n{verdict}")
     save_figure(draw(programming, reports, measured, comparison, calibration, expected), folder / "chip_on_the_table")
@@ -123,28 +126,30 @@ def fit_device(measured, folder):
 
 def train_for(device, moons, seed, n_steps):
     rng = np.random.default_rng([seed, 3])
-    start = MLP(2, 8, 1, rng=rng, activation="tanh")
+    start = MLP(*SIZES, rng=rng, activation="tanh")
     start.centre_inputs(moons.train)
-    techniques = [NoiseInjection(device), ConductanceDropout(device), RangePenalty(1e-4)]
-    return train(start, moons.train, techniques, rng=rng, settings=TrainingSettings(n_steps=n_steps, weight_decay=1e-4))
+    techniques = [NoiseInjection(), ConductanceDropout(), RangePenalty(1e-4)]
+    return train(start, moons.train, techniques, device=device, layout=LAYOUT, rng=rng,
+                 settings=TrainingSettings(n_steps=n_steps, weight_decay=1e-4))
 
 
 def used(arrays, programming):
-    return [arrays[tile.array] for tile in programming.layout.tiles]
+    return [arrays[number] for number in programming.layout.arrays]
 
 
 def describe_plan(programming, stuck):
-    tiles = programming.layout.tiles
-    hit = sum(int((tile.used & ~np.isnan(stuck[tile.array])).sum()) for tile in tiles)
-    return (f"{len(tiles)} tiles on arrays {', '.join(str(tile.array) for tile in tiles)} of {len(stuck)}; stuck devices: "
+    layout = programming.layout
+    hit = sum(int((used & ~np.isnan(stuck[number])).sum()) for number, used in zip(layout.arrays, layout.used))
+    return (f"arrays {', '.join(map(str, layout.arrays))} of {len(stuck)}; stuck devices: "
             + ", ".join(str(int((~np.isnan(one)).sum())) for one in stuck) + f"; in use in spite of that: {hit}")
 
 
-def program(array, programming, tile, folder):
-    targets, order = programming.targets[tile], programming.orders[tile]
-    with EventLog(folder / f"tile_{tile:02d}_log.csv", shape=array.shape) as log:
+def program(array, programming, number, folder):
+    index = programming.index_of(number)
+    targets, order = programming.targets[index], programming.orders[index]
+    with EventLog(folder / f"array_{number:02d}_log.csv", shape=array.shape) as log:
         report = program_array(array, targets, programming.scheme, order=order, max_passes=5, on_event=log)
-    save_readback(programming, tile, report.conductances, folder / f"tile_{tile:02d}_readback.csv")
+    save_readback(programming, number, report.conductances, folder / f"array_{number:02d}_readback.csv")
     return report
 
 
@@ -152,7 +157,7 @@ def judge(network, programming, reports, arrays, moons, expected, wire_resistanc
     """Logits predicted from the read-backs, logits measured on the arrays, and what accuracy both mean."""
     points, labels = moons.test.points[:N_POINTS], moons.test.labels[:N_POINTS]
     crossbars = [read_crossbar(report.conductances * READ_VOLTAGE, READ_VOLTAGE, noise_floor=READ_STEP,
-                                       wire_resistance=wire_resistance, iv=Sinh(NONLINEARITY)) for report in reports]
+                                 wire_resistance=wire_resistance, iv=Sinh(NONLINEARITY)) for report in reports]
     options = {"device": programming.device, "layout": programming.layout}
     predicted = predict_logits(network, crossbars, points, **options)
     comparison = compare_outputs(predicted, measure_logits(network, arrays, points, **options))
@@ -169,12 +174,14 @@ def judge(network, programming, reports, arrays, moons, expected, wire_resistanc
 
 def draw(programming, reports, measured, comparison, calibration, expected):
     figure, axes = plot.new_figure(2, 3, width=14, height=8)
-    first = programming.layout.tiles[0].array
+    first = programming.layout.arrays[0]
     plot.fault_map(axes[0, 0], measured[first].report.conductances, stuck=~np.isnan(measured[first].stuck),
                        title=f"array {first} when characterised; crossed: stuck")
-    plot.conductance_map(axes[0, 1], programming.targets[0], title="tile 0, targets (white: not programmed)", window=WINDOW)
+    plot.conductance_map(axes[0, 1], programming.targets[0], window=WINDOW,
+                         title=f"array {first}, targets (white: not programmed)")
     errors = np.where(reports[0].mask, reports[0].conductances - reports[0].targets, np.nan)
-    plot.conductance_map(axes[0, 2], errors, title="tile 0, read back - target", window=(-40 * uS, 40 * uS), difference=True)
+    plot.conductance_map(axes[0, 2], errors, title=f"array {first}, read back - target", window=(-40 * uS, 40 * uS),
+                         difference=True)
     plot.accuracy_histogram(axes[1, 0], expected.accuracies, title=f"expected of {calibration.device.name}")
     plot.output_comparison(axes[1, 1], comparison, title="outputs")
     plot.output_deviations(axes[1, 2], comparison, title="deviation from the prediction")

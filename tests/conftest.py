@@ -23,7 +23,7 @@ def network(moons):
     start = MLP(2, 8, 1, rng=rng)
     start.centre_inputs(moons.train)
     settings = TrainingSettings(n_steps=600, n_chips=2)
-    return train(start, moons.train, [NoiseInjection(TIO2)], rng=rng, settings=settings)
+    return train(start, moons.train, [NoiseInjection()], device=TIO2, rng=rng, settings=settings)
 
 
 @pytest.fixture(scope="session")

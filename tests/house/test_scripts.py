@@ -82,15 +82,15 @@ def test_a_lab_could_start_from_chip_on_the_table(tmp_path):
     titles = re.findall(r"^== (\w+)", output, flags=re.MULTILINE)
     assert titles == ["characterised", "calibrated", "trained", "planned", "programmed", "measured"]
     names = {path.name for path in folder.iterdir()}
-    tiles = {f"tile_{k:02d}_{what}.csv" for k in range(4) for what in ("log", "readback")}
+    arrays = {f"array_{k:02d}_{what}.csv" for k in range(4) for what in ("log", "readback")}
     figures = {f"{name}.{kind}" for name in ("calibration", "chip_on_the_table") for kind in ("png", "pdf")}
-    assert names == tiles | figures | {"device.json", "plan", "verdict.txt"}
+    assert names == arrays | figures | {"device.json", "plan", "verdict.txt"}
     made = load_plan(folder / "plan")
     made.require_network(MLP.load(folder / "plan" / "network.npz"))
     assert str(made.device) == str(load_device(folder / "device.json")) and "source: 4 arrays" in output
-    for tile, targets in enumerate(made.targets):
+    for array, targets in zip(made.layout.arrays, made.targets):
         wanted = ~np.isnan(targets)
-        read = load_readback(made, tile, folder / f"tile_{tile:02d}_readback.csv")
+        read = load_readback(made, array, folder / f"array_{array:02d}_readback.csv")
         assert np.median(np.abs(read / targets - 1)[wanted]) < 0.05  # tuned to 1 %, then disturbed
     shares = {name: float(share) for name, share in re.findall(r"^  (\w[\w -]+\w) +([\d.]+) %$", output, flags=re.MULTILINE)}
     assert set(shares) == {"in software", "predicted from the read-back", "measured on the arrays"}

@@ -32,7 +32,7 @@ for law in (None, Sinh(0.3), Cubic(2.0)):
     circuits.append(solve(crossbar, custom(crossbar, left=open_ends[:7], right=0.1, bottom=0.0)))
     circuits.append(solve(crossbar, read_device(crossbar, 5, 1, 0.4)))
 short = TrainingSettings(n_steps=3, batch_size=20, n_chips=2)
-trained = train(three, Dataset(data.points, np.arange(70) % 3), [NoiseInjection(TIO2)], rng=rng, settings=short)
+trained = train(three, Dataset(data.points, np.arange(70) % 3), [NoiseInjection()], device=TIO2, rng=rng, settings=short)
 one = np.ones(14)
 eliminated = eliminate(wide[None], 20 * one, 3 * one[:11], 9 * one, 0 * one[:11])
 general = {"general": np.concatenate([circuit.bit_line_currents for circuit in circuits]).tolist(),

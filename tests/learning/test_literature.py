@@ -22,8 +22,11 @@ from tiocross.learning.literature import (
 )
 from tiocross.learning.network import MLP
 from tiocross.learning.sharpness import SharpnessAware
-from tiocross.learning.techniques import ChipSampler, NoiseInjection
+from tiocross.learning.on_devices import ChipSampler
+from tiocross.learning.techniques import Course, NoiseInjection
 from tiocross.learning.training import TrainingSettings, train, train_many
+from tiocross.mapping.arrangements import arrange, share_arrays
+from tiocross.mapping.mappings import DifferentialPairs, ReferenceColumn
 
 SHAPES = [(3, 2), (3, 1)]  # 2-2-1
 LAYERS = [slice(0, 6), slice(6, 9)]
@@ -43,8 +46,12 @@ def rngs_of(*seeds):
     return [np.random.default_rng(seed) for seed in seeds]
 
 
-def disturbed(method, weights, n_chips=4, seeds=(11, 12)):
-    return method.perturb(Tensor(weights), SHAPES, n_chips, rngs_of(*seeds)).value
+def course_of(seeds=(11, 12), n_chips=4, device=None, layout=None, shapes=SHAPES):
+    return Course(shapes, n_chips, rngs_of(*seeds), device, layout)
+
+
+def disturbed(method, weights, n_chips=4, seeds=(11, 12), device=None):
+    return method.perturb(Tensor(weights), course_of(seeds, n_chips, device)).value
 
 
 def draws_of(kind, n_chips=4, seeds=(11, 12)):
@@ -111,6 +118,19 @@ def test_log_normal_noise_multiplies_by_the_exponential_of_its_draws():
     weights = weights_of()
     expected = weights * np.exp(0.3 * draws_of("standard_normal"))
     np.testing.assert_allclose(disturbed(LogNormalNoise(0.3), weights), expected, rtol=10 * EPS)
+
+
+def test_probabilities_of_drop_connect_are_those_of_the_device_twice():
+    weights, faulty = weights_of(), dataclasses.replace(TIO2, stuck=dataclasses.replace(
+        TIO2.stuck, probability_lrs=0.1, probability_hrs=0.15))
+    np.testing.assert_array_equal(disturbed(FaultDropConnect(), weights, device=faulty, n_chips=50),
+                                  disturbed(FaultDropConnect(0.2, 0.3), weights, n_chips=50))
+    np.testing.assert_array_equal(disturbed(FaultDropConnect(), weights, device=faulty.without("stuck")),
+                                  np.repeat(weights, 4, axis=1))
+    with pytest.raises(ValueError, match=r"FaultDropConnect\(\) takes its probabilities from a device: give train\(\.\.\., device"):
+        disturbed(FaultDropConnect(), weights)
+    with pytest.raises(TypeError, match="probability_hrs must be a number"):
+        FaultDropConnect(0.1)
 
 
 def test_a_weight_that_is_hit_vanishes_or_is_as_large_as_the_largest():
@@ -197,7 +217,7 @@ def test_without_noise_the_weights_stay(method):
 
 def gradient_of(method, weights, upstream):
     tensor = Tensor(weights)
-    (method.perturb(tensor, SHAPES, 4, rngs_of(11, 12)) * upstream).sum().backward()
+    (method.perturb(tensor, course_of()) * upstream).sum().backward()
     return tensor.grad
 
 
@@ -269,26 +289,34 @@ def test_gradient_of_the_penalty_is_its_derivative():
 # Sharpness-aware steps.
 
 
-def spread_seen(device, weights):
+def ascend(radius, device, weights, gradient, layout=None, shapes=SHAPES):
+    layout = arrange((2, 2, 1)) if layout is None else layout
+    return SharpnessAware(radius).ascend(weights, gradient, course_of(device=device, layout=layout, shapes=shapes))
+
+
+def spread_seen(device, weights, layout=None):
     """Standard deviation of each weight, as the move along one weight's gradient shows it."""
     spread = np.empty(weights.shape)
     for k in range(9):
         gradient = np.zeros(weights.shape)
         gradient[:, :, k] = -3.0
-        moved = SharpnessAware(2.0, device).ascend(weights, gradient, SHAPES) - weights
+        moved = ascend(2.0, device, weights, gradient, layout) - weights
         spread[:, :, k] = -moved[:, :, k] / 2.0
         assert (np.delete(moved, k, axis=2) == 0).all()
     return spread
 
 
-@pytest.mark.parametrize("array_shape", [None, (2, 2)])
-def test_the_spread_is_what_programming_chips_gives(array_shape):
-    device = dataclasses.replace(TIO2, array_shape=array_shape)
+@pytest.mark.parametrize("layout", [
+    arrange((2, 2, 1)), arrange((2, 2, 1), (2, 2)), share_arrays((2, 2, 1), (6, 4)),
+    arrange((2, 2, 1), mapping=DifferentialPairs(digital_output_bias=True)), arrange((2, 2, 1), mapping=ReferenceColumn()),
+], ids=["one array a layer", "small arrays", "one shared array", "digital output bias", "reference column"])
+def test_the_spread_is_what_programming_chips_gives(layout):
     weights = weights_of()
-    sampler = ChipSampler([NoiseInjection(device)], (2, 2, 1))
-    sampled = sampler.sample(Tensor(weights), sampler.draw(20_000, rngs_of(1, 2))).value
+    sampler = ChipSampler([NoiseInjection()], TIO2, layout, (2, 2, 1))
+    course = course_of(device=TIO2, layout=layout, n_chips=20_000)
+    sampled = sampler.sample(Tensor(weights), sampler.draw(20_000, rngs_of(1, 2)), course).value
     # Kurtosis of the disturb is at most about 12: a standard deviation of n samples is off by sqrt(11 / 4 n), 5 sigma 6 %.
-    np.testing.assert_allclose(spread_seen(device, weights), sampled.std(axis=1, keepdims=True), rtol=0.06)
+    np.testing.assert_allclose(spread_seen(TIO2, weights, layout), sampled.std(axis=1, keepdims=True), rtol=0.06, atol=1e-12)
 
 
 def test_the_spread_by_hand():
@@ -299,7 +327,7 @@ def test_the_spread_by_hand():
     disturb = DisturbQuantiles([1, 2, 3], [0, 0.5 - 1e-9, 0.5 + 1e-9, 1], table, 0.0, source="test")
     device = Device(100e-6, 300e-6, tuning=tuning, disturb=disturb)
     weights = np.array([1.0, -0.5]).reshape(1, 1, 2, 1)
-    moved = SharpnessAware(1.0, device).ascend(weights, np.array([3.0, 4.0]).reshape(1, 1, 2, 1), [(2, 1)])
+    moved = ascend(1.0, device, weights, np.array([3.0, 4.0]).reshape(1, 1, 2, 1), arrange((1, 1)), [(2, 1)])
     first = np.sqrt(3**2 + 1**2 + 2**2 + 2**2) / 200  # in units of weight: 200 uS are 1
     second = np.sqrt(1**2 + 2**2 + 2**2) / 200
     length = np.hypot(3 * first, 4 * second)
@@ -311,7 +339,7 @@ def test_no_other_move_within_reach_raises_the_loss_more():
     weights, rng, radius = weights_of(1), np.random.default_rng(6), 1.5
     gradient = rng.standard_normal(weights.shape)
     spread = spread_seen(TIO2, weights)
-    move = SharpnessAware(radius, TIO2).ascend(weights, gradient, SHAPES) - weights
+    move = ascend(radius, TIO2, weights, gradient) - weights
     assert np.linalg.norm(move / spread) == pytest.approx(radius, rel=1e-9)
     others = rng.standard_normal((1000, *weights.shape))
     others *= radius / np.linalg.norm(others.reshape(1000, -1), axis=1).reshape(-1, 1, 1, 1, 1)
@@ -320,14 +348,19 @@ def test_no_other_move_within_reach_raises_the_loss_more():
 
 def test_networks_ascend_each_for_itself_and_stay_where_nothing_pushes():
     weights, gradient = weights_of(), np.random.default_rng(6).standard_normal((2, 1, 9, 1))
-    method = SharpnessAware(1.0, TIO2)
     before = weights.copy()
-    both = method.ascend(weights, gradient, SHAPES)
-    np.testing.assert_array_equal(both[1:], method.ascend(weights[1:], gradient[1:], SHAPES))
+    both = ascend(1.0, TIO2, weights, gradient)
+    np.testing.assert_array_equal(both[1:], ascend(1.0, TIO2, weights[1:], gradient[1:]))
     np.testing.assert_array_equal(weights, before)
-    np.testing.assert_array_equal(method.ascend(weights, np.zeros_like(gradient), SHAPES), weights)
-    np.testing.assert_array_equal(SharpnessAware(1.0, TIO2.ideal()).ascend(weights, gradient, SHAPES), weights)
-    np.testing.assert_array_equal(SharpnessAware(0.0, TIO2).ascend(weights, gradient, SHAPES), weights)
+    np.testing.assert_array_equal(ascend(1.0, TIO2, weights, np.zeros_like(gradient)), weights)
+    np.testing.assert_array_equal(ascend(1.0, TIO2.ideal(), weights, gradient), weights)
+    np.testing.assert_array_equal(ascend(0.0, TIO2, weights, gradient), weights)
+
+
+def test_a_bias_that_is_on_no_device_has_no_spread():
+    layout = arrange((2, 2, 1), mapping=DifferentialPairs(digital_output_bias=True))
+    spread = spread_seen(TIO2, weights_of(), layout)
+    assert (spread[:, :, -1] == 0).all() and (spread[:, :, :-1] > 0).all()
 
 
 # Copies of units.
@@ -376,7 +409,8 @@ def test_errors_of_single_weights_average_out_over_copies():
 # In training.
 
 
-TRAINED = [*METHODS, LipschitzPenalty(0.3, 0.01), SharpnessAware(1.0, TIO2)]
+FAULTY = dataclasses.replace(TIO2, stuck=dataclasses.replace(TIO2.stuck, probability_lrs=0.1, probability_hrs=0.1))
+TRAINED = [*METHODS, LipschitzPenalty(0.3, 0.01), SharpnessAware(1.0), FaultDropConnect()]
 
 
 @pytest.mark.parametrize("method", TRAINED, ids=lambda method: type(method).__name__)
@@ -385,8 +419,8 @@ def test_training_takes_each_method_and_it_makes_a_difference(method):
     networks = [MLP(2, 2, 1, rng=np.random.default_rng(seed)) for seed in (1, 2)]
     settings = TrainingSettings(n_steps=5, n_chips=3)
     plain = train(networks[0], moons.train, rng=np.random.default_rng(5), settings=settings)
-    one = train(networks[0], moons.train, [method], rng=np.random.default_rng(5), settings=settings)
-    many = train_many(networks, moons.train, [method], rngs=rngs_of(5, 6), settings=settings)
+    one = train(networks[0], moons.train, [method], device=FAULTY, rng=np.random.default_rng(5), settings=settings)
+    many = train_many(networks, moons.train, [method], device=FAULTY, rngs=rngs_of(5, 6), settings=settings)
     for array, alone, without in zip(many[0].arrays, one.arrays, plain.arrays):
         np.testing.assert_array_equal(array, alone)
         assert np.isfinite(alone).all() and not np.array_equal(alone, without)
@@ -394,8 +428,8 @@ def test_training_takes_each_method_and_it_makes_a_difference(method):
 
 def test_methods_go_together_with_simulated_chips():
     moons = generate_moons(rng=np.random.default_rng(0), n_train=60, n_validation=4, n_test=4)
-    techniques = [NoiseInjection(TIO2), FaultDropConnect(0.01, 0.01), LipschitzPenalty(0.1, 0.01), SharpnessAware(1.0, TIO2)]
-    trained = train(MLP(2, 2, 1, rng=np.random.default_rng(1)), moons.train, techniques, rng=np.random.default_rng(5),
+    techniques = [NoiseInjection(), FaultDropConnect(0.01, 0.01), LipschitzPenalty(0.1, 0.01), SharpnessAware(1.0)]
+    trained = train(MLP(2, 2, 1, rng=np.random.default_rng(1)), moons.train, techniques, device=TIO2, rng=np.random.default_rng(5),
                     settings=TrainingSettings(n_steps=5, n_chips=3))
     assert all(np.isfinite(array).all() for array in trained.arrays)
 
@@ -427,8 +461,8 @@ REFUSED = [
     (lambda: FaultDropConnect(0.6, 0.6), ValueError, r"must not exceed 1; got 0.6 \+ 0.6"),
     (lambda: LipschitzPenalty(-1.0, 1.0), ValueError, "sigma must be"),
     (lambda: LipschitzPenalty(1.0, -1.0), ValueError, "strength must be"),
-    (lambda: SharpnessAware(-1.0, TIO2), ValueError, "radius must be"),
-    (lambda: SharpnessAware(1.0, "TIO2"), TypeError, "device must be a Device"),
+    (lambda: SharpnessAware(-1.0), ValueError, "radius must be"),
+    (lambda: ascend(1.0, None, weights_of(), weights_of()), ValueError, r"spread: say which, as in train\(\.\.\., device=TIO2\)"),
     (lambda: duplicate_units([np.ones((2, 1))], 2), TypeError, "network must be an MLP; got a list"),
     (lambda: duplicate_units(MLP(2, 1, rng=np.random.default_rng(0)), 0), ValueError, "copies must be at least 1; got 0"),
     (lambda: duplicate_units(MLP(2, 1, rng=np.random.default_rng(0)), 1.5), TypeError, "copies must be a whole number"),

@@ -6,32 +6,39 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from signed_coordinates import arrange_signed
 
 from tiocross.tasks import Dataset, generate_moons
-from tiocross.devices.device import Device, DisturbQuantiles, StuckDevices, TuningError
+from tiocross.devices.device import Device, DisturbQuantiles, LineFailures, StuckDevices, TuningError
 from tiocross.devices.tio2 import TIO2
 from tiocross.devices.writes import apply_writes, draw_writes
 from tiocross.learning import losses, training
 from tiocross.learning.tensor import Tensor
 from tiocross.learning.network import MLP
+from tiocross.learning.on_devices import ChipSampler
 from tiocross.learning.techniques import (
-    ChipSampler,
     ConductanceDropout,
+    Course,
     NoiseInjection,
     RangePenalty,
+    Technique,
     split_layers,
 )
 from tiocross.learning.training import Adam, TrainingSettings, draw_batches, train, train_many
-from tiocross.mapping.pairs import map_weights
+from tiocross.mapping.arrangements import arrange, share_arrays
+from tiocross.mapping.mappings import DifferentialPairs, ReferenceColumn
+from tiocross.mapping.targets import map_weights
 from tiocross.units import uS
 
 EPS = np.finfo(float).eps
 # Enough faults for a small network to be hit on every chip.
 FAULTY = replace(TIO2, stuck=replace(TIO2.stuck, probability_lrs=0.1, probability_hrs=0.1))
+# All that a device can suffer from.
+EVERYTHING = replace(FAULTY, lines=LineFailures(0.05, 0.05, 1 * uS, 2000 * uS, source="made up"))
 SHORT = TrainingSettings(n_steps=12, batch_size=16, n_chips=3)
 TECHNIQUES = {
-    "noise": NoiseInjection(TIO2),
-    "dropout": ConductanceDropout(FAULTY),
+    "noise": NoiseInjection(),
+    "dropout": ConductanceDropout(),
     "range": RangePenalty(1e-2),
 }
 SUBSETS = [names for n in (1, 2, 3) for names in itertools.combinations(TECHNIQUES, n)]
@@ -49,6 +56,10 @@ def clusters():
     labels = np.arange(90) % 3
     corners = np.array([[0.0, 0.0], [4.0, 0.0], [2.0, 3.5]])
     return Dataset(corners[labels] + rng.normal(0, 0.5, (90, 2)), labels)
+
+
+def layout_of(sizes, mapping):
+    return arrange_signed(sizes) if mapping == "signed" else arrange(sizes)
 
 
 def start(*sizes, seed=3, dataset=None, **kwargs):
@@ -110,7 +121,7 @@ def test_it_learns_the_moons_better_than_a_straight_line(moons):
 def test_it_learns_through_noise_and_faults(moons):
     settings = TrainingSettings(n_steps=200, batch_size=35, n_chips=4)
     before = start(2, 8, 1, dataset=moons)
-    trained = train(before, moons, list(TECHNIQUES.values()), rng=np.random.default_rng(0), settings=settings)
+    trained = train(before, moons, list(TECHNIQUES.values()), device=FAULTY, rng=np.random.default_rng(0), settings=settings)
     assert (trained.predict(moons.points) == moons.labels).mean() >= 0.8
 
 
@@ -169,7 +180,7 @@ def test_the_start_is_untouched_and_the_same_seed_gives_the_same_bits(moons, nam
     techniques = [TECHNIQUES[name] for name in names]
     before = start(2, 5, 1, dataset=moons)
     untouched = before.copy()
-    first, second, other = (train(before, moons, techniques, rng=np.random.default_rng(seed), settings=SHORT)
+    first, second, other = (train(before, moons, techniques, device=FAULTY, rng=np.random.default_rng(seed), settings=SHORT)
                             for seed in (4, 4, 5))
     assert_same_bits(before, untouched)
     assert_same_bits(first, second)
@@ -183,14 +194,14 @@ def test_the_start_is_untouched_and_the_same_seed_gives_the_same_bits(moons, nam
                          ids=["2-8-1", "2-5-4-3 signed", "2-3"])
 def test_training_many_gives_the_bits_of_training_one_after_the_other(clusters, names, sizes, activation, mapping):
     dataset = clusters if sizes[-1] == 3 else Dataset(clusters.points, clusters.labels % 2)
-    techniques = [TECHNIQUES[name] for name in names]
-    techniques = [replace(t, mapping=mapping) if hasattr(t, "mapping") else t for t in techniques]
+    techniques, hardware = [TECHNIQUES[name] for name in names], {"device": FAULTY, "layout": layout_of(sizes, mapping)}
     networks = [start(*sizes, seed=seed, dataset=dataset, activation=activation) for seed in range(3)]
     networks[1].input_scale = networks[1].input_scale * 0.7  # each network brings its own encoding
     # 16 does not divide 90: the last batch of an epoch is smaller for all of them at once.
-    together = train_many(networks, dataset, techniques, rngs=[np.random.default_rng(k) for k in range(3)], settings=SHORT)
+    together = train_many(networks, dataset, techniques, rngs=[np.random.default_rng(k) for k in range(3)], settings=SHORT,
+                          **hardware)
     for k, network in enumerate(networks):
-        alone = train(network, dataset, techniques, rng=np.random.default_rng(k), settings=SHORT)
+        alone = train(network, dataset, techniques, rng=np.random.default_rng(k), settings=SHORT, **hardware)
         assert_same_bits(together[k], alone)
         np.testing.assert_array_equal(together[k].input_scale, network.input_scale)
 
@@ -207,9 +218,10 @@ def test_the_number_of_chips_drawn_at_once_does_not_limit_the_chips_of_a_step(mo
     for n_chips in (100, 300):
         settings = TrainingSettings(n_steps=6, batch_size=8, n_chips=n_chips)
         networks = [start(2, 3, 1, seed=seed) for seed in (0, 1)]
-        together = train_many(networks, moons, [TECHNIQUES["noise"]], settings=settings,
+        together = train_many(networks, moons, [TECHNIQUES["noise"]], device=TIO2, settings=settings,
                               rngs=[np.random.default_rng(k) for k in (0, 1)])
-        alone = train(networks[1], moons, [TECHNIQUES["noise"]], rng=np.random.default_rng(1), settings=settings)
+        alone = train(networks[1], moons, [TECHNIQUES["noise"]], device=TIO2, settings=settings,
+                      rng=np.random.default_rng(1))
         assert_same_bits(together[1], alone)
 
 
@@ -218,35 +230,35 @@ def test_every_step_sees_chips_of_its_own(monkeypatch, moons, n_chips):
     seen = []
     sample = ChipSampler.sample
 
-    def spy(self, weights, writes, **options):
+    def spy(self, weights, writes, *rest, **options):
         seen.append(writes.linear)
-        return sample(self, weights, writes, **options)
+        return sample(self, weights, writes, *rest, **options)
 
     monkeypatch.setattr(ChipSampler, "sample", spy)
     settings = TrainingSettings(n_steps=5, batch_size=8, n_chips=n_chips)
-    train(start(2, 3, 1), moons, [NoiseInjection(TIO2)], rng=np.random.default_rng(0), settings=settings)
-    assert [writes.shape for writes in seen] == [(1, n_chips, 3 * 3 + 4 * 1, 2)] * 5
+    train(start(2, 3, 1), moons, [NoiseInjection()], device=TIO2, rng=np.random.default_rng(0), settings=settings)
+    assert [writes.shape for writes in seen] == [(1, n_chips, 2 * (3 * 3 + 4 * 1), 1)] * 5
     assert len(np.unique(np.concatenate(seen, axis=1)[0, :, 0, 0])) == 5 * n_chips
 
 
 def test_every_combination_of_techniques_gives_a_result_of_its_own(moons):
     before = start(2, 5, 1, dataset=moons)
-    results = {names: bits(train(before, moons, [TECHNIQUES[name] for name in names], rng=np.random.default_rng(4),
-                                 settings=SHORT))
+    results = {names: bits(train(before, moons, [TECHNIQUES[name] for name in names], device=FAULTY,
+                                 rng=np.random.default_rng(4), settings=SHORT))
                for names in [(), *SUBSETS]}
     assert len(set(results.values())) == 8
 
 
 @pytest.mark.parametrize("names", SUBSETS, ids="+".join)
 def test_every_combination_gives_finite_weights(moons, names):
-    trained = train(start(2, 5, 1, dataset=moons), moons, [TECHNIQUES[name] for name in names],
+    trained = train(start(2, 5, 1, dataset=moons), moons, [TECHNIQUES[name] for name in names], device=FAULTY,
                     rng=np.random.default_rng(4), settings=SHORT)
     assert all(np.isfinite(array).all() for array in trained.arrays)
 
 
 def test_the_order_of_the_techniques_does_not_matter(moons):
     before = start(2, 5, 1, dataset=moons)
-    forth, back = (train(before, moons, techniques, rng=np.random.default_rng(4), settings=SHORT)
+    forth, back = (train(before, moons, techniques, device=FAULTY, rng=np.random.default_rng(4), settings=SHORT)
                    for techniques in ([*TECHNIQUES.values()], [*TECHNIQUES.values()][::-1]))
     assert_same_bits(forth, back)
 
@@ -256,8 +268,8 @@ def test_techniques_on_a_device_without_effects_change_nothing_but_rounding(moon
     # through conductances costs some 10 roundings a step, which 12 steps of Adam amplify only mildly.
     settings = replace(SHORT, batch_size=len(moons))
     before = start(2, 5, 1, dataset=moons)
-    ideal = [NoiseInjection(TIO2.ideal()), ConductanceDropout(TIO2.ideal())]
-    through_chips = train(before, moons, ideal, rng=np.random.default_rng(4), settings=settings)
+    techniques = [NoiseInjection(), ConductanceDropout()]
+    through_chips = train(before, moons, techniques, device=TIO2.ideal(), rng=np.random.default_rng(4), settings=settings)
     directly = train(before, moons, rng=np.random.default_rng(4), settings=settings)
     for a, b, c in zip(through_chips.arrays, directly.arrays, before.arrays):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-11)
@@ -265,12 +277,13 @@ def test_techniques_on_a_device_without_effects_change_nothing_but_rounding(moon
 
 
 def test_each_technique_lets_its_own_effects_through():
-    assert (NoiseInjection(TIO2).simulated_device.tuning, NoiseInjection(TIO2).simulated_device.stuck) == (TIO2.tuning, None)
-    assert NoiseInjection(TIO2).simulated_device.disturb == TIO2.disturb
-    dropout = ConductanceDropout(TIO2).simulated_device
-    assert (dropout.tuning, dropout.disturb, dropout.stuck) == (None, None, TIO2.stuck)
-    both = ChipSampler([NoiseInjection(TIO2), RangePenalty(0.1), ConductanceDropout(TIO2)], (2, 3, 1)).device
-    assert both == TIO2
+    def let_in(*techniques):
+        return ChipSampler(list(techniques), EVERYTHING, arrange((2, 3, 1)), (2, 3, 1)).device
+
+    assert let_in(NoiseInjection()) == EVERYTHING.only("tuning", "disturb") == EVERYTHING.without("stuck", "lines")
+    assert let_in(ConductanceDropout()) == EVERYTHING.only("stuck", "lines") == EVERYTHING.without("tuning", "disturb")
+    assert let_in(NoiseInjection(), RangePenalty(0.1), ConductanceDropout()) == EVERYTHING
+    assert not ChipSampler([RangePenalty(0.1)], EVERYTHING, arrange((2, 3, 1)), (2, 3, 1)).is_on
 
 
 # Adam, the schedule, the batches, progress.
@@ -421,23 +434,27 @@ def pair_scale(network, device, mapping):
     return np.concatenate(scales)
 
 
-def by_hand(weights, held, writes, scale, low, mapping, n_outputs):
+def in_pairs(values):
+    """(n_chips, n_mapped, 2) of one network's drawn (1, n_chips, n_devices, 1)."""
+    return values[0, :, :, 0].reshape(values.shape[1], -1, 2)
+
+
+def by_hand(weights, held, writes, scale, low, mapping):
     """(n_chips, n_weights) weights on chips for a given, constant scale.
 
     ``weights`` (n_weights,) move, ``held`` (n_weights,) are used where a stuck device holds the weight.
     """
-    hit = writes.stuck[0].any(axis=-1)  # (n_chips, n_weights)
-    values = np.where(hit, held, weights)
-    plus = low + scale[:, 0] * np.maximum(values, 0.0)
-    minus = low + scale[:, 0] * np.maximum(-values, 0.0)
+    hit = in_pairs(writes.stuck).any(axis=-1)  # (n_chips, n_mapped): the authors' output bias is on no device
+    n = hit.shape[1]
+    values = np.where(hit, held[:n], weights[:n])
+    plus = low + scale[:n, 0] * np.maximum(values, 0.0)
+    minus = low + scale[:n, 0] * np.maximum(-values, 0.0)
     pairs = np.stack([plus, minus], axis=-1)
-    programmed = writes.constant[0] + writes.linear[0] * pairs + writes.quadratic[0] * pairs**2
+    programmed = in_pairs(writes.constant) + in_pairs(writes.linear) * pairs + in_pairs(writes.quadratic) * pairs**2
     if mapping == "pairs":
         programmed = np.maximum(programmed, 0.0)
-    sampled = (programmed[..., 0] - programmed[..., 1]) / scale[:, 0]
-    if mapping == "signed":
-        sampled[:, -n_outputs:] = weights[-n_outputs:]
-    return sampled
+    sampled = (programmed[..., 0] - programmed[..., 1]) / scale[:n, 0]
+    return np.concatenate([sampled, np.broadcast_to(weights[n:], (len(sampled), len(weights) - n))], axis=1)
 
 
 # A window that starts near zero and strong disturb, so that the floor at zero conductance is reached often.
@@ -448,36 +465,51 @@ LOW_WINDOW = Device(
                              changes=np.array([[-60, 0, 60], [-90, -5, 80]]) * uS, growth_exponent=0.3, source="made up"),
     stuck=StuckDevices(0.1, 400 * uS, 50 * uS, 0.1, 0.0, 20 * uS, source="made up"),
 )
-SAMPLER_CASES = {
-    "noise": [NoiseInjection(LOW_WINDOW)],
-    "dropout": [ConductanceDropout(LOW_WINDOW)],
-    "both": [NoiseInjection(LOW_WINDOW), ConductanceDropout(LOW_WINDOW)],
-    "published device": [NoiseInjection(TIO2), ConductanceDropout(FAULTY)],
-    "signed": [NoiseInjection(TIO2, mapping="signed"), ConductanceDropout(FAULTY, mapping="signed")],
+BOTH = [NoiseInjection(), ConductanceDropout()]
+LAYOUTS = {"pairs": arrange((3, 5, 2)), "signed": arrange_signed((3, 5, 2)),
+           "digital output bias": arrange((3, 5, 2), mapping=DifferentialPairs(digital_output_bias=True)),
+           "reference": arrange((3, 5, 2), mapping=ReferenceColumn()),
+           "reference, digital output bias": arrange((3, 5, 2), mapping=ReferenceColumn(digital_output_bias=True)),
+           "one shared array": share_arrays((3, 5, 2), (12, 16)), "small arrays": arrange((3, 5, 2), (3, 4))}
+SAMPLER_CASES = {  # techniques, device, mapping
+    "noise": (BOTH[:1], LOW_WINDOW, "pairs"),
+    "dropout": (BOTH[1:], LOW_WINDOW, "pairs"),
+    "both": (BOTH, LOW_WINDOW, "pairs"),
+    "published device": (BOTH, FAULTY, "pairs"),
+    "signed": (BOTH, FAULTY, "signed"),
 }
 
 
-def sampled_case(case, n_chips=7, sizes=(3, 5, 2)):
-    techniques = SAMPLER_CASES[case]
-    network = start(*sizes, seed=8)
-    rng = np.random.default_rng(9)
-    for array in network.arrays:  # magnitudes of 0.2 and more: away from the kink at w = 0
+def away_from_zero(*sizes):
+    """A network with magnitudes of 0.2 and more: away from the kink at w = 0."""
+    network, rng = start(*sizes, seed=8), np.random.default_rng(9)
+    for array in network.arrays:
         array[:] = rng.choice([-1.0, 1.0], array.shape) * rng.uniform(0.2, 1.5, array.shape)
-    sampler = ChipSampler(techniques, network.sizes)
+    return network
+
+
+def course_of(network, device, layout, n_chips):
+    return Course([array.shape for array in network.arrays], n_chips, [np.random.default_rng(0)], device, layout)
+
+
+def sampled_case(case, n_chips=7, sizes=(3, 5, 2)):
+    techniques, device, mapping = SAMPLER_CASES[case]
+    network, layout = away_from_zero(*sizes), layout_of(sizes, mapping)
+    sampler = ChipSampler(techniques, device, layout, network.sizes)
     writes = sampler.draw(n_chips, [np.random.default_rng(10)])
-    return network, sampler, writes
+    low = device.g_min if mapping == "pairs" else device.g_min - device.g_max
+    return network, sampler, writes, low, mapping, course_of(network, device, layout, n_chips)
 
 
 @pytest.mark.parametrize("case", SAMPLER_CASES)
 def test_sampled_weights_equal_the_formula_by_hand(case):
-    network, sampler, writes = sampled_case(case)
+    network, sampler, writes, low, mapping, course = sampled_case(case)
     weights = flatten(network)
-    low = sampler.device.g_min if sampler.mapping == "pairs" else sampler.device.g_min - sampler.device.g_max
-    scale = pair_scale(network, sampler.device, sampler.mapping)
-    sampled = sampler.sample(Tensor(weights), writes).value
+    scale = pair_scale(network, sampler.device, mapping)
+    sampled = sampler.sample(Tensor(weights), writes, course).value
     assert sampled.shape == (1, 7, weights.shape[2], 1)
     flat = weights[0, 0, :, 0]
-    expected = by_hand(flat, flat, writes, scale, low, sampler.mapping, n_outputs=2)
+    expected = by_hand(flat, flat, writes, scale, low, mapping)
     # Sums and products of conductances up to 1 mS at 1e-4 S per unit weight and more: results below 10, 10 roundings.
     np.testing.assert_allclose(sampled[0, :, :, 0], expected, rtol=0, atol=100 * EPS)
     if case in ("noise", "both"):
@@ -489,9 +521,8 @@ def test_sampled_weights_equal_the_formula_by_hand(case):
 def test_gradient_through_sampled_chips_with_the_scale_held_constant(case):
     # The scale counts as a constant in differentiation (straight-through), hence also in the finite difference; and
     # so do weights that a stuck device hits, on the chips where it does.
-    network, sampler, writes = sampled_case(case)
-    low = sampler.device.g_min if sampler.mapping == "pairs" else sampler.device.g_min - sampler.device.g_max
-    scale = pair_scale(network, sampler.device, sampler.mapping)
+    network, sampler, writes, low, mapping, course = sampled_case(case)
+    scale = pair_scale(network, sampler.device, mapping)
     weights = flatten(network)
     flat = weights[0, 0, :, 0]
     rng = np.random.default_rng(11)
@@ -501,14 +532,14 @@ def test_gradient_through_sampled_chips_with_the_scale_held_constant(case):
 
     def value_at(step):
         moved = flat + step * direction
-        return (by_hand(moved, flat, writes, scale, low, sampler.mapping, n_outputs=2) * factors).sum()
+        return (by_hand(moved, flat, writes, scale, low, mapping) * factors).sum()
 
     step = 1e-6
     # No floor within the step: a conductance moves by at most step * scale, far below 1e-8 S.
     tensor = Tensor(weights)
-    (sampler.sample(tensor, writes) * factors[None, :, :, None]).sum().backward()
+    (sampler.sample(tensor, writes, course) * factors[None, :, :, None]).sum().backward()
     quotient = (value_at(step) - value_at(-step)) / (2 * step)
-    size = np.abs(by_hand(flat, flat, writes, scale, low, sampler.mapping, 2) * factors).sum()
+    size = np.abs(by_hand(flat, flat, writes, scale, low, mapping) * factors).sum()
     # Between the kinks sampled weights are quadratic in w: a central difference has no truncation error. Rounding:
     # a few eps of the sum of magnitudes, and of conductances over the scale, divided by the step.
     tolerance = 50 * EPS * size / step
@@ -516,22 +547,23 @@ def test_gradient_through_sampled_chips_with_the_scale_held_constant(case):
     assert abs(quotient) > 1000 * tolerance  # so that the comparison says something
 
 
-@pytest.mark.parametrize("mapping", ["pairs", "signed"])
+@pytest.mark.parametrize("mapping", ["pairs", "signed", "reference", "digital output bias"])
 @pytest.mark.parametrize("techniques", [("noise",), ("dropout",), ("noise", "dropout")], ids="+".join)
 def test_noise_of_training_is_the_function_that_programs_chips(mapping, techniques):
-    chosen = [replace(TECHNIQUES[name], mapping=mapping) for name in techniques]
     network = start(3, 5, 2, seed=8)
     for _, bias in network.layers:
         bias[:] = np.random.default_rng(0).normal(size=bias.shape)
-    sampler = ChipSampler(chosen, network.sizes)
+    layout = LAYOUTS[mapping]
+    sampler = ChipSampler([TECHNIQUES[name] for name in techniques], FAULTY, layout, network.sizes)
     writes = sampler.draw(6, [np.random.default_rng(12)])
-    sampled = split_layers(sampler.sample(Tensor(flatten(network)), writes).value, [array.shape for array in network.arrays])
+    sampled = split_layers(sampler.sample(Tensor(flatten(network)), writes, course_of(network, FAULTY, layout, 6)).value,
+                           [array.shape for array in network.arrays])
 
     device = {("noise",): TIO2.without("stuck"), ("dropout",): FAULTY.without("tuning", "disturb")}.get(techniques, FAULTY)
-    targets = map_weights(network, device, mapping=mapping)
-    rng, floor = np.random.default_rng(12), mapping == "pairs"
-    programmed = [apply_writes(layer.conductances, draw_writes(device, layer.n_later_writes, 6, rng), floor=floor)
-                  for layer in targets.layers]
+    targets = map_weights(network, device, layout=layout)
+    rng, floor = np.random.default_rng(12), mapping != "signed"
+    programmed = [apply_writes(layer.conductances, draw_writes(device, later, 6, rng), floor=floor)
+                  for layer, later in zip(targets.layers, layout.n_later_writes)]
     for ours, theirs in zip(sampled, targets.weights(programmed), strict=True):
         assert ours.shape == (1, *theirs.shape)
         # The same operations on the same numbers; only the layout of the arrays differs.
@@ -540,9 +572,9 @@ def test_noise_of_training_is_the_function_that_programs_chips(mapping, techniqu
 
 
 def test_each_generator_draws_chips_of_its_own_in_the_order_of_the_layers():
-    sampler = ChipSampler([NoiseInjection(TIO2)], (3, 5, 2))
+    sampler = ChipSampler([NoiseInjection()], TIO2, arrange((3, 5, 2)), (3, 5, 2))
     together = sampler.draw(4, [np.random.default_rng(k) for k in (1, 2)])
-    assert together.linear.shape == (2, 4, 4 * 5 + 6 * 2, 2)
+    assert together.linear.shape == (2, 4, 2 * (4 * 5 + 6 * 2), 1)
     for k, seed in enumerate((1, 2)):
         alone = sampler.draw(4, [np.random.default_rng(seed)])
         for name in ("constant", "linear", "quadratic", "stuck"):
@@ -552,42 +584,39 @@ def test_each_generator_draws_chips_of_its_own_in_the_order_of_the_layers():
 
 @pytest.mark.parametrize("mapping", ["pairs", "signed"])
 def test_a_weight_hit_by_a_stuck_device_is_not_updated_through_that_chip(mapping):
-    network = start(2, 4, 1, seed=8)
-    rng = np.random.default_rng(9)
-    for array in network.arrays:
-        array[:] = rng.choice([-1.0, 1.0], array.shape) * rng.uniform(0.2, 1.5, array.shape)
+    network, layout = away_from_zero(2, 4, 1), layout_of((2, 4, 1), mapping)
     device = replace(FAULTY, stuck=replace(FAULTY.stuck, probability_lrs=0.2, probability_hrs=0.2))
-    sampler = ChipSampler([ConductanceDropout(device, mapping=mapping)], network.sizes)
+    sampler = ChipSampler([ConductanceDropout()], device, layout, network.sizes)
     writes = sampler.draw(5, [np.random.default_rng(10)])
-    hit = writes.stuck[0].any(axis=-1)  # (5, n_weights)
-    on_device = np.ones(hit.shape[1], dtype=bool)
-    if mapping == "signed":
-        on_device[-1] = False  # the output bias stays in software, whatever is drawn for it
+    weights, scale = flatten(network), pair_scale(network, device, mapping)[:, 0]
+    hit = in_pairs(writes.stuck).any(axis=-1)
+    assert hit.shape[1] == weights.shape[2] - (mapping == "signed")  # the output bias stays in software
+    hit = np.concatenate([hit, np.zeros((5, weights.shape[2] - hit.shape[1]), dtype=bool)], axis=1)
     assert 0.3 < hit.mean() < 0.9
 
-    weights, scale = flatten(network), pair_scale(network, device, mapping)[:, 0]
     low = device.g_min if mapping == "pairs" else device.g_min - device.g_max
+    constant, stuck = in_pairs(writes.constant), in_pairs(writes.stuck)
     for chip in range(5):
         tensor = Tensor(weights)
-        sampled = sampler.sample(tensor, writes)
+        sampled = sampler.sample(tensor, writes, course_of(network, device, layout, 5))
         sampled[0, chip].sum().backward()
         grad = tensor.grad[0, 0, :, 0]
-        np.testing.assert_array_equal(grad[hit[chip] & on_device], 0.0)
+        np.testing.assert_array_equal(grad[hit[chip]], 0.0)
         # Without other effects an unharmed weight is itself: slope 1, after a division and products by the scale.
-        np.testing.assert_allclose(grad[~hit[chip] | ~on_device], 1.0, rtol=8 * EPS)
+        np.testing.assert_allclose(grad[~hit[chip]], 1.0, rtol=8 * EPS)
         values = sampled.value[0, chip, :, 0]
         flat = weights[0, 0, :, 0]
-        np.testing.assert_allclose(values[~hit[chip] | ~on_device], flat[~hit[chip] | ~on_device], rtol=0, atol=50 * EPS)
-        for k in np.flatnonzero(hit[chip] & on_device):
+        np.testing.assert_allclose(values[~hit[chip]], flat[~hit[chip]], rtol=0, atol=50 * EPS)
+        for k in np.flatnonzero(hit[chip]):
             wanted = [low + scale[k] * max(flat[k], 0.0), low + scale[k] * max(-flat[k], 0.0)]
-            plus, minus = (writes.constant[0, chip, k, side] if writes.stuck[0, chip, k, side] else wanted[side]
-                           for side in (0, 1))
+            plus, minus = (constant[chip, k, side] if stuck[chip, k, side] else wanted[side] for side in (0, 1))
             assert values[k] == pytest.approx((plus - minus) / scale[k], rel=0, abs=50 * EPS)
 
 
 def test_stuck_conductances_follow_the_device():
     device = replace(TIO2, stuck=StuckDevices(0.3, 600 * uS, 0.0, 0.2, 15 * uS, 25 * uS, source="made up"))
-    writes = ChipSampler([ConductanceDropout(device)], (3, 5, 2)).draw(500, [np.random.default_rng(0)])
+    sampler = ChipSampler([ConductanceDropout()], device, arrange((3, 5, 2)), (3, 5, 2))
+    writes = sampler.draw(500, [np.random.default_rng(0)])
     values = writes.constant[writes.stuck]
     at_lrs = values == 600 * uS
     assert ((values[~at_lrs] >= 15 * uS) & (values[~at_lrs] <= 25 * uS)).all()
@@ -650,27 +679,8 @@ def try_to_train(dataset, techniques=(), network=None, **kwargs):
                  **{"rng": np.random.default_rng(0), **kwargs})
 
 
-def test_techniques_with_two_mappings_are_refused(moons):
-    with pytest.raises(ValueError, match="techniques must share one mapping; got 'pairs' and 'signed'"):
-        try_to_train(moons, [NoiseInjection(TIO2), ConductanceDropout(TIO2, mapping="signed")])
-
-
-def test_techniques_with_two_windows_are_refused(moons):
-    other = replace(TIO2, g_max=400 * uS)
-    with pytest.raises(ValueError, match="techniques must share one window; got 0.0001 to 0.0005 S and 0.0001 to 0.0004 S"):
-        try_to_train(moons, [NoiseInjection(TIO2), ConductanceDropout(other)])
-
-
-@pytest.mark.parametrize("effect, technique", [("tuning", NoiseInjection), ("stuck", ConductanceDropout)])
-def test_techniques_with_two_versions_of_an_effect_are_refused(moons, effect, technique):
-    changes = {"tuning": {"offset_std": 0.5}, "stuck": {"probability_lrs": 0.3}}[effect]
-    other = replace(TIO2, **{effect: replace(getattr(TIO2, effect), **changes)})
-    with pytest.raises(ValueError, match=f"two techniques bring different '{effect}' effects; give both the same device"):
-        try_to_train(moons, [technique(TIO2), technique(other)])
-
-
 def test_the_same_technique_twice_is_the_same_as_once(moons):
-    once, twice = (try_to_train(moons, [NoiseInjection(TIO2)] * n) for n in (1, 2))
+    once, twice = (try_to_train(moons, [NoiseInjection()] * n, device=TIO2) for n in (1, 2))
     assert_same_bits(once, twice)
 
 
@@ -678,16 +688,26 @@ def test_the_same_technique_twice_is_the_same_as_once(moons):
                          ids=["str", "None", "Device", "float", "class NoiseInjection", "class ConductanceDropout",
                               "class RangePenalty"])
 def test_what_is_no_technique_is_refused(moons, technique):
-    with pytest.raises(TypeError, match="techniques must be NoiseInjection, ConductanceDropout or RangePenalty; got"):
-        try_to_train(moons, [technique])
+    with pytest.raises(TypeError, match=r"techniques must be objects such as NoiseInjection\(\) or Range.*; got"):
+        try_to_train(moons, [technique], device=TIO2)
+    with pytest.raises(TypeError, match=r"techniques must be a list, such as \[NoiseInjection\(\)\]; got"):
+        try_to_train(moons, NoiseInjection() if technique is None else technique, device=TIO2)
 
 
 @pytest.mark.parametrize("technique", [NoiseInjection, ConductanceDropout])
-def test_a_technique_takes_a_device_and_a_known_mapping(technique):
+def test_a_technique_that_simulates_a_device_needs_one(moons, technique):
+    with pytest.raises(ValueError, match=rf"{technique.__name__} simulates a device: say which, for example train\(\.\.\., "
+                                         r"device=TIO2\)"):
+        try_to_train(moons, [RangePenalty(0.1), technique()])
     with pytest.raises(TypeError, match="a Device, for example .*TIO2; got 'TIO2'"):
-        technique("TIO2")
-    with pytest.raises(ValueError, match="mapping 'pair' is unknown; did you mean 'pairs'"):
-        technique(TIO2, mapping="pair")
+        try_to_train(moons, [technique()], device="TIO2")
+
+
+def test_a_layout_for_another_network_is_refused(moons):
+    with pytest.raises(ValueError, match=r"layout is for layers of shapes \[\(3, 8\), \(5, 2\)\]; the network has \[\(3, 6\)"):
+        try_to_train(moons, [NoiseInjection()], device=TIO2, layout=arrange((2, 4, 1)))
+    with pytest.raises(TypeError, match=r"layout must be a Layout, such as arrange\(.*\); got \(8, 8\)"):
+        try_to_train(moons, [NoiseInjection()], device=TIO2, layout=(8, 8))
 
 
 @pytest.mark.parametrize("strength, kind", [(-1e-4, ValueError), (np.nan, ValueError), (np.inf, ValueError),
@@ -741,8 +761,9 @@ def test_wrong_settings_are_refused_by_name_and_value(name, value, kind):
 def test_refusals_come_before_any_work(moons):
     rng = np.random.default_rng(0)
     state = copy.deepcopy(rng.bit_generator.state)
-    for techniques, network in (([NoiseInjection(TIO2), ConductanceDropout(TIO2, mapping="signed")], None),
-                                (["noise"], None), ([], start(3, 1))):
+    for techniques, network, hardware in (([NoiseInjection(), ConductanceDropout()], None, {}),
+                                          ([NoiseInjection()], None, {"device": TIO2, "layout": arrange((2, 4, 1))}),
+                                          (["noise"], None, {}), ([], start(3, 1), {})):
         with pytest.raises((ValueError, TypeError)):
-            try_to_train(moons, techniques, network, rng=rng)
+            try_to_train(moons, techniques, network, rng=rng, **hardware)
     assert rng.bit_generator.state == state

@@ -11,30 +11,31 @@ from tiocross import (
     MLP,
     TIO2,
     Dataset,
+    LineFailures,
     NoiseInjection,
     TrainingSettings,
-    map_weights,
     offset_partners,
     place_around,
     train,
     transfer,
 )
-from tiocross.devices.writes import draw_writes
-from tiocross.transfers.adaptation import RETRAINING, refit_gain, refit_output, retrain_around
-from tiocross.transfers.adapted_transfers import AdaptedChips, Adaptation, adapted_transfer
-from tiocross.transfers.known_chips import KnownChips, keep_stuck, offset_pairs, rank_within_arrays
-from tiocross.transfers.chips import SimulatedChips
-from tiocross.learning.tensor import Tensor
+from tiocross.devices.writes import apply_writes, draw_writes
 from tiocross.learning.network import forward
-from tiocross.mapping.pairs import largest_magnitudes, pair_differences
-from tiocross.mapping.sensitivity import weight_effects
-from tiocross.mapping.layout import arrange
+from tiocross.learning.techniques import Course
+from tiocross.learning.tensor import Tensor
+from tiocross.mapping.arrangements import arrange, share_arrays
+from tiocross.mapping.faults import offset_known
+from tiocross.mapping.mappings import ReferenceColumn
+from tiocross.mapping.sensitivity import sensitive_last, weight_effects
+from tiocross.mapping.targets import map_weights
+from tiocross.transfers.adaptation import RETRAINING, Adaptation, refit_gain, refit_output, retrain_around
+from tiocross.transfers.chips import Chips
+from tiocross.transfers.known_chips import KnownChips, offset_pairs
 
 RNG = np.random.default_rng
 ARRAYS = replace(TIO2, array_shape=(8, 8))
 FAULTY = replace(ARRAYS, stuck=replace(TIO2.stuck, probability_lrs=0.05, probability_hrs=0.02))
 BRIEF = replace(RETRAINING, n_steps=25, n_chips=3, batch_size=64)
-EVERYTHING = Adaptation(map_known=True, sensitive_last=True, retraining=BRIEF, layer_by_layer=True, refit="output")
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,8 @@ def network(moons):
     rng = RNG(3)
     start = MLP(2, 8, 1, rng=rng, activation="tanh")
     start.centre_inputs(moons.train)
-    trained = train(start, moons.train, [NoiseInjection(ARRAYS)], rng=rng, settings=TrainingSettings(n_steps=600, n_chips=4))
+    trained = train(start, moons.train, [NoiseInjection()], device=ARRAYS, rng=rng,
+                    settings=TrainingSettings(n_steps=600, n_chips=4))
     assert (trained.predict(moons.test.points) == moons.test.labels).mean() > 0.95
     return trained
 
@@ -51,6 +53,11 @@ def network(moons):
 @pytest.fixture(scope="module")
 def training(moons):
     return Dataset(moons.train.points[:300], moons.train.labels[:300])
+
+
+@pytest.fixture(scope="module")
+def everything(training):
+    return Adaptation(training, map_known=True, sensitive_last=True, retraining=BRIEF, layer_by_layer=True, refit="output")
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +74,7 @@ def three_classes():
 
 
 def read_back(network, n_chips=5, seed=1):
-    return SimulatedChips(network, FAULTY, rng=RNG(seed)).block(0, n_chips)
+    return Chips(network, FAULTY, rng=RNG(seed)).block(0, n_chips)
 
 
 def loss_of(network, arrays, output, dataset, shares, ridge):
@@ -153,8 +160,8 @@ def test_gain_and_offset_are_found_again_on_every_output(three_classes):
 def test_refit_mends_chips(network, moons):
     device = ARRAYS
     blind = transfer(network, moons.test, device=device, n_transfers=150, rng=RNG(11))
-    gains, outputs = (adapted_transfer(network, moons.test, training=moons.train, adaptation=Adaptation(refit=refit),
-                                       device=device, n_transfers=150, rng=RNG(11)) for refit in ("gain", "output"))
+    gains, outputs = (transfer(network, moons.test, adaptation=Adaptation(moons.train, refit=refit), device=device,
+                               n_transfers=150, rng=RNG(11)) for refit in ("gain", "output"))
     means = [outcome.accuracies.mean() for outcome in (blind, gains, outputs)]
     assert means[0] + 0.001 < means[1] and means[1] + 0.02 < means[2]
 
@@ -184,28 +191,37 @@ def some_stuck(network, seed, share=0.2):
     return [np.where(rng.random(shape) < share, rng.uniform(1e-5, 6e-4, shape), np.nan) for shape in shapes]
 
 
+def as_column(values):
+    return values.reshape(*values.shape[:-2], -1, 1)
+
+
 def test_offset_of_many_equals_offset_partners_of_one(network):
     targets = map_weights(network, TIO2)
     chips = [some_stuck(network, seed) for seed in range(4)]
     for layer, (array, wanted) in enumerate(zip(network.arrays, targets)):
         stuck = np.stack([chip[layer] for chip in chips])
-        scale = targets.layers[layer].scale
-        found = offset_pairs(array, scale, stuck, TIO2)
-        by_tensor = offset_pairs(Tensor(array), scale, stuck, TIO2).value
+        scale = np.broadcast_to(targets.layers[layer].scale, array.shape)
+        held = offset_known(wanted, stuck, TIO2)
+        columns = as_column(wanted), as_column(array), as_column(scale), as_column(stuck)
+        found = offset_pairs(*columns, TIO2).reshape(stuck.shape)
+        by_tensor = offset_pairs(columns[0], Tensor(columns[1]), *columns[2:], TIO2).value.reshape(stuck.shape)
         np.testing.assert_array_equal(found, by_tensor)
         for chip in range(4):
             single = offset_partners([wanted], [stuck[chip]], TIO2)[0]
+            np.testing.assert_array_equal(held[chip], single)
             healthy = np.isnan(stuck[chip])
             np.testing.assert_allclose(found[chip][healthy], single[healthy], rtol=1e-12)
 
 
 def test_gradient_of_the_offset_equals_differences(network):
-    array, stuck = network.arrays[0], some_stuck(network, 5)[0]
-    scale = map_weights(network, TIO2).layers[0].scale
+    array, stuck = as_column(network.arrays[0]), as_column(some_stuck(network, 5)[0])
+    layout = arrange(network.sizes)
+    scale = np.full(array.shape, map_weights(network, TIO2).layers[0].scale[0, 0])
     slopes = RNG(6).normal(size=stuck.shape)
 
     def value(weights):
-        return (offset_pairs(weights, scale, stuck, TIO2) * slopes).sum()
+        targets = layout.mapping.conductances(weights, TIO2, scale).reshape(*stuck.shape)
+        return (offset_pairs(targets, weights, scale, stuck, TIO2) * slopes).sum()
 
     tensor = Tensor(array)
     value(tensor).backward()
@@ -214,28 +230,30 @@ def test_gradient_of_the_offset_equals_differences(network):
         moved = np.zeros(array.shape)
         moved[index] = step
         expected = (value(array + moved) - value(array - moved)) / (2 * step)
-        assert tensor.grad[index] == pytest.approx(expected, rel=1e-5, abs=1e-9 * np.abs(scale * slopes).max())
+        assert tensor.grad[index] == pytest.approx(expected, rel=1e-5, abs=1e-9 * np.abs(scale * slopes[0]).max())
 
 
-def test_gradient_of_what_known_chips_compute_with_equals_differences(network):
-    """Through offsets, draws and the mapping's scale; the first layer of the second chip is given, so nothing flows to it."""
+@pytest.mark.parametrize("layout", [None, share_arrays((2, 8, 1), (8, 10))], ids=["8 x 8 arrays", "one shared array"])
+def test_gradient_of_what_known_chips_compute_with_equals_differences(network, layout):
+    """Through offsets, draws and the mapping's scale; where the first layer is given, nothing flows to it."""
+    layout = arrange(network.sizes, (8, 8)) if layout is None else layout
     shapes = [array.shape for array in network.arrays]
     stuck = [np.stack(pair) for pair in zip(some_stuck(network, 31), some_stuck(network, 32))]
-    later = [np.arange(faults[0].size)[::-1].reshape(faults[0].shape) for faults in stuck]
     weights = np.concatenate([array.reshape(-1, 1) for array in network.arrays])[None, None].repeat(2, axis=0)
+    course = Course(shapes, 3, [RNG(34), RNG(35)], None, None)
     for measured, n_given in (((), 0), ((RNG(33).normal(size=(2, *shapes[0])),), network.arrays[0].size)):
-        technique = KnownChips(ARRAYS, stuck, later, measured)
+        technique = KnownChips(ARRAYS, layout, network.sizes, stuck, layout.n_later_writes, measured)
         technique._draws = repeat(next(technique._draw(3, [RNG(34), RNG(35)])))
         slopes = RNG(36).normal(size=(2, 3, weights.shape[2], 1))
 
         def value(at, technique=technique, slopes=slopes):
-            return (technique.perturb(Tensor(at), shapes, 3, None) * slopes).sum()
+            return (technique.perturb(Tensor(at), course) * slopes).sum()
 
-        sampled = technique.perturb(Tensor(weights), shapes, 3, None).value
+        sampled = technique.perturb(Tensor(weights), course).value
         for given in measured:
             assert (sampled[:, :, :n_given] == given.reshape(2, 1, n_given, 1)).all()
         tensor = Tensor(weights)
-        (technique.perturb(tensor, shapes, 3, None) * slopes).sum().backward()
+        (technique.perturb(tensor, course) * slopes).sum().backward()
         assert (tensor.grad[:, :, :n_given] == 0).all()
         for index in range(n_given, weights.shape[2]):
             moved = np.zeros(weights.shape)
@@ -246,10 +264,12 @@ def test_gradient_of_what_known_chips_compute_with_equals_differences(network):
 
 def test_stuck_devices_keep_their_conductances_through_retraining(network, training):
     stuck = some_stuck(network, 8)
-    later = [np.arange(faults.size)[::-1].reshape(faults.shape) for faults in stuck]
-    technique = KnownChips(TIO2, [faults[None] for faults in stuck], later)
+    layout = arrange(network.sizes)
+    later = layout.n_later_writes
+    assert all((k == np.arange(faults.size)[::-1].reshape(faults.shape)).all() for k, faults in zip(later, stuck))
+    technique = KnownChips(TIO2, layout, network.sizes, [faults[None] for faults in stuck], later)
     writes = next(technique._draw(4, [RNG(1)]))
-    flat = np.concatenate([faults.reshape(-1, 2) for faults in stuck])
+    flat = np.concatenate([faults.reshape(-1, 1) for faults in stuck])
     for target in (1e-4, 4e-4):
         programmed = writes.constant + target * (writes.linear + target * writes.quadratic)
         assert (programmed[0][:, ~np.isnan(flat)] == flat[~np.isnan(flat)]).all()
@@ -258,20 +278,20 @@ def test_stuck_devices_keep_their_conductances_through_retraining(network, train
     same = retrain_around(network, training, TIO2, both, rng=RNG(2), settings=BRIEF)
     for before, after in zip(network.arrays, same.arrays):
         assert np.array_equal(before, after)
-    chips = offset_pairs(network.arrays[0], map_weights(network, TIO2).layers[0].scale, both[0], TIO2)
-    drawn = draw_writes(TIO2.without("stuck"), later[0], 3, RNG(3))
-    held = keep_stuck(drawn, both[0])
+    chips = offset_known(map_weights(network, TIO2)[0], both[0], TIO2)
+    held = draw_writes(TIO2.without("stuck"), later[0], 3, RNG(3))
+    held.hold(both[0])
     assert (held.constant + chips * (held.linear + chips * held.quadratic) == 2e-4).all()
+    assert held.stuck.all()
 
 
 def chip_accuracy(network, dataset, stuck, draws):
     """Mean accuracy of a chip with these stuck devices over draws of its writes."""
-    arrays = []
-    for array, faults, writes in zip(network.arrays, stuck, draws):
-        scale = (TIO2.g_max - TIO2.g_min) / largest_magnitudes(array, "pairs")
-        targets = offset_pairs(array, scale, faults, TIO2)
-        held = keep_stuck(writes, faults)
-        arrays.append(pair_differences(held.constant + targets * (held.linear + targets * held.quadratic)) / scale)
+    targets, programmed = map_weights(network, TIO2), []
+    for wanted, faults, writes in zip(offset_partners(targets, stuck, TIO2), stuck, draws):
+        writes.hold(faults)
+        programmed.append(apply_writes(wanted, writes, floor=False))
+    arrays = targets.weights(programmed)
     logits = forward(arrays, network.encode(dataset.points), network.activation)[..., 0]
     return ((logits > 0) == dataset.labels).mean()
 
@@ -310,36 +330,59 @@ def test_retraining_refuses_other_maps(network, training):
 
 @pytest.mark.parametrize("wire_resistance", [0.0, 5.0])
 def test_chips_of_which_nothing_is_known_are_the_simulated_ones(network, training, wire_resistance):
-    adapted = AdaptedChips(network, training, FAULTY, Adaptation(), wire_resistance=wire_resistance, rng=RNG(14))
-    blind = SimulatedChips(network, FAULTY, wire_resistance=wire_resistance, rng=RNG(14))
-    assert adapted.entropy == blind.entropy
-    for one, other in zip(adapted.block(1, 40), blind.block(1, 40)):
-        # without wires every operation is the same; with them, larger arrays are solved to 1e-9
-        np.testing.assert_allclose(one, other, rtol=1e-12 if wire_resistance == 0 else 0, atol=1e-8 * np.abs(other).max())
+    """Training points alone change nothing; a known map of a device that never fails nothing either."""
+    healthy = FAULTY.without("stuck")
+    for device, adaptation in ((FAULTY, Adaptation(training)), (healthy, Adaptation(training, map_known=True))):
+        adapted = Chips(network, device, adaptation=adaptation, wire_resistance=wire_resistance, rng=RNG(14))
+        blind = Chips(network, device, wire_resistance=wire_resistance, rng=RNG(14))
+        assert adapted.entropy == blind.entropy
+        for one, other in zip(adapted.block(1, 40), blind.block(1, 40)):
+            assert one.tobytes() == other.tobytes()
 
 
 def test_stuck_devices_are_at_places_not_in_weights(network, training):
-    chips = AdaptedChips(network, training, FAULTY, Adaptation(), rng=RNG(15))
-    arrays = chips.stuck_arrays(0)
+    chips = Chips(network, FAULTY, rng=RNG(15))
+    arrays = chips.faults(0)
     share = np.mean([~np.isnan(array) for array in arrays])
     # 4 arrays of 64 devices on 500 chips, 7 % each: standard deviation sqrt(0.07 * 0.93 / 128000) = 0.0007
     assert share == pytest.approx(0.07, abs=0.003)
-    known = AdaptedChips(network, training, FAULTY, Adaptation(map_known=True, sensitive_last=True), rng=RNG(15))
-    for one, other in zip(arrays, known.stuck_arrays(0)):
+    known = Chips(network, FAULTY, adaptation=Adaptation(training, map_known=True, sensitive_last=True), rng=RNG(15))
+    for one, other in zip(arrays, known.faults(0)):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("layout", [
+    arrange((2, 8, 1), (8, 8)), share_arrays((2, 8, 1), (8, 10)), arrange((2, 8, 1), (8, 2))],
+    ids=["8 x 8", "shared", "spread"])
+def test_blind_chips_hold_the_stuck_devices_and_lines_that_a_map_would_show(network, training, layout):
+    """Chip 17 is chip 17, whatever is known of it."""
+    device = replace(FAULTY, lines=LineFailures(0.05, 0.05, 1e-6, 2e-3, source="made up"))
+    blind = Chips(network, device.only("stuck", "lines"), layout=layout, rng=RNG(15))
+    for adaptation in (Adaptation(), Adaptation(training), Adaptation(training, map_known=True)):
+        chips = Chips(network, device, layout=layout, adaptation=adaptation, rng=RNG(15))
+        faults = chips.faults(0)
+        assert chips.entropy == blind.entropy
+        for used, mine, expected in zip(layout.used, faults, layout.place(blind.programmed(0).conductances)):
+            hit = ~np.isnan(mine) & used
+            assert 0.05 < hit[:, used].mean() < 0.4
+            np.testing.assert_array_equal(mine[hit], expected[hit])
+            healthy = np.isnan(mine) & used
+            untouched = layout.place(list(blind.targets))
+            wanted = next(array for array, mask in zip(untouched, layout.used) if mask is used)
+            assert (expected[healthy] == np.broadcast_to(wanted, expected.shape)[healthy]).all()
 
 
 @pytest.mark.parametrize("spare_lines", [True, False])
 def test_chips_hold_what_their_placement_says(network, training, spare_lines):
     device = FAULTY.without("tuning", "disturb")
-    adaptation = Adaptation(map_known=True, spare_lines=spare_lines)
-    chips = AdaptedChips(network, training, device, adaptation, rng=RNG(23))
-    weights, arrays = chips.block(0, 25), chips.stuck_arrays(0)
+    adaptation = Adaptation(training, map_known=True, spare_lines=spare_lines)
+    chips = Chips(network, device, adaptation=adaptation, rng=RNG(23))
+    weights, arrays = chips.block(0, 25), chips.faults(0)
     exchanged = 0
     for chip in range(25):
-        placed = place_around(chips.targets, device, [array[chip] for array in arrays], layout=chips._home,
-                              sensitivities=weight_effects(network, training.points), lines=spare_lines)
-        exchanged += [tile.array for tile in placed.layout.tiles] != [0, 1, 2, 3]
+        placed = place_around(chips.targets, device, [array[chip] for array in arrays],
+                              sensitivities=weight_effects(network, training.points), may_move_lines=spare_lines)
+        exchanged += [block.array for block in placed.layout.blocks] != [0, 1, 2, 3]
         for array, expected in zip(weights, chips.targets.weights(placed.conductances)):
             np.testing.assert_allclose(array[chip], expected, rtol=1e-9, atol=1e-9)
     assert spare_lines or exchanged > 5  # whole arrays change places where lines cannot
@@ -348,9 +391,8 @@ def test_chips_hold_what_their_placement_says(network, training, spare_lines):
 @pytest.mark.parametrize("wire_resistance", [0.0, 5.0])
 def test_known_places_take_errors_away(network, training, wire_resistance):
     device = FAULTY.without("tuning", "disturb")
-    chips = AdaptedChips(network, training, device, Adaptation(map_known=True), wire_resistance=wire_resistance, rng=RNG(16))
-    weights = chips.block(0, 60)
-    blind = AdaptedChips(network, training, device, Adaptation(), wire_resistance=wire_resistance, rng=RNG(16)).block(0, 60)
+    blind, weights = (Chips(network, device, adaptation=known, wire_resistance=wire_resistance, rng=RNG(16)).block(0, 60)
+                      for known in (Adaptation(), Adaptation(training, map_known=True)))
     errors = [np.concatenate([np.abs(array - wanted).reshape(60, -1) for array, wanted in zip(chip, network.arrays)], axis=1)
               for chip in (weights, blind)]
     if wire_resistance == 0:
@@ -362,8 +404,9 @@ def test_known_places_take_errors_away(network, training, wire_resistance):
 
 def test_known_map_takes_stuck_devices_away(network, few, training):
     blind, fixed, placed = (
-        adapted_transfer(network, few, training=training, adaptation=adaptation, device=FAULTY, n_transfers=80, rng=RNG(17))
-        for adaptation in (Adaptation(), Adaptation(map_known=True, spare_lines=False), Adaptation(map_known=True)))
+        transfer(network, few, adaptation=adaptation, device=FAULTY, n_transfers=80, rng=RNG(17))
+        for adaptation in (Adaptation(), Adaptation(training, map_known=True, spare_lines=False),
+                           Adaptation(training, map_known=True)))
     healthy = transfer(network, few, device=FAULTY.without("stuck"), n_transfers=80, rng=RNG(17))
     means = [outcome.accuracies.mean() for outcome in (blind, fixed, placed, healthy)]
     assert means[0] + 0.03 < min(means[1:3])  # exchanged arrays and units are nearly as good as spare lines
@@ -371,53 +414,60 @@ def test_known_map_takes_stuck_devices_away(network, few, training):
     assert placed.correct.shape == (80, 200) and placed.n_devices == 66
 
 
-def test_chips_are_the_same_however_many_are_asked_for_and_in_threads(network, few, training):
-    many, some = (AdaptedChips(network, training, FAULTY, EVERYTHING, rng=RNG(18)).block(0, n) for n in (6, 2))
+def test_chips_are_the_same_however_many_are_asked_for_and_in_threads(network, few, training, everything):
+    many, some = (Chips(network, FAULTY, adaptation=everything, rng=RNG(18)).block(0, n) for n in (6, 2))
     for one, other in zip(many, some):
         np.testing.assert_allclose(one[:2], other, rtol=1e-6, atol=1e-8)
-    adaptation = Adaptation(map_known=True, refit="gain")
-    first, second = (adapted_transfer(network, few, training=training, adaptation=adaptation, device=ARRAYS,
-                                      n_transfers=520, rng=RNG(19), workers=workers) for workers in (1, 2))
+    adaptation = Adaptation(training, map_known=True, refit="gain")
+    first, second = (transfer(network, few, adaptation=adaptation, device=ARRAYS, n_transfers=520, rng=RNG(19),
+                              workers=workers) for workers in (1, 2))
     assert np.array_equal(first.correct, second.correct)
 
 
-def test_layers_programmed_are_not_trained_again(network, training):
-    whole = AdaptedChips(network, training, FAULTY, replace(EVERYTHING, refit=None, map_known=False), rng=RNG(20))
-    blind = AdaptedChips(network, training, FAULTY, Adaptation(sensitive_last=True), rng=RNG(20))
+def test_layers_programmed_are_not_trained_again(network, everything, training):
+    whole = Chips(network, FAULTY, adaptation=replace(everything, refit=None, map_known=False), rng=RNG(20))
+    blind = Chips(network, FAULTY, adaptation=Adaptation(training, sensitive_last=True), rng=RNG(20))
     first, second = whole.block(0, 4), blind.block(0, 4)
     np.testing.assert_array_equal(first[0], second[0])  # programmed before anything was read
     assert not np.isclose(first[1], second[1]).all()
 
 
-def test_nothing_of_the_test_points_reaches_the_weights(network, few, training):
+def test_nothing_of_the_test_points_reaches_the_weights(network, few, everything):
     """The same chips with poisoned test points: inverted labels change every verdict and nothing else."""
     poisoned = Dataset(few.points, 1 - few.labels)
-    honest, other = (adapted_transfer(network, dataset, training=training, adaptation=EVERYTHING, device=FAULTY,
-                                      n_transfers=3, rng=RNG(21)) for dataset in (few, poisoned))
+    honest, other = (transfer(network, dataset, adaptation=everything, device=FAULTY, n_transfers=3, rng=RNG(21))
+                     for dataset in (few, poisoned))
     assert np.array_equal(honest.correct, ~other.correct)
     moved = Dataset(np.concatenate([few.points, 1e3 + few.points]), np.concatenate([few.labels, 1 - few.labels]))
-    more = adapted_transfer(network, moved, training=training, adaptation=EVERYTHING, device=FAULTY, n_transfers=3,
-                            rng=RNG(21))
+    more = transfer(network, moved, adaptation=everything, device=FAULTY, n_transfers=3, rng=RNG(21))
     assert np.array_equal(honest.correct, more.correct[:, :200])
 
 
-def test_ranks_are_orders_within_arrays():
-    shapes = [(3, 16), (9, 2)]
-    layout = arrange(shapes, (8, 8))
-    values = [RNG(22).random(shape) for shape in shapes]
-    ranks = rank_within_arrays(values, layout)
-    for tile in layout.tiles:
-        here = np.ix_(tile.rows, tile.columns)
-        mine, order = values[tile.layer][here].ravel(), ranks[tile.layer][here].ravel()
-        assert sorted(order) == list(range(len(mine)))
-        assert mine[order == 0] == mine.max() and (np.diff(mine[np.argsort(order)]) < 0).all()
+@pytest.mark.parametrize("layout", [arrange((2, 8, 1), (8, 8)), share_arrays((2, 8, 1), (8, 10)),
+                                    arrange((2, 8, 1), mapping=ReferenceColumn())], ids=["8 x 8", "shared", "reference"])
+def test_what_is_sensitive_is_written_last_on_its_own_array(network, training, layout):
+    targets = map_weights(network, TIO2, layout=layout)
+    effects = weight_effects(network, training.points)
+    turns = sensitive_last(effects, targets)
+    later = layout.place(layout.later_writes(turns))
+    per_siemens = layout.place([layout.mapping.per_device(effect / layer.scale)
+                                for effect, layer in zip(effects, targets.layers)])
+    for used, count, value in zip(layout.used, later, per_siemens):
+        mine, order = value[used], count[used]
+        assert sorted(order) == list(range(used.sum()))
+        assert mine[order == 0] == mine.max() and (np.diff(mine[np.argsort(order)]) <= 0).all()
 
 
 def test_bad_input_is_named(network, few, training):
-    with pytest.raises(ValueError, match="array_shape="):
-        AdaptedChips(network, training, TIO2, Adaptation(), rng=RNG(1))
     with pytest.raises(TypeError, match="adaptation must be Adaptation"):
-        AdaptedChips(network, training, ARRAYS, "refit", rng=RNG(1))
+        Chips(network, ARRAYS, adaptation="refit", rng=RNG(1))
+    for lacking in ({"sensitive_last": True}, {"refit": "gain"}, {"map_known": True, "retraining": BRIEF}):
+        with pytest.raises(ValueError, match=f"{list(lacking)[-1]} needs training points: Adaptation\\(training="):
+            transfer(network, few, device=ARRAYS, adaptation=Adaptation(**lacking), n_transfers=2, rng=RNG(1))
+    with pytest.raises(TypeError, match="training must be a Dataset of training points, or None; got a ndarray"):
+        Adaptation(training.points)
+    with pytest.raises(ValueError, match="2 inputs but the dataset has 3 features"):
+        transfer(network, few, device=ARRAYS, adaptation=Adaptation(Dataset(np.eye(3), [0, 1, 0])), rng=RNG(1))
     with pytest.raises(ValueError, match="refit must be one of 'output', 'gain'"):
         Adaptation(refit="offset")
     with pytest.raises(ValueError, match="give it retraining=RETRAINING"):
@@ -427,4 +477,4 @@ def test_bad_input_is_named(network, few, training):
     with pytest.raises(TypeError, match="retraining must be TrainingSettings"):
         Adaptation(map_known=True, retraining=300)
     with pytest.raises(ValueError, match="n_transfers must be at least 1"):
-        adapted_transfer(network, few, training=training, adaptation=Adaptation(), device=ARRAYS, n_transfers=0, rng=RNG(1))
+        transfer(network, few, adaptation=Adaptation(training), device=ARRAYS, n_transfers=0, rng=RNG(1))

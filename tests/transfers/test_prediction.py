@@ -5,8 +5,9 @@ import pytest
 
 from tiocross import MLP, TIO2, Crossbar, Sinh, map_weights, plot, program, read_crossbar, transfer, transfer_matrix
 from tiocross.transfers.prediction import compare_outputs, infer, measure_logits, predict_logits
-from tiocross.transfers.chips import SimulatedChips
-from tiocross.mapping.layout import arrange
+from tiocross.transfers.chips import Chips
+from tiocross.mapping.arrangements import arrange, share_arrays
+from tiocross.mapping.mappings import DifferentialPairs, ReferenceColumn
 from tiocross.units import uA, uS
 
 
@@ -36,8 +37,8 @@ def test_perfect_devices_give_the_network(three_layers, points):
 def test_a_programmed_chip_answers_as_in_transfer(network, moons):
     """One chip of `transfer`, taken out of it device by device."""
     outcome = transfer(network, moons.test, device=TIO2, wire_resistance=3.0, n_transfers=1, rng=np.random.default_rng(4))
-    chips = SimulatedChips(network, TIO2, rng=np.random.default_rng(4))
-    crossbars = [Crossbar(states[0], 3.0) for states in chips.conductances(0)]
+    chips = Chips(network, TIO2, rng=np.random.default_rng(4))
+    crossbars = [Crossbar(states[0], 3.0) for states in chips.programmed(0).conductances]
     classes = infer(network, crossbars, moons.test.points)
     assert np.array_equal(classes == moons.test.labels, outcome.correct[0])
     assert np.array_equal(infer(network, crossbars, moons.test.points), classes)
@@ -55,17 +56,32 @@ def test_what_is_read_out_predicts_like_the_chip_itself(three_layers, points):
                                rtol=0, atol=1e-6)
 
 
+LAYOUTS = {"blocks of 3 x 6": arrange((3, 5, 4, 2), (3, 6)), "8 x 8 shared": share_arrays((3, 5, 4, 2), (8, 8)),
+           "one shared array": share_arrays((3, 5, 4, 2), (15, 10)),
+           "output bias in software": share_arrays((3, 5, 4, 2), (8, 8), mapping=DifferentialPairs(True)),
+           "reference": arrange((3, 5, 4, 2), mapping=ReferenceColumn())}
+
+
 @pytest.mark.parametrize("iv", [None, Sinh(0.3)])
-def test_tiles_give_what_one_array_gives(three_layers, points, iv):
+@pytest.mark.parametrize("layout", list(LAYOUTS.values())[:3], ids=list(LAYOUTS)[:3])
+def test_blocks_give_what_one_array_gives(three_layers, points, iv, layout):
     """With ideal wires it does not matter where a block stands, nor what stands beside it."""
-    targets = map_weights(three_layers, TIO2)
-    layout = arrange([target.shape for target in targets], (3, 6))
-    assert len(layout.tiles) > 6
+    targets = map_weights(three_layers, TIO2, layout=layout)
     placed = [Crossbar(np.nan_to_num(array, nan=77 * uS), iv=iv) for array in layout.place(list(targets))]
     whole = crossbars_of(three_layers, iv=iv)
     np.testing.assert_allclose(predict_logits(three_layers, placed, points, layout=layout),
                                predict_logits(three_layers, whole, points), rtol=0, atol=1e-10)
     assert np.array_equal(infer(three_layers, placed, points, layout=layout), infer(three_layers, whole, points))
+
+
+@pytest.mark.parametrize("iv", [None, Sinh(2000.0)])
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_every_layout_gives_the_network(three_layers, points, layout, iv):
+    targets = map_weights(three_layers, TIO2, layout=layout)
+    crossbars = [Crossbar(np.nan_to_num(array, nan=77 * uS), iv=iv) for array in layout.place(list(targets))]
+    # sinh(x) / x - 1 is x^2 / 6: with v0 = 2000 V at 0.2 V 2e-9 of every current.
+    np.testing.assert_allclose(predict_logits(three_layers, crossbars, points, layout=layout), three_layers.logits(points),
+                               rtol=0, atol=1e-12 if iv is None else 1e-7)
 
 
 def test_one_layer_of_sinh_devices_by_hand():
@@ -113,7 +129,7 @@ def test_another_network_another_window_and_wrong_shapes(three_layers, points):
     with pytest.raises(TypeError, match="layout must be a Layout"):
         predict_logits(three_layers, good, points, layout=(8, 8))
     with pytest.raises(ValueError, match="the layout is for layers of shapes"):
-        predict_logits(three_layers, good, points, layout=arrange([(4, 10)], (8, 8)))
+        predict_logits(three_layers, good, points, layout=arrange((3, 5), (8, 8)))
 
 
 class Multiplier:
@@ -128,9 +144,9 @@ class Multiplier:
         return self.distort(voltages @ transfer_matrix(self.crossbar))
 
 
-def test_measured_outputs_are_those_predicted_for_the_same_arrays(three_layers, points):
-    targets = map_weights(three_layers, TIO2)
-    layout = arrange([target.shape for target in targets], (3, 6))
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_measured_outputs_are_those_predicted_for_the_same_arrays(three_layers, points, layout):
+    targets = map_weights(three_layers, TIO2, layout=layout)
     chips = [Multiplier(np.nan_to_num(array, nan=77 * uS), np.ndarray.tolist) for array in layout.place(list(targets))]
     predicted = predict_logits(three_layers, [chip.crossbar for chip in chips], points, layout=layout)
     # Driven with 0.2 V and scaled back: roundings of sums of some currents, in logits of the order of 1.

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 from oracle import classify_one_by_one, dense_crossbar
+from signed_coordinates import arrange_signed
 
 from tiocross import MLP, TIO2, Dataset, TrainingSettings, train, transfer
-from tiocross.transfers.chips import CHIPS_PER_BLOCK, SimulatedChips
+from tiocross.transfers.adaptation import Adaptation
+from tiocross.transfers.chips import CHIPS_PER_BLOCK, Chips
 from tiocross.transfers.inference import PointClassifier, order_by_neighbourhood
 from tiocross.transfers.judging import READ_VOLTAGE
 from tiocross.learning.network import forward
@@ -27,9 +29,9 @@ def test_ideal_chips_predict_exactly_what_software_predicts(network, moons, wire
 
 
 def test_chips_with_wires_equal_the_dense_circuit_point_by_point(network, few):
-    chips = SimulatedChips(network, TIO2, wire_resistance=15.0, rng=RNG(2))
+    chips = Chips(network, TIO2, wire_resistance=15.0, rng=RNG(2))
     outcome = transfer(network, few, device=TIO2, wire_resistance=15.0, n_transfers=2, rng=RNG(2))
-    states = chips.conductances(0)
+    states = chips.programmed(0).conductances
     for chip in range(2):
         for index in range(0, 300, 23):
             signal = network.encode(few.points[index : index + 1])[0]
@@ -64,18 +66,19 @@ def test_chips_do_not_depend_on_workers_or_on_how_many_follow(network, few):
 
 def test_every_network_meets_the_same_chips(moons):
     first, second = (MLP(2, 8, 1, rng=RNG(seed)) for seed in (5, 6))
-    states = [SimulatedChips(network, TIO2.without("tuning", "disturb"), rng=RNG(7)).conductances(0) for network in (first, second)]
+    states = [Chips(network, TIO2.without("tuning", "disturb"), rng=RNG(7)).programmed(0).conductances
+              for network in (first, second)]
     for layer, (one, other) in enumerate(zip(*states)):
-        targets = [SimulatedChips(network, TIO2, rng=RNG(7)).targets[layer] for network in (first, second)]
+        targets = [Chips(network, TIO2, rng=RNG(7)).targets[layer] for network in (first, second)]
         stuck = [state != target for state, target in zip((one, other), targets)]
         assert stuck[0].any() and np.array_equal(stuck[0], stuck[1])
         assert np.array_equal(one[stuck[0]], other[stuck[0]])
 
 
 def test_wires_leave_the_chips_as_they_are(network):
-    with_wires = SimulatedChips(network, TIO2, wire_resistance=5.0, rng=RNG(8))
-    without = SimulatedChips(network, TIO2, rng=RNG(8))
-    for one, other in zip(with_wires.conductances(1), without.conductances(1)):
+    with_wires = Chips(network, TIO2, wire_resistance=5.0, rng=RNG(8))
+    without = Chips(network, TIO2, rng=RNG(8))
+    for one, other in zip(with_wires.programmed(1).conductances, without.programmed(1).conductances):
         assert np.array_equal(one, other)
     assert all((np.abs(a) <= np.abs(b).max()).all() for a, b in zip(with_wires.block(1), without.block(1)))
 
@@ -94,7 +97,7 @@ def test_classes_equal_a_loop_over_points_and_units(sizes, activation):
 
 
 def test_many_copies_of_thousands_of_points_equal_the_plain_forward_pass(network, moons):
-    chips = SimulatedChips(network, TIO2, rng=RNG(10)).block(0)
+    chips = Chips(network, TIO2, rng=RNG(10)).block(0)
     found = PointClassifier(network, moons.test.points).classify(chips)
     logits = forward(chips, network.encode(moons.test.points), network.activation)[..., 0]
     clear = np.abs(logits) > 1e-9  # nearer to zero than this, rounding may decide either way
@@ -150,8 +153,11 @@ def test_progress_is_reported_and_can_stop_the_work(network, few):
     ({"device": "TIO2"}, "device must be a Device, for example tiocross.TIO2; got 'TIO2'"),
     ({"rng": 3}, "rng must be a numpy.random.Generator"),
     ({"workers": 0}, "workers must be at least 1"),
-    ({"mapping": "signed", "wire_resistance": 1.0}, "signed coordinates are not conductances"),
-    ({"mapping": "sined"}, "did you mean 'signed'"),
+    ({"layout": arrange_signed(), "wire_resistance": 1.0}, "wires join conductances, which SignedCoordinates does not give"),
+    ({"layout": "signed"}, r"layout must be a Layout, such as arrange\(network.sizes, \(8, 8\)\); got 'signed'"),
+    ({"layout": arrange_signed((2, 7, 1))}, "the layout is for layers of shapes .*; the network has"),
+    ({"adaptation": "refit"}, r"adaptation must be Adaptation\(\.\.\.\); got 'refit'"),
+    ({"adaptation": Adaptation}, r"adaptation must be Adaptation\(\.\.\.\); got <class"),
 ])
 def test_bad_transfers_are_named(network, few, options, message):
     with pytest.raises((ValueError, TypeError), match=message):

@@ -84,7 +84,7 @@ def with_digital_bias(weights, bias):
     """Weights of a layer with the bias that stays in software as their last row; the same weights where there is none."""
     if bias is None:
         return weights
-    rows = np.broadcast_to(bias, (*weights.shape[:-2], 1, weights.shape[-1]))
+    rows = np.broadcast_to(bias[..., None, :], (*weights.shape[:-2], 1, weights.shape[-1]))  # chips may have their own
     return np.concatenate([weights, rows], axis=-2)
 
 
