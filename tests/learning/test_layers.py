@@ -143,7 +143,7 @@ def test_networks_with_it_train_and_are_transferred(activation, moons):
     start = MLP(2, 8, 1, rng=rng, activation=activation)
     start.centre_inputs(moons.train)
     settings = TrainingSettings(n_steps=300, n_chips=2)
-    network = train(start, moons.train, [NoiseInjection(TIO2)], rng=rng, settings=settings)
+    network = train(start, moons.train, [NoiseInjection()], device=TIO2, rng=rng, settings=settings)
     assert network.activation == activation
     outcome = transfer(network, Dataset(moons.test.points[:500], moons.test.labels[:500]), device=TIO2.ideal(), n_transfers=2,
                        rng=rng)

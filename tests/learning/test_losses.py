@@ -9,7 +9,6 @@ from tiocross import (
     MLP,
     TIO2,
     TIO2_8X8,
-    ConductanceDropout,
     Crossbar,
     NoiseInjection,
     TrainingSettings,
@@ -20,11 +19,13 @@ from tiocross import (
     transfer,
     transfer_matrix,
 )
-from tiocross.transfers.chips import SimulatedChips
+from tiocross.transfers.chips import Chips
 from tiocross.learning.tensor import Tensor
 from tiocross.learning.losses import MeanLoss, PointErrorRate, RememberedRates, TailLoss, point_margins
-from tiocross.learning.techniques import ChipSampler
-from tiocross.mapping.pairs import count_pair_writes
+from tiocross.learning.on_devices import ChipSampler
+from tiocross.learning.techniques import Course
+from tiocross.mapping.arrangements import arrange
+from tiocross.mapping.targets import weights_of
 
 RNG = np.random.default_rng
 LOSSES = (MeanLoss(), PointErrorRate(0.1, 0.7, 0.2, 0.4), PointErrorRate(0.0, 2.0, 0.0, 1.0), TailLoss(0.4), TailLoss(1.0))
@@ -124,10 +125,12 @@ def test_bad_settings_are_refused(options, kind, text):
 
 
 def sampled_sum(weights, through_scale, factors, sizes=(2, 3, 1)):
-    sampler = ChipSampler([NoiseInjection(TIO2), ConductanceDropout(TIO2.without("stuck"))], sizes)
+    layout = arrange(sizes)
+    sampler = ChipSampler([NoiseInjection()], TIO2, layout, sizes)
+    course = Course([(n_in + 1, n_out) for n_in, n_out in zip(sizes, sizes[1:])], 4, [], TIO2, layout)
     writes = sampler.draw(4, [RNG(7), RNG(8)])
     tensor = Tensor(weights)
-    total = (sampler.sample(tensor, writes, through_scale=through_scale) * factors).sum()
+    total = (sampler.sample(tensor, writes, course, through_scale=through_scale) * factors).sum()
     return tensor, total
 
 
@@ -159,7 +162,7 @@ def test_training_goes_over_to_the_loss_and_to_the_scale(moons):
 
     def weights(**options):
         settings = TrainingSettings(n_steps=20, n_chips=4, **options)
-        trained = train(network, moons.train, [NoiseInjection(TIO2)], rng=RNG(1), settings=settings)
+        trained = train(network, moons.train, [NoiseInjection()], device=TIO2, rng=RNG(1), settings=settings)
         return b"".join(array.tobytes() for array in trained.arrays)
 
     plain = weights()
@@ -167,28 +170,24 @@ def test_training_goes_over_to_the_loss_and_to_the_scale(moons):
     assert weights(scale_gradient_from=None, loss_from=0.0) == plain
     changed = {weights(loss=PointErrorRate(), loss_from=0.5), weights(scale_gradient_from=0.5), weights(loss=TailLoss())}
     assert len(changed | {plain}) == 4
-    with pytest.raises(ValueError, match="physical mapping"):
-        train(network, moons.train, [NoiseInjection(TIO2, "signed")], rng=RNG(1),
-              settings=TrainingSettings(n_steps=1, scale_gradient_from=0.0))
 
 
 def test_later_writes_count_within_one_array():
-    assert count_pair_writes((3, 8), "pairs").max() == 47
-    counts = count_pair_writes((3, 8), "pairs", (8, 8))
+    assert arrange((2, 8, 1)).n_later_writes[0].max() == 47
+    counts, tall = arrange((2, 8, 1), (8, 8)).n_later_writes
     np.testing.assert_array_equal(counts[:, :8], counts[:, 8:])
     np.testing.assert_array_equal(counts[:, :8], np.arange(23, -1, -1).reshape(3, 8))
-    tall = count_pair_writes((9, 1), "pairs", (8, 8))
     assert tall[:5].max() == 9 and tall[5:].max() == 7 and tall[4, 1] == tall[8, 1] == 0
 
 
 def test_wires_are_those_of_each_array():
     network = MLP(2, 8, 1, rng=RNG(3))
-    chips = SimulatedChips(network, TIO2_8X8, wire_resistance=50.0, rng=RNG(4))
-    state, weights = chips.conductances(0)[0][:2], chips.block(0, 2)[0]
+    chips = Chips(network, TIO2_8X8, wire_resistance=50.0, rng=RNG(4))
+    state, weights = chips.programmed(0).conductances[0][:2], chips.block(0, 2)[0]
     matrix = np.concatenate([transfer_matrix(Crossbar(state[:, :, part], 50.0)) for part in (slice(0, 8), slice(8, 16))],
                             axis=-1)
-    np.testing.assert_allclose(weights, chips.targets.layers[0].weights(matrix), rtol=1e-9)
-    whole = SimulatedChips(network, TIO2, wire_resistance=50.0, rng=RNG(4)).block(0, 2)[0]
+    np.testing.assert_allclose(weights, weights_of(chips.targets.layers[0], matrix, chips.layout.mapping), rtol=1e-9)
+    whole = Chips(network, TIO2, wire_resistance=50.0, rng=RNG(4)).block(0, 2)[0]
     assert np.abs(weights - whole).max() > 1e-3
 
 
@@ -209,6 +208,4 @@ def test_array_shape_is_part_of_the_card(tmp_path):
     for shape, kind in ((8, TypeError), ((8, 1), ValueError), ((0, 8), ValueError), ((8.5, 8), TypeError)):
         with pytest.raises(kind, match="array_shape"):
             replace(TIO2, array_shape=shape)
-    with pytest.raises(ValueError, match="share one array_shape"):
-        ChipSampler([NoiseInjection(TIO2), ConductanceDropout(TIO2_8X8)], (2, 3, 1))
     assert [array.shape for array in map_weights(MLP(2, 8, 1, rng=RNG(0)), TIO2_8X8)] == [(3, 16), (9, 2)]
