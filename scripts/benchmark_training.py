@@ -114,5 +114,6 @@ def format_training(found):
         lines.append(f"{row['n_networks']:>10}" + "".join(f"{1e3 * seconds:>{width - 3}.2f} ms"
                                                           for seconds, width in zip(times, (12, 12, 12, 14)))
                      + f"{row['ratio']:>7.1f} x faster")
-    return "\n".join([*lines, *(f"{row['case']}: {row['seconds']:.1f} s, {row['cpu_seconds']:.1f} s of processor (goal {row['goal']})"
-                               for row in found["whole"])])
+    return "\n".join([*lines,
+                      *(f"{row['case']}: {row['seconds']:.1f} s, {row['cpu_seconds']:.1f} s of processor (goal {row['goal']})"
+                        for row in found["whole"])])

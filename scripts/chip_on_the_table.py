@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from tiocross import (
-    MLP, ConductanceDropout, EventLog, NoiseInjection, PulseScheme, RangePenalty, SimulatedCrossbar, Sinh,
-    TrainingSettings, arrange, calibrate, characterise, compare_outputs, measure_logits, plan, plot, predict_logits,
-    program_array, read_crossbar, save_device, save_readback, tasks, train, transfer,
+    MLP, ConductanceDropout, EventLog, NoiseInjection, PulseScheme, RangePenalty, SimulatedCrossbar, Sinh, TrainingSettings,
+    arrange, calibrate, characterise, compare_outputs, measure_logits, plan, plot, predict_logits, program_array,
+    read_crossbar, save_device, save_readback, tasks, train, transfer,
 )
 from tiocross.storage import replacing
 from tiocross.units import V, ohm, percent, uS
@@ -157,7 +157,7 @@ def judge(network, programming, reports, arrays, moons, expected, wire_resistanc
     """Logits predicted from the read-backs, logits measured on the arrays, and what accuracy both mean."""
     points, labels = moons.test.points[:N_POINTS], moons.test.labels[:N_POINTS]
     crossbars = [read_crossbar(report.conductances * READ_VOLTAGE, READ_VOLTAGE, noise_floor=READ_STEP,
-                                       wire_resistance=wire_resistance, iv=Sinh(NONLINEARITY)) for report in reports]
+                                 wire_resistance=wire_resistance, iv=Sinh(NONLINEARITY)) for report in reports]
     options = {"device": programming.device, "layout": programming.layout}
     predicted = predict_logits(network, crossbars, points, **options)
     comparison = compare_outputs(predicted, measure_logits(network, arrays, points, **options))
@@ -177,7 +177,8 @@ def draw(programming, reports, measured, comparison, calibration, expected):
     first = programming.layout.arrays[0]
     plot.fault_map(axes[0, 0], measured[first].report.conductances, stuck=~np.isnan(measured[first].stuck),
                        title=f"array {first} when characterised; crossed: stuck")
-    plot.conductance_map(axes[0, 1], programming.targets[0], title=f"array {first}, targets (white: not programmed)", window=WINDOW)
+    plot.conductance_map(axes[0, 1], programming.targets[0], window=WINDOW,
+                         title=f"array {first}, targets (white: not programmed)")
     errors = np.where(reports[0].mask, reports[0].conductances - reports[0].targets, np.nan)
     plot.conductance_map(axes[0, 2], errors, title=f"array {first}, read back - target", window=(-40 * uS, 40 * uS),
                          difference=True)

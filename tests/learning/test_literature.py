@@ -462,7 +462,7 @@ REFUSED = [
     (lambda: LipschitzPenalty(-1.0, 1.0), ValueError, "sigma must be"),
     (lambda: LipschitzPenalty(1.0, -1.0), ValueError, "strength must be"),
     (lambda: SharpnessAware(-1.0), ValueError, "radius must be"),
-    (lambda: ascend(1.0, None, weights_of(), weights_of()), ValueError, r"spread: say which, as in train\(\.\.\., device=TIO2\)"),
+    (lambda: ascend(1.0, None, weights_of(), weights_of()), ValueError, r"spread: say which, .*train\(\.\.\., device=TIO2\)"),
     (lambda: duplicate_units([np.ones((2, 1))], 2), TypeError, "network must be an MLP; got a list"),
     (lambda: duplicate_units(MLP(2, 1, rng=np.random.default_rng(0)), 0), ValueError, "copies must be at least 1; got 0"),
     (lambda: duplicate_units(MLP(2, 1, rng=np.random.default_rng(0)), 1.5), TypeError, "copies must be a whole number"),

@@ -9,11 +9,9 @@ from tiocross import (
     MLP,
     TIO2,
     TIO2_8X8,
-    ConductanceDropout,
     Crossbar,
     NoiseInjection,
     TrainingSettings,
-    arrange,
     load_device,
     map_weights,
     save_device,
@@ -22,11 +20,12 @@ from tiocross import (
     transfer_matrix,
 )
 from tiocross.transfers.chips import Chips
-from tiocross.learning.on_devices import ChipSampler
 from tiocross.learning.tensor import Tensor
 from tiocross.learning.losses import MeanLoss, PointErrorRate, RememberedRates, TailLoss, point_margins
+from tiocross.learning.on_devices import ChipSampler
 from tiocross.learning.techniques import Course
-from tiocross.mapping.layout import Layout
+from tiocross.mapping.arrangements import arrange
+from tiocross.mapping.targets import weights_of
 
 RNG = np.random.default_rng
 LOSSES = (MeanLoss(), PointErrorRate(0.1, 0.7, 0.2, 0.4), PointErrorRate(0.0, 2.0, 0.0, 1.0), TailLoss(0.4), TailLoss(1.0))
@@ -127,9 +126,10 @@ def test_bad_settings_are_refused(options, kind, text):
 
 def sampled_sum(weights, through_scale, factors, sizes=(2, 3, 1)):
     layout = arrange(sizes)
-    sampler = ChipSampler([NoiseInjection(), ConductanceDropout()], TIO2.without("stuck"), layout, sizes)
+    sampler = ChipSampler([NoiseInjection()], TIO2, layout, sizes)
+    course = Course([(n_in + 1, n_out) for n_in, n_out in zip(sizes, sizes[1:])], 4, [], TIO2, layout)
     writes = sampler.draw(4, [RNG(7), RNG(8)])
-    tensor, course = Tensor(weights), Course([], 4, [], TIO2, layout)
+    tensor = Tensor(weights)
     total = (sampler.sample(tensor, writes, course, through_scale=through_scale) * factors).sum()
     return tensor, total
 
@@ -173,8 +173,8 @@ def test_training_goes_over_to_the_loss_and_to_the_scale(moons):
 
 
 def test_later_writes_count_within_one_array():
-    assert arrange((2, 8)).n_later_writes[0].max() == 47
-    counts, tall = (arrange(sizes, (8, 8)).n_later_writes[0] for sizes in ((2, 8), (8, 1)))
+    assert arrange((2, 8, 1)).n_later_writes[0].max() == 47
+    counts, tall = arrange((2, 8, 1), (8, 8)).n_later_writes
     np.testing.assert_array_equal(counts[:, :8], counts[:, 8:])
     np.testing.assert_array_equal(counts[:, :8], np.arange(23, -1, -1).reshape(3, 8))
     assert tall[:5].max() == 9 and tall[5:].max() == 7 and tall[4, 1] == tall[8, 1] == 0
@@ -183,11 +183,10 @@ def test_later_writes_count_within_one_array():
 def test_wires_are_those_of_each_array():
     network = MLP(2, 8, 1, rng=RNG(3))
     chips = Chips(network, TIO2_8X8, wire_resistance=50.0, rng=RNG(4))
-    state, weights = chips.programmed(0, 2).conductances[0], chips.block(0, 2)[0]
+    state, weights = chips.programmed(0).conductances[0][:2], chips.block(0, 2)[0]
     matrix = np.concatenate([transfer_matrix(Crossbar(state[:, :, part], 50.0)) for part in (slice(0, 8), slice(8, 16))],
                             axis=-1)
-    expected = (matrix[..., 0::2] - matrix[..., 1::2]) / chips.targets.layers[0].scale
-    np.testing.assert_allclose(weights, expected, rtol=1e-9)
+    np.testing.assert_allclose(weights, weights_of(chips.targets.layers[0], matrix, chips.layout.mapping), rtol=1e-9)
     whole = Chips(network, TIO2, wire_resistance=50.0, rng=RNG(4)).block(0, 2)[0]
     assert np.abs(weights - whole).max() > 1e-3
 
@@ -209,5 +208,4 @@ def test_array_shape_is_part_of_the_card(tmp_path):
     for shape, kind in ((8, TypeError), ((8, 1), ValueError), ((0, 8), ValueError), ((8.5, 8), TypeError)):
         with pytest.raises(kind, match="array_shape"):
             replace(TIO2, array_shape=shape)
-    assert isinstance(map_weights(MLP(2, 8, 1, rng=RNG(0)), TIO2_8X8).layout, Layout)
     assert [array.shape for array in map_weights(MLP(2, 8, 1, rng=RNG(0)), TIO2_8X8)] == [(3, 16), (9, 2)]

@@ -220,7 +220,8 @@ def test_the_number_of_chips_drawn_at_once_does_not_limit_the_chips_of_a_step(mo
         networks = [start(2, 3, 1, seed=seed) for seed in (0, 1)]
         together = train_many(networks, moons, [TECHNIQUES["noise"]], device=TIO2, settings=settings,
                               rngs=[np.random.default_rng(k) for k in (0, 1)])
-        alone = train(networks[1], moons, [TECHNIQUES["noise"]], device=TIO2, rng=np.random.default_rng(1), settings=settings)
+        alone = train(networks[1], moons, [TECHNIQUES["noise"]], device=TIO2, settings=settings,
+                      rng=np.random.default_rng(1))
         assert_same_bits(together[1], alone)
 
 
@@ -687,7 +688,7 @@ def test_the_same_technique_twice_is_the_same_as_once(moons):
                          ids=["str", "None", "Device", "float", "class NoiseInjection", "class ConductanceDropout",
                               "class RangePenalty"])
 def test_what_is_no_technique_is_refused(moons, technique):
-    with pytest.raises(TypeError, match=r"techniques must be objects such as NoiseInjection\(\) or RangePenalty\(1e-4\); got"):
+    with pytest.raises(TypeError, match=r"techniques must be objects such as NoiseInjection\(\) or Range.*; got"):
         try_to_train(moons, [technique], device=TIO2)
     with pytest.raises(TypeError, match=r"techniques must be a list, such as \[NoiseInjection\(\)\]; got"):
         try_to_train(moons, NoiseInjection() if technique is None else technique, device=TIO2)
@@ -703,9 +704,9 @@ def test_a_technique_that_simulates_a_device_needs_one(moons, technique):
 
 
 def test_a_layout_for_another_network_is_refused(moons):
-    with pytest.raises(ValueError, match=r"the layout is for layers of shapes \[\(3, 8\), \(5, 2\)\]; the network has \[\(3, 6\)"):
+    with pytest.raises(ValueError, match=r"layout is for layers of shapes \[\(3, 8\), \(5, 2\)\]; the network has \[\(3, 6\)"):
         try_to_train(moons, [NoiseInjection()], device=TIO2, layout=arrange((2, 4, 1)))
-    with pytest.raises(TypeError, match=r"layout must be a Layout, such as arrange\(network.sizes, \(8, 8\)\); got \(8, 8\)"):
+    with pytest.raises(TypeError, match=r"layout must be a Layout, such as arrange\(.*\); got \(8, 8\)"):
         try_to_train(moons, [NoiseInjection()], device=TIO2, layout=(8, 8))
 
 

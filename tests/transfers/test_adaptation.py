@@ -235,7 +235,7 @@ def test_gradient_of_the_offset_equals_differences(network):
 
 @pytest.mark.parametrize("layout", [None, share_arrays((2, 8, 1), (8, 10))], ids=["8 x 8 arrays", "one shared array"])
 def test_gradient_of_what_known_chips_compute_with_equals_differences(network, layout):
-    """Through offsets, draws and the mapping's scale; the first layer of the second chip is given, so nothing flows to it."""
+    """Through offsets, draws and the mapping's scale; where the first layer is given, nothing flows to it."""
     layout = arrange(network.sizes, (8, 8)) if layout is None else layout
     shapes = [array.shape for array in network.arrays]
     stuck = [np.stack(pair) for pair in zip(some_stuck(network, 31), some_stuck(network, 32))]
@@ -391,8 +391,8 @@ def test_chips_hold_what_their_placement_says(network, training, spare_lines):
 @pytest.mark.parametrize("wire_resistance", [0.0, 5.0])
 def test_known_places_take_errors_away(network, training, wire_resistance):
     device = FAULTY.without("tuning", "disturb")
-    blind, weights = (Chips(network, device, adaptation=adaptation, wire_resistance=wire_resistance, rng=RNG(16)).block(0, 60)
-                      for adaptation in (Adaptation(), Adaptation(training, map_known=True)))
+    blind, weights = (Chips(network, device, adaptation=known, wire_resistance=wire_resistance, rng=RNG(16)).block(0, 60)
+                      for known in (Adaptation(), Adaptation(training, map_known=True)))
     errors = [np.concatenate([np.abs(array - wanted).reshape(60, -1) for array, wanted in zip(chip, network.arrays)], axis=1)
               for chip in (weights, blind)]
     if wire_resistance == 0:

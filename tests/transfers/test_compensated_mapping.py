@@ -116,7 +116,7 @@ def test_compensated_chips_are_judged_like_others():
 
 def test_bad_compensation_is_named():
     network = MLP(2, 3, 1, rng=RNG(29))
-    with pytest.raises(ValueError, match=r"targets that are not conductances cannot be compensated; .*got SignedCoordinates"):
+    with pytest.raises(ValueError, match="targets that are not conductances cannot be compensated; .*SignedCoordinates"):
         compensate_targets(map_weights(network, TIO2, layout=arrange_signed(network.sizes)), TIO2, 2.0)
     with pytest.raises(ValueError, match="devices that ReferenceColumn subtracts from each other must share an array"):
         split = arrange(network.sizes, (8, 2), mapping=ReferenceColumn())

@@ -36,7 +36,7 @@ ADAPTATIONS = {  # device, what is done with a chip
     "layer by layer": (FAULTY, {"layer_by_layer": True, "retraining": BRIEF}),
 }
 IMPOSSIBLE = {
-    **{("reference column", name): "known faults are made up for by the partner in a pair; a layout on ReferenceColumn has none"
+    **{("reference column", name): "known faults are made up for by the partner in a pair; .* ReferenceColumn has none"
        for name in ("placed", "placed around failed lines", "retrained and compensated")},
     ("reference column", "layer by layer"): "weights are pairs of devices; a layout on ReferenceColumn has none",
     ("one shared array", "layer by layer"): "layers share an array, and programming the next disturbs what was read",
@@ -161,7 +161,8 @@ def on_larger_arrays(layout, *, move):
         word_lines, bit_lines, array = block.word_lines, block.bit_lines, block.array
         if move:
             word_lines, bit_lines, array = rows - 1 - 2 * word_lines, columns - 2 - 2 * bit_lines, n - 1 - array
-        blocks.append(Block(block.layer, array, (rows, columns), block.layer_rows, block.layer_columns, word_lines, bit_lines))
+        blocks.append(Block(block.layer, array, (rows, columns), block.layer_rows, block.layer_columns, word_lines,
+                            bit_lines))
     return Layout(tuple(blocks), layout.layer_shapes, layout.mapping)
 
 

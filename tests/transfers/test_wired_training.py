@@ -44,7 +44,8 @@ def course_of(sizes, layout, device=None, n_chips=3):
 def split_devices(values, layout):
     """(..., n_devices) as the layers' (..., n_word_lines, n_bit_lines)."""
     ends = np.cumsum([rows * columns for rows, columns in layout.layer_shapes])[:-1]
-    return [part.reshape(*part.shape[:-1], *shape) for part, shape in zip(np.split(values, ends, axis=-1), layout.layer_shapes)]
+    parts = np.split(values, ends, axis=-1)
+    return [part.reshape(*part.shape[:-1], *shape) for part, shape in zip(parts, layout.layer_shapes)]
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +166,8 @@ def test_wires_without_resistance_change_no_bit(few):
 def test_networks_trained_together_have_the_bits_of_those_trained_alone(few):
     starts, techniques = [MLP(2, 4, 1, rng=RNG(seed)) for seed in (16, 17)], [NoiseInjection(), WiresInLoop(40.0)]
     together = train_many(starts, few, techniques, device=TIO2_8X8, rngs=[RNG(18), RNG(19)], settings=SHORT)
-    alone = [train(start, few, techniques, device=TIO2_8X8, rng=RNG(seed), settings=SHORT) for start, seed in zip(starts, (18, 19))]
+    alone = [train(start, few, techniques, device=TIO2_8X8, rng=RNG(seed), settings=SHORT)
+             for start, seed in zip(starts, (18, 19))]
     for one, other in zip(together, alone):
         assert all(a.tobytes() == b.tobytes() for a, b in zip(one.arrays, other.arrays))
 

@@ -27,7 +27,8 @@ RETRAINING = TrainingSettings(n_steps=400, n_chips=8, learning_rate=0.1, loss=Po
 _VALUES_AT_ONCE = 4_000_000  # of hidden signals in memory
 
 
-def refit_output(network: MLP, weights: list, dataset: Dataset, *, ridge: float = RIDGE, teacher: str = "network") -> np.ndarray:
+def refit_output(network: MLP, weights: list, dataset: Dataset, *, ridge: float = RIDGE,
+                 teacher: str = "network") -> np.ndarray:
     """Output layers, to be computed digitally, that suit what the hidden layers of chips really give.
 
     Parameters
@@ -251,5 +252,5 @@ class Adaptation:
             raise ValueError("layer_by_layer trains chips whose weights are pairs of devices; a layout on "
                              f"{type(layout.mapping).__name__} has none, use DifferentialPairs()")
         if self.layer_by_layer and any(len({block.layer for block in blocks}) > 1 for blocks in layout.blocks_of):
-            raise ValueError("layer_by_layer reads a layer back before the next is programmed; here layers share an array, and "
-                             "programming the next disturbs what was read. Use arrange, or leave layer_by_layer out")
+            raise ValueError("layer_by_layer reads a layer back before the next is programmed; here layers share an array, "
+                             "and programming the next disturbs what was read. Use arrange, or leave layer_by_layer out")

@@ -89,7 +89,7 @@ class Chips:
         self.targets = self._with_compensation(self._mapped)
 
     def block(self, block, n_chips=CHIPS_PER_BLOCK):
-        """Weights that the first chips of one block compute with, ``(n_chips, n_inputs + 1, n_outputs)`` a layer, bias last."""
+        """Weights of the first chips of a block as read, ``(n_chips, n_inputs + 1, n_outputs)`` a layer, bias last."""
         if self.adaptation.layer_by_layer:
             weights = self._program_layer_by_layer(block, n_chips)
         else:

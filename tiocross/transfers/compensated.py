@@ -76,7 +76,7 @@ def compensate_targets(targets: Targets, device: Device, wire_resistance: float,
 
 
 def _window(device, used, stuck):
-    """Ends between which each device may be chosen: those of the window, its own where it is stuck, 0 where not in use [S]."""
+    """Ends between which each device may be chosen: the window's, its own where it is stuck, 0 where not in use [S]."""
     if used.all() and np.isnan(stuck).all():
         return device.g_min, device.g_max
     return tuple(np.where(np.isnan(stuck), np.where(used, end, 0.0), stuck) for end in (device.g_min, device.g_max))

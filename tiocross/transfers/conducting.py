@@ -8,7 +8,7 @@ from tiocross.circuit.matrices import transfer_matrix
 
 def conduct(layers, layouts, wire_resistance, only=None):
     """Transfer matrices of each layer of each chip, or of the layer ``only``, in the place of its conductances; both are
-    lists of ``(n_chips, n_word_lines, n_bit_lines)`` [S], with a layout for each chip. Devices not in use carry no current."""
+    lists of ``(n_chips, n_word_lines, n_bit_lines)`` [S], with a layout for each chip. Devices not in use are open."""
     if wire_resistance == 0:
         return layers
     groups = {}

@@ -54,11 +54,8 @@ class KnownChips(Technique):
 
 
 def offset_pairs(targets, weights, scale, stuck, device):
-    """Targets in which partners of stuck devices make up for them: `offset_known` for tensors.
-
-    ``targets`` and ``stuck`` (NaN where healthy) are ``(..., 2 n_weights, 1)`` [S], plus and minus in turn; ``weights`` and
-    ``scale`` ``(..., n_weights, 1)``. Stuck devices keep the target that a healthy one would get.
-    """
+    """`offset_known` for tensors, stuck devices left at their targets: ``targets`` and ``stuck``, NaN where healthy, are
+    ``(..., 2 n_weights, 1)`` [S], plus and minus in turn; ``weights`` and ``scale`` are ``(..., n_weights, 1)``."""
     pairs = stuck.reshape(*stuck.shape[:-2], -1, 2)
     partners = pairs[..., ::-1].reshape(stuck.shape)
     offset = np.isnan(stuck) & ~np.isnan(partners)

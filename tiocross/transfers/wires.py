@@ -36,7 +36,8 @@ class WiresInLoop(Technique):
         flat = programmed.value.reshape(-1, programmed.shape[-1])
         matrices, solved = np.empty_like(flat), []
         for places in _places_of_arrays(course.layout):
-            found, pull_back = matrices_with_pullback(_pick(flat, places).reshape(-1, *places.shape[1:]), self.wire_resistance)
+            arrays = _pick(flat, places).reshape(-1, *places.shape[1:])
+            found, pull_back = matrices_with_pullback(arrays, self.wire_resistance)
             _put(matrices, places, found.reshape(-1, *places.shape))
             solved.append((places, pull_back))
 
