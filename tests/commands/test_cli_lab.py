@@ -77,8 +77,8 @@ def programmed(plan):
     ("tuning.csv", "tuning", ["200 devices", "relative error"]),
     ("plan", "plan", ["tolerance 1 %, SET 1.1 to 2.1 V", "(3, 6), (4, 2)"]),
     ("plan/plan.json", "plan", ["targets (uS)"]),
-    ("run/tile_00_log.csv", "pulse log", ["array of 4 x 4", "amplitudes from", "converged"]),
-    ("run/tile_00_readback.csv", "conductances", ["4 word lines x 4 bit lines"]),
+    ("run/array_00_log.csv", "pulse log", ["array of 4 x 4", "amplitudes from", "converged"]),
+    ("run/array_00_readback.csv", "conductances", ["4 word lines x 4 bit lines"]),
 ])
 def test_describe_knows_files_by_their_content(folder, programmed, name, kind, parts, tmp_path, capsys):
     path = folder / name
@@ -170,7 +170,7 @@ def test_plan_holds_all_that_programming_needs(folder, plan):
     made = load_plan(plan)
     network = MLP.load(plan / "network.npz")
     made.require_network(network)
-    assert made.layout.layer_shapes == ((3, 6), (4, 2)) and all(tile.shape == (4, 4) for tile in made.layout.tiles)
+    assert made.layout.layer_shapes == ((3, 6), (4, 2)) and set(made.layout.shapes) == {(4, 4)}
     for given, kept in zip(made.weights([np.nan_to_num(array) for array in made.expected]), network.arrays):
         np.testing.assert_allclose(given, kept, rtol=0, atol=1e-12)
 
@@ -182,14 +182,15 @@ def test_plan_around_a_measured_map_with_its_scheme(folder, tmp_path, capsys):
     assert (code, error) == (0, "") and "tolerance 2 %" in text
     made = load_plan(tmp_path / "plan")
     assert made.scheme.increment == 0.05 and made.scheme.set_limit == 2.0
-    for tile, stuck, targets in zip(made.layout.tiles, made.stuck, made.targets):
+    assert made.layout.arrays == (0, 1)
+    for stuck, targets in zip(made.stuck, made.targets):
         assert np.argwhere(~np.isnan(stuck)).tolist() == [[1, 2], [3, 0]]
-        assert np.isnan(targets[~np.isnan(stuck)]).all() and tile.array in (0, 1)
+        assert np.isnan(targets[~np.isnan(stuck)]).all()
 
 
 @pytest.mark.parametrize(("options", "message"), [
     (["--tile", "8"], "--tile '8' must be word lines x bit lines"),
-    (["--tile", "4x1"], "at least two bit lines"),
+    (["--tile", "4x1"], "at least 2 bit lines"),
     (["--order", "rastr"], "did you mean 'raster'?"),
     (["--stuck", "map.csv"], "stuck"),
     (["--device", "map.csv"], "is not JSON"),
@@ -207,13 +208,13 @@ def test_plan_refuses_bad_options(folder, plan, options, message, monkeypatch, c
 
 def test_program_writes_logs_read_backs_and_a_prediction(plan, programmed, tmp_path, capsys):
     made = load_plan(plan)
-    for tile, targets in enumerate(made.targets):
-        read = load_readback(made, tile, programmed / f"tile_{tile:02d}_readback.csv")
+    for array, targets in enumerate(made.targets):
+        read = load_readback(made, array, programmed / f"array_{array:02d}_readback.csv")
         wanted = ~np.isnan(targets)
         assert np.median(np.abs(read / targets - 1)[wanted]) < 0.05  # tuned to 1 %, then disturbed
-        events = read_events(programmed / f"tile_{tile:02d}_log.csv")
+        events = read_events(programmed / f"array_{array:02d}_log.csv")
         assert {(e.row, e.column) for e in events if e.kind == "done"} == set(map(tuple, np.argwhere(wanted)))
-        assert "devices" in (programmed / f"tile_{tile:02d}_report.txt").read_text()
+        assert "devices" in (programmed / f"array_{array:02d}_report.txt").read_text()
     code, text, error = run(capsys, "program", plan, "--simulate", "--out", tmp_path / "again", "--seed", 3,
                             "--max-passes", 2)
     assert (code, error) == (0, "") and "predicted accuracy on 4000 test points: " in text and "in software" in text
@@ -237,7 +238,7 @@ def test_an_interrupted_run_keeps_its_log_and_goes_on(plan, tmp_path, monkeypatc
     monkeypatch.setattr(SimulatedCrossbar, "pulse", pulse_until_interrupted)
     code, text, error = run(capsys, *arguments)
     assert code == 130 and "--resume" in text and error.strip() == "interrupted"
-    before = read_events(tmp_path / "run" / "tile_00_log.csv")
+    before = read_events(tmp_path / "run" / "array_00_log.csv")
     assert sum(event.kind == "pulse" for event in before) == 150 and not list((tmp_path / "run").glob("*readback*"))
     code, _, error = run(capsys, *arguments)
     assert code == 2 and "exists already; choose another with --out, or go on with --resume" in error
@@ -250,7 +251,7 @@ def test_an_interrupted_run_keeps_its_log_and_goes_on(plan, tmp_path, monkeypatc
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == content
     code, text, _ = run(capsys, *arguments, "--resume")
     assert code == 0 and "predicted accuracy" in text
-    after = read_events(tmp_path / "run" / "tile_00_log.csv")
+    after = read_events(tmp_path / "run" / "array_00_log.csv")
     assert after[: len(before)] == before
     first = [(e.row, e.column) for e in after if e.kind == "done" and e.n_pass == 0]
     assert len(first) == len(set(first))  # what was done is not tuned again
@@ -376,8 +377,8 @@ def test_simulated_chips_are_stuck_where_the_plan_says(folder, tmp_path, capsys)
     assert run(capsys, "program", tmp_path / "plan", "--simulate", "--out", tmp_path / "run", "--max-passes", 1,
                "--wire-resistance", 0)[0] == 0
     made = load_plan(tmp_path / "plan")
-    for tile, stuck in enumerate(made.stuck):
-        events = [event for event in read_events(tmp_path / "run" / f"tile_{tile:02d}_log.csv") if event.kind == "readback"]
+    for array, stuck in enumerate(made.stuck):
+        events = [event for event in read_events(tmp_path / "run" / f"array_{array:02d}_log.csv") if event.kind == "readback"]
         read = np.array([event.conductance for event in events]).reshape(stuck.shape)
         known = ~np.isnan(stuck)
         # A reading is off by half a step of 0.7 uS and by noise of 0.15 %, of which seven sigma are allowed.
@@ -393,8 +394,8 @@ def test_resume_goes_on_in_its_own_folder_only(plan, programmed, tmp_path, capsy
     assert code == 2 and "it has no run.json to go on from" in error
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
     for name, content, message in (("run.json", "{", "run.json is not JSON"), ("run.json", "[]", "format was None"),
-                                   ("tile_01_readback.csv", None, "No such file"),
-                                   ("tile_01_readback.csv", "1,2\n", "is no read-back of tile 1 of this plan")):
+                                   ("array_01_readback.csv", None, "No such file"),
+                                   ("array_01_readback.csv", "1,2\n", "is no read-back of array 1 of this plan")):
         shutil.rmtree(tmp_path / "run")
         shutil.copytree(programmed, tmp_path / "run")
         (tmp_path / "run" / name).unlink() if content is None else (tmp_path / "run" / name).write_text(content)
@@ -404,8 +405,8 @@ def test_resume_goes_on_in_its_own_folder_only(plan, programmed, tmp_path, capsy
 
 def test_an_edited_log_is_not_gone_on_from(plan, programmed, tmp_path, capsys):
     shutil.copytree(programmed, tmp_path / "run")
-    (tmp_path / "run" / "tile_02_report.txt").unlink()
-    log = tmp_path / "run" / "tile_02_log.csv"
+    (tmp_path / "run" / "array_02_report.txt").unlink()
+    log = tmp_path / "run" / "array_02_log.csv"
     lines = log.read_text().splitlines()
     number = next(k for k, line in enumerate(lines) if ",read," in line)
     arguments = ["program", plan, "--simulate", "--seed", 3, "--max-passes", 2, "--resume", "--out", tmp_path / "run"]
@@ -456,6 +457,6 @@ def test_commands_run_as_short_as_they_can_be_written(capsys, folder, tmp_path, 
     monkeypatch.chdir(tmp_path)
     assert run(capsys, "plan", folder / "network.npz", "--out", "plan", "--tile", "4x4")[0] == 0
     assert run(capsys, "program", "plan", "--simulate", "--max-passes", 1)[0] == 0
-    assert (tmp_path / "plan_programmed" / "tile_00_readback.csv").exists()
+    assert (tmp_path / "plan_programmed" / "array_00_readback.csv").exists()
     code, text, _ = run(capsys, "calibrate", folder / "tuning.csv", "--out", "device.json")
     assert code == 0 and "window 100 to 500 uS" in text
