@@ -28,8 +28,19 @@ class Optimiser:
 
 
 class Adam(Optimiser):
-    """A step of about the learning rate for each weight, whatever the size of its gradient (Kingma and Ba, 2014,
-    arXiv:1412.6980)."""
+    """A step of about the learning rate for each weight, whatever the size of its gradient.
+
+    Parameters
+    ----------
+    weights : ndarray
+        Changed in place by `step` (unitless).
+    weight_decay : float, optional
+        Added to the gradient as weight_decay * weight (unitless).
+
+    References
+    ----------
+    Kingma and Ba, arXiv:1412.6980.
+    """
 
     def __init__(self, weights, *, weight_decay=0.0):
         super().__init__(weights, weight_decay=weight_decay)
@@ -48,7 +59,19 @@ class Adam(Optimiser):
 
 
 class Momentum(Optimiser):
-    """Gradient descent with a heavy ball (Polyak, 1964, doi:10.1016/0041-5553(64)90137-5)."""
+    """Gradient descent with a heavy ball.
+
+    Parameters
+    ----------
+    weights : ndarray
+        Changed in place by `step` (unitless).
+    weight_decay : float, optional
+        Added to the gradient as weight_decay * weight (unitless).
+
+    References
+    ----------
+    Polyak, USSR Computational Mathematics and Mathematical Physics 4 (1964) 1, doi:10.1016/0041-5553(64)90137-5.
+    """
 
     def __init__(self, weights, *, weight_decay=0.0):
         super().__init__(weights, weight_decay=weight_decay)

@@ -191,8 +191,9 @@ class _Run:
         self.seen.select(batch)
         value = loss(logits, self.labels[batch][:, None], self.seen)
         for technique in self.techniques:
-            if uses(technique, "penalty"):
-                value = value + technique.penalty(split_layers(tensor, self.course.shapes))
+            penalty = technique.penalty(split_layers(tensor, self.course.shapes)) if uses(technique, "penalty") else None
+            if penalty is not None:
+                value = value + penalty
         if not np.isfinite(value.value):
             raise FloatingPointError(f"the loss is {value.value} at step {step}; lower the learning rate "
                                      f"({self.settings.learning_rate:g})")

@@ -7,5 +7,5 @@ from tiocross.tasks.dataset import PARTS, Dataset, Task
 from tiocross.tasks.files import load_moons, read_dataset, save_moons
 from tiocross.tasks.generated import PATTERNS, generate_circles, generate_moons, generate_patterns, generate_spirals
 
-__all__ = ["PARTS", "PATTERNS", "Dataset", "Task", "generate_circles", "generate_moons", "generate_patterns", "generate_spirals",
-           "load_moons", "read_dataset", "save_moons"]
+__all__ = ["PARTS", "PATTERNS", "Dataset", "Task", "generate_circles", "generate_moons", "generate_patterns",
+           "generate_spirals", "load_moons", "read_dataset", "save_moons"]
