@@ -11,6 +11,9 @@ from conftest import ROOT
 SCRIPT = ROOT / "scripts" / "benchmark.py"
 
 
+pytestmark = pytest.mark.slow  # runs the benchmark from end to end
+
+
 def run(*arguments, check=True):
     done = subprocess.run([sys.executable, str(SCRIPT), "--quick", *arguments], capture_output=True, text=True, cwd=ROOT,
                           check=False)

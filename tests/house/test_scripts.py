@@ -21,6 +21,7 @@ def run(name, *arguments):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_paper_coordinates_prints_both_networks_under_both_mappings():
     output = run("paper_coordinates.py", "--seeds", "2", "--transfers", "200", "--steps", "50")
     rows = [line.split()[:2] for line in output.splitlines() if line.startswith(("regular", "hardware-aware"))]
@@ -28,6 +29,7 @@ def test_paper_coordinates_prints_both_networks_under_both_mappings():
     assert "the paper: regular 0.185, hardware-aware 0.795" in output
 
 
+@pytest.mark.slow
 def test_crossbar_physics_draws_four_figures_and_prints_their_numbers(tmp_path):
     output = run("crossbar_physics.py", "--quick", "--out", str(tmp_path / "new" / "folder"))
     names = ("ir_drop", "read_schemes", "approximations", "half_select")
@@ -61,6 +63,7 @@ def test_first_order_of_the_figures_is_the_slope_of_exact_currents():
                                atol=1e-4 * np.abs(losses).max())
 
 
+@pytest.mark.slow
 def test_write_disturb_compares_every_quantile(tmp_path):
     output = run("write_disturb.py", "--chips", "2", "--out", str(tmp_path / "new"))
     made = {path.name: path.read_bytes() for path in (tmp_path / "new").iterdir()}
@@ -76,6 +79,7 @@ def test_write_disturb_compares_every_quantile(tmp_path):
     assert n_apart == sum(row.count("*") for row in rows)
 
 
+@pytest.mark.slow
 def test_a_lab_could_start_from_chip_on_the_table(tmp_path):
     folder = tmp_path / "chip"
     output = run("chip_on_the_table.py", "--quick", "--out", str(folder))
@@ -97,6 +101,7 @@ def test_a_lab_could_start_from_chip_on_the_table(tmp_path):
     assert min(shares.values()) > 85 and abs(shares["predicted from the read-back"] - shares["measured on the arrays"]) < 1
 
 
+@pytest.mark.slow  # a process for each
 @pytest.mark.parametrize(("name", "options", "message"), [
     ("write_disturb.py", ["--chips", "1"], "--chips must be at least 2"),
     ("write_disturb.py", ["--seed", "-1"], "--seed must be at least 0"),

@@ -56,6 +56,7 @@ def compiled():
     return run()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment", [{"NUMBA_DISABLE_JIT": "1"}, {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": "checked"}])
 def test_same_numbers_without_compilation_and_with_bounds_checked(compiled, environment, tmp_path):
     if "NUMBA_CACHE_DIR" in environment:

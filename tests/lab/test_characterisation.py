@@ -114,6 +114,7 @@ def test_stopped_early_it_tells_what_there_is():
     assert [len(part) for part in (none.targets, none.n_later_writes, none.changes)] == [0, 0, 0]
 
 
+@pytest.mark.slow
 def test_simulated_chips_are_disturbed_like_measured_ones():
     """Mean and standard deviation after k later writes, of the changes within 40 uS, as the measured ones are cut.
 

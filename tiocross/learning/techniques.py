@@ -45,7 +45,7 @@ class Technique:
         return programmed
 
     def penalty(self, arrays):
-        """Tensor to add to the loss, or None; ``arrays``: ``(n_networks, 1, n_inputs + 1, n_outputs)`` Tensors, one a layer."""
+        """Tensor to add to the loss, or None, from Tensors ``(n_networks, 1, n_inputs + 1, n_outputs)``, one a layer."""
         return None
 
     def ascend(self, weights, gradient, course: Course):
