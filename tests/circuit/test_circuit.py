@@ -152,6 +152,7 @@ def test_reported_residuals_equal_an_independent_kirchhoff_sum():
     assert total == pytest.approx(float(solution.uncertainty), abs=rounding * 96)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rtol", [1e-2, 1e-4, 1e-7])
 def test_uncertainty_bounds_the_error(rtol):
     for seed in range(5):

@@ -52,6 +52,7 @@ def draw_tuning(n, seed, n_groups=0, law=TRUE_TUNING, offset_std=0.0):
     return targets, targets * (1 + law["offset_mean"] + offsets + spread * rng.standard_normal(n)), groups
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "offset_std"), [(32, 0.0), (64, 0.339 * percent), (128, 0.0)])
 def test_tuning_is_recovered_within_its_intervals(n, offset_std):
     misses, goodness = Misses(), []
@@ -65,6 +66,7 @@ def test_tuning_is_recovered_within_its_intervals(n, offset_std):
     assert (np.array(goodness) < 0.01).sum() <= 5  # 1 expected; 6 or more with chance 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "n_groups"), [(48, 5), (96, 12)])
 def test_offsets_of_groups_are_recovered_within_their_intervals(n, n_groups):
     misses, truth = Misses(), {**TRUE_TUNING, "offset_std": 0.339 * percent}
@@ -239,6 +241,7 @@ STUCK = StuckDevices(0.03, 573 * uS, 60 * uS, 0.02, 10 * uS, 100 * uS, "simulate
 LINES = LineFailures(0.08, 0.05, 1 * uS, 800 * uS, "simulated")
 
 
+@pytest.mark.slow
 def test_independent_devices_are_recovered_and_called_lines_at_the_nominal_rate():
     device, misses, n_lines, goodness = Device(**WINDOW, stuck=STUCK), Misses(), 0, []
     for seed in range(N_SETS):
@@ -263,6 +266,7 @@ def test_false_alarms_come_at_the_nominal_rate(make):
     assert goodness.min() >= 1 / 500
 
 
+@pytest.mark.slow
 def test_failed_lines_are_recognised_and_recovered():
     device, misses = Device(**WINDOW, lines=LINES), Misses()
     for seed in range(N_SETS):

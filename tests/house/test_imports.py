@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import lru_cache
 
 import pytest
 from conftest import ROOT
@@ -42,8 +43,13 @@ def is_typing_only(node):
     return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
+@lru_cache(maxsize=None)
 def imports_of(path):
     """Modules imported anywhere in a file, with whether at top level; what only type checkers see is left out."""
+    return list(_find_imports(path))
+
+
+def _find_imports(path):
     tree = ast.parse(path.read_text())
     unseen = {id(inner) for node in ast.walk(tree) if is_typing_only(node) for inner in ast.walk(node)}
     for node in ast.walk(tree):

@@ -44,6 +44,7 @@ def test_crossbar_physics_draws_four_figures_and_prints_their_numbers(tmp_path):
     assert 100 > rows["nearest corner"][-1] > rows["farthest corner"][-1] > rows["farthest, sinh law"][-1] > 50
 
 
+@pytest.mark.slow
 def test_crossbar_physics_refuses_a_file_in_place_of_its_folder(tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(subprocess.CalledProcessError) as caught:

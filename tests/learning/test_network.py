@@ -449,6 +449,7 @@ def test_a_file_cut_anywhere_is_refused(tmp_path):
         assert_refused(path, "is not a network that tiocross saved, or it is truncated")
 
 
+@pytest.mark.slow
 def test_one_damaged_byte_anywhere_is_refused_or_harmless(tmp_path):
     # Some bytes of a zip file, such as dates, mean nothing here. All others must lead to the ValueError that load
     # promises, never to another exception and never to another network.

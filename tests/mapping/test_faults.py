@@ -490,6 +490,7 @@ def test_errors_of_hit_pairs_fall_by_more_than_half_at_one_percent(sizes):
     assert errors["lines"] < 0.05 * errors["as it comes"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", [STUCK, LINES], ids=["stuck", "lines"])
 @pytest.mark.parametrize("n_hidden", [8, 16])
 def test_accuracy_is_not_worse_on_average(n_hidden, device, moons, network):

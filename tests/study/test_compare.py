@@ -70,6 +70,7 @@ def finished(few, tmp_path_factory):
 # Rows.
 
 
+@pytest.mark.slow
 def test_names_differ_and_every_row_can_be_trained_and_judged(few):
     assert len(BY_NAME) == len(COMPARED)
     for recipe, *_ in group_by_training(COMPARED):
@@ -203,6 +204,7 @@ LAYOUTS = {"ROBUST": arrange((2, 8, 1), (8, 8)), "ROBUST, spread": arrange((2, 8
            "ROBUST, all on one array": share_arrays((2, 8, 1), (8, 8), mapping=DifferentialPairs(digital_output_bias=True))}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_three_layouts_of_one_network_are_rows(few, tmp_path, name):
     recipe, layout = short(BY_NAME[name]), LAYOUTS[name]
@@ -218,6 +220,7 @@ def test_three_layouts_of_one_network_are_rows(few, tmp_path, name):
     assert same_bits([network], [alone])
 
 
+@pytest.mark.slow
 def test_the_compensated_row_has_the_networks_and_chips_of_robust_and_makes_up_for_each_resistance(few, tmp_path):
     robust, compensated = (short(BY_NAME[name]) for name in ("ROBUST", "ROBUST, compensated mapping"))
     wired = short(BY_NAME["ROBUST, wires in the loop"])
@@ -313,6 +316,7 @@ def test_rows_with_nothing_to_follow_have_no_curves(few, tmp_path):
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["complete"] is True
 
 
+@pytest.mark.slow
 def test_rows_adapted_to_each_chip_share_the_networks(few, tmp_path):
     brief = TrainingSettings(n_steps=2, n_chips=2)
     recipes = tuple(short(recipe) for recipe in COMPARED if recipe.trains_like(ROBUST) and recipe.adaptation != Adaptation())
@@ -362,6 +366,7 @@ def test_rows_and_tasks_are_chosen_by_name():
     np.testing.assert_array_equal(make_task("spirals", None).test.points, make_task("spirals", None).test.points)
 
 
+@pytest.mark.slow
 def test_a_first_look_from_the_command_line(few, tmp_path, capsys):
     tasks.save_moons(few, tmp_path)
     assert main(["compare", "--quick", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--transfers", "20", "--workers",

@@ -78,6 +78,7 @@ def same_bits(one, other):
     return all(a.tobytes() == b.tobytes() for a, b in zip(one, other, strict=True))
 
 
+@pytest.mark.slow
 @ROUNDS
 @pytest.mark.parametrize(("layout", "name"), POSSIBLE)
 def test_a_combination_gives_the_same_bits_again_and_for_any_number_of_workers(network, training, few, layout, name,

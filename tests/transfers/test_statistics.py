@@ -336,6 +336,7 @@ MODELS = {  # chance that each chip is right at each point; its mean over chips 
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_interval_of_the_mean_accuracy_covers_the_truth(model):
     # The number of 120 repetitions whose interval holds the truth follows the binomial law. With the promised 95 %,
