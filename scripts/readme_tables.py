@@ -6,6 +6,7 @@ are. What makes the results of each:
     experiment      tiocross experiment
     compare         tiocross compare
     tasks           tiocross compare --task circles --out results/circles   (and spirals, patterns)
+    layouts         tiocross compare --only "ROBUST" "ROBUST, spread" "ROBUST, all on one array" --out results/layouts
     write_disturb   python scripts/write_disturb.py
 
     python scripts/readme_tables.py [--results DIR] [--readme FILE ...]
@@ -94,7 +95,15 @@ def experiment_table(results):
 
 def compare_table(results):
     """Robust points of every method without wires, and the ratio to the nominal accuracy with wires."""
-    run = Results(results / "compare")
+    return _table_of_rows(Results(results / "compare"))
+
+
+def layouts_table(results):
+    """The same for layouts of one network."""
+    return _table_of_rows(Results(results / "layouts"))
+
+
+def _table_of_rows(run):
     first, *others = run.wires
     rows = [["", "nominal", "robust 95 %", "robust/nominal", "worst", *(f"{wire:g} ohm" for wire in others), "devices"]]
     for name in run.names:
@@ -130,7 +139,8 @@ def write_disturb_table(results):
     return f"python scripts/write_disturb.py   ({made})\n\n{path.read_text(encoding='utf-8').rstrip()}"
 
 
-MAKERS = {"experiment": experiment_table, "compare": compare_table, "tasks": tasks_table, "write_disturb": write_disturb_table}
+MAKERS = {"experiment": experiment_table, "compare": compare_table, "layouts": layouts_table, "tasks": tasks_table,
+          "write_disturb": write_disturb_table}
 
 
 def renew(text, results):

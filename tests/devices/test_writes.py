@@ -19,7 +19,7 @@ def draws(device, n_chips=50, shape=SHAPE, seed=4):
     rng = np.random.default_rng(seed)
     writes = draw_writes(device, count_later_writes(shape), n_chips, rng)
     if device.lines is not None:
-        writes.hold(failed_devices(*draw_line_failures(device.lines, shape, n_chips, rng)))
+        writes.fix_devices(failed_devices(*draw_line_failures(device.lines, shape, n_chips, rng)))
     return writes
 
 
@@ -48,7 +48,7 @@ def test_held_devices_keep_what_they_hold_and_the_others_their_draws():
     held = np.full((3, 2, 2), np.nan)
     held[0, 1, 0], held[2, 0, 1] = 7e-5, 0.0
     rows, columns = np.array([[1], [4]]), np.array([[5, 2]])
-    writes.hold(held, (slice(None), rows, columns))
+    writes.fix_devices(held, (slice(None), rows, columns))
     places = {(0, 4, 5): 7e-5, (2, 1, 2): 0.0}
     for place in np.ndindex(3, *SHAPE):
         if place in places:

@@ -119,7 +119,7 @@ def make_results(folder, names=("regular", "ROBUST"), wires=(0.0, 2.0)):
 
 
 def test_tables_are_made_from_results(tmp_path):
-    for name in ("experiment", "compare", *readme_tables.TASKS):
+    for name in ("experiment", "compare", "layouts", *readme_tables.TASKS):
         make_results(tmp_path / "results" / name)
     (tmp_path / "results" / "write_disturb").mkdir()
     (tmp_path / "results" / "write_disturb" / "write_disturb.txt").write_text("  k  1 %\n  1 -26.4\n")
@@ -128,13 +128,13 @@ def test_tables_are_made_from_results(tmp_path):
         copy.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
     readme_tables.main(["--results", str(tmp_path / "results"), "--readme", *map(str, copies)])
     study, lab = (copy.read_text(encoding="utf-8") for copy in copies)
-    assert study.count("2 seeds, 50 chips each, 40 test points") == 5  # three tables, one of three runs
+    assert study.count("2 seeds, 50 chips each, 40 test points") == 6  # four tables, one of three runs
     assert 'tiocross compare --only "a b"   (' in study and "--out" not in re.search(r"```\ntiocross.*?```", study, re.DOTALL)[0]
     assert "0.500 +- 0.141  0.625 +- 0.177  0.500  0.625       66" in study  # robust, ratio, worst, 2 ohm, devices
     assert study.count("0.500 +- 0.141 (0.800)") == 6
     assert "python scripts/write_disturb.py   (" in lab and "  1 -26.4\n```\n<!-- end of table -->" in lab
     again = [readme_tables.renew(text, tmp_path / "results") for text in (study, lab)]
-    assert again == [(study, ["experiment", "compare", "tasks"]), (lab, ["write_disturb"])]
+    assert again == [(study, ["experiment", "compare", "layouts", "tasks"]), (lab, ["write_disturb"])]
 
 
 def test_tables_without_results_stay_as_they_are(tmp_path):

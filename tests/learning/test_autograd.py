@@ -7,7 +7,7 @@ import pytest
 
 from tiocross import check_pullback as check
 from tiocross.learning.activations import sigmoid
-from tiocross.learning.tensor import Tensor, hold
+from tiocross.learning.tensor import Tensor, stop_gradient
 from tiocross.learning.losses import binary_cross_entropy, softmax_cross_entropy
 
 EPS = np.finfo(float).eps
@@ -340,7 +340,7 @@ def test_softmax_loss_ignores_a_common_shift_of_the_logits():
 def test_hold_passes_values_and_stops_gradients():
     held = np.array([[True, False, False], [False, False, True]])
     x = Tensor(draw(2, 3))
-    y = hold(x, held)
+    y = stop_gradient(x, held)
     np.testing.assert_array_equal(y.value, x.value)
     weights = draw(2, 3, seed=5)
     (y * y * weights).sum().backward()
@@ -351,7 +351,7 @@ def test_hold_passes_values_and_stops_gradients():
 def test_hold_repeats_values_over_the_leading_axes_of_the_mask():
     held = np.random.default_rng(2).random((4, 2, 3)) < 0.5
     x = Tensor(draw(2, 3))
-    y = hold(x, held)
+    y = stop_gradient(x, held)
     assert y.shape == (4, 2, 3)
     np.testing.assert_array_equal(y.value, np.stack([x.value] * 4))
     weights = draw(4, 2, 3, seed=5)
@@ -362,13 +362,13 @@ def test_hold_repeats_values_over_the_leading_axes_of_the_mask():
 def test_hold_of_a_stretched_axis_stops_only_what_is_held():
     held = np.array([[False, True, True], [True, True, True]])
     x = Tensor(draw(2, 1))
-    hold(x, held).sum().backward()
+    stop_gradient(x, held).sum().backward()
     np.testing.assert_array_equal(x.grad, [[1.0], [0.0]])
 
 
 def test_hold_stops_one_path_and_leaves_the_other():
     x = Tensor([2.0, 3.0])
-    (hold(x, np.array([True, True])) * x).sum().backward()  # d(c x)/dx with c = x held
+    (stop_gradient(x, np.array([True, True])) * x).sum().backward()  # d(c x)/dx with c = x held
     np.testing.assert_array_equal(x.grad, [2.0, 3.0])
 
 

@@ -48,7 +48,7 @@ def stuck_maps(device, n_chips, n_arrays, shape=(8, 8), seed=0):
     for _ in range(n_arrays):
         writes = draw_writes(device, count_later_writes(shape), n_chips, rng)
         if device.lines is not None:
-            writes.hold(failed_devices(*draw_line_failures(device.lines, shape, n_chips, rng)))
+            writes.fix_devices(failed_devices(*draw_line_failures(device.lines, shape, n_chips, rng)))
         maps.append(np.where(writes.stuck, writes.constant, NAN))
     return [[array[chip] for array in maps] for chip in range(n_chips)]
 

@@ -280,7 +280,7 @@ def test_stuck_devices_keep_their_conductances_through_retraining(network, train
         assert np.array_equal(before, after)
     chips = offset_known(map_weights(network, TIO2)[0], both[0], TIO2)
     held = draw_writes(TIO2.without("stuck"), later[0], 3, RNG(3))
-    held.hold(both[0])
+    held.fix_devices(both[0])
     assert (held.constant + chips * (held.linear + chips * held.quadratic) == 2e-4).all()
     assert held.stuck.all()
 
@@ -289,7 +289,7 @@ def chip_accuracy(network, dataset, stuck, draws):
     """Mean accuracy of a chip with these stuck devices over draws of its writes."""
     targets, programmed = map_weights(network, TIO2), []
     for wanted, faults, writes in zip(offset_partners(targets, stuck, TIO2), stuck, draws):
-        writes.hold(faults)
+        writes.fix_devices(faults)
         programmed.append(apply_writes(wanted, writes, floor=False))
     arrays = targets.weights(programmed)
     logits = forward(arrays, network.encode(dataset.points), network.activation)[..., 0]

@@ -11,8 +11,8 @@ from tiocross.circuit.solvers.checks import require_anchored, require_consistent
 from tiocross.circuit.solvers.hierarchy import find_geometries
 from tiocross.circuit.solvers.multilevel_kernel import FROM_LAST
 from tiocross.circuit.solvers.prepared import prepare
-from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, make_room
-from tiocross.circuit.solvers.workspace import Workspace, connect
+from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, allocate_results
+from tiocross.circuit.solvers.workspace import Workspace, connect_ends
 
 _MOST_SWEEPS = 60  # more, and the general solver takes over
 
@@ -34,7 +34,7 @@ class CircuitSequence:
         self._circuit = prepare(crossbar)
         self._shape = crossbar.conductances.shape[-2:]
         self._biasing = self._resistances = self._workspace = None
-        self._solved = make_room((), self._shape, False)
+        self._solved = allocate_results((), self._shape, False)
         self._report = self._solved.report
 
     def bias(self, biasing):
@@ -46,7 +46,7 @@ class CircuitSequence:
         require_consistent(self._circuit, ends)
         self._biasing, self._connected = biasing, ~np.isnan(ends[0, 0]).all(axis=1)
         self._floats = not all(self._connected[side, :n].all() for side, n in enumerate(self._shape))
-        resistances, drives = connect(self._circuit, ends)
+        resistances, drives = connect_ends(self._circuit, ends)
         if self._resistances is None or not np.array_equal(resistances, self._resistances):
             self._resistances, self._workspace = resistances, None
         self._drive, self._factor = drives[0, 0], 0.0
@@ -83,7 +83,8 @@ class CircuitSequence:
             start *= factor / self._factor
         self._factor = factor
         self._solved.figures[:] = 0.0
-        self._workspace.advance((array, self._workspace.nothing), drive, _MOST_SWEEPS, FROM_LAST, self._solved, self.rtol)
+        self._workspace.sweep_further((array, self._workspace.nothing), drive, _MOST_SWEEPS, FROM_LAST, self._solved,
+                                      self.rtol)
         return 0 < self._report.n_sweeps and self._report.total <= self.rtol * self._report.gross
 
     def _scaled(self, factor):

@@ -14,9 +14,9 @@ from tiocross.circuit.laws import spread_law
 from tiocross.circuit.matrices import matrix_pays, transfer_matrix
 from tiocross.circuit.solution import Solution, make_solution
 from tiocross.circuit.solvers.checks import as_values_of_lines, require_rtol, require_solved
-from tiocross.circuit.solvers.dispatch import in_parts, require_solvable, run_circuits, run_read
+from tiocross.circuit.solvers.dispatch import share_between_threads, require_solvable, run_circuits, run_read
 from tiocross.circuit.solvers.prepared import prepare
-from tiocross.circuit.solvers.results import Goal, Solved, make_report, make_room
+from tiocross.circuit.solvers.results import Goal, Solved, make_report, allocate_results
 from tiocross.errors import ConvergenceError
 
 _LARGEST_KEPT = 100_000  # devices of a single biased circuit whose voltages are kept, for they are mostly asked for
@@ -108,7 +108,7 @@ def _solve_read(crossbar, voltages, goal, workers):
     if workers == 1:
         found = run_read(circuit, drives, goal)
     else:
-        found = in_parts(partial(run_read, goal=goal), circuit, drives, workers)
+        found = share_between_threads(partial(run_read, goal=goal), circuit, drives, workers)
     report, shape = found.report, crossbar.conductances.shape
     require_solved(report, goal.rtol)
     currents = found.currents[0, 0] if len(shape) == 2 else found.currents.reshape(*shape[:-2], shape[-1])
@@ -145,20 +145,20 @@ def run_batch(crossbar, biasing, goal, workers=1):
     """`Solved` circuits with the axes of the batch."""
     batch, n_axes = arrange_batch(crossbar, biasing)
     if 0 in batch:
-        return make_room(batch, crossbar.conductances.shape[-2:], True)
+        return allocate_results(batch, crossbar.conductances.shape[-2:], True)
     if math.prod(batch[:n_axes]) != math.prod(crossbar.conductances.shape[:-2]):
-        crossbar = _repeat(crossbar, batch, n_axes)
+        crossbar = _spread_over_batch(crossbar, batch, n_axes)
     inputs = (1,) * (len(batch) - len(biasing.batch)) + biasing.batch
     shared = math.prod(inputs[:n_axes]) == 1
     ends = join_ends(biasing, ((1,) * n_axes if shared else batch[:n_axes]) + batch[n_axes:])
     ends = ends.reshape(1 if shared else math.prod(batch[:n_axes]), math.prod(batch[n_axes:]), *ends.shape[-3:])
     circuit = prepare(crossbar)
     require_solvable(circuit, ends)
-    found = in_parts(partial(run_circuits, goal=goal, selected=biasing.selected), circuit, ends, workers)
+    found = share_between_threads(partial(run_circuits, goal=goal, selected=biasing.selected), circuit, ends, workers)
     return Solved(*(values.reshape(*batch, *values.shape[2:]) for values in found))
 
 
-def _repeat(crossbar, batch, n_axes):
+def _spread_over_batch(crossbar, batch, n_axes):
     """The crossbar with all leading axes of the batch that tell arrays apart."""
     shape = (*batch, *crossbar.conductances.shape[-2:])
     part = (..., *(0,) * (len(batch) - n_axes), slice(None), slice(None))

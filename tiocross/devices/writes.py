@@ -41,7 +41,7 @@ class Writes:
         """The same for some of the chips."""
         return Writes(self.constant[chips], self.linear[chips], self.quadratic[chips], self.stuck[chips])
 
-    def hold(self, conductances, where=...):
+    def fix_devices(self, conductances, where=...):
         """Make devices keep ``conductances`` [S], in place; NaN for those that are written. ``where`` picks the devices."""
         held = ~np.isnan(conductances)
         self.constant[where] = np.where(held, conductances, self.constant[where])
@@ -160,7 +160,7 @@ def draw_array_writes(device, n_later_writes, n_chips, rng):
     writes = draw_writes(device, n_later_writes, n_chips, rng)
     if device.lines is not None:
         word_lines, bit_lines = draw_line_failures(device.lines, n_later_writes.shape, n_chips, rng)
-        writes.hold(failed_devices(word_lines, bit_lines))
+        writes.fix_devices(failed_devices(word_lines, bit_lines))
     return writes
 
 

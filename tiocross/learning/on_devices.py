@@ -11,7 +11,7 @@ import numpy as np
 
 from tiocross.devices.writes import Writes, apply_writes
 from tiocross.learning.techniques import join, split_layers, uses
-from tiocross.learning.tensor import Tensor, hold
+from tiocross.learning.tensor import Tensor, stop_gradient
 from tiocross.mapping.draws import draw_chips
 
 
@@ -113,7 +113,7 @@ class ChipSampler:
         something."""
         view = self._on_devices
         scale = view.scale_of(weights if through_scale else weights.value)
-        targets = view.conductances(hold(weights, view.touched(writes.stuck)), scale)
+        targets = view.conductances(stop_gradient(weights, view.touched(writes.stuck)), scale)
         programmed = apply_writes(targets, writes, floor=view.mapping.is_physical)
         for technique in self._conducting:
             conducted = technique.conduct(programmed.reshape(*programmed.shape[:-1]), course)

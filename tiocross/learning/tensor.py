@@ -130,7 +130,7 @@ class Tensor:
         return Tensor(largest.reshape(self.value.max(axis=axis).shape), (self,), pull)
 
 
-def hold(tensor, held):
+def stop_gradient(tensor, held):
     """The same values, broadcast against the bool array ``held``; no gradient flows where ``held`` is true."""
     shape = np.broadcast_shapes(tensor.shape, held.shape)
     return Tensor(np.broadcast_to(tensor.value, shape), (tensor,), lambda g: (np.where(held, 0.0, g),))

@@ -39,4 +39,4 @@ def _fail_lines(writes, failures, layout):
         failed = np.full((len(word_lines), *used.shape), np.nan)
         failed[(slice(None), *np.ix_(used.any(axis=1), used.any(axis=0)))] = failed_devices(word_lines, bit_lines)
         for block in blocks:
-            writes[block.layer].hold(failed[(slice(None), *block.in_array)], (slice(None), *block.in_layer))
+            writes[block.layer].fix_devices(failed[(slice(None), *block.in_array)], (slice(None), *block.in_layer))

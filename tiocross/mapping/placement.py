@@ -101,12 +101,12 @@ def place_around(targets: Targets, device: Device, stuck: list, *, sensitivities
     (True, 0.0)
     """
     require_device(device)
-    problem, stuck = _pose(targets, device, stuck, sensitivities)
+    problem, stuck = _make_problem(targets, device, stuck, sensitivities)
     blocks, mapping = targets.layout.blocks, targets.layout.mapping
     before = problem.damage(blocks)
     if may_move_lines:  # first where they are: where that is enough, no block needs to be tried on every array
         blocks = tuple(_move_lines(problem, block) for block in blocks)
-    blocks = _repeat(problem, blocks,
+    blocks = _repeat_while_better(problem, blocks,
                      lambda blocks: _exchange_units(problem, _exchange_arrays(problem, blocks, may_move_lines)))
     layout = Layout(blocks, targets.layout.layer_shapes, mapping)
     here = [stuck[array] for array in layout.arrays]
@@ -152,7 +152,7 @@ class _Problem:
         return faults[:, 0::2], faults[:, 1::2]
 
 
-def _pose(targets, device, stuck, sensitivities):
+def _make_problem(targets, device, stuck, sensitivities):
     if not isinstance(targets, Targets):
         raise TypeError(f"targets must be Targets, such as map_weights(network, device); got a {type(targets).__name__}")
     layout = targets.layout
@@ -186,7 +186,7 @@ def _as_sensitivities(sensitivities, differences):
     return arrays
 
 
-def _repeat(problem, blocks, exchange):
+def _repeat_while_better(problem, blocks, exchange):
     """Blocks after as many exchanges as lower the damage."""
     damage = problem.damage(blocks)
     for _ in range(_MOST_ROUNDS):
@@ -223,7 +223,7 @@ def _exchange_arrays(problem, blocks, may_move_lines):
 
 def _move_lines(problem, block):
     """The block on the lines of its array that suit it best: rows and pairs in turn, until neither helps."""
-    return _repeat(problem, (block,), lambda blocks: (_move_pairs(problem, _move_rows(problem, blocks[0])),))[0]
+    return _repeat_while_better(problem, (block,), lambda blocks: (_move_pairs(problem, _move_rows(problem, blocks[0])),))[0]
 
 
 def _move_rows(problem, block):

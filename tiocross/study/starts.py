@@ -27,9 +27,9 @@ def train_starts(recipe, dataset, device, *, rngs, settings, sizes=None, on_prog
         places = [(k, start) for k in range(len(rngs)) for start in range(n_starts) if recipe.activations[start] == kind]
         chance = [sources[k][start] for k, start in places]
         networks = [start_network(recipe, dataset, rng, activation=kind, sizes=sizes) for rng in chance]
+        progress = _progress_of_part(on_progress, n_done * settings.n_steps, len(kinds) * settings.n_steps)
         trained = train_many(networks, dataset, recipe.techniques, device=device, layout=layout, rngs=chance,
-                             settings=settings,
-                             on_progress=_later(on_progress, n_done * settings.n_steps, len(kinds) * settings.n_steps))
+                             settings=settings, on_progress=progress)
         for (k, start), network in zip(places, trained):
             groups[k][start] = finish_network(recipe, network)
     return [group[0] if n_starts == 1 else choose_start(recipe, group, dataset, device, rng=rng)
@@ -54,7 +54,7 @@ def _split(rng, n_starts):
     return [rng] if n_starts == 1 else [np.random.default_rng(int(seed)) for seed in rng.integers(2**63, size=n_starts)]
 
 
-def _later(on_progress, n_before, n_all):
+def _progress_of_part(on_progress, n_before, n_all):
     """``on_progress`` of one training among several."""
     return None if on_progress is None else lambda done, total: on_progress(n_before + done, n_all)
 

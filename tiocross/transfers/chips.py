@@ -64,12 +64,12 @@ class Chips:
         self._mapped = map_weights(network, device, layout=layout)
         self.layout = self._mapped.layout
         adaptation.require_possible(self.layout)
-        self._effects, self._later, self._kept = None, self.layout.n_later_writes, None
+        self._effects, self._n_later_writes, self._kept = None, self.layout.n_later_writes, None
         if adaptation.training is not None:
             require_matching(network, adaptation.training)
             self._effects = weight_effects(network, adaptation.training.points)
         if adaptation.sensitive_last:
-            self._later = self.layout.later_writes(sensitive_last(self._effects, self._mapped))
+            self._n_later_writes = self.layout.later_writes(sensitive_last(self._effects, self._mapped))
         self._set_wires(wire_resistance)
         self.entropy = int(rng.integers(2**63))
 
@@ -111,7 +111,7 @@ class Chips:
 
     def _draw(self, device, block, n_chips):
         streams = [chip_stream(self.entropy, (layer, block)) for layer in range(len(self.targets))]
-        drawn = draw_chips(device, self.layout, self._later, CHIPS_PER_BLOCK, streams)
+        drawn = draw_chips(device, self.layout, self._n_later_writes, CHIPS_PER_BLOCK, streams)
         return drawn._replace(writes=[writes[:n_chips] for writes in drawn.writes])
 
     def faults(self, block):
@@ -145,7 +145,7 @@ class Chips:
         stuck = [np.stack(layer) for layer in zip(*stuck)]
         writes = self._draw(self.device.without("stuck", "lines"), block, n_chips).writes
         for layer, held in zip(self._carried(writes, layouts), stuck):
-            layer.hold(held)
+            layer.fix_devices(held)
         return _Met(layouts, damaged, stuck, writes)
 
     def _place(self, faults):
@@ -220,7 +220,7 @@ class Chips:
         stuck = [np.full((len(chosen), *shape), np.nan) for shape in self.layout.layer_shapes]
         if met.stuck is not None:
             stuck = [layer[chosen] for layer in met.stuck]
-        technique = KnownChips(self.device, self.layout, self.network.sizes, stuck, self._later,
+        technique = KnownChips(self.device, self.layout, self.network.sizes, stuck, self._n_later_writes,
                                [layer[chosen] for layer in measured])
         retrained = train_many([networks[chip] for chip in chosen], self.adaptation.training, [technique],
                                rngs=[rngs[chip] for chip in chosen], settings=self.adaptation.retraining)

@@ -23,7 +23,7 @@ class KnownChips(Technique):
             raise ValueError("training for one chip makes partners in a pair make up for stuck devices; use "
                              f"DifferentialPairs(); got {type(layout.mapping).__name__}()")
         self._device = device.only("tuning", "disturb")
-        self._later = np.concatenate([later.reshape(-1, 1) for later in n_later_writes])
+        self._n_later_writes = np.concatenate([later.reshape(-1, 1) for later in n_later_writes])
         self._view = WeightsOnDevices(device, layout, sizes)
         n_chips = len(stuck[0])
         self._stuck = np.concatenate([layer.reshape(n_chips, -1, 1) for layer in stuck], axis=1)[:, None]
@@ -46,9 +46,9 @@ class KnownChips(Technique):
 
     def _draw(self, n_chips, rngs):
         while True:
-            drawn = [draw_writes(self._device, self._later, _STEPS_PER_DRAW * n_chips, rng) for rng in rngs]
+            drawn = [draw_writes(self._device, self._n_later_writes, _STEPS_PER_DRAW * n_chips, rng) for rng in rngs]
             writes = stack_writes(drawn)
-            writes.hold(np.broadcast_to(self._stuck, writes.constant.shape))
+            writes.fix_devices(np.broadcast_to(self._stuck, writes.constant.shape))
             for step in range(_STEPS_PER_DRAW):
                 yield writes[:, step * n_chips : (step + 1) * n_chips]
 

@@ -13,9 +13,9 @@ from tiocross.circuit.solvers.checks import require_anchored, require_consistent
 from tiocross.circuit.solvers.hierarchy import find_geometries
 from tiocross.circuit.solvers.multilevel_kernel import FROM_GUESS, FROM_ZERO
 from tiocross.circuit.solvers.newton import require_known, solve_nonlinear
-from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, WORDS, Solved, make_room
+from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, WORDS, Solved, allocate_results
 from tiocross.circuit.solvers.small_arrays_kernel import solve_small
-from tiocross.circuit.solvers.workspace import Workspace, connect
+from tiocross.circuit.solvers.workspace import Workspace, connect_ends
 
 _LANES = 32  # arrays side by side: enough to fill the vector units, few enough to stay in the cache
 _SMALL = 1_024  # devices of an array up to which many go side by side
@@ -27,7 +27,7 @@ def run_circuits(circuit, ends, goal, selected=None):
     """Solve each array for each set of end voltages; the bit line of a selected device sets the scale of ``goal.rtol``.
 
     ConvergenceError if one is not solved; whether it can be is for `require_solvable` to find out before."""
-    solved = make_room((len(circuit), ends.shape[1]), circuit.shape, goal.nodes)
+    solved = allocate_results((len(circuit), ends.shape[1]), circuit.shape, goal.nodes)
     for of_arrays, of_inputs in _groups(ends, len(circuit)):
         some = ends[of_arrays if len(ends) > 1 else slice(None)][:, of_inputs]
         solved.put((of_arrays, of_inputs), _run_group(circuit.part(of_arrays), some, goal, selected))
@@ -59,7 +59,7 @@ def run_read(circuit, voltages, goal):
     return solved
 
 
-def in_parts(solver, circuit, inputs, workers=1):
+def share_between_threads(solver, circuit, inputs, workers=1):
     """Let several threads take a share of the arrays each: ``solver(part of the circuit, inputs (C or 1, ...) of it)``.
 
     The results do not depend on their number."""
@@ -90,7 +90,7 @@ def _run_small(circuit, voltages, goal):
     arrays = circuit.arrays
     n_arrays, n_word, n_bit = arrays.shape
     n_lanes, n_inputs = min(n_arrays, _LANES), voltages.shape[1]
-    solved = make_room((n_arrays, n_inputs), (n_word, n_bit), goal.nodes)
+    solved = allocate_results((n_arrays, n_inputs), (n_word, n_bit), goal.nodes)
     work, row = np.empty((6, n_word, n_bit, n_lanes)), np.empty((11, max(n_word, n_bit), n_lanes))
     scratch = work, work.reshape(6, n_word, -1), row, row.reshape(11, -1)
     max_sweeps = min(goal.max_sweeps, _MOST_PLAIN_SWEEPS)
@@ -112,7 +112,7 @@ def _run_workspaces(workspaces, arrays, drives, goal, start):
         if len(some) == len(arrays):
             return workspace.solve(arrays, drives, goal, start)
         if solved is None:
-            solved = make_room((len(arrays), drives.shape[1]), arrays.shape[1:], goal.nodes)
+            solved = allocate_results((len(arrays), drives.shape[1]), arrays.shape[1:], goal.nodes)
         solved.put(some, workspace.solve(arrays[some], drives[some] if len(drives) > 1 else drives, goal, start))
     return solved
 
@@ -139,7 +139,7 @@ def _run_group(circuit, ends, goal, selected):
         return run_read(circuit, np.ascontiguousarray(ends[:, :, WORDS, ROOT_END, :n_word]), goal)
     sensed = connected[BITS, ROOT_END, :n_bit].copy() if selected is None else np.arange(n_bit) == selected[1]
     sensed |= ~sensed.any()
-    resistances, drives = connect(circuit, ends)
+    resistances, drives = connect_ends(circuit, ends)
     workspaces = ((Workspace(resistances, geometry, sensed), some)
                   for geometry, some in find_geometries(circuit.arrays, resistances))
     if circuit.law is None:
@@ -153,7 +153,7 @@ def _run_group(circuit, ends, goal, selected):
 def _run_nonlinear(workspaces, circuit, drives, goal):
     """Circuit by circuit, Newton's method."""
     require_known(circuit.law)
-    solved = make_room((len(circuit), drives.shape[1]), circuit.shape, goal.nodes)
+    solved = allocate_results((len(circuit), drives.shape[1]), circuit.shape, goal.nodes)
     for workspace, some in workspaces:
         for c in some:
             devices = circuit.arrays[c], circuit.parameters[c]

@@ -64,11 +64,11 @@ def _whole(conductances, word, bit):
     for k in range(n_strips):
         lines = slice(k * height, (k + 1) * height)
         strip = _leaves(conductances[:, lines], word[:, lines], bit, (m, n), (k == 0, k == n_strips - 1))
-        strips.append(_grown(strip, 1, max(1, n_across * n // (2 * height))))
+        strips.append(_merge_neighbours(strip, 1, max(1, n_across * n // (2 * height))))
     parts = strips[0].parts if n_strips == 1 else {
         ports: np.concatenate([strip.parts[ports] for strip in strips if ports in strip.parts], axis=1)
         for ports in strips[0].parts | strips[-1].parts}
-    return _grown(_Blocks(parts, (True, True), (True, True)), 1, 1).parts["LB"][:, 0, 0]
+    return _merge_neighbours(_Blocks(parts, (True, True), (True, True)), 1, 1).parts["LB"][:, 0, 0]
 
 
 def _cut(n_lines):
@@ -106,7 +106,7 @@ def _leaves(conductances, word, bit, shape, upward_ends):
     return _Blocks(parts, upward_ends, (True, True))
 
 
-def _grown(blocks, n_upward, n_across):
+def _merge_neighbours(blocks, n_upward, n_across):
     """Join neighbours until there are only so many blocks, the shorter sides first."""
     while True:
         _, upward, across, height, width = blocks.parts["LB"].shape

@@ -33,7 +33,7 @@ def solve_nonlinear(workspace, code, devices, drive, goal, into):
     start, best, waiting, turn = FROM_ZERO, np.inf, 0, 0
     while True:
         budget = min(_SWEEPS_PER_TANGENT, goal.max_sweeps - int(n_sweeps))
-        solver.advance((slope, injected), drive, budget, start, into)
+        solver.sweep_further((slope, injected), drive, budget, start, into)
         wrong, largest = take_tangents(code, array, parameters, solver.fine, slope, injected, *new[turn])
         linear = float(left)
         total = linear + 2.0 * wrong
@@ -48,4 +48,4 @@ def solve_nonlinear(workspace, code, devices, drive, goal, into):
             slope, injected = new[turn]
             turn, start = 1 - turn, FROM_LAST
         if waiting >= _ROBUST_FROM and solver is workspace:
-            solver, start = workspace.go_robust(), FROM_LAST
+            solver, start = workspace.hand_over_to_robust(), FROM_LAST

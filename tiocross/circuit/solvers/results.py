@@ -93,7 +93,7 @@ class Solved(NamedTuple):
             whole[where] = piece
 
 
-def make_room(count, shape, nodes):
+def allocate_results(count, shape, nodes):
     """Room for ``count`` (C, B) circuits of a shape (M, N), with or without node voltages, to be filled."""
     return Solved(np.empty((*count, shape[1])), np.zeros((*count, N_FIGURES)),
                   np.empty((*count, 2, *(shape if nodes else (0, 0)))))

@@ -14,7 +14,7 @@ from tiocross.circuit.solvers.multilevel_kernel import (
     ROOT,
     solve_arrays,
 )
-from tiocross.circuit.solvers.results import FAR_END, ROOT_END, Nodes, Solved, make_room
+from tiocross.circuit.solvers.results import FAR_END, ROOT_END, Nodes, Solved, allocate_results
 
 _CROSSINGS_PER_CALL = 3_000_000  # in one kernel call, about 0.1 s, so that Ctrl-C and progress get through
 _MOST_SWEEPS_AT_ONCE = 200  # of small arrays, many in one call
@@ -46,7 +46,7 @@ class Workspace:
     def solve(self, arrays, drives, goal, start=FROM_ZERO):
         """Solve every array (C, M, N) [S] for every drive (C or 1, B, 2, 2, W): `Solved`, not judged."""
         count, crossings = (len(arrays), drives.shape[1]), self.n_word_lines * self.n_bit_lines
-        solved = make_room(count, (self.n_word_lines, self.n_bit_lines), goal.nodes)
+        solved = allocate_results(count, (self.n_word_lines, self.n_bit_lines), goal.nodes)
         if 8 * crossings <= _CROSSINGS_PER_CALL:
             n_open, step = 0, max(1, _CROSSINGS_PER_CALL // (8 * crossings * count[1]))
             budget = min(goal.max_sweeps, _MOST_SWEEPS_AT_ONCE)
@@ -61,7 +61,7 @@ class Workspace:
             self._solve_in_steps(arrays[c], drives[min(c, len(drives) - 1), k], goal, start, solved.at(c, k))
         return solved
 
-    def advance(self, devices, drive, budget, start, into, rtol=0.0):
+    def sweep_further(self, devices, drive, budget, start, into, rtol=0.0):
         """Sweep one circuit up to ``budget`` more times, or to ``rtol``. ``devices``: conductances (M, N) [S], and currents
         injected at the word-line nodes and drawn from the bit-line nodes, (M, N) or (0, N) for none [A]. ``into``: `Solved`
         without leading axes."""
@@ -78,7 +78,7 @@ class Workspace:
         geometry = lump_lines(*shape, kinds_of_lines(self.resistances, shape), (1,))
         return Workspace(self.resistances, geometry, self.sensed)
 
-    def go_robust(self):
+    def hand_over_to_robust(self):
         """The robust workspace, with this one's bit-line voltages as its start."""
         self.robust.nodes.bit_lines[:] = self.nodes.bit_lines
         return self.robust
@@ -92,13 +92,13 @@ class Workspace:
         budget = max(1, min(8, _CROSSINGS_PER_CALL // array.size))
         while report.n_sweeps < goal.max_sweeps and waiting < _PATIENCE:
             sweeps = min(budget, goal.max_sweeps - int(report.n_sweeps))
-            solver.advance((array, self.nothing), drive, sweeps, start, into, goal.rtol)
+            solver.sweep_further((array, self.nothing), drive, sweeps, start, into, goal.rtol)
             if report.total <= goal.rtol * report.gross:
                 break
             start, waiting = GO_ON, 0 if report.total < 0.5 * best else waiting + 1
             best = min(best, float(report.total))
             if waiting >= _ROBUST_FROM and solver is self:
-                solver, start = self.go_robust(), FROM_LAST
+                solver, start = self.hand_over_to_robust(), FROM_LAST
 
     def _call(self, devices, drives, rtol, budget, start, into):
         geometry = self.geometry
@@ -111,7 +111,7 @@ def _padded(n):
     return n + 8 if n % 64 == 0 else n
 
 
-def connect(circuit, ends):
+def connect_ends(circuit, ends):
     """Resistances and drives as for `Workspace`, from the voltages of all ends (C, B, 2, 2, n) [V]: NaN where they float,
     the same ones in all circuits."""
     resistances = circuit.resistances.copy()
