@@ -43,7 +43,7 @@ def draw(run):
                    label="" if place else "nominal: right in software")
     devices = [run.values(name, "n_devices", run.wires[0])[0] for name in names]
     panel.set_yticks(range(len(names)), [f"{SHOWN[name]}  [{n} devices]" for name, n in zip(names, devices)])
-    panel.set(ylim=(len(names) - 0.5, -0.5), xlim=(0, 1.02), xlabel="share of the test points (unitless)")
+    panel.set(ylim=(len(names) - 0.5, -0.5), xlim=(0, 1.02), xlabel="share of the test points")
     panel.grid(axis="x", color="0.9")
     panel.set_axisbelow(True)
     figure.suptitle(f"Half moons, {run.n_chips} simulated TiO2 chips a network, wires without resistance;\n"

@@ -506,3 +506,10 @@ def test_known_stuck_devices_on_a_shared_array_are_left_alone():
     assert made.layout.to_json() == placed.layout.to_json()
     table = made.device_table()
     assert sum(not np.isnan(device.stuck) for device in table) == int((~np.isnan(stuck[0])).sum()) > 0
+
+
+def test_given_targets_stay_where_they_were_made_for():
+    network = MLP(2, 3, 1, rng=np.random.default_rng(1))
+    targets = compensate_targets(map_weights(network, TIO2, layout=arrange(network.sizes, (8, 8))), TIO2, 5.0)
+    with pytest.raises(ValueError, match="stay there: place the network around stuck devices first"):
+        plan(network, TIO2, layout=targets, stuck=[np.full((8, 8), NAN)] * 2)

@@ -551,7 +551,7 @@ def test_gradient_through_sampled_chips_with_the_scale_held_constant(case):
 @pytest.mark.parametrize("techniques", [("noise",), ("dropout",), ("noise", "dropout")], ids="+".join)
 def test_noise_of_training_is_the_function_that_programs_chips(mapping, techniques):
     network = start(3, 5, 2, seed=8)
-    for _, bias in network.layers:
+    for bias in (array[-1] for array in network.arrays):
         bias[:] = np.random.default_rng(0).normal(size=bias.shape)
     layout = LAYOUTS[mapping]
     sampler = ChipSampler([TECHNIQUES[name] for name in techniques], FAULTY, layout, network.sizes)

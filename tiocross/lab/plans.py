@@ -247,6 +247,9 @@ def plan(network, device: Device, *, layout=(8, 8), scheme: PulseScheme | None =
     require_name("order", order, ORDERS)
     if order == "sensitive last" and points is None:
         raise ValueError("order='sensitive last' needs points, for example points=dataset.points, to tell what is sensitive")
+    if stuck is not None and isinstance(layout, Targets):
+        raise ValueError("targets that are given were made for their places and stay there: place the network around stuck "
+                         "devices first, with place_around, or leave stuck out")
     targets = _targets_on(network, device, layout)
     effects = None if points is None else weight_effects(network, points)
     layout = targets.layout

@@ -80,11 +80,6 @@ class MLP:
         return (len(self.arrays[0]) - 1, *(array.shape[1] for array in self.arrays))
 
     @property
-    def layers(self):  # to go once `map_weights` takes the arrays
-        """``(weights (n_inputs, n_outputs), bias (n_outputs,))`` of each layer, views on the arrays."""
-        return [(array[:-1], array[-1]) for array in self.arrays]
-
-    @property
     def n_classes(self) -> int:
         """Number of classes that it tells apart."""
         return max(2, self.sizes[-1])
