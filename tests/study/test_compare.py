@@ -119,7 +119,7 @@ def test_kinds_of_methods_follow_from_the_rows():
                                                               "ROBUST, placed around known faults")}
     assert list(kinds.values()) == [
         "no knowledge of the hardware", *["recipe of Drolet et al."] * 3, "ROBUST, and without each of its parts",
-        "ROBUST on more devices or arrays", "of the literature", "adapted to each chip"]
+        "ROBUST with other sizes or layouts", "of the literature", "adapted to each chip"]
 
 
 def test_recipes_refuse_what_they_cannot_train():

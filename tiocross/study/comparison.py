@@ -178,5 +178,5 @@ def kind_of_method(recipe):
         return "adapted to each chip"
     if recipe.name.startswith("ROBUST"):
         as_large = (recipe.sizes, recipe.copies, recipe.arrangement) == (ROBUST.sizes, ROBUST.copies, ROBUST.arrangement)
-        return "ROBUST, and without each of its parts" if as_large else "ROBUST on more devices or arrays"
+        return "ROBUST, and without each of its parts" if as_large else "ROBUST with other sizes or layouts"
     return {"": "no knowledge of the hardware", PAPER: "recipe of Drolet et al."}.get(recipe.source, "of the literature")
