@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-# A sweep of the array in tiocross/circuit/kernels/multilevel.py: pass, arrays read, arrays written, operations that can
+# A sweep of the array in tiocross/circuit/solvers/multilevel_kernel.py: pass, arrays read, arrays written, operations that can
 # run four devices at a time, operations that wait for the one before along a line (four lines at a time).
 PASSES = (
     ("word lines", "g b f_word", "w", 3, 4),

@@ -57,7 +57,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def plan(folder):
-    assert main(["plan", str(folder / "network.npz"), "--out", str(folder / "plan"), "--tile", "4x4"]) == 0
+    assert main(["plan", str(folder / "network.npz"), "--out", str(folder / "plan"), "--array-shape", "4x4"]) == 0
     return folder / "plan"
 
 
@@ -176,7 +176,7 @@ def test_plan_holds_all_that_programming_needs(folder, plan):
 
 
 def test_plan_around_a_measured_map_with_its_scheme(folder, tmp_path, capsys):
-    code, text, error = run(capsys, "plan", folder / "network.npz", "--out", tmp_path / "plan", "--tile", "4x6", "--device",
+    code, text, error = run(capsys, "plan", folder / "network.npz", "--out", tmp_path / "plan", "--array-shape", "4x6", "--device",
                             folder / "device.json", "--scheme-from", folder / "map.csv", "--stuck", folder / "map.csv",
                             folder / "map.csv", "--order", "sensitive last")
     assert (code, error) == (0, "") and "tolerance 2 %" in text
@@ -189,8 +189,8 @@ def test_plan_around_a_measured_map_with_its_scheme(folder, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    (["--tile", "8"], "--tile '8' must be word lines x bit lines"),
-    (["--tile", "4x1"], "at least 2 bit lines"),
+    (["--array-shape", "8"], "--array-shape '8' must be word lines x bit lines"),
+    (["--array-shape", "4x1"], "at least 2 bit lines"),
     (["--order", "rastr"], "did you mean 'raster'?"),
     (["--stuck", "map.csv"], "stuck"),
     (["--device", "map.csv"], "is not JSON"),
@@ -201,7 +201,7 @@ def test_plan_around_a_measured_map_with_its_scheme(folder, tmp_path, capsys):
 def test_plan_refuses_bad_options(folder, plan, options, message, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     before = set(folder.rglob("*"))
-    code, _, error = run(capsys, "plan", "network.npz", "--out", "new", "--tile", "4x6", *options)
+    code, _, error = run(capsys, "plan", "network.npz", "--out", "new", "--array-shape", "4x6", *options)
     assert code == 2 and message in error and len(error.splitlines()) == 1
     assert set(folder.rglob("*")) == before
 
@@ -273,7 +273,7 @@ def test_program_refuses_what_it_cannot_do(plan, folder, tmp_path, capsys):
 
 def test_a_network_of_other_inputs_has_no_accuracy(tmp_path, capsys):
     MLP(3, 2, rng=np.random.default_rng(2)).save(tmp_path / "network.npz")
-    assert run(capsys, "plan", tmp_path / "network.npz", "--out", tmp_path / "plan", "--tile", "4x4")[0] == 0
+    assert run(capsys, "plan", tmp_path / "network.npz", "--out", tmp_path / "plan", "--array-shape", "4x4")[0] == 0
     code, text, _ = run(capsys, "program", tmp_path / "plan", "--simulate", "--out", tmp_path / "run", "--max-passes", 1)
     assert code == 0 and "no accuracy: the network is not one for the half moons" in text
     tasks.save_moons(tasks.generate_moons(rng=np.random.default_rng(1), n_test=20), tmp_path)
@@ -372,7 +372,7 @@ def test_describe_files_of_spreadsheets_and_files_without_values(text, parts, tm
 
 
 def test_simulated_chips_are_stuck_where_the_plan_says(folder, tmp_path, capsys):
-    assert run(capsys, "plan", folder / "network.npz", "--out", tmp_path / "plan", "--tile", "4x6", "--stuck",
+    assert run(capsys, "plan", folder / "network.npz", "--out", tmp_path / "plan", "--array-shape", "4x6", "--stuck",
                folder / "map.csv", folder / "map.csv")[0] == 0
     assert run(capsys, "program", tmp_path / "plan", "--simulate", "--out", tmp_path / "run", "--max-passes", 1,
                "--wire-resistance", 0)[0] == 0
@@ -455,7 +455,7 @@ def test_output_that_the_terminal_cannot_show_and_early_interrupts(tmp_path):
 
 def test_commands_run_as_short_as_they_can_be_written(capsys, folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert run(capsys, "plan", folder / "network.npz", "--out", "plan", "--tile", "4x4")[0] == 0
+    assert run(capsys, "plan", folder / "network.npz", "--out", "plan", "--array-shape", "4x4")[0] == 0
     assert run(capsys, "program", "plan", "--simulate", "--max-passes", 1)[0] == 0
     assert (tmp_path / "plan_programmed" / "array_00_readback.csv").exists()
     code, text, _ = run(capsys, "calibrate", folder / "tuning.csv", "--out", "device.json")

@@ -513,3 +513,9 @@ def test_given_targets_stay_where_they_were_made_for():
     targets = compensate_targets(map_weights(network, TIO2, layout=arrange(network.sizes, (8, 8))), TIO2, 5.0)
     with pytest.raises(ValueError, match="stay there: place the network around stuck devices first"):
         plan(network, TIO2, layout=targets, stuck=[np.full((8, 8), NAN)] * 2)
+
+
+def test_targets_of_another_network_are_refused():
+    one, other = (MLP(2, 3, 1, rng=np.random.default_rng(seed)) for seed in (1, 2))
+    with pytest.raises(ValueError, match="those of another network"):
+        plan(one, TIO2, layout=map_weights(other, TIO2))

@@ -306,3 +306,35 @@ def test_the_scale_takes_part_in_the_gradient_only_when_asked(layout):
     np.testing.assert_array_equal(differs, largest_of_layers(weights, layout))
     parts = split_layers(gradients[1], SHAPES)
     assert [part.shape for part in parts] == [(1, 1, *shape) for shape in SHAPES]
+
+
+class Misshapen(Technique):
+    """One hook gives what it must not."""
+
+    def __init__(self, hook, answer):
+        setattr(self, "hook", hook)
+        self.answer = answer
+
+    def perturb(self, weights, course):
+        return self.answer(weights) if self.hook == "perturb" else weights
+
+    def conduct(self, programmed, course):
+        return self.answer(programmed) if self.hook == "conduct" else programmed
+
+    def penalty(self, arrays):
+        return self.answer(arrays[0]) if self.hook == "penalty" else None
+
+    def ascend(self, weights, gradient, course):
+        return self.answer(weights) if self.hook == "ascend" else None
+
+
+@pytest.mark.parametrize("hook, answer, told", [
+    ("perturb", lambda weights: weights[..., :3, :], r"Misshapen.perturb must give a Tensor of shape \(1, None, 17, 1\); got Tensor"),
+    ("perturb", lambda weights: weights.value, r"Misshapen.perturb must give .*; got ndarray \(1, 5, 17, 1\)"),
+    ("conduct", lambda programmed: programmed[..., :3], r"Misshapen.conduct must give a Tensor of shape \(1, 5, 34\)"),
+    ("penalty", lambda array: array, r"Misshapen.penalty must give a Tensor of shape \(\); got Tensor \(1, 1, 3, 4\)"),
+    ("ascend", lambda weights: weights[..., :3, :], r"Misshapen.ascend must give weights of shape \(1, 1, 17, 1\)")])
+def test_a_hook_that_gives_another_shape_is_named_before_the_kernels_run(hook, answer, told):
+    points = Dataset(RNG(0).normal(size=(40, 2)), np.arange(40) % 2)
+    with pytest.raises(ValueError, match=told):
+        train(MLP(*SIZES, rng=RNG(1)), points, [NoiseInjection(), Misshapen(hook, answer)], device=TIO2, rng=RNG(2), settings=SHORT)

@@ -706,8 +706,10 @@ def test_a_technique_that_simulates_a_device_needs_one(moons, technique):
 def test_a_layout_for_another_network_is_refused(moons):
     with pytest.raises(ValueError, match=r"layout is for layers of shapes \[\(3, 8\), \(5, 2\)\]; the network has \[\(3, 6\)"):
         try_to_train(moons, [NoiseInjection()], device=TIO2, layout=arrange((2, 4, 1)))
-    with pytest.raises(TypeError, match=r"layout must be a Layout, such as arrange\(.*\); got \(8, 8\)"):
+    with pytest.raises(TypeError, match=r"layout must be a Layout, such as arrange\(.*\); got a tuple"):
         try_to_train(moons, [NoiseInjection()], device=TIO2, layout=(8, 8))
+    with pytest.raises(ValueError, match="give the device too"):
+        try_to_train(moons, [], layout=arrange((2, 3, 1)))
 
 
 @pytest.mark.parametrize("strength, kind", [(-1e-4, ValueError), (np.nan, ValueError), (np.inf, ValueError),

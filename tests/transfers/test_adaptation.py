@@ -380,8 +380,10 @@ def test_chips_hold_what_their_placement_says(network, training, spare_lines):
     weights, arrays = chips.block(0, 25), chips.faults(0)
     exchanged = 0
     for chip in range(25):
-        placed = place_around(chips.targets, device, [array[chip] for array in arrays],
-                              sensitivities=weight_effects(network, training.points), may_move_lines=spare_lines)
+        per_siemens = [effect / layer.scale for effect, layer in zip(weight_effects(network, training.points),
+                                                                     chips.targets.layers)]
+        placed = place_around(chips.targets, device, [array[chip] for array in arrays], sensitivities=per_siemens,
+                              may_move_lines=spare_lines)
         exchanged += [block.array for block in placed.layout.blocks] != [0, 1, 2, 3]
         for array, expected in zip(weights, chips.targets.weights(placed.conductances)):
             np.testing.assert_allclose(array[chip], expected, rtol=1e-9, atol=1e-9)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from oracle import reduced_crossbar
 
-from tiocross import TIO2, Dataset, DifferentialPairs, LineFailures, ReferenceColumn, arrange, share_arrays, transfer
+from tiocross import MLP, TIO2, Dataset, DifferentialPairs, LineFailures, ReferenceColumn, arrange, share_arrays, transfer
 from tiocross.mapping.layout import Block, Layout
 from tiocross.transfers import chips as chips_module
 from tiocross.transfers import judging
@@ -38,7 +38,6 @@ ADAPTATIONS = {  # device, what is done with a chip
 IMPOSSIBLE = {
     **{("reference column", name): "known faults are made up for by the partner in a pair; .* ReferenceColumn has none"
        for name in ("placed", "placed around failed lines", "retrained and compensated")},
-    ("reference column", "layer by layer"): "weights are pairs of devices; a layout on ReferenceColumn has none",
     ("one shared array", "layer by layer"): "layers share an array, and programming the next disturbs what was read",
 }
 GRID = [(layout, name) for layout in LAYOUTS for name in ADAPTATIONS]
@@ -188,3 +187,17 @@ def test_arrays_conduct_what_a_dense_solution_of_the_whole_array_says(layout):
         alone = conduct(layers, layouts, 7.0, only=layer)[layer]
         np.testing.assert_allclose(alone, found[layer], rtol=0, atol=2e-8 * found[layer].max())
     assert conduct(layers, layouts, 0.0) is layers
+
+
+def test_compensation_follows_a_chip_to_the_places_it_was_moved_to(monkeypatch):
+    """Also a chip that moved clear of all its faults is compensated for the lines that its weights stand on."""
+    monkeypatch.setattr(chips_module, "CHIPS_PER_BLOCK", 60)
+    network, layout = MLP(2, 8, 1, rng=RNG(2), activation="tanh"), arrange((2, 8, 1), (12, 12))
+    device = replace(TIO2.ideal(), stuck=replace(TIO2.stuck, probability_lrs=0.03, probability_hrs=0.03))
+    compensated, plain = (Chips(network, device, layout=layout, wire_resistance=20.0, rng=RNG(3),
+                                adaptation=Adaptation(map_known=True, compensated=made_up)) for made_up in (True, False))
+    stuck, layouts = plain._meet(0, 60).stuck, plain.programmed(0, 60).layouts
+    clear = [chip for chip in range(60) if all(np.isnan(layer[chip]).all() for layer in stuck)]
+    assert sum(layouts[chip] is not plain.layout for chip in clear) > 5
+    errors = [np.abs(chips.block(0, 60)[0][clear] - network.arrays[0]).max(axis=(1, 2)) for chips in (compensated, plain)]
+    assert (errors[0] < 0.45 * errors[1]).all()  # 0.6 of it where targets are compensated for another place

@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 
-from tiocross import MLP, TIO2, Crossbar, Sinh, map_weights, plot, program, read_crossbar, transfer, transfer_matrix
+from tiocross import (
+    MLP, TIO2, Crossbar, Sinh, compensate_targets, map_weights, plan, plot, program, read_crossbar, transfer, transfer_matrix)
 from tiocross.transfers.prediction import compare_outputs, infer, measure_logits, predict_logits
 from tiocross.transfers.chips import Chips
 from tiocross.mapping.arrangements import arrange, share_arrays
 from tiocross.mapping.mappings import DifferentialPairs, ReferenceColumn
 from tiocross.units import uA, uS
+
+RNG = np.random.default_rng
 
 
 @pytest.fixture(scope="module")
@@ -255,3 +258,25 @@ def test_figure_labels_state_the_unit():
     assert texts == ["measured = predicted", "output 0", "output 1"]
     plot.output_comparison(axes[0, 0], compare_outputs(predicted, predicted + rng.normal(size=predicted.shape)))
     assert axes[0, 0].get_xlabel() == "predicted (logit, unitless)"
+
+
+@pytest.mark.parametrize("layout", [
+    share_arrays((2, 8, 1), (8, 8), mapping=DifferentialPairs(digital_output_bias=True)), arrange((2, 8, 1), (8, 8)),
+    arrange((2, 8, 1), (16, 16), mapping=ReferenceColumn())], ids=["one array", "four arrays", "reference column"])
+def test_a_compensated_plan_is_read_with_its_own_scales(layout):
+    network = MLP(2, 8, 1, rng=RNG(5), activation="tanh")
+    points, wires = RNG(6).normal(size=(30, 2)), 10.0
+    targets = compensate_targets(map_weights(network, TIO2, layout=layout), TIO2, wires)
+    made = plan(network, TIO2, layout=targets)
+    crossbars = [Crossbar(np.nan_to_num(array), wires) for array in made.targets]
+    given = made.targets_of(network)
+    expected = network.with_arrays(made.weights([transfer_matrix(crossbar) for crossbar in crossbars])).logits(points)
+    found = predict_logits(network, crossbars, points, layout=given)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(predict_logits(network, crossbars, points, layout=targets), expected, rtol=1e-9, atol=1e-12)
+    plain = [Crossbar(np.nan_to_num(array), wires) for array in layout.place(list(map_weights(network, TIO2, layout=layout)))]
+    uncompensated = predict_logits(network, plain, points, layout=layout)
+    nominal = network.logits(points)
+    assert np.abs(found - nominal).max() < 0.5 * np.abs(uncompensated - nominal).max()
+    with pytest.raises(ValueError, match="those of another network"):
+        predict_logits(MLP(2, 8, 1, rng=RNG(7)), crossbars, points, layout=targets)

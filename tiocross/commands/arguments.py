@@ -60,7 +60,7 @@ def _add_plan(commands):
     add("network", metavar="NETWORK", help="the network, an npz file that MLP.save wrote")
     add("--out", required=True, metavar="DIR", help="new folder of the plan")
     add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card)")
-    add("--tile", default="8x8", metavar="ROWSxCOLUMNS",
+    add("--array-shape", default="8x8", metavar="ROWSxCOLUMNS",
         help="word lines and bit lines of every array, unitless (default: %(default)s)")
     add("--share-arrays", action="store_true",
         help="put blocks of all layers on shared arrays, the output bias in software: 2-8-1 fills one array of 8x8")

@@ -33,8 +33,9 @@ def prepare(arguments):
     if arguments.stuck is not None:
         stuck = [stuck_outside_window(read_lab_map(path).conductances, g_min=device.g_min, g_max=device.g_max)
                  for path in arguments.stuck]
-    made = plan(network, device, layout=_layout(network, _as_shape(arguments.tile), arguments.share_arrays), scheme=scheme,
-                order=arguments.order, stuck=stuck, points=_points_for(network, arguments.data))
+    layout = _layout(network, _as_shape(arguments.array_shape), arguments.share_arrays)
+    made = plan(network, device, layout=layout, scheme=scheme, order=arguments.order, stuck=stuck,
+                points=_points_for(network, arguments.data))
     return lambda: _write(made, network, Path(arguments.out))
 
 
@@ -47,7 +48,7 @@ def _layout(network, array_shape, shares_arrays):
 def _as_shape(text):
     match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
     if not match:
-        raise ValueError(f"--tile {text!r} must be word lines x bit lines, such as 8x8")
+        raise ValueError(f"--array-shape {text!r} must be word lines x bit lines, such as 8x8")
     return int(match[1]), int(match[2])
 
 

@@ -140,7 +140,7 @@ class _ProgrammingRun:
                 for array in self.arrays]
         crossbars = [read_crossbar(readings, 1.0, noise_floor=_READ_FLOOR, wire_resistance=self.wire_resistance)
                      for readings in read]
-        classes = infer(network, crossbars, data.points, device=self.plan.device, layout=self.plan.layout)
+        classes = infer(network, crossbars, data.points, device=self.plan.device, layout=self.plan.targets_of(network))
         n_right, n_total = int((classes == data.labels).sum()), len(data)
         low, high = (end / percent for end in wilson_interval(n_right, n_total))
         nominal = (network.predict(data.points) == data.labels).mean() / percent

@@ -136,7 +136,7 @@ def _as_readback(plan, array, conductances):
 
 
 def _readback_comment(plan, array):
-    if not hasattr(plan, "layout"):
+    if not hasattr(plan, "index_of"):
         raise TypeError(f"plan must be a Plan, such as load_plan gives; got {plan!r}")
     plan.index_of(array)
     return f"{_READBACK}; plan {plan.sha256}; array {array}; conductances [S]"

@@ -19,7 +19,7 @@ from tiocross.mapping.faults import as_stuck_maps
 from tiocross.mapping.arrangements import arrange
 from tiocross.mapping.layout import Layout
 from tiocross.mapping.sensitivity import device_effects, weight_effects
-from tiocross.mapping.targets import Targets, map_weights, sizes_of, with_digital_bias
+from tiocross.mapping.targets import LayerTargets, Targets, map_weights, sizes_of, with_digital_bias
 from tiocross.records import freeze
 
 FORMAT = "tiocross plan 2"
@@ -145,6 +145,24 @@ class Plan:
             as_conductances(f"the read-back of array {array}", np.where(used, values, 0.0))
         weights = [self.layout.mapping.differences(values) / scale for values, scale in zip(layers, self.scales)]
         return [*weights[:-1], with_digital_bias(weights[-1], self.digital_bias)]
+
+    def targets_of(self, network) -> Targets:
+        """Targets of the planned network as `infer` takes them: layout, scales and, where known, stuck devices.
+
+        Parameters
+        ----------
+        network : MLP
+            The network that was planned.
+
+        Returns
+        -------
+        Targets
+            What the arrays hold if every target is met, and the way back to weights.
+        """
+        self.require_network(network)
+        biases = [None] * (len(self.scales) - 1) + [self.digital_bias]
+        layers = zip(self.layout.collect(self.expected), self.scales, biases)
+        return Targets(tuple(LayerTargets(*layer) for layer in layers), self.layout, tuple(network.arrays))
 
     def device_table(self) -> list:
         """Which physical device carries which weight: a list of `PlannedDevice`, as in devices.csv."""
@@ -274,7 +292,7 @@ def _targets_on(network, device, layout):
     if not hasattr(network, "arrays"):
         raise TypeError(f"network must be an MLP, such as MLP.load gives; got {str(network)[:80]!r}")
     if isinstance(layout, Targets):
-        layout.layout.require_sizes(sizes_of(network.arrays))
+        layout.require_network(network)
         return layout
     given = layout if isinstance(layout, Layout) else arrange(sizes_of(network.arrays), layout)
     return map_weights(network, device, layout=given)

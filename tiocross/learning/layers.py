@@ -13,6 +13,10 @@ def run_copies(weights, sizes, inputs, activation):
     """Logits, a Tensor (n_networks, n_copies, n_points, n_outputs), as one operation. ``weights`` is a Tensor (n_networks,
     n_copies, n_weights, 1) with all layers one below the other, bias last in each, see `split_layers`. ``inputs`` are
     (n_networks, n_inputs, n_points) encoded points, the same for all copies of a network."""
+    n_weights = sum((n_in + 1) * n_out for n_in, n_out in zip(sizes, sizes[1:]))
+    if not isinstance(weights, Tensor) or weights.ndim != 4 or weights.shape[2:] != (n_weights, 1):
+        raise ValueError(f"weights of a {'-'.join(map(str, sizes))} network must be a Tensor (n_networks, n_copies, "
+                         f"{n_weights}, 1); got {type(weights).__name__} {np.shape(getattr(weights, 'value', weights))}")
     leading, n_points = weights.shape[:2], inputs.shape[-1]
     flat = np.ascontiguousarray(weights.value.reshape(-1, weights.shape[2]))
     network = (flat, np.array(sizes), find_activation(activation).code, np.ascontiguousarray(inputs),

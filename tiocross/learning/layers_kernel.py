@@ -197,7 +197,7 @@ def _activate(signals, activation):
         elif activation == 3:
             for p in range(len(row)):
                 row[p] = max(row[p], 0.0) + math.log1p(math.exp(-abs(row[p])))
-        else:
+        elif activation == 4:
             for p in range(len(row)):
                 row[p] = min(max(row[p], -1.0), 1.0)
 
@@ -219,7 +219,7 @@ def _slope(signals, back, activation):
         elif activation == 3:
             for p in range(len(row)):
                 grad[p] *= -math.expm1(-row[p])
-        else:
+        elif activation == 4:
             for p in range(len(row)):
                 grad[p] *= 1.0 if -1.0 < row[p] < 1.0 else 0.0
 

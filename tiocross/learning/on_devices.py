@@ -117,6 +117,9 @@ class ChipSampler:
         programmed = apply_writes(targets, writes, floor=view.mapping.is_physical)
         for technique in self._conducting:
             conducted = technique.conduct(programmed.reshape(*programmed.shape[:-1]), course)
+            if not isinstance(conducted, Tensor) or conducted.shape != programmed.shape[:-1]:
+                raise ValueError(f"{type(technique).__name__}.conduct must give a Tensor of shape {programmed.shape[:-1]}; "
+                                 f"got {type(conducted).__name__} {np.shape(getattr(conducted, 'value', conducted))}")
             programmed = conducted.reshape(*conducted.shape, 1)
         return view.weights(programmed, scale, weights)
 

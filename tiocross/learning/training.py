@@ -105,7 +105,7 @@ def train(network: MLP, dataset: Dataset, techniques: Sequence[Technique] = (), 
     Returns
     -------
     MLP
-        The network after the last step.
+        The network after the last step, finished by the techniques: ready to be put on a chip.
 
     Raises
     ------
@@ -124,19 +124,25 @@ def train(network: MLP, dataset: Dataset, techniques: Sequence[Technique] = (), 
     >>> network.sizes
     (2, 8, 1)
     """
-    return train_many([network], dataset, techniques, device=device, layout=layout, rngs=[rng], settings=settings,
-                      on_progress=on_progress)[0]
+    trained, = train_many([network], dataset, techniques, device=device, layout=layout, rngs=[rng], settings=settings,
+                          on_progress=on_progress)
+    for technique in techniques:
+        trained = technique.finish(trained)
+    return trained
 
 
 def train_many(networks, dataset, techniques=(), *, device=None, layout=None, rngs, settings=TrainingSettings(),
                on_progress=None):
     """Trained copies of several networks of one shape, in one pass: the same bits as one after the other, but faster.
 
-    As `train`, with a generator for each network.
+    As `train`, with a generator for each network; but techniques do not finish the networks.
     """
     if not isinstance(settings, TrainingSettings):
         raise TypeError(f"settings must be TrainingSettings(...); got {settings!r}")
     _require_trainable(networks, dataset, techniques, rngs)
+    if device is None and layout is not None:
+        raise ValueError("a layout says what lies where on chips of a device: give the device too, as in train(..., "
+                         "device=TIO2), or no layout")
     if device is not None:
         require_device(device)
         layout = layout_for(networks[0].sizes, device, layout)
@@ -148,6 +154,9 @@ def train_many(networks, dataset, techniques=(), *, device=None, layout=None, rn
         for technique in techniques:
             moved = technique.ascend(run.weights, gradient, run.course)
             if moved is not None:
+                if np.shape(moved) != run.weights.shape:
+                    raise ValueError(f"{type(technique).__name__}.ascend must give weights of shape {run.weights.shape}; "
+                                     f"got {np.shape(moved)}")
                 gradient = run.gradient(step, moved, batch, chips)
         optimiser.step(gradient, _rate_at(step, settings))
         if on_progress is not None:
@@ -185,6 +194,7 @@ class _Run:
             sampled = self.sampler.sample(tensor, chips, self.course, through_scale=through is not None and share >= through)
         for technique in self.techniques:
             sampled = technique.perturb(sampled, self.course)
+            _require_tensor(technique, "perturb", sampled, (len(weights), None, *weights.shape[2:]))
         inputs = np.take_along_axis(self.inputs, batch[:, None], axis=-1)
         logits = run_copies(sampled, self.sizes, inputs, self.activation)
         loss = self.settings.loss if share >= self.settings.loss_from else MeanLoss()
@@ -193,12 +203,22 @@ class _Run:
         for technique in self.techniques:
             penalty = technique.penalty(split_layers(tensor, self.course.shapes)) if uses(technique, "penalty") else None
             if penalty is not None:
+                _require_tensor(technique, "penalty", penalty, ())
                 value = value + penalty
         if not np.isfinite(value.value):
             raise FloatingPointError(f"the loss is {value.value} at step {step}; lower the learning rate "
                                      f"({self.settings.learning_rate:g})")
         value.backward()
         return tensor.grad
+
+
+def _require_tensor(technique, hook, found, shape):
+    """Raise ValueError unless a hook gave a Tensor of this shape, None for any length."""
+    if isinstance(found, Tensor) and len(found.shape) == len(shape):
+        if all(due in (None, length) for due, length in zip(shape, found.shape)):
+            return
+    raise ValueError(f"{type(technique).__name__}.{hook} must give a Tensor of shape {shape}; got {type(found).__name__} "
+                     f"{np.shape(getattr(found, 'value', found))}")
 
 
 def _require_trainable(networks, dataset, techniques, rngs):

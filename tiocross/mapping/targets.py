@@ -39,10 +39,19 @@ class Targets:
         First layer first.
     layout : Layout
         Which device of which array carries what.
+    network_arrays : tuple of (n_inputs + 1, n_outputs) ndarray
+        The weights that were mapped (unitless).
     """
 
     layers: tuple[LayerTargets, ...]
     layout: Layout
+    network_arrays: tuple[np.ndarray, ...]
+
+    def require_network(self, network) -> None:
+        """Raise ValueError unless these are targets of ``network``, an MLP."""
+        self.layout.require_sizes(network.sizes)
+        if not all(np.array_equal(ours, theirs) for ours, theirs in zip(self.network_arrays, network.arrays, strict=True)):
+            raise ValueError("the targets are those of another network: map this one, map_weights(network, device)")
 
     def __len__(self):
         return len(self.layers)
@@ -126,7 +135,7 @@ def map_weights(network, device: Device, *, layout: Layout | None = None) -> Tar
     arrays = [as_finite(f"weights of layer {layer}", array, ndim=2) for layer, array in enumerate(network.arrays)]
     layout = layout_for(sizes_of(arrays), device, layout)
     return Targets(tuple(_map_layer(array, shape, device, layout.mapping)
-                         for array, shape in zip(arrays, layout.layer_shapes)), layout)
+                         for array, shape in zip(arrays, layout.layer_shapes)), layout, tuple(arrays))
 
 
 def sizes_of(arrays):
@@ -139,7 +148,7 @@ def layout_for(sizes, device, layout=None):
     if layout is None:
         return arrange(sizes, device.array_shape)
     if not isinstance(layout, Layout):
-        raise TypeError(f"layout must be a Layout, such as arrange(network.sizes, (8, 8)); got {layout!r}")
+        raise TypeError(f"layout must be a Layout, such as arrange(network.sizes, (8, 8)); got a {type(layout).__name__}")
     layout.require_sizes(sizes)
     return layout
 

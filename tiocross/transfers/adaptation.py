@@ -145,7 +145,7 @@ def retrain_around(network: MLP, dataset: Dataset, device: Device, stuck: list, 
     rng : numpy.random.Generator
         Source of chance.
     layout : Layout, optional
-        Which device carries what, on differential pairs; as for `map_weights` without it.
+        Which device carries what; as for `map_weights` without it.
     settings : TrainingSettings, optional
         Steps, draws of the writes per step, loss.
 
@@ -231,7 +231,11 @@ class Adaptation:
             raise ValueError("layer_by_layer trains the layers that are left; give it retraining=RETRAINING")
         if self.retraining is not None and not (self.map_known or self.layer_by_layer):
             raise ValueError("retraining for a chip needs map_known or layer_by_layer; without them nothing is known of it")
-        as_number("ridge", self.ridge, low=0.0)
+        if as_number("ridge", self.ridge, low=0.0) == 0.0 and self.refit is not None:
+            raise ValueError("ridge must be above zero, or points that can be told apart would need infinite weights; got 0")
+        for name in ("map_known", "spare_lines", "sensitive_last", "layer_by_layer", "compensated"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name} must be True or False; got {getattr(self, name)!r}")
 
     @property
     def knows_chip(self):
@@ -248,9 +252,6 @@ class Adaptation:
                              f"{type(layout.mapping).__name__} has none, use DifferentialPairs()")
         if self.map_known and sorted(layout.arrays) != list(range(len(layout.arrays))):
             raise ValueError(f"the arrays of a layout to be placed around faults are numbered from 0; got {layout.arrays}")
-        if self.layer_by_layer and not layout.mapping.has_partners:
-            raise ValueError("layer_by_layer trains chips whose weights are pairs of devices; a layout on "
-                             f"{type(layout.mapping).__name__} has none, use DifferentialPairs()")
         if self.layer_by_layer and any(len({block.layer for block in blocks}) > 1 for blocks in layout.blocks_of):
             raise ValueError("layer_by_layer reads a layer back before the next is programmed; here layers share an array, "
                              "and programming the next disturbs what was read. Use arrange, or leave layer_by_layer out")

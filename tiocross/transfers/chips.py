@@ -154,7 +154,8 @@ class Chips:
         hit = sum((~np.isnan(array) & used).any(axis=(1, 2)) for array, used in zip(faults, self.layout.used))
         numbered = dict(zip(self.layout.arrays, faults))
         maps = [numbered[array] for array in sorted(numbered)]
-        effects = self._effects and [effect[: shape[0]] for effect, shape in zip(self._effects, self.layout.layer_shapes)]
+        effects = self._effects and [effect[: len(layer.scale)] / layer.scale
+                                     for effect, layer in zip(self._effects, self._mapped.layers)]
         for chip in np.flatnonzero(hit):
             placed = place_around(self._mapped, self.device, [array[chip] for array in maps],
                                   sensitivities=effects, may_move_lines=self.adaptation.spare_lines)
@@ -196,6 +197,7 @@ class Chips:
         own = np.array([network is not self.network for network in networks])
         if self.adaptation.compensated and met.stuck is not None:  # what is stuck shifts the currents of a whole array
             own |= np.any([~np.isnan(layer).all(axis=(1, 2)) for layer in met.stuck], axis=0)
+            own |= [layout is not self.layout for layout in met.layouts]  # other places have other wires
         if not np.any(own):
             return list(self.targets.layers)
         chips = [self._own_targets(networks[chip], met, chip) if is_own else self.targets for chip, is_own in enumerate(own)]

@@ -72,7 +72,7 @@ def compensate_targets(targets: Targets, device: Device, wire_resistance: float,
             found = compensate(wanted, resistance, _window(device, used[here], held[here]), scale="free")
             array[here], gains[-1][here] = found.conductances, found.gain
     layers = zip(targets.layers, layout.collect(arrays), layout.collect(gains))
-    return Targets(tuple(_scaled(layer, found, gain, layout.mapping) for layer, found, gain in layers), layout)
+    return replace(targets, layers=tuple(_scaled(layer, found, gain, layout.mapping) for layer, found, gain in layers))
 
 
 def _window(device, used, stuck):

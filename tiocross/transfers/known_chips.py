@@ -11,7 +11,8 @@ _STEPS_PER_DRAW = 32
 
 class KnownChips(Technique):
     """Technique of `train_many` where each network is meant for one chip: its stuck devices keep their conductances, their
-    partners make up for them, and the other devices suffer tuning error and disturb drawn anew at every step.
+    partners in a pair, if they have any, make up for them, and the other devices suffer tuning error and disturb drawn anew
+    at every step.
 
     ``stuck`` holds ``(n_chips, n_word_lines, n_bit_lines)`` conductances for each layer, NaN where healthy [S];
     ``n_later_writes`` one ``(n_word_lines, n_bit_lines)`` array a layer. ``measured`` are the ``(n_chips, n_inputs + 1,
@@ -19,9 +20,6 @@ class KnownChips(Technique):
     """
 
     def __init__(self, device, layout, sizes, stuck, n_later_writes, measured=()):
-        if not layout.mapping.has_partners:
-            raise ValueError("training for one chip makes partners in a pair make up for stuck devices; use "
-                             f"DifferentialPairs(); got {type(layout.mapping).__name__}()")
         self._device = device.only("tuning", "disturb")
         self._n_later_writes = np.concatenate([later.reshape(-1, 1) for later in n_later_writes])
         self._view = WeightsOnDevices(device, layout, sizes)
@@ -39,8 +37,9 @@ class KnownChips(Technique):
             self._draws = self._draw(course.n_chips, course.rngs)
         view = self._view
         scale = view.scale_of(weights)
-        targets = offset_pairs(view.conductances(weights, scale), weights[..., : view.n_mapped, :], scale, self._stuck,
-                               self._device)
+        targets = view.conductances(weights, scale)
+        if view.mapping.has_partners:
+            targets = offset_pairs(targets, weights[..., : view.n_mapped, :], scale, self._stuck, self._device)
         sampled = view.weights(apply_writes(targets, next(self._draws)), scale, weights)
         return sampled * self._trained + self._measured[:, None]
 

@@ -17,14 +17,14 @@ from tiocross.checks import as_finite, transposed_hint
 from tiocross.intervals import t_quantile, weighted_median, wilson_interval
 from tiocross.transfers.judging import READ_VOLTAGE
 from tiocross.learning.network import MLP, activate, classify, forward
-from tiocross.mapping.targets import map_weights
-from tiocross.mapping.arrangements import arrange
+from tiocross.mapping.targets import Targets, map_weights
 from tiocross.mapping.layout import Layout
 
 _GAINS = (0.5, 2.0)  # pair differences over mapped weights outside it: another network or window, not a worn chip
 
 
-def infer(network: MLP, crossbars: list, points, *, device: Device = TIO2, layout: Layout | None = None) -> np.ndarray:
+def infer(network: MLP, crossbars: list, points, *, device: Device = TIO2,
+          layout: Layout | Targets | None = None) -> np.ndarray:
     """Class that the measured chip gives to each point.
 
     Parameters
@@ -37,8 +37,9 @@ def infer(network: MLP, crossbars: list, points, *, device: Device = TIO2, layou
         Features (unitless).
     device : Device, optional
         Whose window the network was mapped on; the published TiO2 card without it.
-    layout : Layout, optional
-        Which array carries what, and by which mapping; one array a layer, on differential pairs, without it.
+    layout : Layout or Targets, optional
+        Which array carries what, and by which mapping; as for `map_weights` without it. Where the targets were compensated,
+        or planned, give them, such as ``plan.targets_of(network)``: their scales hold the gains.
 
     Returns
     -------
@@ -64,7 +65,7 @@ def infer(network: MLP, crossbars: list, points, *, device: Device = TIO2, layou
 
 
 def predict_logits(network: MLP, crossbars: list, points, *, device: Device = TIO2,
-                   layout: Layout | None = None) -> np.ndarray:
+                   layout: Layout | Targets | None = None) -> np.ndarray:
     """Outputs that the measured chip computes for each point.
 
     Parameters
@@ -72,14 +73,15 @@ def predict_logits(network: MLP, crossbars: list, points, *, device: Device = TI
     network : MLP
         The network on the chip: its layers, input encoding and scale.
     crossbars : list of Crossbar
-        One for each of the layout's ``arrays``. Without a layout one for each layer: word lines are its inputs and, last,
-        the bias; bit lines 2 j and 2 j + 1 the pair of output j.
+        One for each of the layout's ``arrays``. Where each layer has one array of its own, word lines are its inputs and,
+        last, the bias; bit lines 2 j and 2 j + 1 the pair of output j.
     points : (n_points, n_features) array_like
         Features (unitless).
     device : Device, optional
         Whose window the network was mapped on; the published TiO2 card without it.
-    layout : Layout, optional
-        Which array carries what, and by which mapping; one array a layer, on differential pairs, without it.
+    layout : Layout or Targets, optional
+        Which array carries what, and by which mapping; as for `map_weights` without it. Where the targets were compensated,
+        or planned, give them, such as ``plan.targets_of(network)``: their scales hold the gains.
 
     Returns
     -------
@@ -120,7 +122,7 @@ def predict_logits(network: MLP, crossbars: list, points, *, device: Device = TI
 
 
 def measure_logits(network: MLP, instruments: list, points, *, device: Device = TIO2,
-                   layout: Layout | None = None) -> np.ndarray:
+                   layout: Layout | Targets | None = None) -> np.ndarray:
     """Outputs that the chips on the table give for each point, layer by layer.
 
     Parameters
@@ -134,8 +136,9 @@ def measure_logits(network: MLP, instruments: list, points, *, device: Device = 
         Features (unitless).
     device : Device, optional
         Whose window the network was mapped on; the published TiO2 card without it.
-    layout : Layout, optional
-        Which array carries what, and by which mapping; one array a layer, on differential pairs, without it.
+    layout : Layout or Targets, optional
+        Which array carries what, and by which mapping; as for `map_weights` without it. Where the targets were compensated,
+        or planned, give them, such as ``plan.targets_of(network)``: their scales hold the gains.
 
     Returns
     -------
@@ -180,7 +183,11 @@ def _target(network, got, device, layout):
     """Targets of the network on arrays of the shapes ``got``."""
     if not isinstance(network, MLP):
         raise TypeError(f"network must be an MLP; got a {type(network).__name__}")
-    targets = map_weights(network, device, layout=arrange(network.sizes) if layout is None else layout)
+    if isinstance(layout, Targets):
+        layout.require_network(network)
+        targets = layout
+    else:
+        targets = map_weights(network, device, layout=layout)
     shapes = targets.layout.shapes
     if got != shapes:
         turned = any(one == other[::-1] != other for one, other in zip(got, shapes))
