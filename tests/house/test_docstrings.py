@@ -97,6 +97,17 @@ def test_exported_verbs_show_an_example():
     assert [name for name, thing in verbs if "Examples\n--------" not in (inspect.getdoc(thing) or "")] == []
 
 
+def test_exported_names_are_annotated():
+    bare = []
+    for name, thing in exported():
+        if not inspect.isclass(thing):
+            signature = inspect.signature(thing)
+            places = [place for place in signature.parameters.values() if place.name not in ("self", "cls")]
+            bare += [f"{name}: {place.name}" for place in places if place.annotation is place.empty]
+            bare += [f"{name}: result"] if signature.return_annotation is signature.empty else []
+    assert bare == []
+
+
 def test_back_rooms_keep_docstrings_short():
     shown = {(thing.__module__, thing.__qualname__) for _, thing in exported()}
     shown_classes = {(module, name.split(".")[0]) for module, name in shown if isinstance(

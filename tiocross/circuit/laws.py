@@ -33,11 +33,11 @@ class Law:
         """The parameters, each one number or one for each device."""
         return tuple(getattr(self, field.name) for field in fields(self))
 
-    def currents(self, conductances, voltages):
+    def currents(self, conductances: np.ndarray, voltages: np.ndarray) -> np.ndarray:
         """Current of each device [A] with conductances [S] at 0 V, at voltages across it [V]."""
         raise NotImplementedError
 
-    def slopes(self, conductances, voltages):
+    def slopes(self, conductances: np.ndarray, voltages: np.ndarray) -> np.ndarray:
         """Slope dI/dV of each device [S] with conductances [S] at 0 V, at voltages across it [V]."""
         raise NotImplementedError
 
@@ -70,11 +70,11 @@ class Sinh(Law):
         if (self.v0 <= 0).any():
             raise ValueError(f"v0 must be above zero; got {self.v0.min():g}")
 
-    def currents(self, conductances, voltages):
+    def currents(self, conductances: np.ndarray, voltages: np.ndarray) -> np.ndarray:
         """Current of each device [A] with conductances [S] at 0 V, at voltages across it [V]."""
         return conductances * self.v0 * np.sinh(voltages / self.v0)
 
-    def slopes(self, conductances, voltages):
+    def slopes(self, conductances: np.ndarray, voltages: np.ndarray) -> np.ndarray:
         """Slope dI/dV of each device [S] with conductances [S] at 0 V, at voltages across it [V]."""
         return conductances * np.cosh(voltages / self.v0)
 
@@ -104,11 +104,11 @@ class Cubic(Law):
         if (self.c < 0).any():
             raise ValueError(f"c must be at least zero; got {self.c.min():g}")
 
-    def currents(self, conductances, voltages):
+    def currents(self, conductances: np.ndarray, voltages: np.ndarray) -> np.ndarray:
         """Current of each device [A] with conductances [S] at 0 V, at voltages across it [V]."""
         return conductances * (voltages + self.c * voltages**3)
 
-    def slopes(self, conductances, voltages):
+    def slopes(self, conductances: np.ndarray, voltages: np.ndarray) -> np.ndarray:
         """Slope dI/dV of each device [S] with conductances [S] at 0 V, at voltages across it [V]."""
         return conductances * (1.0 + 3.0 * self.c * voltages**2)
 
@@ -159,11 +159,11 @@ class Polynomial(Law):
             raise ValueError(f"a and b must be such that a^2 < 3 b, or both zero, so that the current always rises with the "
                              f"voltage; got a = {a[at]:g} and b = {b[at]:g}")
 
-    def currents(self, conductances, voltages):
+    def currents(self, conductances: np.ndarray, voltages: np.ndarray) -> np.ndarray:
         """Current of each device [A] with conductances [S] at 0 V, at voltages across it [V]."""
         return conductances * (voltages * (1.0 + voltages * (self.a + self.b * voltages)))
 
-    def slopes(self, conductances, voltages):
+    def slopes(self, conductances: np.ndarray, voltages: np.ndarray) -> np.ndarray:
         """Slope dI/dV of each device [S] with conductances [S] at 0 V, at voltages across it [V]."""
         return conductances * (1.0 + voltages * (2.0 * self.a + 3.0 * self.b * voltages))
 

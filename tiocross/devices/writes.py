@@ -11,6 +11,7 @@ alone. That makes one function serve simulation, where targets are arrays, and t
 from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tiocross.devices.device import Device, require_device
 from tiocross.checks import as_conductances, as_count, require_generator
@@ -55,7 +56,8 @@ def stack_writes(drawn, axis=0):
     return Writes(*(np.stack([getattr(writes, field.name) for writes in drawn], axis=axis) for field in fields(Writes)))
 
 
-def program(targets, device: Device, *, rng: np.random.Generator, n_chips: int | None = None, order=None) -> np.ndarray:
+def program(targets: ArrayLike, device: Device, *, rng: np.random.Generator, n_chips: int | None = None,
+            order: ArrayLike | None = None) -> np.ndarray:
     """Conductances that a write of ``targets`` leaves behind on simulated chips.
 
     Parameters

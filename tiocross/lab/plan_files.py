@@ -10,12 +10,17 @@ import os
 import tempfile
 from itertools import zip_longest
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tiocross.checks import as_conductances, as_reals
 from tiocross.lab.tables import read_conductance_csv
 from tiocross.storage import read_json, replacing, save_json
+
+if TYPE_CHECKING:
+    from tiocross.lab.plans import Plan
 
 PLAN = "plan.json"
 _READBACK = "tiocross read-back 2"
@@ -53,7 +58,7 @@ def require_tables(folder, tables):
                                  "One of the files was edited, or is of another plan; make a new plan instead")
 
 
-def save_readback(plan, array: int, conductances, path) -> None:
+def save_readback(plan: "Plan", array: int, conductances: ArrayLike, path: str | Path) -> None:
     """Write what was read back from one array.
 
     Parameters
@@ -89,7 +94,7 @@ def save_readback(plan, array: int, conductances, path) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def load_readback(plan, array: int, path) -> np.ndarray:
+def load_readback(plan: "Plan", array: int, path: str | Path) -> np.ndarray:
     """Read-back of one array from a file that `save_readback` wrote.
 
     Parameters

@@ -4,8 +4,10 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tiocross.devices import files
 from tiocross.devices.device import Device, require_device
@@ -19,7 +21,7 @@ from tiocross.mapping.faults import as_stuck_maps
 from tiocross.mapping.arrangements import arrange
 from tiocross.mapping.layout import Layout
 from tiocross.mapping.sensitivity import device_effects, weight_effects
-from tiocross.mapping.targets import LayerTargets, Targets, map_weights, sizes_of, with_digital_bias
+from tiocross.mapping.targets import LayerTargets, Network, Targets, map_weights, sizes_of, with_digital_bias
 from tiocross.records import freeze
 
 FORMAT = "tiocross plan 2"
@@ -146,7 +148,7 @@ class Plan:
         weights = [self.layout.mapping.differences(values) / scale for values, scale in zip(layers, self.scales)]
         return [*weights[:-1], with_digital_bias(weights[-1], self.digital_bias)]
 
-    def targets_of(self, network) -> Targets:
+    def targets_of(self, network: Network) -> Targets:
         """Targets of the planned network as `infer` takes them: layout, scales and, where known, stuck devices.
 
         Parameters
@@ -168,13 +170,13 @@ class Plan:
         """Which physical device carries which weight: a list of `PlannedDevice`, as in devices.csv."""
         return list_devices(self)
 
-    def require_network(self, network) -> None:
+    def require_network(self, network: Network) -> None:
         """Raise ValueError unless ``network``, an MLP, is the one that was planned."""
         if fingerprint(network) != self.network_sha256:
             raise ValueError(f"the plan is for another network: its fingerprint is {self.network_sha256[:12]}..., this "
                              f"network's is {fingerprint(network)[:12]}... Plan this network, or load the planned one")
 
-    def save(self, folder) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write plan.json, and as CSV `device_table` and targets [S] and order of each array, to a new folder."""
         write_folder(folder, self.to_json(), self._tables())
 
@@ -217,8 +219,9 @@ class Plan:
         return tables
 
 
-def plan(network, device: Device, *, layout=(8, 8), scheme: PulseScheme | None = None, order: str = "raster",
-         stuck: list | None = None, points=None, may_move_lines: bool = True) -> Plan:
+def plan(network: Network, device: Device, *, layout: tuple[int, int] | Layout | Targets = (8, 8),
+         scheme: PulseScheme | None = None, order: str = "raster", stuck: list | None = None,
+         points: ArrayLike | None = None, may_move_lines: bool = True) -> Plan:
     """Plan to program a network.
 
     Parameters
@@ -298,7 +301,7 @@ def _targets_on(network, device, layout):
     return map_weights(network, device, layout=given)
 
 
-def load_plan(folder) -> Plan:
+def load_plan(folder: str | Path) -> Plan:
     """Plan from the folder that `Plan.save` wrote.
 
     Parameters

@@ -19,7 +19,7 @@ class Optimiser:
         self.weights = weights
         self.weight_decay = weight_decay
 
-    def step(self, gradient, learning_rate):
+    def step(self, gradient: np.ndarray, learning_rate: float) -> None:
         """One step against ``gradient``, of the shape of the weights."""
         raise NotImplementedError
 
@@ -47,7 +47,7 @@ class Adam(Optimiser):
         self._n_steps = 0
         self._mean, self._square = np.zeros((2, *weights.shape))
 
-    def step(self, gradient, learning_rate):
+    def step(self, gradient: np.ndarray, learning_rate: float) -> None:
         """w -= learning_rate m / (sqrt(v) + 1e-8), with m and v running means of the gradient and of its square."""
         self._n_steps += 1
         gradient = self._decayed(gradient)
@@ -77,7 +77,7 @@ class Momentum(Optimiser):
         super().__init__(weights, weight_decay=weight_decay)
         self._velocity = np.zeros_like(weights)
 
-    def step(self, gradient, learning_rate):
+    def step(self, gradient: np.ndarray, learning_rate: float) -> None:
         """v = 0.9 v + gradient, then w -= learning_rate v."""
         self._velocity *= _MOMENTUM
         self._velocity += self._decayed(gradient)

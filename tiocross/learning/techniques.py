@@ -11,6 +11,7 @@ import numpy as np
 
 from tiocross.checks import as_number
 from tiocross.devices.device import Device
+from tiocross.learning.network import MLP
 from tiocross.learning.tensor import Tensor
 from tiocross.mapping.layout import Layout
 
@@ -36,23 +37,23 @@ class Technique:
     effects: ClassVar[tuple[str, ...]] = ()  # of the device, let into training: "tuning", "disturb", "stuck", "lines"
     source: ClassVar[str] = ""  # where the method comes from
 
-    def perturb(self, weights, course: Course):
+    def perturb(self, weights: Tensor, course: Course) -> Tensor:
         """``(n_networks, n_chips, n_weights, 1)`` Tensor: what each chip computes with, after the device's effects."""
         return weights
 
-    def conduct(self, programmed, course: Course):
+    def conduct(self, programmed: Tensor, course: Course) -> Tensor:
         """What flows for the ``(n_networks, n_chips, n_devices)`` Tensor of conductances [S]: of the same shape [S]."""
         return programmed
 
-    def penalty(self, arrays):
+    def penalty(self, arrays: list[Tensor]) -> Tensor | None:
         """Tensor to add to the loss, or None, from Tensors ``(n_networks, 1, n_inputs + 1, n_outputs)``, one a layer."""
         return None
 
-    def ascend(self, weights, gradient, course: Course):
+    def ascend(self, weights: np.ndarray, gradient: np.ndarray, course: Course) -> np.ndarray | None:
         """Weights, an ndarray as ``gradient``, at which the step's gradient is taken; None for where they are."""
         return None
 
-    def finish(self, network):
+    def finish(self, network: MLP) -> MLP:
         """The network to put on a chip, from the trained `MLP`."""
         return network
 
@@ -128,7 +129,7 @@ class RangePenalty(Technique):
     def __post_init__(self):
         as_number("strength", self.strength, low=0.0)
 
-    def penalty(self, arrays):
+    def penalty(self, arrays: list[Tensor]) -> Tensor:
         """strength * sum over layers of (largest |weight|)^2, a Tensor."""
         return sum((abs(array).max(axis=(-2, -1)) ** 2).sum() for array in arrays) * self.strength
 

@@ -5,7 +5,10 @@ answers. A weight is the difference g_plus - g_minus of a pair, so a healthy par
 far as the window reaches.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tiocross.devices.device import Device, require_device
 from tiocross.devices.writes import require_within_window
@@ -13,7 +16,7 @@ from tiocross.mapping.mappings import PAIRS
 from tiocross.checks import as_conductances, as_number, as_reals, require_shape
 
 
-def stuck_outside_window(conductances, *, g_min: float, g_max: float, margin: float = 0.1) -> np.ndarray:
+def stuck_outside_window(conductances: ArrayLike, *, g_min: float, g_max: float, margin: float = 0.1) -> np.ndarray:
     """Stuck map from one measured map: devices outside the tuning window are taken as stuck where they are.
 
     Parameters
@@ -61,7 +64,7 @@ def stuck_outside_window(conductances, *, g_min: float, g_max: float, margin: fl
     return np.where(outside, conductances, np.nan)
 
 
-def stuck_unmoved(after_set, after_reset, *, least_change: float) -> np.ndarray:
+def stuck_unmoved(after_set: ArrayLike, after_reset: ArrayLike, *, least_change: float) -> np.ndarray:
     """Stuck map from two measured maps: devices that do not rise by ``least_change`` from RESET to SET are stuck.
 
     Parameters
@@ -100,7 +103,7 @@ def stuck_unmoved(after_set, after_reset, *, least_change: float) -> np.ndarray:
     return np.where(changes < least_change, 0.5 * (after_set + after_reset), np.nan)
 
 
-def offset_partners(targets, stuck: list, device: Device) -> list[np.ndarray]:
+def offset_partners(targets: Iterable, stuck: list, device: Device) -> list[np.ndarray]:
     """Targets in which the partner of a stuck device makes its pair's difference right, or as near as the window allows.
 
     Parameters

@@ -201,7 +201,7 @@ class Layout:
             counts.append(count)
         return [layer.astype(np.int64) for layer in self.collect(counts)]
 
-    def require_sizes(self, sizes) -> None:
+    def require_sizes(self, sizes: tuple[int, ...]) -> None:
         """Raise ValueError unless the layout is for a network of these layer sizes."""
         wanted = layer_shapes(sizes, self.mapping)
         if list(self.layer_shapes) != wanted:

@@ -9,9 +9,13 @@ which differentiates, and programming, which does not.
 """
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from tiocross.devices.device import Device
+
+Values: TypeAlias = Any  # an ndarray, or a Tensor of the learning room
 _VANISHING = 1e-290  # smaller weights would give an infinite scale; they count as zero
 _POLARITY = np.array([1.0, -1.0])
 
@@ -45,27 +49,27 @@ class Mapping:
         """Bit lines of a layer."""
         raise _not_given(self, "n_bit_lines")
 
-    def span(self, device) -> float:
+    def span(self, device: Device) -> float:
         """Difference of conductance [S] that the largest magnitude takes."""
         raise _not_given(self, "span")
 
-    def conductances(self, weights, device, scale):
+    def conductances(self, weights: Values, device: Device, scale: Values) -> Values:
         """Devices [S] that carry ``weights``."""
         raise _not_given(self, "conductances")
 
-    def differences(self, conductances):
+    def differences(self, conductances: Values) -> Values:
         """What the devices are worth, ``scale`` times the weights [S]; also of rows of currents."""
         raise _not_given(self, "differences")
 
-    def touched(self, stuck):
+    def touched(self, stuck: np.ndarray) -> np.ndarray:
         """Which weights have a device of their own among the stuck ones, (..., n_word_lines, n_outputs) bool."""
         raise _not_given(self, "touched")
 
-    def added(self, values):
+    def added(self, values: np.ndarray) -> np.ndarray:
         """Sum over the devices of each weight, where `differences` subtracts: of variances, for example."""
         raise _not_given(self, "added")
 
-    def per_device(self, effects):
+    def per_device(self, effects: np.ndarray) -> np.ndarray:
         """What each device does, from what each weight's difference does; (n_word_lines, n_outputs) ndarray."""
         raise _not_given(self, "per_device")
 
@@ -77,18 +81,18 @@ class Mapping:
         """Numbers of neighbouring word lines that share a scale."""
         return [n_word_lines]
 
-    def shapes_of(self, sizes) -> list[tuple[int, int]]:
+    def shapes_of(self, sizes: tuple[int, ...]) -> list[tuple[int, int]]:
         """(n_word_lines, n_outputs) that each layer of a network of these sizes has on devices."""
         shapes = [(n_in + 1, n_out) for n_in, n_out in zip(sizes, sizes[1:])]
         if self.digital_output_bias:
             shapes[-1] = (sizes[-2], sizes[-1])
         return shapes
 
-    def scale_of(self, weights, device):
+    def scale_of(self, weights: np.ndarray, device: Device) -> np.ndarray:
         """Scale of one layer, (..., n_word_lines, 1) [S]."""
         return self.span(device) / self.largest(weights)
 
-    def largest(self, weights):
+    def largest(self, weights: np.ndarray) -> np.ndarray:
         """Largest magnitude of each word line's group, (..., n_word_lines, 1); 1 where all weights vanish."""
         magnitudes = np.abs(weights).max(axis=-1, keepdims=True)
         first = 0
@@ -120,29 +124,29 @@ class DifferentialPairs(Mapping):
         """Bit lines of a layer: two for each output."""
         return 2 * n_outputs
 
-    def span(self, device) -> float:
+    def span(self, device: Device) -> float:
         """Difference of conductance [S] that the largest magnitude takes: the whole window."""
         return device.g_max - device.g_min
 
-    def conductances(self, weights, device, scale):
+    def conductances(self, weights: Values, device: Device, scale: Values) -> Values:
         """Devices [S] that carry ``weights``: plus and minus side by side."""
         halves = weights[..., None] * (scale[..., None] * (0.5 * _POLARITY))
         pairs = halves + abs(halves) + device.g_min
         return pairs.reshape(*weights.shape[:-1], 2 * weights.shape[-1])
 
-    def differences(self, conductances):
+    def differences(self, conductances: Values) -> Values:
         """g_plus - g_minus of each pair [S]."""
         return conductances[..., 0::2] - conductances[..., 1::2]
 
-    def added(self, values):
+    def added(self, values: np.ndarray) -> np.ndarray:
         """Sum of each pair."""
         return values[..., 0::2] + values[..., 1::2]
 
-    def per_device(self, effects):
+    def per_device(self, effects: np.ndarray) -> np.ndarray:
         """Both devices of a pair do what the weight does."""
         return np.repeat(effects, 2, axis=-1)
 
-    def touched(self, stuck):
+    def touched(self, stuck: np.ndarray) -> np.ndarray:
         """Which weights have a stuck device in their pair."""
         return stuck[..., 0::2] | stuck[..., 1::2]
 
@@ -165,30 +169,30 @@ class ReferenceColumn(Mapping):
         """Bit lines of a layer: one for each output, and the reference."""
         return n_outputs + 1
 
-    def span(self, device) -> float:
+    def span(self, device: Device) -> float:
         """Difference of conductance [S] that the largest magnitude takes: half the window."""
         return 0.5 * (device.g_max - device.g_min)
 
-    def conductances(self, weights, device, scale):
+    def conductances(self, weights: Values, device: Device, scale: Values) -> Values:
         """Devices [S] that carry ``weights``, the reference last."""
         n_outputs = weights.shape[-1]
         columns = np.append(np.arange(n_outputs), 0)  # the reference copies a column and drops its weights
         carries = np.append(np.ones(n_outputs), 0.0)
         return (weights * scale)[..., columns] * carries + 0.5 * (device.g_min + device.g_max)
 
-    def differences(self, conductances):
+    def differences(self, conductances: Values) -> Values:
         """Each column less the reference [S]."""
         return conductances[..., :-1] - conductances[..., -1:]
 
-    def added(self, values):
+    def added(self, values: np.ndarray) -> np.ndarray:
         """Sum of each column and the reference."""
         return values[..., :-1] + values[..., -1:]
 
-    def per_device(self, effects):
+    def per_device(self, effects: np.ndarray) -> np.ndarray:
         """A reference device does what all weights of its word line do together."""
         return np.concatenate([effects, effects.sum(axis=-1, keepdims=True)], axis=-1)
 
-    def touched(self, stuck):
+    def touched(self, stuck: np.ndarray) -> np.ndarray:
         """Which weights stand on a stuck device; the reference belongs to no single weight."""
         return stuck[..., :-1]
 

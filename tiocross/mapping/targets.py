@@ -1,6 +1,7 @@
 """What to write, where, and the way back to weights: the targets of a whole network and the layout that they stand on."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -8,6 +9,13 @@ from tiocross.checks import as_finite
 from tiocross.devices.device import Device, require_device
 from tiocross.mapping.arrangements import arrange
 from tiocross.mapping.layout import Layout
+
+
+class Network(Protocol):
+    """What mapping needs of a network, such as `MLP`: layer sizes, and each layer's (n_inputs + 1, n_outputs) weights."""
+
+    sizes: tuple[int, ...]
+    arrays: list[np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +55,7 @@ class Targets:
     layout: Layout
     network_arrays: tuple[np.ndarray, ...]
 
-    def require_network(self, network) -> None:
+    def require_network(self, network: Network) -> None:
         """Raise ValueError unless these are targets of ``network``, an MLP."""
         self.layout.require_sizes(network.sizes)
         if not all(np.array_equal(ours, theirs) for ours, theirs in zip(self.network_arrays, network.arrays, strict=True)):
@@ -97,7 +105,7 @@ def with_digital_bias(weights, bias):
     return np.concatenate([weights, rows], axis=-2)
 
 
-def map_weights(network, device: Device, *, layout: Layout | None = None) -> Targets:
+def map_weights(network: Network, device: Device, *, layout: Layout | None = None) -> Targets:
     """Target conductances of a network, on a layout that says where they stand.
 
     Parameters

@@ -10,6 +10,7 @@ the same inputs, steps and copies a step; a method that gains nothing stays in t
 A new row is one line in `COMPARED`; a new method of the literature one more class in ``learning/literature.py``.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -111,7 +112,8 @@ COMPARED = (
 
 
 def train_robust(dataset: Dataset, device: Device, *, rng: np.random.Generator, sizes: tuple[int, ...] | None = None,
-                 n_hidden: int = 8, settings: TrainingSettings = ROBUST_TRAINING, on_progress=None) -> MLP:
+                 n_hidden: int = 8, settings: TrainingSettings = ROBUST_TRAINING,
+                 on_progress: Callable | None = None) -> MLP:
     """A network trained for a device by the recommended recipe, `ROBUST`.
 
     Parameters

@@ -238,11 +238,11 @@ class Adaptation:
                 raise TypeError(f"{name} must be True or False; got {getattr(self, name)!r}")
 
     @property
-    def knows_chip(self):
+    def knows_chip(self) -> bool:
         """Whether anything of a chip is known, so that each gets weights of its own."""
         return self.map_known or self.layer_by_layer or self.refit is not None
 
-    def require_possible(self, layout):
+    def require_possible(self, layout: Layout) -> None:
         """Raise ValueError where training points are lacking, or physics forbids it on this layout."""
         needing = [name for name in ("sensitive_last", "retraining", "refit") if getattr(self, name)]
         if needing and self.training is None:

@@ -16,7 +16,7 @@ from tiocross.checks import as_count
 from tiocross.transfers.adaptation import Adaptation
 from tiocross.transfers.chips import CHIPS_PER_BLOCK, Chips
 from tiocross.transfers.inference import PointClassifier
-from tiocross.transfers.summary import summarise
+from tiocross.transfers.summary import Summary, summarise
 from tiocross.learning.network import MLP
 from tiocross.learning.training import require_matching
 from tiocross.mapping.layout import Layout
@@ -58,16 +58,16 @@ class Transfer:
     summary_seed: int
 
     @property
-    def n_transfers(self):
+    def n_transfers(self) -> int:
         """Number of chips (unitless)."""
         return len(self.correct)
 
     @property
-    def nominal_accuracy(self):
+    def nominal_accuracy(self) -> float:
         """Share of points right in software (unitless)."""
         return float(self.nominally_correct.mean())
 
-    def summary(self):
+    def summary(self) -> Summary:
         """The figures with their 95 % intervals, a `Summary`; the same every time."""
         return summarise(self.correct, self.nominally_correct, rng=np.random.default_rng(self.summary_seed))
 

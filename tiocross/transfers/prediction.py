@@ -7,6 +7,7 @@ subtracted, and what arrays of one layer measure is added digitally, scaled and 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tiocross.circuit.crossbar import require_crossbar
 from tiocross.circuit.matrices import transfer_matrix
@@ -23,7 +24,7 @@ from tiocross.mapping.layout import Layout
 _GAINS = (0.5, 2.0)  # pair differences over mapped weights outside it: another network or window, not a worn chip
 
 
-def infer(network: MLP, crossbars: list, points, *, device: Device = TIO2,
+def infer(network: MLP, crossbars: list, points: ArrayLike, *, device: Device = TIO2,
           layout: Layout | Targets | None = None) -> np.ndarray:
     """Class that the measured chip gives to each point.
 
@@ -64,7 +65,7 @@ def infer(network: MLP, crossbars: list, points, *, device: Device = TIO2,
     return classify(predict_logits(network, crossbars, points, device=device, layout=layout))
 
 
-def predict_logits(network: MLP, crossbars: list, points, *, device: Device = TIO2,
+def predict_logits(network: MLP, crossbars: list, points: ArrayLike, *, device: Device = TIO2,
                    layout: Layout | Targets | None = None) -> np.ndarray:
     """Outputs that the measured chip computes for each point.
 
@@ -121,7 +122,7 @@ def predict_logits(network: MLP, crossbars: list, points, *, device: Device = TI
     return forward(targets.weights(matrices), encoded, network.activation)
 
 
-def measure_logits(network: MLP, instruments: list, points, *, device: Device = TIO2,
+def measure_logits(network: MLP, instruments: list, points: ArrayLike, *, device: Device = TIO2,
                    layout: Layout | Targets | None = None) -> np.ndarray:
     """Outputs that the chips on the table give for each point, layer by layer.
 
@@ -287,7 +288,7 @@ class Comparison:
         return "\n".join(lines)
 
 
-def compare_outputs(predicted, measured, *, unit: str = "") -> Comparison:
+def compare_outputs(predicted: ArrayLike, measured: ArrayLike, *, unit: str = "") -> Comparison:
     """How well a prediction meets what was measured.
 
     Parameters

@@ -7,7 +7,7 @@ import numpy as np
 
 from tiocross.checks import as_number
 from tiocross.circuit.adjoint import matrices_with_pullback
-from tiocross.learning.techniques import Technique
+from tiocross.learning.techniques import Course, Technique
 from tiocross.learning.tensor import Tensor
 
 
@@ -29,7 +29,7 @@ class WiresInLoop(Technique):
     def __post_init__(self):
         as_number("wire_resistance", self.wire_resistance, low=0.0, unit="ohm")
 
-    def conduct(self, programmed, course):
+    def conduct(self, programmed: Tensor, course: Course) -> Tensor:
         """Entries of the transfer matrices at the places of the devices, ``(n_networks, n_chips, n_devices)`` Tensor [S]."""
         if self.wire_resistance == 0:
             return programmed

@@ -30,7 +30,7 @@ class Calibration:
     fits: dict[str, Fit]
 
     @property
-    def warnings(self):
+    def warnings(self) -> list[str]:
         """What does not fit, as texts that begin with the effect's name."""
         return [f"{effect}: {fit.warning}" for effect, fit in self.fits.items() if fit.warning]
 
