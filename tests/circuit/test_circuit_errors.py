@@ -187,6 +187,7 @@ def one_tiny_bit_line(factor):
     return g
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [1e-3, 1e-6, 1e-9, 1e-12])
 @pytest.mark.parametrize("unselected", ["floating", "grounded", "V/2", "V/3"])
 @pytest.mark.parametrize("rtol", [1e-9, 1e-12])

@@ -70,6 +70,7 @@ def test_circuits_whose_tangents_are_kept_for_several_sweeps(seed):
     assert_same(circuit, solve(*build(circuit)), dense_circuit(**circuit))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(200, 230))
 def test_long_and_narrow_circuits_equal_the_dense_solution(seed):
     shape = [(2, 31), (23, 3), (1, 40), (37, 1), (13, 4)][seed % 5]

@@ -305,6 +305,7 @@ def test_calibrate_finds_what_the_files_were_made_of(folder, programmed, tmp_pat
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {"tuning.png", "faults.png"}
 
 
+@pytest.mark.slow
 def test_calibrate_on_the_measured_data(measured, tmp_path, capsys):
     maps = sorted(measured.glob("dead_xbar_*.csv"))
     code, text, error = run(capsys, "calibrate", measured / "write_disturb.csv", *maps, "--dead", "--g-min", 100,

@@ -416,6 +416,7 @@ def test_known_map_takes_stuck_devices_away(network, few, training):
     assert placed.correct.shape == (80, 200) and placed.n_devices == 66
 
 
+@pytest.mark.slow
 def test_chips_are_the_same_however_many_are_asked_for_and_in_threads(network, few, training, everything):
     many, some = (Chips(network, FAULTY, adaptation=everything, rng=RNG(18)).block(0, n) for n in (6, 2))
     for one, other in zip(many, some):

@@ -122,6 +122,7 @@ def test_compensated_ideal_devices_give_weights_near_the_networks_through_wires(
         assert errors[1] < 0.02 and errors[1] < 0.4 * errors[0]
 
 
+@pytest.mark.slow
 @ROUNDS
 @pytest.mark.parametrize(("layout", "name"), POSSIBLE)
 def test_other_wires_are_those_of_chips_made_anew(network, training, layout, name, wire_resistance):
@@ -189,6 +190,7 @@ def test_arrays_conduct_what_a_dense_solution_of_the_whole_array_says(layout):
     assert conduct(layers, layouts, 0.0) is layers
 
 
+@pytest.mark.slow
 def test_compensation_follows_a_chip_to_the_places_it_was_moved_to(monkeypatch):
     """Also a chip that moved clear of all its faults is compensated for the lines that its weights stand on."""
     monkeypatch.setattr(chips_module, "CHIPS_PER_BLOCK", 60)
