@@ -20,7 +20,7 @@ from tiocross.mapping.placement import place_around
 from tiocross.mapping.faults import as_stuck_maps
 from tiocross.mapping.arrangements import arrange
 from tiocross.mapping.layout import Layout
-from tiocross.mapping.sensitivity import device_effects, weight_effects
+from tiocross.mapping.sensitivity import device_effects, effects_per_siemens, weight_effects
 from tiocross.mapping.targets import LayerTargets, Network, Targets, map_weights, sizes_of, with_digital_bias
 from tiocross.records import freeze
 
@@ -277,8 +277,7 @@ def plan(network: Network, device: Device, *, layout: tuple[int, int] | Layout |
     if stuck is None:
         stuck, wanted = [np.full(shape, np.nan) for shape in layout.shapes], layout.place(list(targets))
     else:
-        per_siemens = effects and [effect[: len(layer.scale)] / layer.scale
-                                   for effect, layer in zip(effects, targets.layers)]
+        per_siemens = effects and effects_per_siemens(effects, targets)
         placement = place_around(targets, device, stuck, sensitivities=per_siemens, may_move_lines=may_move_lines)
         layout, wanted = placement.layout, placement.targets
         stuck = [np.asarray(stuck[array], dtype=np.float64) for array in layout.arrays]

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from tiocross.devices.writes import Writes, apply_writes
-from tiocross.learning.techniques import join, split_layers, uses
+from tiocross.learning.techniques import join, require_tensor, split_layers, uses
 from tiocross.learning.tensor import Tensor, stop_gradient
 from tiocross.mapping.draws import draw_chips
 
@@ -52,14 +52,14 @@ class WeightsOnDevices:
         """Which weights have a stuck device of their own, (..., n_weights, 1) bool."""
         hit = [self.mapping.touched(part) for part in split_layers(stuck, self.device_parts)]
         rest = np.zeros((*stuck.shape[:-2], self.n_weights - self.n_mapped, 1), dtype=bool)
-        return np.concatenate([*(part.reshape(*part.shape[:-2], -1, 1) for part in hit), rest], axis=-2)
+        return np.concatenate([*map(_tall, hit), rest], axis=-2)
 
     def draw(self, device, n_later_writes, n_chips, rngs):
         """Writes of shape (n_networks, n_chips, n_devices, 1) for chips of this device, ``n_chips`` from each generator."""
         drawn = [draw_chips(device, self.layout, n_later_writes, n_chips, [rng] * len(self.shapes)).writes for rng in rngs]
 
         def joined(name):
-            return np.stack([np.concatenate([getattr(writes, name).reshape(n_chips, -1, 1) for writes in layers], axis=1)
+            return np.stack([np.concatenate([_tall(getattr(writes, name)) for writes in layers], axis=1)
                              for layers in drawn])
 
         return Writes(*map(joined, ("constant", "linear", "quadratic", "stuck")))
@@ -70,7 +70,7 @@ class WeightsOnDevices:
         groups = [n * columns for rows, columns in self.shapes for n in self.mapping.scale_groups(rows)]
         parts = []
         for array in split_layers(values, self.shapes):
-            parts.append(np.broadcast_to(self.mapping.largest(array), array.shape).reshape(*array.shape[:-2], -1, 1))
+            parts.append(_tall(np.broadcast_to(self.mapping.largest(array), array.shape)))
         total = np.concatenate(parts, axis=-2)
         if not isinstance(weights, Tensor):
             return total
@@ -117,9 +117,7 @@ class ChipSampler:
         programmed = apply_writes(targets, writes, floor=view.mapping.is_physical)
         for technique in self._conducting:
             conducted = technique.conduct(programmed.reshape(*programmed.shape[:-1]), course)
-            if not isinstance(conducted, Tensor) or conducted.shape != programmed.shape[:-1]:
-                raise ValueError(f"{type(technique).__name__}.conduct must give a Tensor of shape {programmed.shape[:-1]}; "
-                                 f"got {type(conducted).__name__} {np.shape(getattr(conducted, 'value', conducted))}")
+            require_tensor(technique, "conduct", conducted, programmed.shape[:-1])
             programmed = conducted.reshape(*conducted.shape, 1)
         return view.weights(programmed, scale, weights)
 

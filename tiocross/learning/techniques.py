@@ -63,6 +63,15 @@ def uses(technique, hook):
     return getattr(type(technique), hook) is not getattr(Technique, hook)
 
 
+def require_tensor(technique, hook, found, shape):
+    """Raise ValueError unless a technique's hook gave a Tensor of this shape, None for any length."""
+    if isinstance(found, Tensor) and len(found.shape) == len(shape):
+        if all(due in (None, length) for due, length in zip(shape, found.shape)):
+            return
+    raise ValueError(f"{type(technique).__name__}.{hook} must give a Tensor of shape {shape}; got {type(found).__name__} "
+                     f"{np.shape(getattr(found, 'value', found))}")
+
+
 def require_techniques(techniques):
     """Raise TypeError unless all are techniques."""
     if not isinstance(techniques, list | tuple):

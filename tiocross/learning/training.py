@@ -14,7 +14,7 @@ from tiocross.learning.layers import run_copies
 from tiocross.learning.losses import Loss, MeanLoss, RememberedRates
 from tiocross.learning.network import MLP
 from tiocross.learning.on_devices import ChipSampler
-from tiocross.learning.techniques import Course, Technique, require_techniques, split_layers, uses
+from tiocross.learning.techniques import Course, Technique, require_techniques, require_tensor, split_layers, uses
 from tiocross.mapping.layout import Layout
 from tiocross.mapping.targets import layout_for
 
@@ -194,7 +194,7 @@ class _Run:
             sampled = self.sampler.sample(tensor, chips, self.course, through_scale=through is not None and share >= through)
         for technique in self.techniques:
             sampled = technique.perturb(sampled, self.course)
-            _require_tensor(technique, "perturb", sampled, (len(weights), None, *weights.shape[2:]))
+            require_tensor(technique, "perturb", sampled, (len(weights), None, *weights.shape[2:]))
         inputs = np.take_along_axis(self.inputs, batch[:, None], axis=-1)
         logits = run_copies(sampled, self.sizes, inputs, self.activation)
         loss = self.settings.loss if share >= self.settings.loss_from else MeanLoss()
@@ -203,22 +203,13 @@ class _Run:
         for technique in self.techniques:
             penalty = technique.penalty(split_layers(tensor, self.course.shapes)) if uses(technique, "penalty") else None
             if penalty is not None:
-                _require_tensor(technique, "penalty", penalty, ())
+                require_tensor(technique, "penalty", penalty, ())
                 value = value + penalty
         if not np.isfinite(value.value):
             raise FloatingPointError(f"the loss is {value.value} at step {step}; lower the learning rate "
                                      f"({self.settings.learning_rate:g})")
         value.backward()
         return tensor.grad
-
-
-def _require_tensor(technique, hook, found, shape):
-    """Raise ValueError unless a hook gave a Tensor of this shape, None for any length."""
-    if isinstance(found, Tensor) and len(found.shape) == len(shape):
-        if all(due in (None, length) for due, length in zip(shape, found.shape)):
-            return
-    raise ValueError(f"{type(technique).__name__}.{hook} must give a Tensor of shape {shape}; got {type(found).__name__} "
-                     f"{np.shape(getattr(found, 'value', found))}")
 
 
 def _require_trainable(networks, dataset, techniques, rngs):

@@ -314,6 +314,14 @@ class Layout:
                              f"{error}") from None
 
 
+def lines_that_count(used):
+    """Index of the part of an array that its devices in use, a bool (n_word_lines, n_bit_lines) mask, are read through.
+
+    Word lines before the first in use and bit lines behind the last carry no current to the sense amplifiers."""
+    first, last = int(used.any(axis=1).argmax()), used.shape[1] - int(used.any(axis=0)[::-1].argmax())
+    return np.s_[first:, :last]
+
+
 def layer_shapes(sizes, mapping=PAIRS):
     """(n_word_lines, n_bit_lines) of each layer's devices, for a network of these layer sizes."""
     _require_mapping(mapping)

@@ -20,10 +20,14 @@ def weight_effects(network, points):
     return effects
 
 
+def effects_per_siemens(effects, targets):
+    """What an error of each weight's difference does to the outputs, from what the weight does; one array a layer [1/S]."""
+    return [effect[: len(layer.scale)] / layer.scale for effect, layer in zip(effects, targets.layers)]
+
+
 def device_effects(effects, targets):
     """What an error of each device does to the outputs, from what each weight does; one array a layer [1/S]."""
-    mapping = targets.layout.mapping
-    return [mapping.per_device(effect[: len(layer.scale)] / layer.scale) for effect, layer in zip(effects, targets.layers)]
+    return [targets.layout.mapping.per_device(effect) for effect in effects_per_siemens(effects, targets)]
 
 
 def sensitive_last(effects, targets):

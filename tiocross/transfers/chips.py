@@ -20,7 +20,7 @@ from tiocross.learning.training import require_matching, train_many
 from tiocross.mapping.draws import draw_chips
 from tiocross.mapping.faults import offset_known
 from tiocross.mapping.placement import place_around
-from tiocross.mapping.sensitivity import sensitive_last, weight_effects
+from tiocross.mapping.sensitivity import effects_per_siemens, sensitive_last, weight_effects
 from tiocross.mapping.targets import LayerTargets, map_weights, weights_of
 from tiocross.transfers.adaptation import REFITS, Adaptation
 from tiocross.transfers.compensated import compensate_targets
@@ -67,7 +67,8 @@ class Chips:
         self._effects, self._n_later_writes, self._kept = None, self.layout.n_later_writes, None
         if adaptation.training is not None:
             require_matching(network, adaptation.training)
-            self._effects = weight_effects(network, adaptation.training.points)
+            if adaptation.map_known or adaptation.sensitive_last:
+                self._effects = weight_effects(network, adaptation.training.points)
         if adaptation.sensitive_last:
             self._n_later_writes = self.layout.later_writes(sensitive_last(self._effects, self._mapped))
         self._set_wires(wire_resistance)
@@ -154,8 +155,7 @@ class Chips:
         hit = sum((~np.isnan(array) & used).any(axis=(1, 2)) for array, used in zip(faults, self.layout.used))
         numbered = dict(zip(self.layout.arrays, faults))
         maps = [numbered[array] for array in sorted(numbered)]
-        effects = self._effects and [effect[: len(layer.scale)] / layer.scale
-                                     for effect, layer in zip(self._effects, self._mapped.layers)]
+        effects = self._effects and effects_per_siemens(self._effects, self._mapped)
         for chip in np.flatnonzero(hit):
             placed = place_around(self._mapped, self.device, [array[chip] for array in maps],
                                   sensitivities=effects, may_move_lines=self.adaptation.spare_lines)

@@ -7,6 +7,7 @@ import numpy as np
 from tiocross.checks import as_number
 from tiocross.circuit.compensation import compensate
 from tiocross.devices.device import Device, require_device
+from tiocross.mapping.layout import lines_that_count
 from tiocross.mapping.targets import Targets
 
 
@@ -65,8 +66,7 @@ def compensate_targets(targets: Targets, device: Device, wire_resistance: float,
     pinned = [np.full(shape, np.nan) for shape in layout.shapes] if stuck is None else layout.place(stuck)
     for array, used, held in zip(arrays, layout.used, pinned):
         gains.append(np.ones(array.shape))
-        first, last = int(used.any(axis=1).argmax()), used.shape[1] - int(used.any(axis=0)[::-1].argmax())
-        here = np.s_[first:, :last]  # lines before and behind change nothing
+        here = lines_that_count(used)
         wanted = np.where(used[here], array[here], 0.0)
         if wanted.any():  # open devices conduct nothing through any wires
             found = compensate(wanted, resistance, _window(device, used[here], held[here]), scale="free")

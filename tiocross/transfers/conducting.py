@@ -4,6 +4,7 @@ import numpy as np
 
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.matrices import transfer_matrix
+from tiocross.mapping.layout import lines_that_count
 
 
 def conduct(layers, layouts, wire_resistance, only=None):
@@ -29,13 +30,8 @@ def conduct(layers, layouts, wire_resistance, only=None):
 
 
 def _solve_together(arrays, solved, masks, wire_resistance):
-    """Fill ``solved`` with the transfer matrices of ``arrays``, lists of (n_chips, n_word_lines, n_bit_lines) [S].
-
-    Word lines before the first in use and bit lines behind the last change nothing and are left out.
-    """
-    used = np.logical_or.reduce(masks)
-    first, last = int(used.any(axis=1).argmax()), used.shape[1] - int(used.any(axis=0)[::-1].argmax())
-    here = (slice(None), slice(first, None), slice(0, last))
+    """Fill ``solved`` with the transfer matrices of ``arrays``, lists of (n_chips, n_word_lines, n_bit_lines) [S]."""
+    here = (slice(None), *lines_that_count(np.logical_or.reduce(masks)))
     joined = np.concatenate([np.nan_to_num(array[here], nan=0.0) for array in arrays])
     found = transfer_matrix(Crossbar(joined, wire_resistance))
     start = 0

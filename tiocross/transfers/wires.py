@@ -9,6 +9,7 @@ from tiocross.checks import as_number
 from tiocross.circuit.adjoint import matrices_with_pullback
 from tiocross.learning.techniques import Course, Technique
 from tiocross.learning.tensor import Tensor
+from tiocross.mapping.layout import lines_that_count
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,6 @@ def _places_of_arrays(layout):
         numbers.append(start + np.arange(shape[0] * shape[1]).reshape(shape))
         start += shape[0] * shape[1]
     for placed, used in zip(layout.place(numbers), layout.used):
-        first, last = int(used.any(axis=1).argmax()), used.shape[1] - int(used.any(axis=0)[::-1].argmax())
-        places = np.where(used, placed, -1.0)[first:, :last].astype(np.int64)
+        places = np.where(used, placed, -1.0)[lines_that_count(used)].astype(np.int64)
         groups.setdefault(places.shape, []).append(places)
     return [np.stack(places) for places in groups.values()]
