@@ -1,4 +1,4 @@
-"""What a reading with floating lines is off by: current through the other devices is taken for that of the one being read."""
+"""What a reading with floating lines is off by: current through other devices counts as that of the one being read."""
 
 import warnings
 
@@ -29,8 +29,9 @@ def warn_of_floating(instrument, targets, tolerance):
     known = np.nan_to_num(targets)  # others may be there too: the errors are the least that there will be
     errors = (floating_readings(known) / np.where(known > 0, known, np.nan) - 1.0)[known > 0]
     if errors.size and errors.max() > tolerance:
-        warnings.warn(f"the instrument reads with floating lines: with every target met, readings are {np.median(errors) / percent:.3g} % "
-                      f"too high in the middle and {errors.max() / percent:.3g} % at most, through the other devices; the "
-                      f"tolerance is {tolerance / percent:g} %. What is tuned then is the reading, not the device. Read with "
-                      "the other lines at 0 V; a map read so is put right by read_crossbar(..., unselected='floating')",
+        warnings.warn(f"the instrument reads with floating lines: with every target met, readings are by "
+                      f"{np.median(errors) / percent:.3g} % (median) to {errors.max() / percent:.3g} % too high, as current "
+                      f"takes ways through other devices; the tolerance is {tolerance / percent:g} %. What is tuned then is "
+                      "the reading, not the device. Read with the other lines at 0 V; a whole map read with floating lines "
+                      "is put right by read_crossbar(..., unselected='floating')",
                       RuntimeWarning, stacklevel=3)

@@ -155,6 +155,16 @@ def read_events(path: str | PathLike) -> list[Event]:
     return events
 
 
+def without_torn_reading(events, n_devices):
+    """The events without a whole-array reading at their end that stopped midway."""
+    first = len(events)
+    while first and events[first - 1].kind == "readback":
+        first -= 1
+        if (events[first].row, events[first].column) == (0, 0):
+            return events[:first] if len(events) - first < n_devices else events
+    return events
+
+
 def log_shape(path):
     """(n_rows, n_columns) of the array of a pulse log, from its first line."""
     return _read_lines(path)[1]

@@ -21,10 +21,9 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGHUP", "SIGTERM", "SIGINT") if
 
 
 def run_safely(instruments, work, report=lambda: None):
-    """First part of what ``work()`` gives; the second is whether it was stopped early. Outputs are off at every end of it.
-
-    Each of the ``instruments`` has ``make_safe()`` called; one without it is closed, after an early end or an exception.
-    Every exception that leaves has ``report()`` as its attribute ``report``."""
+    """First part of what ``work()`` gives, the second is whether it ended early, with outputs off at every end of it: each
+    of ``instruments`` has ``make_safe()`` called; one without it is closed, after an early end or an exception. Every
+    exception that leaves has ``report()`` as its attribute ``report``."""
     switches = [_Switch(instrument) for instrument in instruments]
     signals, end = _Signals(), SimpleNamespace(result=None, is_early=True, reason=None)
     try:
@@ -97,8 +96,8 @@ def _raise_due(switches, reason, report):
     if left:
         before = "" if reason is None else f". Before that: {named(reason)}"
         error = left[0].raised[-1]
-        raise InstrumentError(f"the instrument could not be made safe, switch its outputs off by hand: {named(error)}{before}",
-                              report()) from error
+        raise InstrumentError("the instrument could not be made safe, switch its outputs off by hand: "
+                              f"{named(error)}{before}", report()) from error
     interrupts = [error for error in raised if not isinstance(error, Exception)]
     if reason is None and interrupts:
         reason = interrupts[0]

@@ -33,17 +33,17 @@ class Suspicion:
         if len(self.against) >= N_AGAINST:
             return (f"{N_AGAINST} devices in a row moved against their pulses, last row {place[0]}, column {place[1]}, by "
                     f"{device.moved / uS:+.3g} uS. Nothing more is pulsed. A positive amplitude must raise the conductance: "
-                    "exchange the leads, or turn the sign in pulse(), then resume; go_on=True goes on in spite of it")
+                    "exchange the leads, or turn the sign in pulse(), then resume; go_on=True, or --go-on, goes on anyway")
         if len(self.stuck) >= self.n_stuck:
             return self._say_stuck(place, device)
         return ""
 
     def _say_stuck(self, place, device):
         scheme = self.scheme
-        return (f"{len(self.stuck)} devices in a row ended stuck, last row {place[0]}, column {place[1]} at {device.reading:g} S"
-                f"{unit_hint(device.reading, device.g_target)}. Nothing more is pulsed. Check that pulses reach the devices, "
-                f"and whether SET to {scheme.set_limit:g} V and RESET to {scheme.reset_limit:g} V move them; leave out dead "
-                "lines with mask=. Then resume; go_on=True goes on in spite of it")
+        return (f"{len(self.stuck)} devices in a row ended stuck, last row {place[0]}, column {place[1]} at "
+                f"{device.reading:g} S{unit_hint(device.reading, device.g_target)}. Nothing more is pulsed. Check that "
+                f"pulses reach the devices, and whether SET to {scheme.set_limit:g} V and RESET to {scheme.reset_limit:g} V "
+                "move them; leave out dead lines with mask=. Then resume; go_on=True, or --go-on, goes on anyway")
 
     def release(self):
         """Places of the devices that led to a text, to be tried again; the counts begin anew."""
@@ -59,8 +59,9 @@ def unit_hint(reading, wanted):
     """What to add to an error about a ``reading`` that is far above the ``wanted`` [S]: the unit that it may be in."""
     if not reading > 30 * wanted or reading == float("inf"):
         return ""
-    as_siemens = {"microsiemens: multiply by tiocross.units.uS": reading * 1e-6, "millisiemens: multiply by tiocross.units.mS":
-                  reading * 1e-3, "ohm: give 1 / ohm": 1 / reading, "kiloohm: give 1 / (1000 ohm)": 1e-3 / reading}
+    as_siemens = {"microsiemens: multiply by tiocross.units.uS": reading * 1e-6,
+                  "millisiemens: multiply by tiocross.units.mS": reading * 1e-3, "ohm: give 1 / ohm": 1 / reading,
+                  "kiloohm: give 1 / (1000 ohm)": 1e-3 / reading}
     unit, value = min(as_siemens.items(), key=lambda item: max(item[1] / wanted, wanted / item[1]))
     return f". Readings must be in siemens; is this {unit}?" if 0.05 < value / wanted < 20 else ""
 

@@ -35,7 +35,8 @@ def drive(instrument, device, place, on_event, should_stop, move=None):
             return move
         if move.amplitude:
             if on_event is not None:
-                on_event(Event("pulse", turn, n_pass, row, column, target, move.amplitude, move.width, math.nan, "", clock()))
+                on_event(Event("pulse", turn, n_pass, row, column, target, move.amplitude, move.width, math.nan, "",
+                               clock()))
             try:
                 pulse(row, column, move.amplitude, move.width)
             except Exception as error:

@@ -104,12 +104,14 @@ class PulseScheme:
                              "percent, multiply by tiocross.units.percent")
 
     def _require_steps(self):
-        for polarity, start, limit in (("SET", self.set_start, self.set_limit), ("RESET", self.reset_start, self.reset_limit)):
+        both = (("SET", self.set_start, self.set_limit), ("RESET", self.reset_start, self.reset_limit))
+        for polarity, start, limit in both:
             n_steps = (abs(limit) - abs(start)) / self.increment
             if min(n_steps, self.max_pulses) > MOST_STEPS:
                 raise ValueError(f"increment must leave at most {MOST_STEPS} pulses from start to limit; got {n_steps:.3g} "
-                                 f"steps of {self.increment:g} V from {start:g} to {limit:g} V for {polarity}. Everything is in "
-                                 "SI units: if this is in millivolts, multiply by tiocross.units.mV; or lower max_pulses")
+                                 f"steps of {self.increment:g} V from {start:g} to {limit:g} V for {polarity}. Everything "
+                                 "is in SI units: if this is in millivolts, multiply by tiocross.units.mV; or lower "
+                                 "max_pulses")
 
     @cached_property
     def set_pulses(self) -> tuple[Pulse, ...]:
@@ -208,7 +210,8 @@ class WriteVerify:
     """
 
     __slots__ = ("g_target", "n_pulses", "n_reversals", "reading", "moved", "_scheme", "_ladders", "_margin", "_reread",
-                 "_done", "_polarity", "_level", "_n_inside", "_n_failed", "_n_at_limit", "_g_at_limit", "_g_valid", "_given")
+                 "_done", "_polarity", "_level", "_n_inside", "_n_failed", "_n_at_limit", "_g_at_limit", "_g_valid",
+                 "_given")
 
     def __init__(self, g_target: float, scheme: PulseScheme):
         require_scheme(scheme)
