@@ -17,7 +17,7 @@ from tiocross.lab import safety
 from tiocross.lab.characterisation import characterise
 from tiocross.lab.programming import program_array, tune_device
 from tiocross.lab.report import InstrumentError, ProgramReport
-from tiocross.lab.safety import N_ATTEMPTS, run_safely
+from tiocross.lab.safety import N_ATTEMPTS
 from tiocross.lab.write_verify import Done, PulseScheme
 from tiocross.units import uS
 
@@ -124,13 +124,16 @@ def test_two_faults_at_any_calls_leave_outputs_off_and_a_report(drive, kind):
     whole = Bench()
     drive(whole)
     n_runs = 0
-    for first, gap, one, other, lacks in itertools.product(range(whole.n_calls), range(1, 9), KINDS, KINDS,
+    kinds = KINDS[0], *KINDS[2:4]
+    for first, gap, one, other, lacks in itertools.product(range(whole.n_calls), range(1, 5), kinds, kinds,
                                                            [(), ("make_safe",), ("close",)]):
         bench = Bench(faults={first: one, first + gap: other}, lacks=lacks)
-        require_safe(bench, outcome_of(drive, bench), kind)
-        assert not bench.is_on or lacks == ("make_safe",) and first >= whole.n_calls - 1
-        n_runs += 1
-    assert n_runs > 10_000
+        ended = outcome_of(drive, bench)
+        if first < bench.n_calls:  # else nothing failed
+            require_safe(bench, ended, kind)
+            assert not bench.is_on
+            n_runs += 1
+    assert n_runs > 1000
 
 
 @pytest.mark.parametrize("error", KINDS, ids=lambda error: type(error).__name__)
@@ -299,41 +302,49 @@ class Chip:
     def make_safe(self): time.sleep(0.3); print("off", flush=True)
 program_array(Chip(), np.full((1, 2), 4e-4), PulseScheme())
 """
-    process = subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert process.stdout.readline() == "pulse\n"
-    for _ in range(3):
-        process.send_signal(getattr(signal, name))
-        time.sleep(0.05)
-    assert process.stdout.read().splitlines()[-1] == "off" and process.wait() == -getattr(signal, name)
+    with subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout.readline() == "pulse\n"
+        for _ in range(3):
+            process.send_signal(getattr(signal, name))
+            time.sleep(0.05)
+        assert process.stdout.read().splitlines()[-1] == "off" and process.wait() == -getattr(signal, name)
 
 
 @pytest.mark.slow
 def test_ctrl_c_at_random_moments_leaves_outputs_off():
-    """Signals of a thread that presses without rest hit every line, those of the ending too."""
-    rng, n_interrupted = np.random.default_rng(5), 0
-    for _ in range(300):
-        bench, delays = Bench((3, 4)), rng.uniform(0, 4e-3, 3)
-
-        def press(delays=delays):
-            for delay in delays:
-                time.sleep(delay)
-                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-
-        presser = threading.Thread(target=press)
+    """Signals of a thread that presses three times hit every line, those of the ending too."""
+    text = """
+import signal, sys, threading, time
+import numpy as np
+sys.path.insert(0, "tests")
+sys.path.insert(0, "tests/lab")
+from test_safety import Bench, program
+rng, n_interrupted = np.random.default_rng(5), 0
+for _ in range(300):
+    bench, delays, is_over = Bench((3, 2)), rng.uniform(0, 6e-3, 3), threading.Event()
+    def press():
+        for delay in delays:
+            time.sleep(delay)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        is_over.set()
+    presser = threading.Thread(target=press)
+    try:
         try:
             presser.start()
-            run_safely([bench], lambda bench=bench: (program(bench), False))
-            while presser.is_alive():
-                time.sleep(1e-4)
-        except KeyboardInterrupt:
-            n_interrupted += 1
-        while presser.is_alive():
-            try:
-                presser.join()
-            except KeyboardInterrupt:
-                pass
-        assert not bench.is_on or bench.n_calls == 0
-    assert n_interrupted > 100
+            program(bench)
+        finally:
+            if bench.is_on: sys.exit("outputs are on")
+            while not is_over.is_set(): time.sleep(1e-4)
+    except KeyboardInterrupt:
+        n_interrupted += 1
+    while not is_over.is_set() or presser.is_alive():
+        try: time.sleep(1e-3)
+        except KeyboardInterrupt: pass
+print("interrupted", n_interrupted)
+"""
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert int(done.stdout.split()[-1]) > 150
 
 
 # --- what a network's arrays answer ---
