@@ -58,7 +58,7 @@ class Crew:
     def _abandon(self):
         """The same within a second: processes that do not stop by themselves are ended, threads are left to end at
         their next block of chips."""
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # one interrupt is enough; what follows takes a moment
+        before = ignore_interrupts()  # one is enough; what follows takes a moment
         self.stop.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
         if self._processes is not None:
@@ -71,7 +71,8 @@ class Crew:
             closing.join(0.2)  # Python 3.10 may wait for ended processes for ever
         self._processes = self._stop_processes = None
         gc.collect()  # gives the processes' semaphores back, which a process that ends without clean-up would leak
-        signal.signal(signal.SIGINT, before)
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
 
 
 def stop_if_asked(done, total):
@@ -84,7 +85,7 @@ def stop_if_asked(done, total):
 def _begin_process(stop_asked):
     """In a new process: the event can only be inherited, so it is kept with the process and not sent with each task."""
     multiprocessing.current_process().stop_asked = stop_asked
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    ignore_interrupts()  # Ctrl-C reaches the whole group; the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -100,9 +101,19 @@ def _done_now(function, *arguments):
     return future
 
 
+def ignore_interrupts():
+    """Ignore Ctrl-C from now on; gives what was done before, None in a thread that none reaches."""
+    if threading.current_thread() is threading.main_thread():
+        return signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return None
+
+
 @contextlib.contextmanager
 def interrupts_held():
     """Deliver an interrupt after the block instead of within it; processes started in the block never get one."""
+    if threading.current_thread() is not threading.main_thread():  # only that one is interrupted
+        yield
+        return
     arrived = []
     before = signal.signal(signal.SIGINT, lambda *_: arrived.append(True))
     masks = hasattr(signal, "pthread_sigmask")  # elsewhere (Windows) the processes ignore it once they run
