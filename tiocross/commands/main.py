@@ -72,6 +72,8 @@ def run_and_exit():
         code = main()
     except SystemExit as stop:  # of --help, or of bad arguments
         code = stop.code or 0
+    except KeyboardInterrupt:  # a second one, while the first was told
+        code = 130
     code = close_standard_streams(code)
     if code == 130:
         os._exit(code)

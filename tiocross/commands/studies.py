@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tiocross.checks import as_count
 from tiocross.commands.progress import ProgressLine
-from tiocross.study.crew import ignore_interrupts
+from tiocross.study.crew import interrupts_ignored
 from tiocross.study.recipes import ExperimentSettings
 from tiocross.study.results import ResultsFolder
 from tiocross.study.run import Run
@@ -41,10 +41,10 @@ def _run_and_print(run, progress):
     try:
         report = run.execute()
     except KeyboardInterrupt:
-        ignore_interrupts()  # once is enough
-        progress.close()
-        kept = f"{len(run.rows)} of {run.study.counts['transfers']} rows are in {run.folder.path / 'summary.json'}"
-        print(f"stopped before the end; {kept if run.rows else 'no row was finished'}")
+        with interrupts_ignored():  # once is enough
+            progress.close()
+            kept = f"{len(run.rows)} of {run.study.counts['transfers']} rows are in {run.folder.path / 'summary.json'}"
+            print(f"stopped before the end; {kept if run.rows else 'no row was finished'}")
         raise
     finally:
         progress.close()

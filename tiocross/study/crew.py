@@ -58,21 +58,19 @@ class Crew:
     def _abandon(self):
         """The same within a second: processes that do not stop by themselves are ended, threads are left to end at
         their next block of chips."""
-        before = ignore_interrupts()  # one is enough; what follows takes a moment
-        self.stop.set()
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        if self._processes is not None:
-            self._stop_processes.set()
-            closing = threading.Thread(target=self._processes.shutdown, kwargs={"cancel_futures": True}, daemon=True)
-            closing.start()
-            closing.join(0.5)
-            for process in multiprocessing.active_children():
-                process.terminate()
-            closing.join(0.2)  # Python 3.10 may wait for ended processes for ever
-        self._processes = self._stop_processes = None
-        gc.collect()  # gives the processes' semaphores back, which a process that ends without clean-up would leak
-        if before is not None:
-            signal.signal(signal.SIGINT, before)
+        with interrupts_ignored():  # one is enough; what follows takes a moment
+            self.stop.set()
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            if self._processes is not None:
+                self._stop_processes.set()
+                closing = threading.Thread(target=self._processes.shutdown, kwargs={"cancel_futures": True}, daemon=True)
+                closing.start()
+                closing.join(0.5)
+                for process in multiprocessing.active_children():
+                    process.terminate()
+                closing.join(0.2)  # Python 3.10 may wait for ended processes for ever
+            self._processes = self._stop_processes = None
+            gc.collect()  # gives the processes' semaphores back, which a process that ends without clean-up would leak
 
 
 def stop_if_asked(done, total):
@@ -85,7 +83,7 @@ def stop_if_asked(done, total):
 def _begin_process(stop_asked):
     """In a new process: the event can only be inherited, so it is kept with the process and not sent with each task."""
     multiprocessing.current_process().stop_asked = stop_asked
-    ignore_interrupts()  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -101,11 +99,17 @@ def _done_now(function, *arguments):
     return future
 
 
-def ignore_interrupts():
-    """Ignore Ctrl-C from now on; gives what was done before, None in a thread that none reaches."""
-    if threading.current_thread() is threading.main_thread():
-        return signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return None
+@contextlib.contextmanager
+def interrupts_ignored():
+    """Nothing comes of Ctrl-C in the block; in a thread that none reaches the block alone."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
