@@ -86,6 +86,7 @@ class _ProgrammingRun:
         save_json(self.folder / SETTINGS, self.settings)
         n_devices = sum(int((~np.isnan(targets)).sum()) for targets in self.plan.targets)
         progress = ProgressLine(arrays=len(self.plan.targets), devices=n_devices)
+        progress.start()
         try:
             for n_done, array in enumerate(self.arrays):
                 progress.update("arrays", n_done)
