@@ -21,7 +21,7 @@ ALLOWED = {
     "mapping": GROUND | {"devices"},
     "learning": GROUND | {"tasks", "devices", "mapping"},
     "lab": GROUND | {"circuit", "devices", "mapping"},
-    "transfers": GROUND | {"tasks", "circuit", "devices", "mapping", "learning"},
+    "transfers": GROUND | {"tasks", "circuit", "devices", "mapping", "learning", "lab"},
     "plot": {"units"},
     "study": GROUND | {"tasks", "devices", "mapping", "learning", "transfers", "plot"},
     "commands": GROUND | {"tasks", "circuit", "devices", "mapping", "learning", "lab", "transfers", "plot", "study"},

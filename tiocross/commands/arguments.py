@@ -7,7 +7,8 @@ kept)"""
 
 def add_commands(commands):
     """Add a parser for each command; the module of the same name has its ``prepare``."""
-    for add_arguments in (_add_experiment, _add_compare, _add_plan, _add_program, _add_calibrate, _add_describe, _add_solve):
+    for add_arguments in (_add_experiment, _add_compare, _add_plan, _add_program, _add_judge, _add_calibrate, _add_describe,
+                          _add_solve):
         add_arguments(commands)
 
 
@@ -88,6 +89,25 @@ def _add_program(commands):
         help="of one wire segment of the chips in ohm (default: %(default)s)")
     add("--resume", action="store_true", help="go on with an interrupted run in the same folder, with the same options")
     add("--data", metavar="DIR", help="folder with half moons to judge the network by (default: the shipped set)")
+
+
+def _add_judge(commands):
+    add = _add(commands, "judge", "how well a planned network works on its chip",
+               "Say how accurate a network will be on the chip that it was planned for, with the stuck devices that the "
+               "plan knows: simulated many times over, with what writing leaves behind, or, once the chip is programmed "
+               "and read back, as it is.")
+    add("plan", metavar="PLAN", help="folder that tiocross plan wrote")
+    add("--readback", metavar="DIR",
+        help="folder with the read-backs of the plan's arrays, array_00_readback.csv and so on, as tiocross program writes "
+             "them")
+    add("--data", metavar="DIR", help="folder with half moons to judge the network by (default: the shipped set)")
+    add("--wire-resistance", type=float, default=2.0, metavar="OHM",
+        help="of one wire segment in ohm (default: %(default)s)")
+    add("--unknown-faults", action="store_true",
+        help="further devices may be stuck and lines fail, as often as the device's card says (default: the plan knows all)")
+    add("--transfers", type=int, metavar="N", help="how often the chip is programmed (default: 2000)")
+    add("--seed", type=int, default=0, metavar="N", help="seed of the writes, unitless (default: %(default)s)")
+    add("--out", metavar="FILE", help="also write the figures and their 95 %% intervals as JSON")
 
 
 def _add_calibrate(commands):
