@@ -159,6 +159,8 @@ def _add_program(commands):
     add("--wire-resistance", type=_real, default=2.0, metavar="OHM",
         help="of one wire segment of the chips in ohm (default: %(default)s)")
     add("--resume", action="store_true", help="go on with an interrupted run in the same folder, with the same options")
+    add("--go-on", action="store_true", help="do not stop when very many devices in a row end stuck, or three move against "
+                                             "their pulses")
     add("--data", metavar="DIR", help="folder with half moons to judge the network by (default: the shipped set)")
 
 
