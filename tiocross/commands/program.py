@@ -110,6 +110,7 @@ class _ProgrammingRun:
             print("\n".join([*self._about(), *self.plan.notes]))
             n_devices = sum(int((~np.isnan(targets)).sum()) for targets in self.plan.targets)
             progress = ProgressLine(arrays=len(self.plan.targets), devices=n_devices)
+            progress.start()
             try:
                 for n_done, array in enumerate(self.arrays):
                     progress.update("arrays", n_done)
