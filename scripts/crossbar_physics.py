@@ -7,12 +7,11 @@ Voltage lost along the wires (ir_drop), reads of one device (read_schemes), what
 """
 
 import argparse
-import os
 import textwrap
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
+from options import make_folder
 
 from tiocross import Crossbar, Sinh, plot, read_device, solve, write_device
 from tiocross.storage import replacing
@@ -28,19 +27,14 @@ SIZES = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 DEVICES = "devices random in 100-500 uS"
 
 
+@plot.house_style()
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="results/crossbar_physics", metavar="DIR",
                         help="where the figures go (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="small arrays and few of them: a first look")
     arguments = parser.parse_args()
-    folder = Path(arguments.out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        parser.error(f"--out {folder} cannot be made: {error.strerror}")
-    if not os.access(folder, os.W_OK):
-        parser.error(f"--out {folder} is not writable")
+    folder = make_folder(parser, arguments.out)
     for make in (ir_drop, read_schemes, approximations, half_select):
         figure, table = make(arguments.quick)
         save(figure, folder / make.__name__)

@@ -1,6 +1,7 @@
 """Files that are either whole or absent: written under a temporary name, then renamed. JSON that every reader accepts."""
 
 import contextlib
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -76,3 +77,14 @@ def require_folder(path):
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         what = "is not a folder" if not existing.is_dir() else "is not writable"
         raise ValueError(f"cannot write to the output folder {path}: {existing} {what}; choose another with --out")
+
+
+@contextlib.contextmanager
+def locked_folder(path):
+    """Hold a folder for one writer; ValueError if another one holds it. The lock ends with the process."""
+    with (Path(path) / ".lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ValueError(f"another process writes to {path}; wait for it, or choose another folder with --out") from None
+        yield

@@ -206,6 +206,16 @@ def disturb_changes(disturb, n_later_writes, levels):
     return low + (high - low) * ((levels - edges[bins]) / (edges[bins + 1] - edges[bins]))
 
 
+def disturb_notes(device, most_later_writes):
+    """List with a sentence, where the write disturb of a device is extrapolated to more than twice the writes measured."""
+    measured = 0 if device.disturb is None else int(device.disturb.n_later_writes.max())
+    if device.disturb is None or most_later_writes <= 2 * measured:
+        return []
+    return [f"write disturb: measured after up to {measured} later writes, here up to {most_later_writes}: the changes "
+            f"beyond are extrapolated, their spread growing as the number of writes to the power "
+            f"{device.disturb.growth_exponent:g}"]
+
+
 def _growth(disturb, k):
     """Factor of the extrapolation: 0 for k = 0, 1 within the measured range."""
     k_max = disturb.n_later_writes.max()

@@ -8,8 +8,9 @@ from numpy.typing import ArrayLike
 
 from tiocross.lab.instrument import CrossbarInstrument, is_reading, read_whole
 from tiocross.lab.log import Event, stuck_map, tuning_pairs
-from tiocross.lab.programming import named, program_array
+from tiocross.lab.programming import program_array
 from tiocross.lab.report import InstrumentError, ProgramReport
+from tiocross.lab.safety import named
 from tiocross.lab.write_verify import PulseScheme
 
 

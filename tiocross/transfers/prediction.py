@@ -16,6 +16,8 @@ from tiocross.devices.device import Device
 from tiocross.devices.tio2 import TIO2
 from tiocross.checks import as_finite, transposed_hint
 from tiocross.intervals import t_quantile, weighted_median, wilson_interval
+from tiocross.lab.report import InstrumentError
+from tiocross.lab.safety import named, run_safely
 from tiocross.transfers.judging import READ_VOLTAGE
 from tiocross.learning.network import MLP, activate, classify, forward
 from tiocross.mapping.targets import Targets, map_weights
@@ -157,6 +159,13 @@ def measure_logits(network: MLP, instruments: list, points: ArrayLike, *, device
     ValueError, TypeError
         If an instrument cannot multiply or has another shape than the network's arrays, and then nothing is driven; or
         does not give a finite current for each point and column.
+    InstrumentError
+        If an instrument raises, or cannot be made safe.
+
+    Notes
+    -----
+    At every end ``make_safe()`` is called for every instrument that has it, as by `program_array`; the others are closed
+    after a failure.
 
     Examples
     --------
@@ -177,8 +186,21 @@ def measure_logits(network: MLP, instruments: list, points: ArrayLike, *, device
         if not callable(getattr(instrument, "multiply", None)):
             raise TypeError(f"instruments must have multiply(voltages); a {type(instrument).__name__} lacks it")
     targets = _target(network, [tuple(instrument.shape) for instrument in instruments], device, layout)
-    multiply = [instrument.multiply for instrument in instruments]
-    return _drive_layers(network, multiply, targets, network.encode(points))
+    multiply = [_wrap(index, instrument) for index, instrument in enumerate(instruments)]
+    encoded = network.encode(points)
+    return run_safely(instruments, lambda: (_drive_layers(network, multiply, targets, encoded), False))
+
+
+def _wrap(index, instrument):
+    """``multiply`` of an instrument; what it raises becomes an InstrumentError."""
+    def multiply(voltages):
+        try:
+            return instrument.multiply(voltages)
+        except Exception as error:
+            raise InstrumentError(f"instrument {index} failed when multiplying {len(voltages)} points: "
+                                  f"{named(error)}") from error
+
+    return multiply
 
 
 def _require_list(what, records):
