@@ -359,3 +359,34 @@ def test_write_disturb_beyond_what_was_measured_is_said(tmp_path, capsys):
     assert made.notes == ["write disturb: measured after up to 43 later writes, here up to 311: the changes beyond are "
                           "extrapolated, their spread growing as the number of writes to the power 0.28"]
     assert plan(network, TIO2).notes == [] and plan(network, TIO2.without("disturb"), layout=(14, 26)).notes == []
+
+
+# --- maps of stuck devices ---
+
+@pytest.mark.parametrize("text, stuck", [
+    ("# conductances [uS]\n300,20,300\n300,300,900\n300,300,300\n300,300,300\n", {(0, 1): 20 * uS, (1, 2): 900 * uS}),
+    ("# resistances [kohm]\n4,50,4\n4,4,4\n4,4,4\n4,4,4\n", {(0, 1): 20 * uS}),
+    ("# stuck devices, conductances [uS]\nnan,20,nan\nnan,nan,300\nnan,nan,nan\nnan,nan,nan\n",
+     {(0, 1): 20 * uS, (1, 2): 300 * uS}),  # 300 uS lies within the window
+])
+def test_a_plan_goes_around_what_a_map_of_any_form_says(tmp_path, text, stuck, capsys):
+    MLP(2, 1, rng=np.random.default_rng(2)).save(tmp_path / "network.npz")
+    (tmp_path / "map.csv").write_text(text)
+    code, _, error = run(capsys, "plan", tmp_path / "network.npz", "--out", tmp_path / "plan", "--array-shape", "4x3",
+                         "--stuck", tmp_path / "map.csv")
+    assert (code, error) == (0, "")
+    found = load_plan(tmp_path / "plan").stuck[0]
+    assert {tuple(place): pytest.approx(found[tuple(place)]) for place in np.argwhere(~np.isnan(found)).tolist()} == stuck
+
+
+@pytest.mark.parametrize("text, message", [
+    ("# conductances [uS]\n300,nan,300\n300,300,900\n300,300,300\n300,300,300\n", "11 of 12 devices have a number, and all"),
+    ("# voltages [V]\n1,2\n", "is a file of the kind voltages"), ("{}", "nothing that tiocross knows|is not a device"),
+])
+def test_what_is_no_map_of_stuck_devices_is_refused(tmp_path, text, message, capsys):
+    MLP(2, 1, rng=np.random.default_rng(2)).save(tmp_path / "network.npz")
+    (tmp_path / "map.csv").write_text(text)
+    code, _, error = run(capsys, "plan", tmp_path / "network.npz", "--out", tmp_path / "plan", "--array-shape", "4x3",
+                         "--stuck", tmp_path / "map.csv")
+    assert code == 2 and any(part in error for part in message.split("|")) and len(error.splitlines()) == 1
+    assert not (tmp_path / "plan").exists()
