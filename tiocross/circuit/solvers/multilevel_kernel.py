@@ -438,8 +438,7 @@ def _iterate(g, injected, fine, wide, pool, places, numbers, lines, sensed, rtol
         once |= 1 << level
         if level < last:
             level += 1
-            once &= ~(1 << level)
-            twice &= ~(1 << level)
+            once, twice = once & ~(1 << level), twice & ~(1 << level)
         else:
             level = _climb(level, twice, fine, wide, pool, places, numbers, lines)
 
