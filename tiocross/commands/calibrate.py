@@ -7,6 +7,7 @@ import numpy as np
 
 from tiocross import plot
 from tiocross.storage import replacing, require_new_folder, require_writable_file
+from tiocross.commands.destinations import require_no_input
 from tiocross.commands.recognition import recognise
 from tiocross.devices.calibration.card import calibrate
 from tiocross.devices.device import Device
@@ -27,6 +28,7 @@ def prepare(arguments):
     """The calibration that the command line asks for, done and ready to be written."""
     window = Device(arguments.g_min * uS, arguments.g_max * uS)
     require_writable_file(arguments.out)
+    require_no_input(arguments.out, *arguments.files)
     figures = None if arguments.figures is None else Path(arguments.figures)
     if figures is not None and figures.is_dir():
         require_writable_file(figures / "a file")
@@ -108,6 +110,7 @@ def _of_tested(events, stuck):
     return stuck[np.ix_(rows, columns)]
 
 
+@plot.house_style()
 def _finish(calibration, measured, out, figures):
     save_device(calibration.device, out)
     print(f"{calibration}\n\nthe device is in {out}")

@@ -1,12 +1,12 @@
 """What ``tiocross experiment`` and ``tiocross compare`` share: sizes from the command line, and a run with its messages."""
 
 import os
-import signal
 import time
 from dataclasses import replace
 
 from tiocross.checks import as_count
 from tiocross.commands.progress import ProgressLine
+from tiocross.study.crew import interrupts_ignored
 from tiocross.study.recipes import ExperimentSettings
 from tiocross.study.results import ResultsFolder
 from tiocross.study.run import Run
@@ -37,13 +37,14 @@ def count_workers(asked):
 
 def _run_and_print(run, progress):
     start = time.monotonic()
+    progress.start()
     try:
         report = run.execute()
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
-        progress.close()
-        kept = f"{len(run.rows)} of {run.study.counts['transfers']} rows are in {run.folder.path / 'summary.json'}"
-        print(f"stopped before the end; {kept if run.rows else 'no row was finished'}")
+        with interrupts_ignored():  # once is enough
+            progress.close()
+            kept = f"{len(run.rows)} of {run.study.counts['transfers']} rows are in {run.folder.path / 'summary.json'}"
+            print(f"stopped before the end; {kept if run.rows else 'no row was finished'}")
         raise
     finally:
         progress.close()

@@ -22,6 +22,7 @@ def draw_all(crew, folder, figures):
         drawn.result()
 
 
+@plot.house_style()
 def _draw(path, name, function, *arguments):
     ResultsFolder(path).save_figure(function(*arguments), name)
 
