@@ -32,8 +32,8 @@ def kernel(function):
     if dispatcher is not function:  # with NUMBA_DISABLE_JIT it is
         try:
             dispatcher._cache = _Cache(function)
-        except RuntimeError:  # no writable place for the cache: compile anew in every process
-            pass
+        except RuntimeError as error:  # no writable place for the cache: compile anew in every process
+            _WATCH.lost = str(error)
     return dispatcher
 
 
@@ -48,14 +48,19 @@ def compiling() -> float:
     return 0.0 if since is None else time.monotonic() - since
 
 
+def not_kept() -> str:
+    """Why something compiled in this process cannot be kept for later ones; empty if all can."""
+    return _WATCH.lost
+
+
 class _Watch:
     """What is being compiled; numba lets one thread compile at a time."""
 
     def __init__(self):
-        self.since, self.announced = None, False
+        self.since, self.announced, self.place, self.lost = None, False, "", ""
 
     @contextmanager
-    def compilation(self, dispatcher_name):
+    def compilation(self, name):
         """A kernel is compiled meanwhile; kernels that it calls count as part of it."""
         if self.since is not None:
             yield
@@ -65,7 +70,7 @@ class _Watch:
         self.since, self.announced = time.monotonic(), False
         try:
             yield
-            self.report(dispatcher_name)
+            self.report(name)
         finally:
             self.since = None
             if collects:
@@ -75,8 +80,8 @@ class _Watch:
         """One line to the log, once it has taken long."""
         if not self.announced and compiling() > _LONG:
             self.announced = True
-            logging.getLogger("tiocross").info("compiling kernels for %s, once; kept for later processes in numba's cache "
-                                               "where that can be written", name)
+            kept = f"kept in {self.place}" if self.place else "not kept, for numba finds no folder for it"
+            logging.getLogger("tiocross").info("compiling kernels for %s, once; %s", name, kept)
 
 
 _WATCH = _Watch()
@@ -140,6 +145,7 @@ class _Cache(FunctionCache):
 
     def load_overload(self, sig, target_context):
         """What was kept for this signature, or None."""
+        _WATCH.place = self.cache_path
         try:
             return super().load_overload(sig, target_context)
         except Exception:  # whatever pickle, numba and LLVM make of a damaged file
@@ -149,8 +155,8 @@ class _Cache(FunctionCache):
         """Keep ``data`` if that is possible."""
         try:
             super().save_overload(sig, data)
-        except Exception:  # likewise; or no space, or a disk that is now read-only
-            pass
+        except Exception as error:  # likewise; or no space, or a disk that is now read-only
+            _WATCH.lost = f"{self.cache_path}: {error}"
 
     def _forget(self):
         try:
