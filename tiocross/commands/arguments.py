@@ -33,7 +33,7 @@ class HelpText(argparse.HelpFormatter):
 def add_commands(commands):
     """Add a parser for each command; the module of the same name has its ``prepare``."""
     for add_arguments in (_add_experiment, _add_compare, _add_plan, _add_program, _add_judge, _add_calibrate, _add_describe,
-                          _add_solve, _add_example):
+                          _add_solve, _add_example, _add_warmup):
         add_arguments(commands)
 
 
@@ -250,3 +250,10 @@ def _add_example(commands):
                "their place.",
                "--out first")
     add("--out", required=True, metavar="DIR", help="new folder of the project")
+
+
+def _add_warmup(commands):
+    _add(commands, "warmup", "compile everything beforehand",
+         "Compile all that tiocross computes with, which otherwise happens where it is first needed, and say how long it "
+         "took. The result is kept by numba beside the package or, with NUMBA_CACHE_DIR, in that folder.",
+         "")
