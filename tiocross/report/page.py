@@ -69,14 +69,15 @@ def folded(summary, *parts):
     return element("details", element("summary", summary), *parts)
 
 
-def picture(png, title, caption, alt):
-    """A figure from the bytes of a PNG file, on white ground, with a caption that says how to read it."""
+def picture(png, title, caption, alt, *, half=False):
+    """A figure from the bytes of a PNG file, on white ground, with its caption; ``half`` a page high at most in print."""
     width, height = struct.unpack(">II", png[16:24])
     source = "data:image/png;base64," + base64.b64encode(png).decode("ascii")
     image = element("img", src=source, alt=alt, width=width, height=height,
                     class_=next((name for least, name in _WIDTHS if width > least), None))
-    return element("figure", element("div", image, class_="card", tabindex="0", role="group", aria_label=title),
-                   element("figcaption", element("strong", f"{title}. "), caption))
+    card = element("div", image, class_="card", tabindex="0", role="group", aria_label=title)
+    return element("figure", card, element("figcaption", element("strong", f"{title}. "), caption),
+                   class_="half" if half else None)
 
 
 def pictures(folder, known):

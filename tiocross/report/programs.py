@@ -9,16 +9,16 @@ from tiocross.report import page as parts
 from tiocross.report.cards import device_card
 from tiocross.shown import element, join, table
 from tiocross.storage import read_json
-from tiocross.units import percent, uS
+from tiocross.units import percent, uS, us
 
 _MOST_FIGURES = 12  # arrays that are drawn; the table has all of them
 _WINDOW = 40 * uS  # ends of the scale of differences
 _QUESTION = "What is on the chip after programming, and how well will the network work there?"
 _OUTCOMES = {"converged": "converged", "budget": "out of pulses", "stuck_low": "stuck low", "stuck_high": "stuck high",
              "aborted": "aborted", "read_error": "no reading", "": "not tuned"}
-_NOT = ["The chip is a simulated one. A real chip has its own faults and its own pulses; program it from Python and compare.",
+_NOT = ["The chip is a simulated one. A real chip has its own faults and pulses; program it from Python and compare.",
         "The prediction is for what was read back. What devices do afterwards (retention, temperature, reads) is not in it.",
-        "The interval of the accuracy is over the test points alone. Another chip, or the same chip programmed again, differs."]
+        "The interval of the accuracy is over the test points alone. Another chip, or the same programmed again, differs."]
 
 
 class _Array:
@@ -67,15 +67,15 @@ def _answer(run, arrays):
         [array.n_pulses.sum() for array in arrays]))
     n_stuck = sum(array.count("stuck_low") + array.count("stuck_high") for array in arrays)
     tolerance = "/".join(f"{value:g}" for value in sorted({array.tolerance / percent for array in arrays}))
-    first = (f"Of {n_devices} devices on {_many(len(arrays), 'array')}, {n_within} are within {tolerance} % of their targets as "
-             f"last read, after {n_pulses} pulses; {n_stuck or 'none'} ended stuck.")
+    first = (f"Of {n_devices} devices on {_many(len(arrays), 'array')}, {n_within} are within {tolerance} % of their "
+             f"targets as last read, after {n_pulses} pulses; {n_stuck or 'none'} ended stuck.")
     found = run.get("prediction")
     if not found:
         return [first, f"There is no prediction of the accuracy: {run.get('why_no_prediction') or 'no points were given'}."]
     low, high, nominal = (found[key] / percent for key in ("low [-]", "high [-]", "nominal_accuracy [-]"))
     accuracy = found["accuracy [-]"] / percent
-    second = (f"As read back, the network is predicted to be right on {found['n_right']} of {found['n_points']} test points: "
-              f"{accuracy:.2f} % [{low:.2f}, {high:.2f}].")
+    second = (f"As read back, the network is predicted to be right on {found['n_right']} of {found['n_points']} test "
+              f"points: {accuracy:.2f} % [{low:.2f}, {high:.2f}].")
     lost = nominal - accuracy
     third = f"In software it is {nominal:.2f} %, so the chip " + (
         f"costs {lost:.2f} points, more than the 95 % interval over the points explains." if nominal > high else
@@ -86,12 +86,13 @@ def _answer(run, arrays):
 
 def _outcomes(arrays):
     kinds = [outcome for outcome in _OUTCOMES if any(array.count(outcome) for array in arrays)]
-    header = ("array", "devices", "within tolerance", *(_OUTCOMES[kind] for kind in kinds), "passes", "pulses", "rms error (%)")
+    header = ("array", "devices", "within tolerance", *(_OUTCOMES[kind] for kind in kinds), "passes", "pulses",
+              "rms error (%)")
     rows = [(f"{array.number}", f"{int(array.mask.sum())}", f"{int(array.within.sum())}",
              *(f"{array.count(kind)}" for kind in kinds), f"{len(array.readings)}", f"{int(array.n_pulses.sum())}",
              _last_error(array)) for array in arrays]
-    caption = ("What became of the devices. How the last tuning of each ended, and how far they are from their targets as last "
-               "read: later writes move devices that had converged.")
+    caption = ("What became of the devices. How the last tuning of each ended, and how far they are from their targets as "
+               "last read: later writes move devices that had converged.")
     unfinished = [f"array {array.number}" for array in arrays if not array.complete]
     return parts.section("Outcomes", parts.scrolling(table(caption, header, [("", rows)]), "outcomes"), _passes(arrays),
                          parts.warning(f"Not complete: {', '.join(unfinished)}.") if unfinished else "")
@@ -138,8 +139,8 @@ def _map(array):
     figure.savefig(content, format="png", dpi=100)
     return parts.picture(
         content.getvalue(), f"Array {array.number}", "White: not in use. Crossed out: stuck. Pointed ends of a colour bar: "
-        "devices beyond it. Deep colour in the difference is a device that later writes have moved, or that does not answer.",
-        f"Maps of array {array.number}: targets, read-back, difference, number of pulses")
+        "devices beyond it. Deep colour in the difference: a device that later writes have moved, or that does not answer.",
+        f"Maps of array {array.number}: targets, read-back, difference, number of pulses", half=True)
 
 
 def _prediction(run):
@@ -149,8 +150,9 @@ def _prediction(run):
     rows = [("in software", f"{found['nominal_accuracy [-]'] / percent:.2f}"),
             ("on the chip as read back", parts.with_interval(found["accuracy [-]"] / percent, found["low [-]"] / percent,
                                                              found["high [-]"] / percent, digits=2))]
-    caption = f"Accuracy in percent on {found['n_points']} test points ({found['data']}); 95 % Wilson interval over the points."
-    return parts.section("Prediction", parts.scrolling(table(caption, ("where", "accuracy (%)"), [("", rows)]), "prediction"))
+    caption = f"Accuracy on {found['n_points']} test points ({found['data']}); 95 % Wilson interval over the points."
+    shown = table(caption, ("where", "accuracy (%)"), [("", rows)])
+    return parts.section("Prediction", parts.scrolling(shown, "prediction"))
 
 
 def _assumed(run, arrays):
@@ -160,14 +162,18 @@ def _assumed(run, arrays):
              ("arrays", f"{_many(len(arrays), 'array')} of " + ", ".join(f"{n} x {m}" for n, m in shapes)
               + " (word lines x bit lines)"),
              ("wires", f"{run['wire_resistance [ohm]']:g} ohm per segment")]
-    rows = [(name.split(" [")[0].replace("_", " "), _number_text(value), name.split(" [")[1].rstrip("]").strip("-"))
-            for name, value in scheme.items() if " [" in name]
-    pulses = parts.scrolling(table("Pulse scheme", ("quantity", "value", "unit"), [("", rows)]), "pulse scheme") if rows else ""
-    return parts.section("What was assumed", parts.facts([pair for pair in pairs if pair[1]]), pulses, device_card(run["device"]))
+    rows = [_quantity(key, value) for key, value in scheme.items() if " [" in key]
+    pulses = table("Pulse scheme", ("quantity", "value", "unit"), [("", rows)])
+    return parts.section("What was assumed", parts.facts([pair for pair in pairs if pair[1]]),
+                         parts.scrolling(pulses, "pulse scheme") if rows else "", device_card(run["device"]))
 
 
-def _number_text(value):
-    return f"{value:.6g}" if isinstance(value, (int, float)) else str(value)
+def _quantity(key, value):
+    """Name, value and unit of an entry such as ``"rise_time [s]": 5e-7``; short times in microseconds."""
+    name, _, unit = key.rstrip("]").partition(" [")
+    if unit == "s" and value < 1e-3:
+        value, unit = value / us, "µs"
+    return name.replace("_", " "), f"{value:.6g}" if isinstance(value, (int, float)) else str(value), unit.strip("-")
 
 
 def _again(run):

@@ -38,5 +38,5 @@ def make_report(folder):
     if (folder / PROGRAMMING).exists():
         return programs.make_page(read_json(folder / PROGRAMMING), folder)
     summary, provenance = (read_json(folder / name) for name in ("summary.json", "provenance.json"))
-    kind = "compare" if provenance.get("arguments", [""])[:1] == ["compare"] else "experiment"
+    kind = summary.get("study") or ("compare" if "compare" in provenance.get("arguments", [])[:1] else "experiment")
     return studies.make_page(kind, summary, provenance, folder)
