@@ -142,8 +142,9 @@ def _add_plan(commands):
     add("--scheme-from", metavar="LABCSV", help="pulse scheme (volt, seconds) from the header of a resistance map of the "
                                                 "lab (default: that of a measured array)")
     add("--stuck", nargs="+", metavar="MAP",
-        help="resistance maps of the lab (ohm), one for each array at hand: devices more than 10 %% outside the window "
-             "count as stuck, and the weights are placed around them")
+        help="maps, one for each array at hand: measured ones (resistance maps of the lab in ohm, or CSV that states its "
+             "unit), in which devices more than 10 %% outside the window count as stuck; or CSV with numbers where devices "
+             "are stuck and nan elsewhere. The weights are placed around them")
     add("--order", default="raster", metavar="ORDER",
         help="'raster', or 'sensitive last': devices that change the outputs most come last (default: %(default)s)")
     add("--data", metavar="DIR", help="folder with half moons, whose training points show which devices are sensitive "
