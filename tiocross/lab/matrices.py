@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tiocross.checks import number_of_text, require_shape
-from tiocross.lab.sheets import CONDUCTANCES, RESISTANCES, Sheet, name_and_unit, require_unit, shortened, unit_of_comments
+from tiocross.lab.sheets import CONDUCTANCES, RESISTANCES, VOLTAGES, Sheet, name_and_unit, require_unit, shortened, unit_of_comments
 
 MATRIX, DEVICE_LIST, TITLED = "matrix", "list of devices", "table with titles"
 _ROWS = {"row", "rows", "n_row", "word_line", "word line", "wordline", "wl", "i"}
@@ -77,7 +77,7 @@ def _plain(sheet, units, example, allow_missing, shape):
     sheet.require_width(len(sheet.rows[0][1]), "the first row")
     values += [sheet.numbers(k, allow_missing=allow_missing) for k in range(1, len(sheet.rows))]
     values = np.array(values)
-    if units is not None and shape is None and _looks_listed(values):
+    if unit not in VOLTAGES and shape is None and _looks_listed(values):  # voltages may be a truth table
         raise ValueError(f"{sheet.path}: three columns of which two count devices, as in a list of row, column and value; "
                          "name the columns, as in 'row,column,conductance [uS]', or state the shape in a comment, as in "
                          f"'# {len(values)} word lines x 3 bit lines'")
