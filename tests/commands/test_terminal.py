@@ -7,13 +7,14 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import ROOT
 
-from tiocross import TIO2, plot, tasks, write_conductance_csv
+from tiocross import TIO2, TrainingSettings, plot, tasks, write_conductance_csv
 from tiocross.commands import progress as progress_module
 from tiocross.commands.arguments import INTRODUCTION
 from tiocross.commands.main import main
@@ -21,6 +22,7 @@ from tiocross.commands.progress import ProgressLine, duration
 from tiocross.commands.streams import OUTPUT_CLOSED, Stream, close_standard_streams, printable, wrap
 from tiocross.study.crew import Crew, interrupts_held
 from tiocross.study.figures import draw_all
+from tiocross.study.recipes import RECIPES
 from tiocross.study.results import ResultsFolder
 
 COMMANDS = ("experiment", "compare", "plan", "program", "calibrate", "describe", "solve", "example")
@@ -272,9 +274,11 @@ def test_commands_run_outside_the_main_thread(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_a_study_runs_outside_the_main_thread(tmp_path, capsys):
+def test_a_study_runs_outside_the_main_thread(tmp_path, capsys, monkeypatch):
+    short = replace(RECIPES[0], training=TrainingSettings(n_steps=50, n_chips=2), weight_decay=0.0)
+    monkeypatch.setattr("tiocross.commands.experiment.RECIPES", (short,))
     tasks.save_moons(tasks.generate_moons(rng=np.random.default_rng(1), n_train=40, n_test=40), tmp_path)
-    arguments = ["compare", "--only", "regular", "--seeds", "1", "--transfers", "10", "--workers", "2", "--data", str(tmp_path),
+    arguments = ["experiment", "--seeds", "1", "--transfers", "10", "--workers", "1", "--data", str(tmp_path),
                  "--out", str(tmp_path / "out")]
     assert in_thread(lambda: main(arguments)) == 0, capsys.readouterr().err
 
