@@ -53,7 +53,8 @@ def ir_drop(quick):
         read, random_losses[name] = read_all(conductances, resistance)
         uniform, uniform_losses[name] = read_all(np.full((n, n), UNIFORM), resistance)
         shares = read.device_voltages / READ_VOLTAGE
-        plot.voltage_map(panel, shares, smooth=uniform.device_voltages / READ_VOLTAGE, title=f"{name} per segment")
+        plot.voltage_map(panel, read.device_voltages, ideal=READ_VOLTAGE, smooth=uniform.device_voltages,
+                         colour_bar=False, title=f"{name} per segment")
         rows.append((name, shares.min(), random_losses[name][0], random_losses[name][-1], uniform_losses[name][0],
                      uniform_losses[name][-1]))
     plot.voltage_colour_bar(figure, list(axes[0, :2]), "device voltage / read voltage")
@@ -133,7 +134,7 @@ def half_select(quick):
     figure, axes = plot.new_figure(1, 2, width=11.5, height=4.5)
     plot.write_voltages(axes[0, 0], sizes, shares, title="selected device, and largest half-selected")
     of_places = [selected_shares(array, step) for array in (random_conductances(5, 1, n)[0], np.full((n, n), UNIFORM))]
-    plot.voltage_map(axes[0, 1], of_places[0], smooth=of_places[1], step=step,
+    plot.voltage_map(axes[0, 1], of_places[0], ideal=1.0, smooth=of_places[1], step=step, colour_bar=False,
                               title=f"selected device at each place of {n} x {n}")
     plot.voltage_colour_bar(figure, [axes[0, 1]], "voltage of the selected device / write voltage")
     write_caption(figure, f"V/2 write with {WRITE_VOLTAGE:g} V, {WIRE:g} ohm per segment, {DEVICES}, ohmic or sinh(V / "

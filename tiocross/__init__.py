@@ -107,7 +107,11 @@ _HOMES = {
     "refit_output": "transfers.adaptation",
     "retrain_around": "transfers.adaptation",
     "transfer": "transfers.judging",
-    "Transfer": "transfers.judging",
+    "tabulate_summaries": "transfers.summary",
+    "judge_plan": "transfers.planned",
+    "judge_readback": "transfers.planned",
+    "ReadbackAccuracy": "transfers.planned",
+    "Transfer": "transfers.outcomes",
     "infer": "transfers.prediction",
     "predict_logits": "transfers.prediction",
     "measure_logits": "transfers.prediction",
@@ -217,7 +221,11 @@ if TYPE_CHECKING:
     from tiocross.transfers.adaptation import refit_output as refit_output
     from tiocross.transfers.adaptation import retrain_around as retrain_around
     from tiocross.transfers.judging import transfer as transfer
-    from tiocross.transfers.judging import Transfer as Transfer
+    from tiocross.transfers.summary import tabulate_summaries as tabulate_summaries
+    from tiocross.transfers.planned import judge_plan as judge_plan
+    from tiocross.transfers.planned import judge_readback as judge_readback
+    from tiocross.transfers.planned import ReadbackAccuracy as ReadbackAccuracy
+    from tiocross.transfers.outcomes import Transfer as Transfer
     from tiocross.transfers.prediction import infer as infer
     from tiocross.transfers.prediction import predict_logits as predict_logits
     from tiocross.transfers.prediction import measure_logits as measure_logits

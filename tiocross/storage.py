@@ -5,6 +5,12 @@ import json
 import os
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    import msvcrt
+    fcntl = None
+
 
 @contextlib.contextmanager
 def replacing(path):
@@ -76,3 +82,42 @@ def require_folder(path):
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         what = "is not a folder" if not existing.is_dir() else "is not writable"
         raise ValueError(f"cannot write to the output folder {path}: {existing} {what}; choose another with --out")
+
+
+@contextlib.contextmanager
+def locked_folder(path):
+    """Hold a folder, which is made, for one writer; ValueError if another one holds it. The lock ends with the process;
+    of one that was killed a file ``.lock`` stays, which locks nothing."""
+    path = Path(path)
+    path.mkdir(parents=True, exist_ok=True)
+    with contextlib.closing(_lock(path)) as file:
+        try:
+            yield
+        finally:
+            if fcntl is None:  # Windows removes no open file
+                file.close()
+            (path / ".lock").unlink(missing_ok=True)
+
+
+def _lock(folder):
+    """The folder's lock file, open and held by this process."""
+    while True:
+        file = (folder / ".lock").open("a")
+        try:
+            _hold(file)
+            if os.fstat(file.fileno()).st_ino == (folder / ".lock").stat().st_ino:
+                return file
+        except FileNotFoundError:
+            pass
+        except OSError:
+            file.close()
+            raise ValueError(f"another process writes to {folder}; wait for it, or choose another folder with --out") from None
+        file.close()  # the holder before removed this file in the meantime
+
+
+def _hold(file):
+    """Take the lock of an open file, or raise OSError."""
+    if fcntl is None:
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -32,8 +32,8 @@ class HelpText(argparse.HelpFormatter):
 
 def add_commands(commands):
     """Add a parser for each command; the module of the same name has its ``prepare``."""
-    for add_arguments in (_add_experiment, _add_compare, _add_plan, _add_program, _add_calibrate, _add_describe, _add_solve,
-                          _add_example):
+    for add_arguments in (_add_experiment, _add_compare, _add_plan, _add_program, _add_judge, _add_calibrate, _add_describe,
+                          _add_solve, _add_example):
         add_arguments(commands)
 
 
@@ -156,7 +156,7 @@ def _add_program(commands):
                "PLAN --simulate --out RUN", "PLAN --simulate --out RUN --resume")
     add("plan", metavar="PLAN", help="folder that tiocross plan wrote")
     add("--simulate", action="store_true", help="use simulated chips; required, as the command drives no others")
-    add("--out", metavar="DIR", help="new folder for logs, read-backs (siemens) and reports (default: PLAN_programmed)")
+    add("--out", metavar="DIR", help="folder for logs, read-backs (siemens) and reports (default: PLAN_programmed)")
     add("--seed", type=_whole(), default=0, metavar="N",
         help="seed of the simulated chips, unitless (default: %(default)s)")
     add("--max-passes", type=_whole(), default=3, metavar="N",
@@ -164,7 +164,31 @@ def _add_program(commands):
     add("--wire-resistance", type=_real, default=2.0, metavar="OHM",
         help="of one wire segment of the chips in ohm (default: %(default)s)")
     add("--resume", action="store_true", help="go on with an interrupted run in the same folder, with the same options")
+    add("--go-on", action="store_true", help="do not stop when very many devices in a row end stuck, or three move against "
+                                             "their pulses")
+    add("--overwrite", action="store_true", help="replace earlier results in the folder; without it a folder that holds "
+                                                 "some is refused")
     add("--data", metavar="DIR", help="folder with half moons to judge the network by (default: the shipped set)")
+
+
+def _add_judge(commands):
+    add = _add(commands, "judge", "how well a planned network works on its chip",
+               "Say how accurate a network will be on the chip that it was planned for, with the stuck devices that the "
+               "plan knows: simulated many times over, with what writing leaves behind, or, once the chip is programmed "
+               "and read back, as it is.",
+               "PLAN", "PLAN --readback PLAN_programmed --out figures.json")
+    add("plan", metavar="PLAN", help="folder that tiocross plan wrote")
+    add("--readback", metavar="DIR",
+        help="folder with the read-backs of the plan's arrays, array_00_readback.csv and so on, as tiocross program writes "
+             "them")
+    add("--data", metavar="DIR", help="folder with half moons to judge the network by (default: the shipped set)")
+    add("--wire-resistance", type=_real, default=2.0, metavar="OHM",
+        help="of one wire segment in ohm (default: %(default)s)")
+    add("--unknown-faults", action="store_true",
+        help="further devices may be stuck and lines fail, as often as the device's card says (default: the plan knows all)")
+    add("--transfers", type=_whole(), metavar="N", help="how often the chip is programmed (default: 2000)")
+    add("--seed", type=_whole(), default=0, metavar="N", help="seed of the writes, unitless (default: %(default)s)")
+    add("--out", metavar="FILE", help="also write the figures and their 95 %% intervals as JSON")
 
 
 def _add_calibrate(commands):

@@ -18,6 +18,7 @@ from tiocross.mapping.arrangements import arrange, share_arrays
 from tiocross.mapping.faults import stuck_outside_window
 from tiocross.mapping.mappings import DifferentialPairs
 
+_MOST_DEVICES = 2**24  # of one array; more would fill the memory
 NETWORK = "network.npz"  # beside plan.json, so that the folder is all that is needed
 
 
@@ -46,10 +47,13 @@ def _layout(network, array_shape, shares_arrays):
 
 
 def _as_shape(text):
-    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    match = re.fullmatch(r"([1-9][0-9]{0,8})x([1-9][0-9]{0,8})", text)
     if not match:
         raise ValueError(f"--array-shape {text!r} must be word lines x bit lines, such as 8x8")
-    return int(match[1]), int(match[2])
+    shape = int(match[1]), int(match[2])
+    if shape[0] * shape[1] > _MOST_DEVICES:
+        raise ValueError(f"--array-shape must have at most {_MOST_DEVICES} devices; got {shape[0] * shape[1]}")
+    return shape
 
 
 def _points_for(network, folder):
@@ -64,5 +68,6 @@ def _write(made, network, folder):
         made.save(whole)
         network.save(whole / NETWORK)
         os.replace(whole, folder)
-    print(f"{describe_plan(made)}\nthe plan is in {folder}; program it with tiocross program {folder} --simulate, or from "
-          "Python with program_array")
+    notes = "".join(f"note: {note}\n" for note in made.notes)
+    print(f"{describe_plan(made)}\n{notes}the plan is in {folder}; program it with tiocross program {folder} --simulate, or "
+          "from Python with program_array")
