@@ -8,10 +8,11 @@ EPILOG = """\
 exit codes: 0 done, 1 the computation failed, 2 bad input (nothing was written), 130 interrupted (finished results are
 kept)"""
 INTRODUCTION = """\
-tiocross takes small neural networks to passive memristor crossbars. Three commands to try:
+tiocross takes small neural networks to passive memristor
+crossbars. Three commands to try:
 
-  tiocross experiment --quick    how robust are networks on simulated chips?
-  tiocross example --out first   a small project with data, to start your own
+  tiocross experiment --quick    networks on simulated chips
+  tiocross example --out first   a project to start your own
   tiocross describe TIO2         the published device
 
 tiocross --help lists all commands."""
