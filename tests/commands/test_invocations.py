@@ -70,7 +70,8 @@ experiment --seeds 1000000000                                        -> --seeds:
 experiment --transfers NINES                                         -> --transfers: must be at most 1000000000000000; got '9999
 experiment --workers 100000                                          -> --workers: must be at most 1024; got '100000'
 experiment --seeds two                                               -> --seeds: must be a whole number; got 'two'
-experiment --seed 3                                                  -> '--seed'; it is one of tiocross program; did you mean '--seeds'?
+experiment --seed 3                                                  -> '--seed'; it belongs to tiocross program and 
+experiment --seed=3                                                  -> did you mean '--seeds'?
 experiment --quik                                                    -> unknown argument '--quik'; did you mean '--quick'?
 experiment --device voltages.csv                                     -> voltages.csv is not JSON
 compare --seeds 1.5                                                  -> --seeds: must be a whole number; got '1.5'

@@ -38,7 +38,7 @@ class _Parser(argparse.ArgumentParser):
         hint = nearest_name(option, options)
         homes = [name for name, parser in commands.items() if option in parser._option_string_actions]
         if homes:
-            hint = f"it is one of tiocross {', '.join(homes)}; {hint}"
+            hint = f"it belongs to tiocross {' and '.join(homes)}; {hint}"
         commands[command].error(f"unknown argument {shortened(option)}; {hint}")
 
 
