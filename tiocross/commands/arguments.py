@@ -8,16 +8,17 @@ EPILOG = """\
 exit codes: 0 done, 1 the computation failed, 2 bad input (nothing was written), 130 interrupted (finished results are
 kept)"""
 INTRODUCTION = """\
-tiocross takes small neural networks to passive memristor crossbars. Three commands to try:
+tiocross takes small neural networks to passive memristor
+crossbars. Three commands to try:
 
-  tiocross experiment --quick    how robust are networks on simulated chips?
-  tiocross example --out first   a small project with data, to start your own
+  tiocross experiment --quick    networks on simulated chips
+  tiocross example --out first   a project to start your own
   tiocross describe TIO2         the published device
 
 tiocross --help lists all commands."""
 _MOST_SEEDS, _MOST_WORKERS = 10_000, 1_024
 _MOST_COUNTED = 10**15  # of what is refused later with more to say; also what a float holds exactly
-_MOST_DEVICES = 10**7  # of one array
+_MOST_DEVICES = 1024 * 1024  # of one array
 _LONGEST_SHOWN = 60  # characters of what was typed
 
 
@@ -62,12 +63,17 @@ def _whole(high=_MOST_COUNTED):
     return read
 
 
+def as_float(text):
+    """Number of a text in ASCII digits, without underscores; ValueError for another."""
+    if not text.isascii() or "_" in text:
+        raise ValueError(f"not a number: {shortened(text)}")
+    return float(text)
+
+
 def _real(text):
-    """Type of a number: ASCII digits, as everywhere else in tiocross."""
+    """Type of a number."""
     try:
-        if not text.isascii() or "_" in text:
-            raise ValueError
-        return float(text)
+        return as_float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a number; got {shortened(text)}") from None
 

@@ -111,6 +111,7 @@ class _ProgrammingRun:
         self.earlier = []  # files of an earlier run, to be replaced
         self._begun = {}  # array: its chip, and the events so far
         self._reports = {}  # array: its report, once it is done
+        self._tuned = set()  # (array, row, column) of the devices that were tuned at least once
 
     def resume(self):
         """Check what an interrupted run left, and bring the chip of the array under way to where it was."""
@@ -138,7 +139,7 @@ class _ProgrammingRun:
             save_json(self.folder / SETTINGS, self.settings)
             print("\n".join([*self._about(), *self.plan.notes]))
             n_devices = sum(int((~np.isnan(targets)).sum()) for targets in self.plan.targets)
-            progress = ProgressLine(arrays=len(self.plan.targets), devices=n_devices)
+            progress = ProgressLine(devices=n_devices, arrays=len(self.plan.targets))
             progress.start()
             try:
                 for n_done, array in enumerate(self.arrays):
@@ -186,14 +187,14 @@ class _ProgrammingRun:
         if array in self._reports:
             return
         index = self.plan.index_of(array)
-        targets, done = self.plan.targets[index], []
+        targets = self.plan.targets[index]
         chip, before = self._begun.get(array) or (self._chip(array), [])
 
         def follow(event):
             log(event)
             if event.kind == "done":
-                done.append(event)
-            progress.update("devices", len(done))
+                self._tuned.add((array, event.row, event.column))
+            progress.update("devices", len(self._tuned))
 
         with EventLog(self._path(array, "log.csv"), shape=targets.shape, append=True) as log:
             report = program_array(chip, targets, self.plan.scheme, order=self.plan.orders[index],

@@ -121,6 +121,7 @@ def _maps(arrays):
     return parts.section("Targets, pulses, read-back", *map(_map, shown), more)
 
 
+@plot.house_style()
 def _map(array):
     """Targets, what was read back, the difference and the pulses of one array."""
     figure, axes = plot.new_figure(2, 2, width=9.6, height=7.2)
