@@ -1,7 +1,7 @@
 """The parts of a page, each as `Html`: what is plain text among what they are given is escaped."""
 
 import base64
-import re
+import shlex
 import struct
 
 from tiocross import __version__
@@ -54,6 +54,11 @@ def facts(pairs):
     return element("dl", *(join(element("dt", name), element("dd", value)) for name, value in pairs))
 
 
+def command(*words):
+    """What to type: words with the quotes that a shell needs."""
+    return shlex.join(map(str, words))
+
+
 def code(text):
     """What to type, or what a file says."""
     return element("pre", element("code", text))
@@ -101,8 +106,3 @@ def with_interval(value, low=None, high=None, digits=1):
     if low is None:
         return text
     return join(text, element("span", f" [{low:.{digits}f}, {high:.{digits}f}]", class_="interval"))
-
-
-def plain_text(part):
-    """What a reader sees of a part."""
-    return re.sub("<[^>]*>", "", part)

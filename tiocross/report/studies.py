@@ -1,7 +1,5 @@
 """The pages of ``tiocross experiment`` and ``tiocross compare``."""
 
-import shlex
-
 from tiocross.report import page as parts
 from tiocross.report.answers import answer_of
 from tiocross.report.captions import COMPARISON, EXPERIMENT
@@ -16,7 +14,7 @@ _QUESTIONS = {"experiment": "How well does a small network work on passive cross
               "compare": "Which way of training gives networks that work on passive crossbars?"}
 _FIGURES = {"experiment": EXPERIMENT, "compare": COMPARISON}
 _NOT = (
-    "The chips are simulated. Devices, faults and writes are drawn from the device card; a chip is only as good as its card.",
+    "The chips are simulated. Devices, faults and writes come from the device card; a chip is only as good as its card.",
     "The intervals hold for these points and this card. They know nothing of what a card or a data set leaves out.",
     "A robust share says nothing without the accuracy in software beside it: a straight line is robust, and often wrong.",
 )
@@ -140,7 +138,7 @@ def _training(settings):
 
 def _again(summary, provenance):
     versions = provenance.get("versions", {})
-    command = provenance.get("command") or shlex.join(["tiocross", *map(str, provenance.get("arguments", []))])
+    command = provenance.get("command") or parts.command("tiocross", *provenance.get("arguments", []))
     pairs = [("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
              ("machine", provenance.get("platform", "")), ("workers", provenance.get("workers", "")),
              ("run time", f"{provenance['seconds']:g} s" if "seconds" in provenance else ""),
