@@ -23,6 +23,7 @@ from tiocross.lab.simulated import SimulatedCrossbar
 from tiocross.lab.switching import TIO2_SWITCHING, require_switching, switching_of
 from tiocross.lab.write_verify import PulseScheme
 from tiocross.learning.network import MLP
+from tiocross.report.write import write_report
 from tiocross.storage import locked_folder, read_json, require_new_folder, require_writable_file, save_json, save_text
 from tiocross.tasks import load_moons
 from tiocross.transfers.prediction import infer
@@ -126,7 +127,7 @@ class _ProgrammingRun:
                 progress.close()
             prediction, text = self._predict(network, data)
             save_json(self.folder / RESULT, self._result(prediction, "" if prediction else text))
-            print(f"{text}\nlogs, read-backs and reports are in {self.folder}")
+            print(f"{text}\nlogs, read-backs and reports are in {self.folder}\nto read: {write_report(self.folder)}")
 
     def _path(self, array, name):
         return self.folder / f"array_{array:02d}_{name}"

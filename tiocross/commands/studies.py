@@ -7,6 +7,7 @@ from dataclasses import replace
 from tiocross.checks import as_count
 from tiocross.commands.progress import ProgressLine
 from tiocross.study.crew import interrupts_ignored
+from tiocross.report.write import write_report
 from tiocross.study.recipes import ExperimentSettings
 from tiocross.study.results import ResultsFolder
 from tiocross.study.run import Run
@@ -48,4 +49,6 @@ def _run_and_print(run, progress):
         raise
     finally:
         progress.close()
-    print(f"{report}\nresults, networks and figures are in {run.folder.path} ({time.monotonic() - start:.1f} s)")
+    page = write_report(run.folder.path)
+    print(f"{report}\nresults, networks and figures are in {run.folder.path} ({time.monotonic() - start:.1f} s)\n"
+          f"to read: {page}")

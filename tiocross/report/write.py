@@ -32,24 +32,25 @@ def write_report(folder: str | Path) -> Path:
     >>> import tempfile
     >>> from tiocross import write_report
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_report(folder)  # doctest: +ELLIPSIS
+    ...     write_report(folder)
     Traceback (most recent call last):
     ValueError: ... holds no finished results of tiocross experiment, compare, calibrate or program
     """
-    path = Path(folder) / REPORT
-    text = make_report(Path(folder))
-    require_writable_file(path)
+    path, text = require_report(folder)
     save_text(path, text)
     return path
 
 
-def make_report(folder):
-    """Text of the page of a results folder."""
+def require_report(folder):
+    """Where the page of a results folder goes, and its text; ValueError if there is nothing to tell or no place for it."""
+    folder = Path(folder)
     try:
-        return _make(folder)
+        text = _make(folder)
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"the results in {folder} are damaged, or of another version of tiocross: "
                          f"{type(error).__name__} {error}") from error
+    require_writable_file(folder / REPORT)
+    return folder / REPORT, text
 
 
 def _make(folder):

@@ -46,7 +46,7 @@ class ResultsFolder:
         """Make the folder; remove what an earlier run left in it, and nothing else."""
         earlier = self._earlier_provenance() or {}
         (self.path / "networks").mkdir(parents=True, exist_ok=True)
-        ours = [self.path / name for name in ("summary.json", "table.txt", "curves.json")]
+        ours = [self.path / name for name in ("summary.json", "table.txt", "curves.json", "report.html")]
         ours += [self.path / f"{figure}.{kind}" for figure in _FIGURES for kind in _KINDS]
         for recipe in earlier.get("recipes", ()):
             ours += (self.path / "networks").glob(f"{file_name(recipe['name'])}_seed*.npz")
