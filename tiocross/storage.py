@@ -1,10 +1,15 @@
 """Files that are either whole or absent: written under a temporary name, then renamed. JSON that every reader accepts."""
 
 import contextlib
-import fcntl
 import json
 import os
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    import msvcrt
+    fcntl = None
 
 
 @contextlib.contextmanager
@@ -81,10 +86,38 @@ def require_folder(path):
 
 @contextlib.contextmanager
 def locked_folder(path):
-    """Hold a folder for one writer; ValueError if another one holds it. The lock ends with the process."""
-    with (Path(path) / ".lock").open("a") as file:
+    """Hold a folder, which is made, for one writer; ValueError if another one holds it. The lock ends with the process;
+    of one that was killed a file ``.lock`` stays, which locks nothing."""
+    path = Path(path)
+    path.mkdir(parents=True, exist_ok=True)
+    with contextlib.closing(_lock(path)) as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        finally:
+            if fcntl is None:  # Windows removes no open file
+                file.close()
+            (path / ".lock").unlink(missing_ok=True)
+
+
+def _lock(folder):
+    """The folder's lock file, open and held by this process."""
+    while True:
+        file = (folder / ".lock").open("a")
+        try:
+            _hold(file)
+            if os.fstat(file.fileno()).st_ino == (folder / ".lock").stat().st_ino:
+                return file
+        except FileNotFoundError:
+            pass
         except OSError:
-            raise ValueError(f"another process writes to {path}; wait for it, or choose another folder with --out") from None
-        yield
+            file.close()
+            raise ValueError(f"another process writes to {folder}; wait for it, or choose another folder with --out") from None
+        file.close()  # the holder before removed this file in the meantime
+
+
+def _hold(file):
+    """Take the lock of an open file, or raise OSError."""
+    if fcntl is None:
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -247,7 +247,7 @@ def test_an_interrupted_run_keeps_its_log_and_goes_on(plan, tmp_path, monkeypatc
     before = read_events(tmp_path / "run" / "array_00_log.csv")
     assert sum(event.kind == "pulse" for event in before) == 150 and not list((tmp_path / "run").glob("*readback*"))
     code, _, error = run(capsys, *arguments)
-    assert code == 2 and "exists already; choose another with --out, or go on with --resume" in error
+    assert code == 2 and "choose another with --out, or replace them with --overwrite, or go on with --resume" in error
     content = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
     for options, message in (([*arguments[:-1], 5], "seed was 4 and is 5 now"),
                              ([*arguments, "--wire-resistance", 3], "wire_resistance [ohm] was 2.0 and is 3.0 now"),

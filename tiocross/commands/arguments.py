@@ -151,7 +151,7 @@ def _add_program(commands):
                "PLAN --simulate --out RUN", "PLAN --simulate --out RUN --resume")
     add("plan", metavar="PLAN", help="folder that tiocross plan wrote")
     add("--simulate", action="store_true", help="use simulated chips; required, as the command drives no others")
-    add("--out", metavar="DIR", help="new folder for logs, read-backs (siemens) and reports (default: PLAN_programmed)")
+    add("--out", metavar="DIR", help="folder for logs, read-backs (siemens) and reports (default: PLAN_programmed)")
     add("--seed", type=_whole(), default=0, metavar="N",
         help="seed of the simulated chips, unitless (default: %(default)s)")
     add("--max-passes", type=_whole(), default=3, metavar="N",
@@ -161,6 +161,8 @@ def _add_program(commands):
     add("--resume", action="store_true", help="go on with an interrupted run in the same folder, with the same options")
     add("--go-on", action="store_true", help="do not stop when very many devices in a row end stuck, or three move against "
                                              "their pulses")
+    add("--overwrite", action="store_true", help="replace earlier results in the folder; without it a folder that holds "
+                                                 "some is refused")
     add("--data", metavar="DIR", help="folder with half moons to judge the network by (default: the shipped set)")
 
 

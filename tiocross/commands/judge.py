@@ -43,6 +43,7 @@ def prepare(arguments):
 
 def _simulate(made, network, data, n_transfers, arguments):
     progress = ProgressLine(chips=n_transfers)
+    progress.start()
     try:
         return judge_plan(made, network, data, map_known=not arguments.unknown_faults, n_transfers=n_transfers,
                           wire_resistance=arguments.wire_resistance, rng=np.random.default_rng(arguments.seed),

@@ -50,5 +50,5 @@ def _run_and_print(run, progress):
     finally:
         progress.close()
     page = write_report(run.folder.path)
-    print(f"{report}\nresults, networks and figures are in {run.folder.path} ({time.monotonic() - start:.1f} s)\n"
-          f"to read: {page}")
+    print(f"{report}\nresults, networks and figures are in {run.folder.path} ({time.monotonic() - start:.1f} s)"
+          f"; a page to read is {page}")
