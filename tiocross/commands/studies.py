@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from tiocross.checks import as_count
 from tiocross.commands.progress import ProgressLine
-from tiocross.study.crew import interrupts_ignored
 from tiocross.report.write import write_report
+from tiocross.study.crew import interrupts_ignored
 from tiocross.study.recipes import ExperimentSettings
 from tiocross.study.results import ResultsFolder
 from tiocross.study.run import Run
