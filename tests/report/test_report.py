@@ -132,8 +132,8 @@ def make_calibration(folder, name="chip 7", goodness=0.4, warnings=()):
                         "interval": [0.001, 0.003]},
                        {"name": "offset_std", "unit": "-", "shown": "%", "k [-]": None, "value": 0.0, "interval": None}]},
         "disturb": {"law": "quantile table", "n_samples [-]": 900, "test": "power law", "goodness [-]": goodness,
-                    "warning": "", "estimates": [{"name": "median", "unit": "S", "shown": "uS", "k [-]": 3.0,
-                                                  "value": -2e-6, "interval": [-3e-6, -1e-6]}]}}
+                    "warning": "", "estimates": [{"name": "median", "unit": "S", "shown": "uS", "k [-]": k,
+                                                  "value": -2e-6, "interval": [-3e-6, -1e-6]} for k in range(1, 31)]}}
     save_json(folder / "calibration.json", {
         "format": "tiocross calibration 1", "device": to_json(replace(TIO2, name=name)), "device_file": "my device.json",
         "files": [{"name": "tuning.csv", "kind": "tuning", "understood": "target [uS]; 200 devices"}], "fits": fits,
@@ -287,13 +287,15 @@ def test_a_chip_without_prediction_says_why(tmp_path, monkeypatch):
 
 def test_a_calibration_is_told_with_intervals_in_the_units_of_people(folders):
     page = Page(folders["calibrate"] / "report.html")
-    assert "holds error of writes from 200 values and write disturb from 900 values" in page.text
-    assert "offset mean 0.2 [0.1, 0.3] %" in page.text
+    assert "describes error of writes (from 200 values) and write disturb (from 900 values)" in page.text
+    assert "offset mean 0.2 [0.1, 0.3] %" in page.text.replace("\xa0", " ")
     assert "Nothing in the data speaks against the model (p = 0.53 and p = 0.4)" in page.text
     rows = page.tables[0]["rows"]
     assert ["offset mean", "0.2", "[0.1, 0.3]", "%"] in rows
     assert ["offset std", "0", "not told by these data", "%"] in rows
-    assert ["median after k = 3 later writes", "-2", "[-3, -1]", "µS"] in rows
+    medians = [row for row in rows if row[0].startswith("median")]
+    assert medians[0] == ["median after k = 1 later writes", "-2", "[-3, -1]", "µS"] and len(medians) == 6
+    assert sum(row[0].startswith("median") for row in page.tables[1]["rows"]) == 30  # all of them, folded
     assert "Not in the folder, and so not shown: tuning.png." in page.text
     assert "tiocross calibrate tuning.csv --g-min 100 --g-max 500" in page.text and "'my device.json'" in page.text
 

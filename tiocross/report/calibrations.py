@@ -6,6 +6,8 @@ from tiocross.report.cards import device_card
 from tiocross.shown import SCALES, element, join, micro, table
 
 _QUESTION = "What do these measurements say about the device, and how well does its card describe them?"
+_TIED = "\N{NO-BREAK SPACE}"
+_FEW = 6  # places k that the table tells of; all of them are folded below it
 _SUSPICIOUS = 0.01  # a goodness below it is worth a warning
 _EFFECTS = {"tuning": "error of writes", "disturb": "write disturb", "stuck": "stuck devices", "lines": "failed lines"}
 _NOT = ["The card describes the devices and conditions that were measured. Other chips, temperatures and pulses may differ.",
@@ -27,8 +29,8 @@ def make_page(found, folder):
 
 def _answer(found):
     fits, name = found["fits"], found["device"]["name"]
-    counts = [f"{_EFFECTS.get(effect, effect)} from {fit['n_samples [-]']} values" for effect, fit in fits.items()]
-    first = f"The card “{name}” holds {_and(counts)}."
+    counts = [f"{_EFFECTS.get(effect, effect)} (from {fit['n_samples [-]']} values)" for effect, fit in fits.items()]
+    first = f"The card “{name}” describes {_and(counts)}."
     leading = [text for effect, fit in fits.items() if (text := _leading(effect, fit))]
     second = f"With 95 % intervals: {'; '.join(leading)}." if leading else "These data give no interval."
     bad = [_EFFECTS.get(effect, effect) for effect, fit in fits.items() if fit["goodness [-]"] < _SUSPICIOUS]
@@ -55,7 +57,7 @@ def _leading(effect, fit):
     for estimate in fit["estimates"]:
         if estimate["name"] in wanted and estimate["interval"] is not None:
             value, bounds, unit = _shown(estimate)
-            texts.append(f"{_words(estimate['name'])} {value} {bounds} {unit}".strip())
+            texts.append(f"{_words(estimate['name'])} " + f"{value} {bounds} {unit}".strip().replace(" ", _TIED))
     return _and(texts)
 
 
@@ -68,6 +70,23 @@ def _shown(estimate):
 
 
 def _numbers(fits):
+    """Estimates with their intervals: of long series a few, and folded all of them."""
+    few, everything = ({effect: {**fit, "estimates": pick(fit["estimates"])} for effect, fit in fits.items()}
+                       for pick in (_some, list))
+    shown = parts.scrolling(_table(few), "estimates")
+    more = few != everything
+    return parts.section("The numbers", shown, parts.folded("All estimates", parts.scrolling(
+        _table(everything), "all estimates")) if more else "")
+
+
+def _some(estimates):
+    """Estimates without most of a series over the number of later writes."""
+    places = sorted({estimate["k [-]"] for estimate in estimates if estimate.get("k [-]") is not None})
+    kept = {places[round(j * (len(places) - 1) / (_FEW - 1))] for j in range(_FEW)} if places else set()
+    return [estimate for estimate in estimates if estimate.get("k [-]") is None or estimate["k [-]"] in kept]
+
+
+def _table(fits):
     bodies = []
     for effect, fit in fits.items():
         said = join(element("strong", _EFFECTS.get(effect, effect)), f": {fit['n_samples [-]']} values; {fit['test']}: "
@@ -76,8 +95,7 @@ def _numbers(fits):
                               for estimate in fit["estimates"]]))
     caption = ("What was fitted, with 95 % intervals. p is the probability of data at least as odd if the model is right; a "
                "small one speaks against the model.")
-    shown = table(caption, ("quantity", "value", "95 % interval", "unit"), bodies)
-    return parts.section("The numbers", parts.scrolling(shown, "estimates"))
+    return table(caption, ("quantity", "value", "95 % interval", "unit"), bodies)
 
 
 def _place(estimate):

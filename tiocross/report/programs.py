@@ -150,7 +150,8 @@ def _prediction(run):
 def _assumed(run, arrays):
     chip, scheme = run.get("chip", {}), run.get("scheme", {})
     shapes = sorted({report.shape for _, report, _ in arrays})
-    pairs = [("chip", chip.get("switching", "")), ("pulse scheme", chip.get("scheme", "")),
+    pairs = [("chip", chip.get("switching", "")),
+             ("pulse scheme", chip.get("scheme", "").removeprefix("pulse scheme: ")),
              ("arrays", f"{_many(len(arrays), 'array')} of " + ", ".join(f"{n} x {m}" for n, m in shapes)
               + " (word lines x bit lines)"),
              ("wires", f"{run['wire_resistance [ohm]']:g} ohm per segment")]
