@@ -44,9 +44,9 @@ def warning(*parts):
     return element("div", paragraph(*parts), class_="warning")
 
 
-def bullets(items):
+def bullets(items, class_=None):
     """A list of items."""
-    return element("ul", *(element("li", item) for item in items))
+    return element("ul", *(element("li", item) for item in items), class_=class_)
 
 
 def facts(pairs):
@@ -100,9 +100,6 @@ def pictures(folder, known):
     return section("Figures", *parts)
 
 
-def with_interval(value, low=None, high=None, digits=1):
+def with_interval(value, low, high, *, digits):
     """A number with its interval below it, for a cell of a table."""
-    text = f"{value:.{digits}f}"
-    if low is None:
-        return text
-    return join(text, element("span", f" [{low:.{digits}f}, {high:.{digits}f}]", class_="interval"))
+    return join(f"{value:.{digits}f}", element("span", f" [{low:.{digits}f}, {high:.{digits}f}]", class_="interval"))

@@ -65,5 +65,4 @@ def _make(folder):
     summary, provenance = (read_json(folder / name) for name in ("summary.json", "provenance.json"))
     if not summary["rows"]:
         raise ValueError(f"the run in {folder} was stopped before its first row was finished: there is nothing to tell")
-    kind = summary.get("study") or ("compare" if "compare" in provenance.get("arguments", [])[:1] else "experiment")
-    return studies.make_page(kind, summary, provenance, folder)
+    return studies.make_page(summary["study"], summary, provenance, folder)
