@@ -21,7 +21,7 @@ except ImportError:  # Windows
     fcntl = None
 
 _DAY = 86_400.0  # [s]
-_TEMPORARY = re.compile(r"\.tiocross-[0-9a-f]{16}(\.\w{1,8})?")
+TEMPORARY = re.compile(r"\.tiocross-[0-9a-f]{16}(\.\w{1,8})?")  # names of files before they are whole
 
 
 @contextlib.contextmanager
@@ -133,7 +133,7 @@ def _remove_stale(folder):
     """Remove the temporary files that killed processes left in a folder: those that nobody holds locked, or, where files
     cannot be locked, those older than a day."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for path in [entry.path for entry in entries if _TEMPORARY.fullmatch(entry.name)]:
+        for path in [entry.path for entry in entries if TEMPORARY.fullmatch(entry.name)]:
             with contextlib.suppress(OSError):
                 if fcntl is None:
                     if time.time() - os.stat(path).st_mtime > _DAY:

@@ -33,8 +33,8 @@ class HelpText(argparse.HelpFormatter):
 
 def add_commands(commands):
     """Add a parser for each command; the module of the same name has its ``prepare``."""
-    for add_arguments in (_add_experiment, _add_compare, _add_plan, _add_program, _add_judge, _add_calibrate, _add_describe,
-                          _add_solve, _add_example, _add_warmup):
+    for add_arguments in (_add_experiment, _add_compare, _add_plan, _add_program, _add_judge, _add_calibrate, _add_report,
+                          _add_describe, _add_solve, _add_example, _add_warmup):
         add_arguments(commands)
 
 
@@ -219,6 +219,14 @@ def _add_calibrate(commands):
                                             "more than 10 %% outside the window")
     add("--name", metavar="NAME", help="what to call the device (default: the name of the file)")
     add("--source", metavar="TEXT", help="where the data come from (default: the names of the files)")
+
+
+def _add_report(commands):
+    add = _add(commands, "report", "a page for people from a results folder",
+               "Write report.html into a results folder: question, answer, tables, figures, what was assumed, how to do it "
+               "again. The page needs no network and no script. experiment, compare, program and calibrate write it "
+               "themselves; this command makes it anew.", "results/experiment")
+    add("folder", metavar="DIR", help="finished results of experiment, compare, program or calibrate")
 
 
 def _add_describe(commands):
