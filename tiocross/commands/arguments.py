@@ -148,7 +148,7 @@ def _add_plan(commands):
     add("--scheme-from", metavar="LABCSV", help="pulse scheme (volt, seconds) from the header of a resistance map of the "
                                                 "lab (default: that of a measured array)")
     add("--stuck", nargs="+", metavar="MAP",
-        help="maps, one for each array at hand: measured ones (resistance maps of the lab in ohm, or CSV that states its "
+        help="maps, one for each array at hand: measured ones (resistance maps of the lab (ohm), or CSV that states its "
              "unit), in which devices more than 10 %% outside the window count as stuck; or CSV with numbers where devices "
              "are stuck and nan elsewhere. The weights are placed around them")
     add("--order", default="raster", metavar="ORDER",
