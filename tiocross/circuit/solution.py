@@ -79,11 +79,17 @@ class Solution:
         of its bit line; the others are known to ``rtol`` of the largest gross current of a bit line. Where a matrix product
         served, an estimate [A]."""
         total = self._report.total.reshape(self._batch)
-        if self.crossbar.iv is not None or self.biasing.selected is not None or not is_plain_read(self.biasing):
+        crossbar, biasing = self.crossbar, self.biasing
+        if crossbar.iv is not None or not is_plain_read(biasing):
+            return total
+        if crossbar.is_ideal:
+            lost = np.matmul(np.abs(biasing.left)[..., None, :], crossbar.conductances)[..., 0, :]
+            lost = lost.max(axis=-1) if biasing.selected is None else lost[..., biasing.selected[1]]
+        elif biasing.selected is None:
+            lost = np.abs(biasing.left).max(axis=-1) * crossbar.conductances.sum(axis=(-2, -1))
+        else:
             return total  # rounding was looked at
-        largest = np.abs(self.biasing.left).max(axis=-1)
-        lines = sum(self.crossbar.conductances.shape[-2:])
-        return total + rounding_step(lines) * largest * self.crossbar.conductances.sum(axis=(-2, -1))
+        return total + rounding_step(sum(crossbar.conductances.shape[-2:])) * lost
 
     @property
     def voltage_uncertainty(self) -> np.ndarray:

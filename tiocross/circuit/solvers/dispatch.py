@@ -237,7 +237,8 @@ def _bound_voltages(circuit, resistances, drives, solved, rounding):
         least = least[:1]  # the ways do not lead over devices
     ways = np.array([longest_way(array, resistances) for array in least])[:, None]
     report = solved.report
-    report.voltage_error[...] = (report.total + rounding) * ways + rounding_step(sum(circuit.shape) ** 2) * largest
+    total = np.nan_to_num(report.total, nan=np.inf)
+    report.voltage_error[...] = np.where(ways > 0, (total + rounding) * np.maximum(ways, 1e-300), 0.0) + rounding_step(sum(circuit.shape) ** 2) * largest
 
 
 def _run_nonlinear(workspaces, circuit, drives, goal):

@@ -135,20 +135,28 @@ class Mesh:
             currents, slopes = law.currents(array, voltages), law.slopes(array, voltages)
             wrong = np.abs(currents - (slope * voltages - injected))
             found.wrong = float(wrong.max())
-            wrong += 4.0 * _EPSILON * np.abs(currents) + self.rounding * slopes * found.magnitudes
+            # A voltage that is off shifts law and tangent alike.
+            rounded = 4.0 * _EPSILON * (np.abs(currents) + np.abs(slope * voltages) + np.abs(injected))
+            rounded += self.rounding * np.abs(slopes - slope) * found.magnitudes
+            near = 1e-3 * np.abs(currents) + self.rounding * slopes * found.magnitudes
+            found.is_near = bool((wrong <= near).all())
+            wrong += rounded
             shares = np.abs(found.others[:, 1] - found.others[:, 0]) + self.rounding * found.others.sum(axis=1)
             error = self.rounding * found.superposed
             error[wanted] += 2.0 * (shares * wrong).sum(axis=(-2, -1))
         return error, currents
 
     def _measure(self, error, currents, found, goal):
-        """How far the current of a sensed line, and the voltages, are from being good enough; 1 is where they are."""
-        held = self.sensed & (self._roots >= 0)
-        own = error[self._roots[held]].max(initial=0.0)
-        gross = np.abs(currents).sum(axis=0)[self.sensed].max()
-        scale = 0.1 * goal.rtol * max(gross, np.abs(found.currents[self._roots[held]]).max(initial=0.0))
+        """How far currents and voltages are from being good enough; 1 is where they are."""
+        roots, held = self._roots, self._roots >= 0
+        gross, ends = np.abs(currents).sum(axis=0), np.where(held, np.abs(found.currents[roots]), 0.0)
+        left = 0.0 if found.is_near else 2.0
+        for lines in (self.sensed, np.ones_like(held)):
+            own = error[roots[held & lines]].max(initial=0.0)
+            scale = 0.1 * goal.rtol * max(gross[lines].max(), ends[lines].max())
+            left = max(left, own / max(scale, 1e-300) if own > 0.0 else 0.0)
         settled = 1e-9 * found.magnitude
-        return max(own / max(scale, 1e-300) if own > 0.0 else 0.0, found.unsettled / settled if settled > 0.0 else 0.0)
+        return max(left, found.unsettled / settled if settled > 0.0 else 0.0)
 
 
 class _Eliminated:
@@ -162,6 +170,7 @@ class _Eliminated:
         self.device_voltages = nodes[0, 1] - nodes[0, 0]
         self.magnitude = float(nodes[-1].max())  # a node's voltage is right relative to it [V]
         self.magnitudes = nodes[-1].sum(axis=0)  # and a device's to this
+        self.is_near = True  # whether tangents are good pictures of the curves
         self.unsettled = self.wrong = 0.0  # change of a voltage at the last step [V]; largest error of a tangent [A]
 
 
