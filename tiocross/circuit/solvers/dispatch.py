@@ -26,8 +26,9 @@ _CROSSINGS_PER_CALL = 1_000_000  # in one kernel call, about 0.1 s
 _GOOD_VOLTAGES = 1e3  # times rtol times the largest voltage between ends: voltages known worse are found by elimination
 
 
-def run_circuits(circuit, ends, goal, selected=None):
-    """Solve each array for each set of end voltages; the bit line of a selected device sets the scale of ``goal.rtol``.
+def run_circuits(circuit, ends, selected=None, *, goal):
+    """Solve each array for each set of end voltages; the bit line of a selected device, given in ``selected`` (C or 1, B),
+    sets the scale of ``goal.rtol``.
 
     ConvergenceError if one is not solved; whether the ends contradict each other is for `require_consistent` to find out
     before. Voltages of lines that no connected end reaches are NaN."""
@@ -62,18 +63,19 @@ def run_read(circuit, voltages, goal):
     return solved
 
 
-def share_between_threads(solver, circuit, inputs, workers=1):
-    """Let several threads take a share of the arrays each: ``solver(part of the circuit, inputs (C or 1, ...) of it)``.
+def share_between_threads(solver, circuit, inputs, workers=1, *more):
+    """Let several threads take a share of the arrays each: ``solver(part of the circuit, inputs (C or 1, ...) of it)``, and
+    more such inputs.
 
     The results do not depend on their number."""
     n_parts = min(workers, len(circuit))
     if n_parts < 2:
-        return solver(circuit, inputs)
+        return solver(circuit, inputs, *more)
     edges = [len(circuit) * k // n_parts for k in range(n_parts + 1)]
 
     def run(start, stop):
         part = slice(start, stop)
-        return solver(circuit.part(part), inputs[part] if len(inputs) > 1 else inputs)
+        return solver(circuit.part(part), *(values[part] if len(values) > 1 else values for values in (inputs, *more)))
 
     with ThreadPoolExecutor(n_parts, thread_name_prefix="tiocross") as executor:
         found = list(executor.map(run, edges[:-1], edges[1:]))
@@ -122,20 +124,20 @@ def _run_workspaces(workspaces, arrays, drives, goal, start):
 
 def _groups(ends, n_arrays, selected):
     """Arrays and inputs whose ends float alike and whose selected bit line is the same: slices or indices of arrays and of
-    inputs, and the bit line, or None; usually one of all. ``selected`` (B,) is the bit line of each input, or None."""
+    inputs, and the bit line, or None; usually one of all. ``selected`` (C or 1, B): bit lines, or None."""
     floating = np.isnan(ends)
     everything = slice(0, n_arrays)
-    if (floating == floating[0, 0]).all() and (selected is None or (selected == selected[0]).all()):
-        yield everything, slice(None), None if selected is None else int(selected[0])
+    if (floating == floating[0, 0]).all() and (selected is None or (selected == selected[0, 0]).all()):
+        yield everything, slice(None), None if selected is None else int(selected[0, 0])
         return
     for c in range(len(ends)):
         patterns = floating[c].reshape(ends.shape[1], -1)
         if selected is not None:
-            patterns = np.column_stack([patterns, selected])
+            patterns = np.column_stack([patterns, selected[c]])
         _, kinds = np.unique(patterns, axis=0, return_inverse=True)
         for kind in range(kinds.max() + 1):
             inputs = np.flatnonzero(kinds.ravel() == kind)
-            bit_line = None if selected is None else int(selected[inputs[0]])
+            bit_line = None if selected is None else int(selected[c, inputs[0]])
             yield (slice(c, c + 1) if len(ends) > 1 else everything), inputs, bit_line
 
 

@@ -119,7 +119,7 @@ class Mesh:
             waiting = 0 if worst < 0.5 * best else waiting + 1
             if worst < best or kept is None:
                 best, kept = worst, (found, error, currents)
-            patience = 2 if found.unsettled <= 1e-12 * found.magnitude else _PATIENCE
+            patience = 3 if found.is_near and found.unsettled <= 1e-12 * found.magnitude else _PATIENCE
             if worst <= 1.0 and n_steps > 1 or waiting >= patience or np.isnan(worst):
                 break
             following = np.empty_like(array), np.empty_like(array)
