@@ -281,7 +281,8 @@ def judge(crossbar, biasing):
         return "refused and undefined" if balanced else "refused though defined"
     error = np.abs(found.bit_line_currents - exact.currents)
     allowed = np.where(sensed, found.uncertainty, max(found.uncertainty, RTOL * through.max())) * (1 + 1e-6)
-    allowed = allowed + 1e-17 * exact.superposed + 1e-40  # the reference's own error
+    largest = max(np.nanmax(np.abs(volts), initial=0.0) for volts in (biasing.left, biasing.right, biasing.top, biasing.bottom))
+    allowed = allowed + 1e-17 * exact.superposed + 1e-30 * largest * crossbar.conductances.max()  # the reference's own error
     if not (error <= allowed).all():
         return "wrong and silent: a current"
     if not balanced and not found.uncertainty <= RTOL * through[sensed].max() * (1 + 1e-6):

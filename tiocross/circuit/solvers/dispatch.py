@@ -153,12 +153,13 @@ def _run_group(circuit, ends, goal, selected):
     else:
         sensed = connected[BITS, ROOT_END, :n_bit].copy() if selected is None else np.arange(n_bit) == selected
         sensed |= ~sensed.any()
+        drives, given = drives.copy(), drives
         reference = _refer(drives, resistances, sensed)
         solved, slopes = _run_general(circuit, resistances, drives, sensed, goal)
         rounding = 0
         solved.report.total[...] += _bound_rounding(circuit, resistances, drives, slopes)
         solved.voltages[...] += reference[..., None, None, None]
-        drives = np.where(np.isfinite(resistances[:, 1:]), drives + reference[..., None, None, None], 0.0)
+        drives = given
     if goal.nodes:
         _bound_voltages(circuit, resistances, drives, solved, rounding)
     _eliminate_others(circuit, resistances, drives, sensed, solved, goal)

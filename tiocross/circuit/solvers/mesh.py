@@ -48,15 +48,15 @@ class Mesh:
         """Solve one circuit of ``devices``: conductances (M, N) [S] and their law, with one parameter for each, or None.
         ``into`` is `Solved` without leading axes, to be filled."""
         array, law = devices
-        volts = drive[self.connected]
-        reference = self._reference(volts)
-        volts = volts - reference
+        given = drive[self.connected]
+        reference = self._reference(given)
+        volts = given - reference
         if law is None:
-            found = self._eliminate(array, None, volts[:, None])
+            found = self._eliminate(array, None, volts[:, None], given)
             error, currents = self.rounding * found.superposed, array * found.device_voltages
             n_steps = 1
         else:
-            found, error, currents, n_steps = self._follow_tangents(array, law, volts, goal)
+            found, error, currents, n_steps = self._follow_tangents(array, law, (volts, given), goal)
         self._store(found, error, np.abs(currents).sum(axis=0), reference, goal, into)
         into.figures[0] += n_steps
 
@@ -86,8 +86,9 @@ class Mesh:
         if into.voltages.size:
             into.voltages[:] = found.nodes + reference
 
-    def _eliminate(self, array, injected, columns):
-        """`_Eliminated` for terminal voltages (K, C) [V]."""
+    def _eliminate(self, array, injected, columns, given):
+        """`_Eliminated` for terminal voltages (K, C) [V]; ``given`` are those of the first column before they were referred
+        to one of them."""
         m, n = self.shape
         k, c = columns.shape
         injected = np.empty((0, n)) if injected is None else injected
@@ -101,18 +102,18 @@ class Mesh:
                    np.empty((front, c + 1)), admittances, arrived, nodes)
         if self.turned:
             nodes = nodes[:, ::-1].swapaxes(-1, -2)
-        return _Eliminated(admittances, arrived, nodes, columns[:, 0])
+        return _Eliminated(admittances, arrived, nodes, given)
 
     def _follow_tangents(self, array, law, volts, goal):
         """Newton's method: `_Eliminated`, errors of the terminals' currents (K,), currents of the devices, steps."""
         wanted = self._roots[self._roots >= 0]
         columns = np.zeros((self.n_terminals, 1 + len(wanted)))
-        columns[:, 0], columns[wanted, 1 + np.arange(len(wanted))] = volts, 1.0
+        columns[:, 0], columns[wanted, 1 + np.arange(len(wanted))] = volts[0], 1.0
         slope, injected, last = array, np.zeros_like(array), np.inf
         best, waiting, kept = np.inf, 0, None
         for n_steps in range(1, _MOST_TANGENTS + 1):
             with np.errstate(over="ignore", invalid="ignore"):  # a law may overflow; then it is not solved
-                found = self._eliminate(slope, injected, columns)
+                found = self._eliminate(slope, injected, columns, volts[1])
             found.unsettled, last = float(np.abs(found.nodes - last).max()), found.nodes
             error, currents = self._judge(array, law, found, (slope, injected), wanted)
             worst = self._measure(error, currents, found, goal)
