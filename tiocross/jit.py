@@ -21,7 +21,7 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 # vectorisation; no kernel relies on an error from dividing by zero. _nrt: kernels allocate nothing, so nothing needs to
 # be counted; each part of an array costs fewer instructions, to run and to compile. No fastmath: fused or reordered sums
 # would make a weight and its negative leave a rest, and results differ between kinds of processor.
-_OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True, "no_rewrites": True}
+_OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True}
 _LONG = 1.0  # seconds of compiling after which it is reported
 _DIGEST = hashlib.sha256().digest_size
 
