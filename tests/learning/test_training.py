@@ -238,7 +238,7 @@ def test_every_step_sees_chips_of_its_own(monkeypatch, moons, n_chips):
     settings = TrainingSettings(n_steps=5, batch_size=8, n_chips=n_chips)
     train(start(2, 3, 1), moons, [NoiseInjection()], device=TIO2, rng=np.random.default_rng(0), settings=settings)
     assert [writes.shape for writes in seen] == [(1, n_chips, 2 * (3 * 3 + 4 * 1), 1)] * 5
-    assert len(np.unique(np.concatenate(seen, axis=1)[0, :, 0, 0])) == 5 * n_chips
+    assert len(np.unique(np.concatenate(seen, axis=1)[0, :, :, 0], axis=0)) == 5 * n_chips
 
 
 def test_every_combination_of_techniques_gives_a_result_of_its_own(moons):
@@ -772,7 +772,7 @@ def test_networks_with_one_generator_meet_the_same_points_and_chips(moons):
                                         settings=SHORT))
     pair = train_many(networks[1:3], moons, techniques, device=FAULTY, settings=SHORT, rngs=[np.random.default_rng(6)] * 2)
     alone = train_many(networks[1:2], moons, techniques, device=FAULTY, settings=SHORT, rngs=[np.random.default_rng(6)])
-    assert_same_bits(together[1], pair[1 - 1])
+    assert_same_bits(together[1], pair[0])
     assert_same_bits(together[2], pair[1])
     assert_same_bits(pair[0], alone[0])
     assert bits(pair[0]) != bits(pair[1])

@@ -259,7 +259,7 @@ def _draw_chips(sampler, n_chips, rngs):
     """Endless draws of the chips of one step, many steps at once."""
     per_draw = max(1, _CHIPS_PER_DRAW // n_chips)
     while True:
-        drawn = sampler.draw(per_draw * n_chips, rngs)
+        drawn = sampler.shorten(sampler.draw(per_draw * n_chips, rngs))
         for k in range(per_draw):
             yield drawn[:, k * n_chips : (k + 1) * n_chips]
 
