@@ -9,10 +9,9 @@ intervals resample chips; measured ones are order statistics, as if all samples 
 """
 
 import argparse
-import os
-from pathlib import Path
 
 import numpy as np
+from options import make_folder, whole
 
 from tiocross import TIO2, PulseScheme, SimulatedCrossbar, plot
 from tiocross.lab.characterisation import characterise
@@ -27,23 +26,14 @@ CUT = 40 * uS
 N_RESAMPLED = 400
 
 
+@plot.house_style()
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="results/write_disturb", metavar="DIR", help="where it goes (default: %(default)s)")
-    parser.add_argument("--chips", type=int, default=100, metavar="N", help="simulated chips (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the chips (default: %(default)s)")
+    parser.add_argument("--chips", type=whole(2), default=100, metavar="N", help="simulated chips, two for intervals (default: %(default)s)")
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the chips (default: %(default)s)")
     arguments = parser.parse_args()
-    folder = Path(arguments.out)
-    if arguments.chips < 2:
-        parser.error(f"--chips must be at least 2, for intervals; got {arguments.chips}")
-    if arguments.seed < 0:
-        parser.error(f"--seed must be at least 0; got {arguments.seed}")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        parser.error(f"--out {folder} cannot be made: {error.strerror}")
-    if not os.access(folder, os.W_OK):
-        parser.error(f"--out {folder} is not writable")
+    folder = make_folder(parser, arguments.out)
     chips = [program_chip(arguments.seed, number) for number in range(arguments.chips)]
     rng = np.random.default_rng(arguments.seed)
     comparison = {k: Row(k, chips, rng) for k in MEASURED}

@@ -108,7 +108,11 @@ _HOMES = {
     "refit_output": "transfers.adaptation",
     "retrain_around": "transfers.adaptation",
     "transfer": "transfers.judging",
-    "Transfer": "transfers.judging",
+    "tabulate_summaries": "transfers.summary",
+    "judge_plan": "transfers.planned",
+    "judge_readback": "transfers.planned",
+    "ReadbackAccuracy": "transfers.planned",
+    "Transfer": "transfers.outcomes",
     "infer": "transfers.prediction",
     "predict_logits": "transfers.prediction",
     "measure_logits": "transfers.prediction",
@@ -117,6 +121,8 @@ _HOMES = {
     "train_robust": "study.methods",
     "ROBUST": "study.methods",
     # errors: what goes wrong in a computation
+    # report: pages for people
+    "write_report": "report.write",
     "ConvergenceError": "errors",
 }
 _MODULES = ("tasks", "units", "plot", "errors")
@@ -219,13 +225,18 @@ if TYPE_CHECKING:
     from tiocross.transfers.adaptation import refit_output as refit_output
     from tiocross.transfers.adaptation import retrain_around as retrain_around
     from tiocross.transfers.judging import transfer as transfer
-    from tiocross.transfers.judging import Transfer as Transfer
+    from tiocross.transfers.summary import tabulate_summaries as tabulate_summaries
+    from tiocross.transfers.planned import judge_plan as judge_plan
+    from tiocross.transfers.planned import judge_readback as judge_readback
+    from tiocross.transfers.planned import ReadbackAccuracy as ReadbackAccuracy
+    from tiocross.transfers.outcomes import Transfer as Transfer
     from tiocross.transfers.prediction import infer as infer
     from tiocross.transfers.prediction import predict_logits as predict_logits
     from tiocross.transfers.prediction import measure_logits as measure_logits
     from tiocross.transfers.prediction import compare_outputs as compare_outputs
     from tiocross.study.methods import train_robust as train_robust
     from tiocross.study.methods import ROBUST as ROBUST
+    from tiocross.report.write import write_report as write_report
     from tiocross.errors import ConvergenceError as ConvergenceError
 
 

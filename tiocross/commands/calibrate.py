@@ -7,14 +7,14 @@ import numpy as np
 
 from tiocross import plot
 from tiocross.storage import replacing, require_new_folder, require_writable_file
+from tiocross.commands.destinations import require_no_input
 from tiocross.commands.recognition import recognise
 from tiocross.devices.calibration.card import calibrate
 from tiocross.devices.device import Device
 from tiocross.devices.files import save_device
 from tiocross.checks import require_name
-from tiocross.lab.resistance_maps import read_lab_map
 from tiocross.lab.log import later_changes, log_shape, read_events, stuck_map, tuning_pairs
-from tiocross.lab.tables import read_disturb_csv, read_tuning_csv
+from tiocross.lab.tables import read_conductance_csv, read_disturb_csv, read_tuning_csv
 from tiocross.mapping.faults import stuck_outside_window
 from tiocross.units import uS
 
@@ -27,6 +27,7 @@ def prepare(arguments):
     """The calibration that the command line asks for, done and ready to be written."""
     window = Device(arguments.g_min * uS, arguments.g_max * uS)
     require_writable_file(arguments.out)
+    require_no_input(arguments.out, *arguments.files)
     figures = None if arguments.figures is None else Path(arguments.figures)
     if figures is not None and figures.is_dir():
         require_writable_file(figures / "a file")
@@ -53,12 +54,12 @@ class _Measured:
     def add(self, path):
         """Read one file of whatever kind."""
         readers = {"tuning": self._add_tuning, "disturb": self._add_disturb, "lab map": self._add_map,
-                   "pulse log": self._add_log}
+                   "conductances": self._add_map, "pulse log": self._add_log}
         kind = recognise(path)
         if kind not in readers:
             raise ValueError(f"{path} ({kind}) tells nothing of how devices are written; calibrate takes lists of tuning "
                              "(target [S],programmed [S]) and of disturb (n_later_writes [-],delta_conductance [S]), "
-                             "resistance maps of the lab and pulse logs")
+                             "maps of an array (conductances or resistances, with the unit) and pulse logs")
         readers[kind](path)
 
     def arguments(self):
@@ -79,7 +80,7 @@ class _Measured:
         self.disturb.append(read_disturb_csv(path))
 
     def _add_map(self, path):
-        conductances = read_lab_map(path).conductances
+        conductances = read_conductance_csv(path)
         self.map_files.append(path)
         self.maps.append(conductances if self.dead else
                          stuck_outside_window(conductances, g_min=self.window.g_min, g_max=self.window.g_max))
@@ -108,6 +109,7 @@ def _of_tested(events, stuck):
     return stuck[np.ix_(rows, columns)]
 
 
+@plot.house_style()
 def _finish(calibration, measured, out, figures):
     save_device(calibration.device, out)
     print(f"{calibration}\n\nthe device is in {out}")
