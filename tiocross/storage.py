@@ -1,15 +1,12 @@
 """Files that are either whole or absent: written under a temporary name, then renamed. JSON that every reader accepts."""
 
 import contextlib
+import importlib
 import json
 import os
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    import msvcrt
-    fcntl = None
+_LOCKS = importlib.import_module("fcntl" if os.name == "posix" else "msvcrt")
 
 
 @contextlib.contextmanager
@@ -94,7 +91,7 @@ def locked_folder(path):
         try:
             yield
         finally:
-            if fcntl is None:  # Windows removes no open file
+            if os.name != "posix":  # Windows removes no open file
                 file.close()
             (path / ".lock").unlink(missing_ok=True)
 
@@ -117,7 +114,7 @@ def _lock(folder):
 
 def _hold(file):
     """Take the lock of an open file, or raise OSError."""
-    if fcntl is None:
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    if os.name == "posix":
+        _LOCKS.flock(file, _LOCKS.LOCK_EX | _LOCKS.LOCK_NB)
     else:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _LOCKS.locking(file.fileno(), _LOCKS.LK_NBLCK, 1)

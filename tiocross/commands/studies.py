@@ -2,7 +2,6 @@
 
 import os
 import time
-from pathlib import Path
 
 from tiocross.checks import as_count
 from tiocross.commands.progress import ProgressLine
@@ -23,7 +22,7 @@ def settings_from(arguments, recipes, *, n_seeds, n_transfers, first_seed=0):
 def prepare_run(study, arguments):
     """The run of a study in the folder that the command line names, checked and ready to be called."""
     progress = ProgressLine(**study.counts)
-    out = Path("results") / (f"{study.name}_quick" if arguments.quick else study.name) if arguments.out is None else arguments.out
+    out = f"results/{study.name}{'_quick' if arguments.quick else ''}" if arguments.out is None else arguments.out
     folder = ResultsFolder(out, overwrite=arguments.overwrite)
     run = Run(study, folder, workers=count_workers(arguments.workers), on_progress=progress.update)
     held = folder.locked()  # the last step: all else is known to be good
