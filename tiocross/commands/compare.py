@@ -9,6 +9,7 @@ from tiocross.commands.studies import prepare_run, settings_from
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2_8X8
 from tiocross.study.comparison import kind_of_method, make_comparison
+from tiocross.study.effort import describe_effort
 from tiocross.study.methods import COMPARED
 from tiocross.study.results import file_name
 from tiocross.tasks import generate_circles, generate_moons, generate_patterns, generate_spirals, load_moons
@@ -30,7 +31,7 @@ def prepare(arguments):
                              n_transfers=2_000 if arguments.quick else 5_000, first_seed=_FIRST_SEED)
     device = TIO2_8X8 if arguments.device is None else load_device(arguments.device)
     task = make_task(arguments.task, arguments.data)
-    return prepare_run(make_comparison(task, device, settings, quick=arguments.quick), arguments)
+    return prepare_run(make_comparison(task, device, settings, quick=arguments.quick), arguments, announce=describe_effort)
 
 
 def list_rows():

@@ -52,7 +52,7 @@ def make_comparison(task, device, settings, *, quick=False):
     curves = _draw_quick_curves if quick else _measure_and_draw_curves
     n_places = len(make_conditions(device)) + (0 if quick else len(HIDDEN_UNITS))
     counts = {"values tried": sum(len(grid_of(STRENGTHS.get(recipe.name))) for recipe in chosen),
-              "points of curves": n_places * len(_followed(settings)) * len(_settings_of_curves(settings).seeds)}
+              "points of curves": n_places * len(followed(settings)) * len(settings_of_curves(settings).seeds)}
     if quick:
         settings = replace(settings, recipes=tuple(_with_known_values(recipe, device) for recipe in settings.recipes))
     counts = {name: count for name, count in counts.items() if count}
@@ -161,11 +161,13 @@ class CurvePoint(NamedTuple):
     robust_fraction_95: float  # (unitless)
 
 
-def _followed(settings):
+def followed(settings):
+    """The rows that have curves."""
     return [recipe for recipe in settings.recipes if recipe.name in FOLLOWED]
 
 
-def _settings_of_curves(settings):
+def settings_of_curves(settings):
+    """Seeds and chips of every point of a curve."""
     return replace(settings, seeds=settings.seeds[:_MOST_SEEDS], wire_resistances=(0.0,),
                    n_transfers=min(_MOST_TRANSFERS, settings.n_transfers))
 
@@ -188,14 +190,14 @@ def _draw(run, crew, measured):
     order = list(figures.CURVES)
     points.sort(key=lambda point: (order.index(point.curve), point.name, point.x, point.seed))
     settings = run.study.settings
-    run.folder.save_json("curves.json", {"n_transfers": _settings_of_curves(settings).n_transfers,
+    run.folder.save_json("curves.json", {"n_transfers": settings_of_curves(settings).n_transfers,
                                          "points": [point._asdict() for point in points]})
     rows = run.ordered_rows()
     resistance = rows[0]["wire_resistance"]
     methods = _methods(rows, settings.recipes, resistance)
     jobs = {"methods": (figures.method_maps, methods, rivals_of(methods), resistance)}
     if points:
-        names = [recipe.name for recipe in _followed(settings)]
+        names = [recipe.name for recipe in followed(settings)]
         jobs["conditions"] = (figures.condition_curves, points, names, run.study.device)
     figures.draw_all(crew, run.folder, jobs)
 
@@ -203,14 +205,14 @@ def _draw(run, crew, measured):
 def measure_curves(run, crew):
     """Yield the points of all curves as they are ready."""
     yield from measure_conditions(run, crew)
-    yield from _measure_sizes(replace(run.study, settings=_settings_of_curves(run.study.settings)), crew)
+    yield from _measure_sizes(replace(run.study, settings=settings_of_curves(run.study.settings)), crew)
 
 
 def measure_conditions(run, crew):
     """Yield the points of the curves that the networks of the table run through."""
-    settings = _settings_of_curves(run.study.settings)
+    settings = settings_of_curves(run.study.settings)
     study = replace(run.study, settings=settings)
-    networks = [Trained(recipe, seed, run.networks[recipe.name, seed]) for recipe in _followed(settings)
+    networks = [Trained(recipe, seed, run.networks[recipe.name, seed]) for recipe in followed(settings)
                 for seed in settings.seeds]
     jobs = [crew.start_thread(_measure, condition, trained, study, crew.stop)
             for condition in make_conditions(study.device) for trained in networks]
@@ -226,7 +228,7 @@ def _measure(condition, trained, study, stop):
 
 def _measure_sizes(study, crew):
     """Points of the curve over the number of devices; its networks are trained for it."""
-    resized = {f"{recipe.name}, {n_hidden}": (recipe, n_hidden) for recipe in _followed(study.settings)
+    resized = {f"{recipe.name}, {n_hidden}": (recipe, n_hidden) for recipe in followed(study.settings)
                for n_hidden in HIDDEN_UNITS}
     recipes = tuple(replace(recipe, name=name, sizes=(2, n_hidden, 1)) for name, (recipe, n_hidden) in resized.items())
     for finished in train_and_judge(replace(study, settings=replace(study.settings, recipes=recipes)), crew):
