@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tiocross.checks import as_finite, as_number, require_name
+from tiocross.checks import as_finite, as_number, as_reals, require_name
 from tiocross.circuit.crossbar import Crossbar, require_crossbar
 from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, WORDS
 
@@ -207,7 +207,8 @@ def custom(crossbar: Crossbar, *, left: ArrayLike | None = None, right: ArrayLik
     for name, values in ends.items():
         n_lines = crossbar.n_word_lines if name in ("left", "right") else crossbar.n_bit_lines
         values = np.nan if values is None else values
-        ends[name] = np.full(n_lines, values) if np.ndim(values) == 0 else values
+        values = as_reals(name, values)
+        ends[name] = np.full(n_lines, values) if values.ndim == 0 else values
     biasing = Biasing(**ends)
     require_fitting(crossbar, biasing)
     return biasing
@@ -227,8 +228,9 @@ def require_fitting(crossbar, biasing):
         n_lines = crossbar.n_word_lines if name in ("left", "right") else crossbar.n_bit_lines
         end = getattr(biasing, name)
         if end.shape[-1] != n_lines:
+            turned = "; transposed?" if end.ndim > 1 and end.shape[-2] == n_lines else ""
             raise ValueError(f"{name} must be one voltage or have shape (..., {n_lines}), one for each line of the "
-                             f"crossbar; got {end.shape}")
+                             f"crossbar; got {end.shape}{turned}")
     if biasing.selected is not None:
         word_line, bit_line = biasing.selected
         _as_line("selected word line", word_line, crossbar.n_word_lines)
@@ -250,12 +252,9 @@ def _as_end(name, values):
     """Float64 copy with at least one axis; NaN is allowed."""
     if values is None:
         raise TypeError(f"{name} must be voltages, NaN where an end floats; got None")
-    floating = np.asarray(values)
-    if floating.dtype.kind in "f" and np.isnan(floating).any():
-        as_finite(name, np.where(np.isnan(floating), 0.0, floating))
-    else:
-        as_finite(name, values)
-    end = np.atleast_1d(np.array(values, dtype=np.float64))
+    voltages = as_reals(name, values)
+    as_finite(name, np.where(np.isnan(voltages), 0.0, voltages))
+    end = np.atleast_1d(np.array(voltages))
     end.flags.writeable = False
     return end
 

@@ -63,6 +63,11 @@ class LabMap:
         object.__setattr__(self, "header", header)
         object.__setattr__(self, "resistances", resistances)
 
+    def __repr__(self):
+        rows, columns = self.resistances.shape
+        return (f"<LabMap of {rows} x {columns} devices, {self.resistances.min():.4g} to {self.resistances.max():.4g} ohm; "
+                f"{len(self.header)} settings>")
+
     @classmethod
     def from_conductances(cls, conductances: ArrayLike, header: dict) -> "LabMap":
         """The map of an array of given conductances.
