@@ -5,16 +5,23 @@ temporary file is locked while its writer lives, so that the next writer in the 
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import re
 import shutil
 import stat
 import tempfile
+import time
 from pathlib import Path
 
-_TEMPORARY = re.compile(r"\.tiocross-[0-9a-f]{16}(\.\w{1,8})?")
+try:
+    import fcntl
+except ImportError:  # Windows
+    import msvcrt
+    fcntl = None
+
+_DAY = 86_400.0  # [s]
+TEMPORARY = re.compile(r"\.tiocross-[0-9a-f]{16}(\.\w{1,8})?")  # names of files before they are whole
 
 
 @contextlib.contextmanager
@@ -44,7 +51,7 @@ def replacing(path):
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-            os.close(lock)
+            _release(lock)
 
 
 def save_json(path, content):
@@ -88,7 +95,7 @@ def _number_of_open_file(path):
 def _open_stream(path):
     """Descriptor to write into; that of an open file goes on where it is."""
     number = _number_of_open_file(path)
-    return os.open(path, os.O_WRONLY | os.O_CLOEXEC) if number is None else os.dup(number)
+    return os.open(path, os.O_WRONLY) if number is None else os.dup(number)
 
 
 def _new_file_beside(path):
@@ -97,7 +104,10 @@ def _new_file_beside(path):
     while True:
         temporary = path.with_name(f".tiocross-{os.urandom(8).hex()}{suffix}")
         with contextlib.suppress(FileExistsError):
-            lock = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            lock = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            if fcntl is None:  # Windows neither locks such a file nor replaces by one that is open
+                os.close(lock)
+                return temporary, None
             if _holds(lock) and temporary.exists():  # nobody took it for a stale one meanwhile
                 return temporary, lock
             os.close(lock)
@@ -114,12 +124,22 @@ def _holds(lock):
     return True
 
 
+def _release(lock):
+    if lock is not None:
+        os.close(lock)
+
+
 def _remove_stale(folder):
-    """Remove the temporary files that killed processes left in a folder: those that nobody holds locked."""
+    """Remove the temporary files that killed processes left in a folder: those that nobody holds locked, or, where files
+    cannot be locked, those older than a day."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for path in [entry.path for entry in entries if _TEMPORARY.fullmatch(entry.name)]:
+        for path in [entry.path for entry in entries if TEMPORARY.fullmatch(entry.name)]:
             with contextlib.suppress(OSError):
-                lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+                if fcntl is None:
+                    if time.time() - os.stat(path).st_mtime > _DAY:
+                        os.unlink(path)
+                    continue
+                lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     os.unlink(path)
@@ -191,17 +211,45 @@ def _try_folder(folder, problem):
     try:
         temporary, lock = _new_file_beside(folder / "file")
         temporary.unlink()
-        os.close(lock)
+        _release(lock)
     except OSError as error:
         raise ValueError(f"{problem}: {error.strerror}; choose another with --out") from None
 
 
 @contextlib.contextmanager
 def locked_folder(path):
-    """Hold a folder for one writer; ValueError if another one holds it. The lock ends with the process."""
-    with (Path(path) / ".lock").open("a") as file:
+    """Hold a folder, which is made, for one writer; ValueError if another one holds it. The lock ends with the process;
+    of one that was killed a file ``.lock`` stays, which locks nothing."""
+    path = Path(path)
+    path.mkdir(parents=True, exist_ok=True)
+    with contextlib.closing(_lock(path)) as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        finally:
+            if fcntl is None:  # Windows removes no open file
+                file.close()
+            (path / ".lock").unlink(missing_ok=True)
+
+
+def _lock(folder):
+    """The folder's lock file, open and held by this process."""
+    while True:
+        file = (folder / ".lock").open("a")
+        try:
+            _hold(file)
+            if os.fstat(file.fileno()).st_ino == (folder / ".lock").stat().st_ino:
+                return file
+        except FileNotFoundError:
+            pass
         except OSError:
-            raise ValueError(f"another process writes to {path}; wait for it, or choose another folder with --out") from None
-        yield
+            file.close()
+            raise ValueError(f"another process writes to {folder}; wait for it, or choose another folder with --out") from None
+        file.close()  # the holder before removed this file in the meantime
+
+
+def _hold(file):
+    """Take the lock of an open file, or raise OSError."""
+    if fcntl is None:
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

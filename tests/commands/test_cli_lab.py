@@ -10,6 +10,7 @@ import pytest
 from conftest import ROOT
 
 from tiocross import MLP, TIO2, Crossbar, Sinh, tasks, load_device, save_device, solve
+from tiocross.commands import program
 from tiocross.commands.main import main
 from tiocross.commands.recognition import recognise
 from tiocross.lab.resistance_maps import LabMap, write_lab_map
@@ -38,6 +39,14 @@ def timeless(path):
     """Content of a file of a run, without the times of its log."""
     lines = path.read_bytes().split(b"\n")
     return [line.rpartition(b",")[0] for line in lines] if path.name.endswith("_log.csv") else lines
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_page():
+    """The page of a run takes seconds to draw, and has tests of its own."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(program, "write_report", lambda folder: folder / "report.html")
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +256,7 @@ def test_an_interrupted_run_keeps_its_log_and_goes_on(plan, tmp_path, monkeypatc
     before = read_events(tmp_path / "run" / "array_00_log.csv")
     assert sum(event.kind == "pulse" for event in before) == 150 and not list((tmp_path / "run").glob("*readback*"))
     code, _, error = run(capsys, *arguments)
-    assert code == 2 and "exists already; choose another with --out, or go on with --resume" in error
+    assert code == 2 and "choose another with --out, or replace them with --overwrite, or go on with --resume" in error
     content = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
     for options, message in (([*arguments[:-1], 5], "seed was 4 and is 5 now"),
                              ([*arguments, "--wire-resistance", 3], "wire_resistance [ohm] was 2.0 and is 3.0 now"),

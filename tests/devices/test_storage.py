@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tiocross.storage import read_json, replacing, save_json
+from tiocross.storage import locked_folder, read_json, replacing, save_json
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
@@ -54,3 +54,16 @@ def test_what_is_no_json_is_refused_with_its_path(tmp_path):
     with pytest.raises(ValueError):
         save_json(tmp_path / "new.json", [float("nan")])
     assert not (tmp_path / "new.json").exists()
+
+
+def test_a_folder_has_one_writer_and_the_lock_leaves_nothing(tmp_path):
+    folder = tmp_path / "new" / "folder"
+    with locked_folder(folder):
+        with pytest.raises(ValueError, match="another process writes to .*folder; wait for it, or choose another"), locked_folder(folder):
+            pass
+        with locked_folder(tmp_path / "another"):
+            pass
+    (folder / ".lock").touch()  # as a killed process leaves it
+    with locked_folder(folder), pytest.raises(ValueError), locked_folder(folder):
+        pass
+    assert not list(folder.iterdir())

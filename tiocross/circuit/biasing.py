@@ -12,8 +12,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tiocross.checks import as_finite, as_number, as_reals, require_name
+from tiocross.checks import as_number, as_reals, require_name
 from tiocross.circuit.crossbar import Crossbar, require_crossbar
+from tiocross.circuit.solvers.checks import as_values_of_lines, require_moderate
 from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, WORDS
 
 READ_SCHEMES = ("floating", "grounded", "V/2", "V/3")
@@ -103,7 +104,8 @@ def read_columns(crossbar: Crossbar, voltages: ArrayLike) -> Biasing:
     >>> biasing.left.tolist(), biasing.bottom.tolist()
     ([0.1, 0.2, 0.0], [0.0, 0.0])
     """
-    return custom(crossbar, left=voltages, bottom=0.0)
+    require_crossbar(crossbar)
+    return custom(crossbar, left=as_values_of_lines("voltages", voltages, crossbar.n_word_lines, "word line"), bottom=0.0)
 
 
 def read_device(crossbar: Crossbar, word_line: int, bit_line: int, voltage: float, *,
@@ -206,8 +208,7 @@ def custom(crossbar: Crossbar, *, left: ArrayLike | None = None, right: ArrayLik
     ends = {"left": left, "right": right, "top": top, "bottom": bottom}
     for name, values in ends.items():
         n_lines = crossbar.n_word_lines if name in ("left", "right") else crossbar.n_bit_lines
-        values = np.nan if values is None else values
-        values = as_reals(name, values)
+        values = as_reals(name, np.nan if values is None else values)
         ends[name] = np.full(n_lines, values) if values.ndim == 0 else values
     biasing = Biasing(**ends)
     require_fitting(crossbar, biasing)
@@ -228,13 +229,18 @@ def require_fitting(crossbar, biasing):
         n_lines = crossbar.n_word_lines if name in ("left", "right") else crossbar.n_bit_lines
         end = getattr(biasing, name)
         if end.shape[-1] != n_lines:
-            turned = "; transposed?" if end.ndim > 1 and end.shape[-2] == n_lines else ""
             raise ValueError(f"{name} must be one voltage or have shape (..., {n_lines}), one for each line of the "
-                             f"crossbar; got {end.shape}{turned}")
+                             f"crossbar; got {end.shape}")
     if biasing.selected is not None:
         word_line, bit_line = biasing.selected
         _as_line("selected word line", word_line, crossbar.n_word_lines)
         _as_line("selected bit line", bit_line, crossbar.n_bit_lines)
+
+
+def is_plain_read(biasing):
+    """Whether left ends are driven, bottom ends at 0 V, and everything else floats."""
+    return (np.isnan(biasing.right).all() and np.isnan(biasing.top).all() and not np.isnan(biasing.left).any()
+            and not biasing.bottom.any())
 
 
 def join_ends(biasing, batch):
@@ -252,9 +258,8 @@ def _as_end(name, values):
     """Float64 copy with at least one axis; NaN is allowed."""
     if values is None:
         raise TypeError(f"{name} must be voltages, NaN where an end floats; got None")
-    voltages = as_reals(name, values)
-    as_finite(name, np.where(np.isnan(voltages), 0.0, voltages))
-    end = np.atleast_1d(np.array(voltages))
+    end = np.atleast_1d(as_reals(name, values)).copy()
+    require_moderate(name, np.nan_to_num(end, posinf=np.inf, neginf=-np.inf))
     end.flags.writeable = False
     return end
 

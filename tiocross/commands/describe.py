@@ -39,15 +39,15 @@ def describe_plan(plan):
              f"tolerance {scheme.tolerance / percent:g} %, SET {scheme.set_start:g} to {scheme.set_limit:g} V, RESET "
              f"{scheme.reset_start:g} to {scheme.reset_limit:g} V, in steps of {scheme.increment:g} V; "
              f"pulses of {scheme.width / us:g} us",
-             f"{'array':>5}{'shape':>9}{'layers':>9}{'in use':>8}{'to program':>12}{'stuck':>7}{'targets (uS)':>22}"]
+             f"{'array':>5}{'shape':>8}{'layers':>8}{'in use':>8}{'to write':>10}{'stuck':>7}{'targets (uS)':>14}"]
     layout = plan.layout
     for array, shape, blocks, used, targets, stuck in zip(layout.arrays, layout.shapes, layout.blocks_of, layout.used,
                                                           plan.targets, plan.stuck):
         wanted = targets[~np.isnan(targets)] / uS
-        span = f"{wanted.min():.4g} to {wanted.max():.4g}" if len(wanted) else "none"
+        span = f"{wanted.min():.4g}-{wanted.max():.4g}" if len(wanted) else "none"
         layers = ",".join(map(str, dict.fromkeys(block.layer for block in blocks)))
-        lines.append(f"{array:>5}{f'{shape[0]} x {shape[1]}':>9}{layers:>9}{int(used.sum()):>8}{len(wanted):>12}"
-                     f"{int((~np.isnan(stuck)).sum()):>7}{span:>22}")
+        lines.append(f"{array:>5}{f'{shape[0]}x{shape[1]}':>8}{layers:>8}{int(used.sum()):>8}{len(wanted):>10}"
+                     f"{int((~np.isnan(stuck)).sum()):>7}{span:>14}")
     return "\n".join(lines)
 
 

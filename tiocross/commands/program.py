@@ -1,6 +1,7 @@
 """``tiocross program``: the arrays of a plan on simulated chips, by write-verify."""
 
 import contextlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,8 @@ from tiocross.lab.simulated import SimulatedCrossbar
 from tiocross.lab.switching import TIO2_SWITCHING, require_switching, switching_of
 from tiocross.lab.write_verify import PulseScheme
 from tiocross.learning.network import MLP
-from tiocross.storage import locked_folder, read_json, require_new_folder, require_writable_file, save_json, save_text
+from tiocross.report.write import write_report
+from tiocross.storage import TEMPORARY, locked_folder, read_json, require_folder, require_writable_file, save_json, save_text
 from tiocross.tasks import load_moons
 from tiocross.transfers.prediction import infer
 from tiocross.units import percent, uS
@@ -32,6 +34,9 @@ _READ_FLOOR = 1 * uS / TIO2.g_max  # of the window's upper end: TiO2's readings 
 _LARGEST_RESISTANCE = 1e15  # [ohm]; the largest that circuits take
 SETTINGS = "run.json"  # what a run was started with
 RESULT = "programming.json"  # what came of it, once all arrays are done
+LOCK = ".lock"
+_RESULT_FILE = re.compile(r"array_[0-9]{2,}_(log\.csv|readback\.csv|report\.(json|txt))|programming\.json|report\.html")
+_OWN = re.compile(rf"{_RESULT_FILE.pattern}|run\.json|\.lock|{TEMPORARY.pattern}")
 _FROM_PYTHON = """\
 this command drives simulated chips only: add --simulate. Real instruments are driven from Python:
     plan = load_plan({plan!r})
@@ -44,6 +49,8 @@ def prepare(arguments):
     """The run that the command line asks for, ready to be called."""
     if not arguments.simulate:
         raise ValueError(_FROM_PYTHON.format(plan=arguments.plan))
+    if arguments.resume and arguments.overwrite:
+        raise ValueError("--resume goes on with an earlier run and --overwrite replaces it; give one of them")
     plan = load_plan(arguments.plan)
     network = MLP.load(Path(arguments.plan) / NETWORK)
     plan.require_network(network)
@@ -58,17 +65,36 @@ def prepare(arguments):
         network.encode(data.points)  # refuses other points
     fits = network.sizes[0] == data.points.shape[1] and network.n_classes > data.labels.max()
     with contextlib.ExitStack() as stack:
-        if arguments.resume and (run.folder / SETTINGS).exists():
-            require_writable_file(run.folder / SETTINGS)
-            stack.enter_context(locked_folder(run.folder))
+        if arguments.resume and (folder / SETTINGS).exists():
+            require_writable_file(folder / SETTINGS)
+            stack.enter_context(locked_folder(folder))
             run.resume()
         else:
-            require_new_folder(run.folder, also=f"; it has no {SETTINGS} to go on from" if arguments.resume else
-                               ", or go on with --resume")
-            run.folder.mkdir(exist_ok=True)
-            stack.enter_context(locked_folder(run.folder))
+            _find_earlier(folder, arguments)
+            require_folder(folder)
+            stack.enter_context(locked_folder(folder))
+            run.earlier = _find_earlier(folder, arguments)
         held = stack.pop_all()
     return lambda: run.execute(network, data if fits else None, held)
+
+
+def _find_earlier(folder, arguments):
+    """Files of an earlier run in the folder; ValueError if it holds others, or results that are not to be replaced."""
+    if not str(folder) or folder.exists() and not folder.is_dir():
+        raise ValueError(f"cannot write to the output folder {str(folder)!r}: it is a file; choose another with --out")
+    found = sorted(folder.iterdir()) if folder.exists() else []
+    foreign = [path.name for path in found if path.is_dir() or not _OWN.fullmatch(path.name)]
+    if foreign:
+        why = f"; it has no {SETTINGS} to go on from" if arguments.resume else ""
+        raise ValueError(f"the output folder {str(folder)!r} holds files that tiocross program did not write, such as "
+                         f"{foreign[0]!r}; choose another with --out{why}")
+    results = [path.name for path in found if _RESULT_FILE.fullmatch(path.name)]
+    if results and not arguments.overwrite:
+        more = "" if (folder / RESULT).exists() or not (folder / SETTINGS).exists() else ", or go on with --resume"
+        why = f"; it has no {SETTINGS} to go on from" if arguments.resume else ""
+        raise ValueError(f"the output folder {str(folder)!r} holds results of an earlier run, such as {results[0]!r}; "
+                         f"choose another with --out, or replace them with --overwrite{more}{why}")
+    return [path for path in found if path.name != LOCK]
 
 
 class _ProgrammingRun:
@@ -82,8 +108,10 @@ class _ProgrammingRun:
         self.knows_stuck = not all(np.isnan(stuck).all() for stuck in plan.stuck)
         self.arrays = plan.layout.arrays
         self.model = switching_of(plan.device)
+        self.earlier = []  # files of an earlier run, to be replaced
         self._begun = {}  # array: its chip, and the events so far
         self._reports = {}  # array: its report, once it is done
+        self._tuned = set()  # (array, row, column) of the devices that were tuned at least once
 
     def resume(self):
         """Check what an interrupted run left, and bring the chip of the array under way to where it was."""
@@ -106,10 +134,12 @@ class _ProgrammingRun:
     def execute(self, network, data, held):
         """Program the arrays that are not yet programmed, then print the predicted accuracy; ``held`` is the lock."""
         with held:
+            for path in self.earlier:
+                path.unlink()
             save_json(self.folder / SETTINGS, self.settings)
             print("\n".join([*self._about(), *self.plan.notes]))
             n_devices = sum(int((~np.isnan(targets)).sum()) for targets in self.plan.targets)
-            progress = ProgressLine(arrays=len(self.plan.targets), devices=n_devices)
+            progress = ProgressLine(devices=n_devices, arrays=len(self.plan.targets))
             progress.start()
             try:
                 for n_done, array in enumerate(self.arrays):
@@ -126,7 +156,8 @@ class _ProgrammingRun:
                 progress.close()
             prediction, text = self._predict(network, data)
             save_json(self.folder / RESULT, self._result(prediction, "" if prediction else text))
-            print(f"{text}\nlogs, read-backs and reports are in {self.folder}")
+            page = write_report(self.folder)
+            print(f"{text}\nlogs, read-backs and reports are in {self.folder}; a page to read is {page}")
 
     def _path(self, array, name):
         return self.folder / f"array_{array:02d}_{name}"
@@ -156,14 +187,14 @@ class _ProgrammingRun:
         if array in self._reports:
             return
         index = self.plan.index_of(array)
-        targets, done = self.plan.targets[index], []
+        targets = self.plan.targets[index]
         chip, before = self._begun.get(array) or (self._chip(array), [])
 
         def follow(event):
             log(event)
             if event.kind == "done":
-                done.append(event)
-            progress.update("devices", len(done))
+                self._tuned.add((array, event.row, event.column))
+            progress.update("devices", len(self._tuned))
 
         with EventLog(self._path(array, "log.csv"), shape=targets.shape, append=True) as log:
             report = program_array(chip, targets, self.plan.scheme, order=self.plan.orders[index],

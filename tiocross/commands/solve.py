@@ -8,6 +8,7 @@ import numpy as np
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.laws import LAWS
 from tiocross.circuit.solver import require_rtol, solve
+from tiocross.commands.arguments import as_float
 from tiocross.commands.destinations import require_no_input
 from tiocross.storage import require_writable_file, save_text
 from tiocross.checks import nearest_name
@@ -45,7 +46,7 @@ def _as_law(text):
     if name not in _LAWS:
         raise ValueError(f"--iv {text!r}: unknown law {name!r}; {nearest_name(name, _LAWS)}")
     try:
-        values = [float(number) for number in numbers.split(",")]
+        values = [as_float(number) for number in numbers.split(",")]
     except ValueError:
         values = []
     if len(values) != len(fields(_LAWS[name])) or not all(map(math.isfinite, values)):

@@ -10,6 +10,7 @@ import numpy as np
 
 from tiocross.checks import LARGEST_CONDUCTANCE, as_count, as_shape, require_name, require_text, siemens_cure
 from tiocross.records import ArrayRecord, array, check_fields, number, stated
+from tiocross.shown import records_table
 from tiocross.units import mS, percent, uS
 
 LARGEST_WINDOW = 10 * mS  # what a device is tuned to; 100 ohm
@@ -319,6 +320,10 @@ class Device:
             if value is not None:
                 lines.append(f"    source: {value.source}")
         return "\n".join(lines)
+
+    def _repr_html_(self):
+        """The card as a table of all values with their units and sources, for notebooks."""
+        return records_table(self.name, {"window": self, **{effect: getattr(self, effect) for effect in EFFECTS}})
 
 
 def require_device(device):

@@ -168,6 +168,14 @@ def apply_writes(targets, writes, *, floor=True):
     return programmed
 
 
+def slope_of_writes(targets, writes):
+    """Derivative of `apply_writes` by the targets, where the conductance is above zero (unitless)."""
+    slopes = targets * writes.quadratic
+    slopes *= 2.0
+    slopes += writes.linear
+    return slopes
+
+
 def draw_array_writes(device, n_later_writes, n_chips, rng):
     """`draw_writes` of whole physical arrays, failed lines included."""
     writes = draw_writes(device, n_later_writes, n_chips, rng)

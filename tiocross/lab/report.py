@@ -8,6 +8,7 @@ import numpy as np
 from tiocross.checks import as_number, as_reals, require_shape
 from tiocross.lab.instrument import is_reading
 from tiocross.lab.write_verify import OUTCOMES, Done
+from tiocross.shown import table
 from tiocross.storage import read_json, save_json
 from tiocross.units import percent
 
@@ -125,6 +126,19 @@ class ProgramReport:
         if not self.n_passes:
             return self.mask
         return self.mask & ~self.within & ~self.stuck & is_reading(self.conductances)
+
+    def _repr_html_(self):
+        """What became of the devices, and how far they are from their targets after each pass, for notebooks."""
+        n_devices, tuned = int(self.mask.sum()), self.outcomes[self.mask]
+        rows = [("pulses", f"{int(self.n_pulses.sum())}"), (f"within {self.tolerance / percent:g} % as last read",
+                                                            f"{int(self.within.sum())}"),
+                *((name, f"{int((tuned == name).sum())}") for name in OUTCOMES if (tuned == name).any())]
+        errors = [(f"after pass {k}", "unknown" if np.isnan(error) else f"{error / percent:.3g} %")
+                  for k, error in enumerate(self.rms_errors)]
+        caption = f"{n_devices} devices of a {self.shape[0]} x {self.shape[1]} array" + (
+            "" if self.complete else ", not complete")
+        bodies = [("", rows), ("rms error of the devices that are not stuck", errors)]
+        return table(caption, ("", "devices or pulses"), bodies)
 
     def to_dict(self) -> dict:
         """The report as plain numbers, texts and lists; keys of numbers state their unit, None stands for NaN."""

@@ -41,8 +41,9 @@ def run_safely(instruments, work, report=lambda: None):
     try:
         _raise_due(switches, end.reason, report)
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            signals.waiting.discard(signal.SIGINT)  # one is enough
+        signals.waiting.discard(signal.SIGINT)  # the run ends anyway, and why must not be lost
+        if (signals.waiting or signals.fatal) and not all(switch.is_off for switch in switches):
+            logging.getLogger("tiocross").critical("%s", error)  # nobody will see the exception
         signals.end(report)
         raise
     signals.end(report)
@@ -117,7 +118,8 @@ class _Signals:
     """Signals that stop the program: passed on, until ``are_held`` is set; from then on they wait for `end`."""
 
     def __init__(self):
-        self.are_held, self.waiting, self.patient_until, self._handlers = False, set(), float("inf"), {}
+        self.are_held, self.patient_until, self._handlers = False, float("inf"), {}
+        self.waiting, self.fatal = set(), set()  # those with a handler, and those that end the process
 
     def begin(self):
         """Take the signals over; outside the main thread there are none."""
@@ -130,15 +132,15 @@ class _Signals:
                 signal.signal(number, self._take)
 
     def _take(self, number, frame):
+        handler = self._handlers[number]
         if self.are_held:
-            self.waiting.add(number)
+            (self.fatal if handler is signal.SIG_DFL else self.waiting).add(number)
             if number == signal.SIGINT and time.monotonic() > self.patient_until:
                 raise KeyboardInterrupt("make_safe() takes long")
             return
         self.are_held = True  # before anything is raised: no further signal comes between that and make_safe()
-        handler = self._handlers[number]
         if handler is signal.SIG_DFL:
-            self.waiting.add(number)  # ends the process when the outputs are off
+            self.fatal.add(number)  # ends the process when the outputs are off
             raise KeyboardInterrupt(signal.Signals(number).name)
         handler(number, frame)
         self.are_held = False  # a handler that only takes note
@@ -148,7 +150,7 @@ class _Signals:
         while self._handlers:
             signal.signal(*self._handlers.popitem())
         try:
-            for number in sorted(self.waiting):
+            for number in sorted(self.waiting) + sorted(self.fatal):
                 signal.raise_signal(number)
         except BaseException as error:
             _attach(error, report)

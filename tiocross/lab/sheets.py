@@ -134,7 +134,7 @@ def shortened(text):
 
 def plain_unit(text):
     """A unit as tiocross writes it, whichever sign for micro or ohm it had."""
-    text = text.strip().replace("\u00b5", "u").replace("\u03bc", "u")
+    text = "".join(sign if sign.isprintable() else "?" for sign in text.strip()).replace("\u00b5", "u").replace("\u03bc", "u")
     return re.sub("\u03a9|\u2126|Ohm|OHM", "ohm", text)
 
 

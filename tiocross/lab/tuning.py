@@ -26,17 +26,22 @@ def drive(instrument, device, place, on_event, should_stop, move=None):
             if on_event is not None:
                 on_event(Event("read", turn, n_pass, row, column, target, math.nan, math.nan, g_read, "", clock()))
             move = step(g_read)
-        if type(move) is not Done and should_stop is not None and should_stop():
-            move = device.abort(refused=move)
-        if type(move) is Done:
-            if on_event is not None:
-                on_event(Event("done", turn, n_pass, row, column, target, math.nan, math.nan, move.conductance, move.outcome,
-                               clock()))
-            return move
-        if move.amplitude:
-            if on_event is not None:
+        try:
+            if type(move) is not Done and should_stop is not None and should_stop():
+                move = device.abort(refused=move)
+            if type(move) is Done:
+                if on_event is not None:
+                    on_event(Event("done", turn, n_pass, row, column, target, math.nan, math.nan, move.conductance,
+                                   move.outcome, clock()))
+                return move
+            if move.amplitude and on_event is not None:
                 on_event(Event("pulse", turn, n_pass, row, column, target, move.amplitude, move.width, math.nan, "",
                                clock()))
+        except BaseException:
+            if type(move) is not Done:
+                device.abort(refused=move)  # it is not given
+            raise
+        if move.amplitude:
             try:
                 pulse(row, column, move.amplitude, move.width)
             except Exception as error:

@@ -1,8 +1,8 @@
 """Multilayer perceptrons: layers of weights, their forward pass in plain NumPy, files.
 
-`forward` here is the plain version of the compiled forward pass in `layers_kernel`: for one network and many points, where
-NumPy is fast, and to test the compiled pass against. Its last bits differ from those of the compiled pass, whose exp is a
-series.
+`forward` here is the plain version of the compiled forward passes in `layers_kernel` and `classes_kernel`: for one network
+and many points, where NumPy is fast, and to test the compiled passes against. Training passes are of single precision; in
+those of transfers the last bits differ, because their exp is a series.
 """
 
 from __future__ import annotations

@@ -133,10 +133,9 @@ def train(network: MLP, dataset: Dataset, techniques: Sequence[Technique] = (), 
 
 def train_many(networks, dataset, techniques=(), *, device=None, layout=None, rngs, settings=TrainingSettings(),
                on_progress=None):
-    """Trained copies of several networks of one shape, in one pass: the same bits as one after the other, but faster.
-
-    As `train`, with a generator for each network; but techniques do not finish the networks.
-    """
+    """Trained copies of several networks of the same layer sizes, not yet finished by techniques, otherwise as `train`: the
+    same bits as one after the other, but faster. Networks given one and the same generator object meet the same points and
+    the same simulated chips in each step, drawn once for all of them."""
     if not isinstance(settings, TrainingSettings):
         raise TypeError(f"settings must be TrainingSettings(...); got {settings!r}")
     _require_trainable(networks, dataset, techniques, rngs)
@@ -170,20 +169,28 @@ class _Run:
 
     def __init__(self, networks, dataset, techniques, rngs, settings, hardware):
         self.settings, self.techniques = settings, techniques
-        self.sizes, self.activation = networks[0].sizes, networks[0].activation
+        self.sizes, self.activations = networks[0].sizes, [network.activation for network in networks]
         self.labels = dataset.labels
-        self.inputs = np.stack([network.encode(dataset.points).T for network in networks])
+        self.inputs = np.stack([network.encode(dataset.points).T.astype(np.float32) for network in networks])
+        self._rows = len(dataset) * np.arange(len(networks) * dataset.n_features).reshape(len(networks), -1, 1)
         self.course = Course([array.shape for array in networks[0].arrays], settings.n_chips, list(rngs), *hardware)
         self.weights = np.stack([np.concatenate([array.reshape(-1, 1) for array in network.arrays])
                                  for network in networks])[:, None]
         self.sampler = ChipSampler(techniques, *hardware, self.sizes)
         self.seen = RememberedRates(len(networks), len(dataset))
+        different = list(dict.fromkeys(map(id, rngs)))
+        self._source = [different.index(id(rng)) for rng in rngs]  # which draws each network gets
+        rngs = [rngs[self._source.index(k)] for k in range(len(different))]
         self._batches = zip(*(draw_batches(len(dataset), settings.batch_size, rng) for rng in rngs))
         self._chips = _draw_chips(self.sampler, settings.n_chips, rngs)
 
     def draw(self):
-        """Points and chips of the next step."""
-        return np.stack(next(self._batches)), next(self._chips) if self.sampler.is_on else None
+        """Points of the next step for each network, and chips; one set of these where all networks share it."""
+        batch = np.stack(next(self._batches))
+        if not self.sampler.is_on:
+            return batch[self._source], None
+        chips = next(self._chips)
+        return batch[self._source], chips if len(batch) in (1, len(self._source)) else chips[self._source]
 
     def gradient(self, step, weights, batch, chips):
         """Gradient of the loss of all networks together by their weights."""
@@ -195,8 +202,8 @@ class _Run:
         for technique in self.techniques:
             sampled = technique.perturb(sampled, self.course)
             require_tensor(technique, "perturb", sampled, (len(weights), None, *weights.shape[2:]))
-        inputs = np.take_along_axis(self.inputs, batch[:, None], axis=-1)
-        logits = run_copies(sampled, self.sizes, inputs, self.activation)
+        inputs = self.inputs.take(self._rows + batch[:, None])
+        logits = run_copies(sampled, self.sizes, inputs, self.activations)
         loss = self.settings.loss if share >= self.settings.loss_from else MeanLoss()
         self.seen.select(batch)
         value = loss(logits, self.labels[batch][:, None], self.seen)
@@ -209,6 +216,9 @@ class _Run:
             raise FloatingPointError(f"the loss is {value.value} at step {step}; lower the learning rate "
                                      f"({self.settings.learning_rate:g})")
         value.backward()
+        if not np.isfinite(tensor.grad).all():
+            raise FloatingPointError(f"the gradient is not finite at step {step}; lower the learning rate "
+                                     f"({self.settings.learning_rate:g})")
         return tensor.grad
 
 
@@ -220,9 +230,9 @@ def _require_trainable(networks, dataset, techniques, rngs):
     require_techniques(techniques)
     for network in networks:
         require_matching(network, dataset)
-        if (network.sizes, network.activation) != (networks[0].sizes, networks[0].activation):
-            raise ValueError(f"networks trained together must have one shape; got {networks[0].sizes} "
-                             f"{networks[0].activation} and {network.sizes} {network.activation}")
+        if network.sizes != networks[0].sizes:
+            raise ValueError(f"networks trained together must have the same layer sizes; got {networks[0].sizes} and "
+                             f"{network.sizes}")
 
 
 def draw_batches(n_points, batch_size, rng):

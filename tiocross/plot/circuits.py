@@ -66,7 +66,7 @@ def bit_line_losses(axes: Axes, points_by_name: dict[str, np.ndarray],
 
 
 def _range_of_losses(losses):
-    """Ends of an axis from 0 to 100 %, or a quarter further than the largest loss; beyond where a current is gained or turned."""
+    """Ends of an axis from 0 to 100 %, or a quarter further than the largest loss; beyond where a current is gained."""
     values = np.concatenate([np.ravel(values) for values in losses])
     values = values[np.isfinite(values)]
     low, high = values.min(initial=0.0), values.max(initial=0.0)

@@ -24,7 +24,8 @@ def device_card(content):
     groups = {"tuning window": device, **{effect: getattr(device, effect) for effect in EFFECTS}}
     effects = join(*(paragraph(element("strong", effect), f": {_SAYINGS[effect]}") for effect in EFFECTS
                      if getattr(device, effect) is not None))
-    card = records_table(f"Device card: {device.name}. Every value with its unit; the source stands above each group.", groups)
+    caption = f"Device card: {device.name}. Every value has its unit; the source stands above each group."
+    card = records_table(caption, groups)
     return join(scrolling(card, "device card"), effects, _disturb_table(device.disturb) if device.disturb else "")
 
 

@@ -1,7 +1,7 @@
 """The parts of a page, each as `Html`: what is plain text among what they are given is escaped."""
 
 import base64
-import re
+import shlex
 import struct
 
 from tiocross import __version__
@@ -44,14 +44,19 @@ def warning(*parts):
     return element("div", paragraph(*parts), class_="warning")
 
 
-def bullets(items):
+def bullets(items, class_=None):
     """A list of items."""
-    return element("ul", *(element("li", item) for item in items))
+    return element("ul", *(element("li", item) for item in items), class_=class_)
 
 
 def facts(pairs):
     """Names and what they are, pair by pair."""
     return element("dl", *(join(element("dt", name), element("dd", value)) for name, value in pairs))
+
+
+def command(*words):
+    """What to type: words with the quotes that a shell needs."""
+    return shlex.join(map(str, words))
 
 
 def code(text):
@@ -69,14 +74,15 @@ def folded(summary, *parts):
     return element("details", element("summary", summary), *parts)
 
 
-def picture(png, title, caption, alt):
-    """A figure from the bytes of a PNG file, on white ground, with a caption that says how to read it."""
+def picture(png, title, caption, alt, *, half=False):
+    """A figure from the bytes of a PNG file, on white ground, with its caption; ``half`` a page high at most in print."""
     width, height = struct.unpack(">II", png[16:24])
     source = "data:image/png;base64," + base64.b64encode(png).decode("ascii")
     image = element("img", src=source, alt=alt, width=width, height=height,
                     class_=next((name for least, name in _WIDTHS if width > least), None))
-    return element("figure", element("div", image, class_="card", tabindex="0", role="group", aria_label=title),
-                   element("figcaption", element("strong", f"{title}. "), caption))
+    card = element("div", image, class_="card", tabindex="0", role="group", aria_label=title)
+    return element("figure", card, element("figcaption", element("strong", f"{title}. "), caption),
+                   class_="half" if half else None)
 
 
 def pictures(folder, known):
@@ -94,14 +100,6 @@ def pictures(folder, known):
     return section("Figures", *parts)
 
 
-def with_interval(value, low=None, high=None, digits=1):
+def with_interval(value, low, high, *, digits):
     """A number with its interval below it, for a cell of a table."""
-    text = f"{value:.{digits}f}"
-    if low is None:
-        return text
-    return join(text, element("span", f" [{low:.{digits}f}, {high:.{digits}f}]", class_="interval"))
-
-
-def plain_text(part):
-    """What a reader sees of a part."""
-    return re.sub("<[^>]*>", "", part)
+    return join(f"{value:.{digits}f}", element("span", f" [{low:.{digits}f}, {high:.{digits}f}]", class_="interval"))

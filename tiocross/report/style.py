@@ -23,7 +23,7 @@ li{margin:.25rem 0}
 .scroll:focus{outline:2px solid var(--mark)}
 table{border-collapse:collapse;font-size:.92rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;padding:0 0 .4rem}
-caption span{display:inline-block;position:sticky;left:0;max-width:min(46rem,calc(100vw - 2rem))}
+caption span{display:inline-block;position:sticky;left:0;width:max-content;max-width:min(46rem,calc(100vw - 2rem))}
 th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
 th{text-align:left;font-weight:600}
 tbody th{font-weight:500}
@@ -47,12 +47,14 @@ dd{margin:0;overflow-wrap:anywhere}
 summary{cursor:pointer;color:var(--mark)}
 footer{margin-top:3rem;border-top:1px solid var(--line);padding-top:.6rem;color:var(--soft);font-size:.88rem}
 @media (max-width:600px){body{font-size:15px}h1{font-size:1.35rem}th,td{padding:.3rem .4rem}table{font-size:.86rem}
-dl{grid-template-columns:1fr;gap:0}dt{margin-top:.5rem}.card img.wide{width:38rem;max-width:none}.card img.wider{width:54rem;max-width:none}tbody th{min-width:7.5rem}}
+dl{grid-template-columns:1fr;gap:0}dt{margin-top:.5rem}
+.card img.wide{width:38rem;max-width:none}.card img.wider{width:54rem;max-width:none}tbody th{min-width:7.5rem}}
 @media print{@page{size:A4;margin:16mm 14mm}:root{--ink:#000;--soft:#444;--line:#bbb;--ground:#fff;--tint:#f3f5f7;
 --mark:#00588f}body{font-size:10pt}main{max-width:none;padding:0}h1{font-size:16pt}h2{font-size:12.5pt;margin-top:1.2rem}
 h1,h2,h3,caption{break-after:avoid}figure,.answer,.warning,tr,dl div,pre{break-inside:avoid}.scroll,.card{overflow:visible}
 .card{border:0;padding:0}.card img,.card img.wide,.card img.wider{width:100%;max-height:215mm;object-fit:contain}
-thead{display:table-header-group}
+.half .card img.wide{max-height:92mm}thead{display:table-header-group}
 table{font-size:8.4pt}th,td{padding:.18rem .35rem}p,ul,ol,figcaption{max-width:none;orphans:3;widows:3}
-details{display:none}caption span{max-width:none}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
+details{display:none}caption span{max-width:180mm}
+tbody:has(th.group){break-inside:avoid}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 """

@@ -39,7 +39,7 @@ def load_moons(folder: str | os.PathLike | None = None) -> Task:
     >>> len(moons.train), len(moons.test), moons.overlaps["test_points_in_train"]
     (875, 4000, 0)
     """
-    folder = _shipped_folder() if folder is None else Path(folder)
+    folder = shipped_folder() if folder is None else Path(folder)
     files = {name: folder / f"moons_{name}.csv" for name in PARTS}
     parts = {name: read_dataset(path) for name, path in files.items() if name != "validation" or path.exists()}
     for name, part in parts.items():
@@ -156,6 +156,7 @@ def _parse_row(path, line, row, n_columns):
         raise ValueError(f"{path}, line {line}: not numbers: {row}") from None
 
 
-def _shipped_folder():
+def shipped_folder():
+    """Folder of the data that tiocross ships: installed with it, or of the clone."""
     installed = resources.files("tiocross").joinpath("data")
     return Path(str(installed)) if installed.is_dir() else Path(__file__).resolve().parents[2] / "data"

@@ -16,6 +16,7 @@ import numpy as np
 
 from tiocross.checks import require_name
 from tiocross.intervals import NORMAL_975, ROUNDING, Groups, percentile
+from tiocross.shown import table
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,22 @@ class Summary:
             f"  points undecided at 95 %    {undecided.value:.0f} [{undecided.low:.0f}, {undecided.high:.0f}]",
         ])
 
+    def _repr_html_(self):
+        """The summary as a table, for notebooks."""
+        digits = {"robust_fraction_99": 2, "n_undecided": 0}  # the first rests on few chips
+        rows = [(title, *(f"{end:.{digits.get(name, 3)}f}" for end in asdict(getattr(self, name)).values()))
+                for name, title in _TITLES.items()]
+        return table(f"{self.n_points} points on {self.n_transfers} simulated chips; shares of one, with 95 % intervals",
+                     ("", "value", "from", "to"), [("", rows)])
+
     def to_dict(self) -> dict:
         """The figures as plain numbers: for each its value and the ends of its 95 % interval (unitless)."""
         return asdict(self)
+
+
+_TITLES = {"nominal_accuracy": "nominal accuracy", "robust_fraction_95": "points right on at least 95 % of the chips",
+           "mean_accuracy": "mean accuracy", "p05_accuracy": "5th percentile of the accuracy",
+           "robust_fraction_99": "points right on at least 99 % of the chips", "n_undecided": "points undecided at 95 %"}
 
 
 def tabulate_summaries(summaries: Mapping, *, form: str = "csv") -> str:

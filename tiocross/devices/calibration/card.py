@@ -12,6 +12,7 @@ from tiocross.devices.calibration.fit import Fit
 from tiocross.devices.calibration.tuning import fit_tuning
 from tiocross.devices.device import Device, LineFailures
 from tiocross.devices.files import to_json as device_to_json
+from tiocross.shown import element, join, micro, table
 from tiocross.units import uS
 
 
@@ -45,6 +46,14 @@ class Calibration:
         for effect, fit in self.fits.items():
             lines += ["", f"{effect}: {fit}"]
         return "\n".join(lines)
+
+    def _repr_html_(self):
+        """Estimates with their 95 % intervals, goodness and warnings, for notebooks."""
+        bodies = [(join(element("strong", effect), f": {fit.n_samples} values; {fit.test}: p = {fit.goodness:.2g}"),
+                   [(*row, micro(unit)) for *row, unit in fit.rows()]) for effect, fit in self.fits.items()]
+        caption = f"{self.device.name}; source: {self.device.source}"
+        return join(table(caption, ("quantity", "value", "95 % interval", "unit"), bodies),
+                    *(element("p", element("strong", "Warning"), f": {text}") for text in self.warnings))
 
 
 def to_json(calibration):
