@@ -75,7 +75,8 @@ class ArrayRecord:
 
 def short_text(record):
     """A record on one line: its name and its fields, arrays by their shape."""
-    return f"{type(record).__name__}({', '.join(f'{place.name}={_short(getattr(record, place.name))}' for place in fields(record))})"
+    shown = (f"{place.name}={_short(getattr(record, place.name))}" for place in fields(record))
+    return f"{type(record).__name__}({', '.join(shown)})"
 
 
 def _short(value):

@@ -23,8 +23,9 @@ TEXTS = {
     "map.csv": "n_rows; n_columns; vread\n2; 3; 0.2\n2000; 5000; 4000; 2500; 3000; 9000; \n",
     "summary.json": json.dumps({"n_transfers": 20, "seeds": [1], "complete": True, "rows": []}),
 }
-ODD = ("\0", "\ufeff", "\u0663", "1_0", "\ud7ff", "nan", "inf", "-inf", "1e400", "9" * 400, ",", ";", "\t", " ", "\n", "\r", "[uS]", "[V]",
-       "[", "]", "#", "\"", "{", "}", ":", "null", "true", "-", "0", "word lines x", "\x1b[31m", "\u2028", "row", "e", "\u00b5")
+ODD = ("\0", "\ufeff", "\u0663", "1_0", "\ud7ff", "nan", "inf", "-inf", "1e400", "9" * 400, ",", ";", "\t", " ", "\n", "\r",
+       "[uS]", "[V]", "[", "]", "#", "\"", "{", "}", ":", "null", "true", "-", "0", "word lines x", "\x1b[31m", "\u2028", "row",
+       "e", "\u00b5")
 
 
 def mutated(text, rng):
@@ -67,19 +68,21 @@ def tried(arguments, folder, capsys):
     return code
 
 
-def test_malformed_files_are_described_or_refused_in_one_line(texts, tmp_path, capsys):
+@pytest.mark.parametrize("n_files", [12, pytest.param(600, marks=pytest.mark.slow)])
+def test_malformed_files_are_described_or_refused_in_one_line(n_files, texts, tmp_path, capsys):
     rng, codes = random.Random(7), []
-    for number in range(250):
+    for number in range(n_files):
         text = mutated(texts[rng.choice(sorted(texts))], rng)
         path = tmp_path / f"file {number}"
         path.write_bytes(text.encode("utf-8", "surrogatepass") if rng.random() < 0.95 else text.encode("utf-16"))
         codes.append(tried(["describe", path], tmp_path, capsys))
         path.unlink()
-    assert 20 < codes.count(0) < 230  # both happen
+    assert 2 in codes and (n_files < 100 or 0 in codes)  # small faults are read over
 
 
+@pytest.mark.slow
 def test_malformed_data_are_calibrated_or_refused_in_one_line(texts, tmp_path, capsys):
-    rng, names = random.Random(8), [name for name in sorted(texts) if name not in ("device.json", "summary.json", "voltages.csv")]
+    rng, names = random.Random(8), sorted(set(texts) - {"device.json", "summary.json", "voltages.csv"})
     for _ in range(60):
         (tmp_path / "data").write_bytes(mutated(texts[rng.choice(names)], rng).encode("utf-8", "surrogatepass"))
         if tried(["calibrate", tmp_path / "data", "--out", tmp_path / "device.json"], tmp_path, capsys) == 0:
@@ -98,7 +101,9 @@ def test_malformed_circuits_are_solved_or_refused_in_one_line(texts, tmp_path, c
         (tmp_path / "out.csv").unlink(missing_ok=True)
 
 
-@pytest.mark.parametrize("content", [b"\x89PNG\r\n", b"PK\x03\x04 xl/workbook.xml", b"\xff\xfea\0b\0", b"%PDF-1.4", b"\x93NUMPY\x01\0"])
+@pytest.mark.parametrize("content", [
+    b"\x89PNG\r\n", b"PK\x03\x04 xl/workbook.xml", b"\xff\xfea\0b\0", b"%PDF-1.4", b"\x93NUMPY\x01\0",
+])
 def test_files_of_other_programs_are_called_by_their_name(content, tmp_path, capsys):
     (tmp_path / "file").write_bytes(content)
     assert main(["describe", str(tmp_path / "file")]) == 2
@@ -107,6 +112,6 @@ def test_files_of_other_programs_are_called_by_their_name(content, tmp_path, cap
 
 
 def test_arrays_of_random_bytes_are_refused(tmp_path, capsys):
-    for seed in range(20):
+    for seed in range(3):
         (tmp_path / "noise").write_bytes(np.random.default_rng(seed).bytes(300))
         assert tried(["describe", tmp_path / "noise"], tmp_path, capsys) == 2

@@ -233,9 +233,9 @@ class Device:
         if not self.g_min < self.g_max:
             raise ValueError(f"g_min must be below g_max; got {self.g_min:g} and {self.g_max:g} S")
         if self.g_max > LARGEST_WINDOW:
-            raise ValueError(f"g_max must be at most {LARGEST_WINDOW / mS:g} mS, which is more than memristive devices are tuned "
-                             f"to; got {self.g_max / mS:g} mS, {1 / self.g_max:.3g} ohm. If these are millisiemens, multiply "
-                             "by tiocross.units.mS")
+            raise ValueError(f"g_max must be at most {LARGEST_WINDOW:g} S, more than memristive devices are tuned to; got "
+                             f"{self.g_max:g} S, {1 / self.g_max:.3g} ohm. If these are millisiemens, multiply by "
+                             "tiocross.units.mS")
         if self.tuning is not None:
             self._check_spread()
 
