@@ -42,7 +42,8 @@ def replacing(path):
                 os.chmod(temporary, stat.S_IMODE(place.stat().st_mode))
             os.replace(temporary, place)
     except OSError as error:
-        if error.errno is None or error.filename not in (None, str(temporary), str(place)):
+        named = error.filename
+        if error.errno is None or not (named in (None, str(place)) or TEMPORARY.fullmatch(os.path.basename(named))):
             raise
         raise type(error)(error.errno, error.strerror, str(path)) from None
     finally:
@@ -152,7 +153,7 @@ def save_text(path, text):
 
 def require_writable_file(path):
     """Raise ValueError unless a file can be written there, or what is there can be written into."""
-    if not str(path) or Path(path).is_dir():
+    if not str(path) or os.path.isdir(path):
         raise ValueError(f"cannot write the file {str(path)!r}: it is a folder; choose another with --out")
     try:
         if os.path.islink(path) and not os.path.exists(path):

@@ -206,8 +206,8 @@ def _add_calibrate(commands):
                "write the device as JSON. The kind of a file is recognised by its content.",
                "tuning.csv disturb.csv --g-min 100 --g-max 500 --out device.json --figures FIGURES")
     add("files", nargs="+", metavar="FILE",
-        help="CSV with the columns 'target [S],programmed [S]', or 'n_later_writes [-],delta_conductance [S]'; resistance "
-             "maps of the lab (ohm); pulse logs, each of one chip")
+        help="CSV with the columns 'target [S],programmed [S]', or 'n_later_writes [-],delta_conductance [S]'; maps of "
+             "arrays (conductances or resistances, with the unit), also those of the lab; pulse logs, each of one chip")
     add("--g-min", type=_real, default=100.0, metavar="US",
         help="low end of the tuning window in microsiemens (default: %(default)g, as of the published card)")
     add("--g-max", type=_real, default=500.0, metavar="US",
@@ -215,7 +215,8 @@ def _add_calibrate(commands):
     add("--out", required=True, metavar="device.json", help="the device file to write")
     add("--effects", nargs="+", default=["tuning", "disturb", "faults"], metavar="EFFECT",
         help="what to fit: any of tuning, disturb and faults (default: all for which there are data)")
-    add("--figures", metavar="DIR", help="also draw what was measured beside what was fitted, as PNG, in this folder")
+    add("--figures", metavar="DIR", help="also draw what was measured beside what was fitted, as PNG, in this folder, "
+                                  "with all fits in calibration.json")
     add("--dead", action="store_true", help="count every device of the resistance maps as stuck; without it only those "
                                             "more than 10 %% outside the window")
     add("--name", metavar="NAME", help="what to call the device (default: the name of the file)")
