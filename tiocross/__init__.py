@@ -120,6 +120,8 @@ _HOMES = {
     "train_robust": "study.methods",
     "ROBUST": "study.methods",
     # errors: what goes wrong in a computation
+    # report: pages for people
+    "write_report": "report.write",
     "ConvergenceError": "errors",
 }
 _MODULES = ("tasks", "units", "plot", "errors")
@@ -232,6 +234,7 @@ if TYPE_CHECKING:
     from tiocross.transfers.prediction import compare_outputs as compare_outputs
     from tiocross.study.methods import train_robust as train_robust
     from tiocross.study.methods import ROBUST as ROBUST
+    from tiocross.report.write import write_report as write_report
     from tiocross.errors import ConvergenceError as ConvergenceError
 
 

@@ -7,9 +7,11 @@ the cure.
 import difflib
 import math
 import numbers
+import re
 
 import numpy as np
 
+_NUMBER = re.compile(r"\s*[+-]?(?:[0-9.]+(?:[eE][+-]?[0-9]+)?|nan|inf)\s*", re.ASCII | re.IGNORECASE)
 LARGEST_CONDUCTANCE = 1.0  # [S]; no memristive device comes near it, a number in microsiemens usually passes it
 
 
@@ -116,6 +118,16 @@ def as_count(what, value, *, low=1):
     if value < low:
         raise ValueError(f"{what} must be at least {low}; got {value}")
     return int(value)
+
+
+def number_of_text(text):
+    """Float of a number in plain digits, ``nan`` and ``inf`` among them; None if the text is no number."""
+    if not _NUMBER.fullmatch(text):  # float() would take "1_0" and the digits of any script
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def require_generator(rng):

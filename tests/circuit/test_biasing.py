@@ -157,7 +157,7 @@ CROSSBAR = crossbar_of()
     (lambda: custom(CROSSBAR, right="high"), TypeError, "right must be an array of real numbers"),
     (lambda: custom(CROSSBAR, left=[0.1j, 0, 0, 0]), TypeError, "left must be an array of real numbers"),
     (lambda: custom(CROSSBAR, left=np.zeros((2, 4)), bottom=np.zeros((5, 3))), ValueError, "do not broadcast against each"),
-    (lambda: read_columns(CROSSBAR, [0.1, 0.2, 0.3]), ValueError, "left must"),
+    (lambda: read_columns(CROSSBAR, [0.1, 0.2, 0.3]), ValueError, "voltages must"),
 ])
 def test_wrong_arguments_are_named(call, error, message):
     with pytest.raises(error, match=message):

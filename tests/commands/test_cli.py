@@ -61,7 +61,7 @@ def test_results_folder_holds_what_is_promised(finished):
     names = {path.name for path in (folder / "out").iterdir()}
     figures = {f"{name}.{kind}" for name in ("decision_maps", "rate_curves", "accuracy_histograms", "conductance_maps")
                for kind in ("png", "pdf")}
-    assert names == {"summary.json", "provenance.json", "table.txt", "networks", *figures}
+    assert names == {"summary.json", "provenance.json", "table.txt", "report.html", "networks", *figures}
     for name in figures:
         start = (folder / "out" / name).read_bytes()[:8]
         assert start.startswith(b"\x89PNG" if name.endswith("png") else b"%PDF")

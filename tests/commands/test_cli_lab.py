@@ -10,6 +10,7 @@ import pytest
 from conftest import ROOT
 
 from tiocross import MLP, TIO2, Crossbar, Sinh, tasks, load_device, save_device, solve
+from tiocross.commands import program
 from tiocross.commands.main import main
 from tiocross.commands.recognition import recognise
 from tiocross.lab.resistance_maps import LabMap, write_lab_map
@@ -38,6 +39,14 @@ def timeless(path):
     """Content of a file of a run, without the times of its log."""
     lines = path.read_bytes().split(b"\n")
     return [line.rpartition(b",")[0] for line in lines] if path.name.endswith("_log.csv") else lines
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_page():
+    """The page of a run takes seconds to draw, and has tests of its own."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(program, "write_report", lambda folder: folder / "report.html")
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("old")
     with pytest.raises(RuntimeError), replacing(path) as temporary:
-        assert temporary.parent == tmp_path and temporary.suffix == ".csv" and temporary.name.startswith(".table-")
+        assert temporary.parent == tmp_path and temporary.suffix == ".csv" and temporary.name.startswith(".tiocross-")
         temporary.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]

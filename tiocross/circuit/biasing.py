@@ -12,8 +12,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tiocross.checks import as_finite, as_number, require_name
+from tiocross.checks import as_number, as_reals, require_name
 from tiocross.circuit.crossbar import Crossbar, require_crossbar
+from tiocross.circuit.solvers.checks import as_values_of_lines, require_moderate
 from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, WORDS
 
 READ_SCHEMES = ("floating", "grounded", "V/2", "V/3")
@@ -103,7 +104,8 @@ def read_columns(crossbar: Crossbar, voltages: ArrayLike) -> Biasing:
     >>> biasing.left.tolist(), biasing.bottom.tolist()
     ([0.1, 0.2, 0.0], [0.0, 0.0])
     """
-    return custom(crossbar, left=voltages, bottom=0.0)
+    require_crossbar(crossbar)
+    return custom(crossbar, left=as_values_of_lines("voltages", voltages, crossbar.n_word_lines, "word line"), bottom=0.0)
 
 
 def read_device(crossbar: Crossbar, word_line: int, bit_line: int, voltage: float, *,
@@ -206,8 +208,8 @@ def custom(crossbar: Crossbar, *, left: ArrayLike | None = None, right: ArrayLik
     ends = {"left": left, "right": right, "top": top, "bottom": bottom}
     for name, values in ends.items():
         n_lines = crossbar.n_word_lines if name in ("left", "right") else crossbar.n_bit_lines
-        values = np.nan if values is None else values
-        ends[name] = np.full(n_lines, values) if np.ndim(values) == 0 else values
+        values = as_reals(name, np.nan if values is None else values)
+        ends[name] = np.full(n_lines, values) if values.ndim == 0 else values
     biasing = Biasing(**ends)
     require_fitting(crossbar, biasing)
     return biasing
@@ -235,6 +237,12 @@ def require_fitting(crossbar, biasing):
         _as_line("selected bit line", bit_line, crossbar.n_bit_lines)
 
 
+def is_plain_read(biasing):
+    """Whether left ends are driven, bottom ends at 0 V, and everything else floats."""
+    return (np.isnan(biasing.right).all() and np.isnan(biasing.top).all() and not np.isnan(biasing.left).any()
+            and not biasing.bottom.any())
+
+
 def join_ends(biasing, batch):
     """Voltages of all ends in one (*batch, 2, 2, n) array [V]: word lines, then bit lines; of each the left or bottom ends,
     then the right or top ends; NaN where an end floats, and beyond the lines of the side that has fewer."""
@@ -250,12 +258,8 @@ def _as_end(name, values):
     """Float64 copy with at least one axis; NaN is allowed."""
     if values is None:
         raise TypeError(f"{name} must be voltages, NaN where an end floats; got None")
-    floating = np.asarray(values)
-    if floating.dtype.kind in "f" and np.isnan(floating).any():
-        as_finite(name, np.where(np.isnan(floating), 0.0, floating))
-    else:
-        as_finite(name, values)
-    end = np.atleast_1d(np.array(values, dtype=np.float64))
+    end = np.atleast_1d(as_reals(name, values)).copy()
+    require_moderate(name, np.nan_to_num(end, posinf=np.inf, neginf=-np.inf))
     end.flags.writeable = False
     return end
 

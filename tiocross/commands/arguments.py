@@ -33,8 +33,8 @@ class HelpText(argparse.HelpFormatter):
 
 def add_commands(commands):
     """Add a parser for each command; the module of the same name has its ``prepare``."""
-    for add_arguments in (_add_experiment, _add_compare, _add_plan, _add_program, _add_judge, _add_calibrate, _add_describe,
-                          _add_solve, _add_example):
+    for add_arguments in (_add_experiment, _add_compare, _add_plan, _add_program, _add_judge, _add_calibrate, _add_report,
+                          _add_describe, _add_solve, _add_example, _add_warmup):
         add_arguments(commands)
 
 
@@ -88,10 +88,12 @@ def _array_shape(text):
 
 def _add_experiment(commands):
     add = _add(commands, "experiment", "the paper's experiment, end to end",
-               "Train a regular network and hardware-aware ones on half moons, transfer each to thousands of simulated "
+               "Train a regular network, hardware-aware ones and one by the recommended recipe on half moons, transfer each to thousands of simulated "
                "passive TiO2 crossbars, solve their circuits, and report how robust each network is.",
                "--quick", "--seeds 5 --wire-resistance 0 2 10 --out results/five_seeds")
-    add("--out", default="results/experiment", metavar="DIR", help="results folder (default: %(default)s)")
+    add("--out", metavar="DIR", help="results folder (default: results/experiment; with --quick results/experiment_quick)")
+    add("--overwrite", action="store_true",
+        help="replace earlier results in the folder; without it a folder that holds some is refused")
     add("--data", metavar="DIR", help="folder with moons_train.csv, moons_validation.csv and moons_test.csv "
                                       "(default: the shipped set)")
     add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card)")
@@ -108,20 +110,24 @@ def _add_experiment(commands):
 def _add_compare(commands):
     add = _add(commands, "compare", "the recommended training compared with other methods",
                "Train networks on half moons or another generated task: by the recommended recipe, by this recipe without "
-               "each of its parts, by the recipe of the paper, and by methods of the literature. Transfer each network to "
+               "each of its parts, by the recipe of the paper, and by methods of the literature, all with the same budget; learning "
+               "rates and strengths are chosen from grids of one size on validation points. Transfer each network to "
                "thousands of simulated chips and print one table. Three of the rows are also judged on chips with more "
                "stuck devices, stronger write disturb or longer wires, and trained anew for other numbers of devices.",
                "--quick", "--only regular ROBUST --seeds 3 --out results/two_rows")
-    add("--out", default="results/compare", metavar="DIR", help="results folder (default: %(default)s)")
+    add("--out", metavar="DIR", help="results folder (default: results/compare; with --quick results/compare_quick)")
+    add("--overwrite", action="store_true",
+        help="replace earlier results in the folder; without it a folder that holds some is refused")
     add("--task", default="moons", metavar="TASK", help="moons, circles, spirals or patterns (default: %(default)s)")
-    add("--only", nargs="+", metavar="NAME", help="rows of these names, as in the table (default: all)")
+    add("--only", nargs="+", metavar="NAME", help="rows of these names, as in the table or as --list shows them (default: all)")
+    add("--list", action="store_true", help="show the names of the rows, and nothing else")
     add("--data", metavar="DIR", help="folder with moons_train.csv, moons_validation.csv and moons_test.csv "
                                       "(default: points are generated)")
     add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card on 8 x 8 arrays)")
-    add("--quick", action="store_true", help="2 seeds, 2 000 chips, fewer rows and half of the steps, for a first look")
+    add("--quick", action="store_true", help="2 seeds, 2 000 chips and five rows with values chosen before, for a first look")
     add("--seeds", type=_whole(_MOST_SEEDS), metavar="N", help="number of training seeds (default: 10; with --quick 2)")
     add("--transfers", type=_whole(), metavar="N",
-        help="simulated chips for each network (default: 20000; with --quick 2000)")
+        help="simulated chips for each network (default: 5000; with --quick 2000)")
     add("--wire-resistance", type=_real, nargs="+", default=[0.0, 2.0, 10.0], metavar="OHM",
         help="resistances of one wire segment in ohm (default: 0 2 10)")
     add("--workers", type=_whole(_MOST_WORKERS), metavar="N", help="processes and threads (default: one for each CPU)")
@@ -142,8 +148,9 @@ def _add_plan(commands):
     add("--scheme-from", metavar="LABCSV", help="pulse scheme (volt, seconds) from the header of a resistance map of the "
                                                 "lab (default: that of a measured array)")
     add("--stuck", nargs="+", metavar="MAP",
-        help="resistance maps of the lab (ohm), one for each array at hand: devices more than 10 %% outside the window "
-             "count as stuck, and the weights are placed around them")
+        help="maps, one for each array at hand: measured ones (resistance maps of the lab in ohm, or CSV that states its "
+             "unit), in which devices more than 10 %% outside the window count as stuck; or CSV with numbers where devices "
+             "are stuck and nan elsewhere. The weights are placed around them")
     add("--order", default="raster", metavar="ORDER",
         help="'raster', or 'sensitive last': devices that change the outputs most come last (default: %(default)s)")
     add("--data", metavar="DIR", help="folder with half moons, whose training points show which devices are sensitive "
@@ -214,6 +221,14 @@ def _add_calibrate(commands):
     add("--source", metavar="TEXT", help="where the data come from (default: the names of the files)")
 
 
+def _add_report(commands):
+    add = _add(commands, "report", "a page for people from a results folder",
+               "Write report.html into a results folder: question, answer, tables, figures, what was assumed, how to do it "
+               "again. The page needs no network and no script. experiment, compare, program and calibrate write it "
+               "themselves; this command makes it anew.", "results/experiment")
+    add("folder", metavar="DIR", help="finished results of experiment, compare, program or calibrate")
+
+
 def _add_describe(commands):
     add = _add(commands, "describe", "what a device, network or file holds",
                "Say what a file holds, in units that people read: a device (JSON), a network (npz), a resistance map of the "
@@ -256,3 +271,10 @@ def _add_example(commands):
                "their place.",
                "--out first")
     add("--out", required=True, metavar="DIR", help="new folder of the project")
+
+
+def _add_warmup(commands):
+    _add(commands, "warmup", "compile everything beforehand",
+         "Compile all that tiocross computes with, which otherwise happens where it is first needed, and say how long it "
+         "took. The result is kept by numba beside the package or, with NUMBA_CACHE_DIR, in that folder.",
+         "")

@@ -13,9 +13,8 @@ from tiocross.devices.calibration.card import calibrate
 from tiocross.devices.device import Device
 from tiocross.devices.files import save_device
 from tiocross.checks import require_name
-from tiocross.lab.resistance_maps import read_lab_map
 from tiocross.lab.log import later_changes, log_shape, read_events, stuck_map, tuning_pairs
-from tiocross.lab.tables import read_disturb_csv, read_tuning_csv
+from tiocross.lab.tables import read_conductance_csv, read_disturb_csv, read_tuning_csv
 from tiocross.mapping.faults import stuck_outside_window
 from tiocross.units import uS
 
@@ -55,12 +54,12 @@ class _Measured:
     def add(self, path):
         """Read one file of whatever kind."""
         readers = {"tuning": self._add_tuning, "disturb": self._add_disturb, "lab map": self._add_map,
-                   "pulse log": self._add_log}
+                   "conductances": self._add_map, "pulse log": self._add_log}
         kind = recognise(path)
         if kind not in readers:
             raise ValueError(f"{path} ({kind}) tells nothing of how devices are written; calibrate takes lists of tuning "
                              "(target [S],programmed [S]) and of disturb (n_later_writes [-],delta_conductance [S]), "
-                             "resistance maps of the lab and pulse logs")
+                             "maps of an array (conductances or resistances, with the unit) and pulse logs")
         readers[kind](path)
 
     def arguments(self):
@@ -81,7 +80,7 @@ class _Measured:
         self.disturb.append(read_disturb_csv(path))
 
     def _add_map(self, path):
-        conductances = read_lab_map(path).conductances
+        conductances = read_conductance_csv(path)
         self.map_files.append(path)
         self.maps.append(conductances if self.dead else
                          stuck_outside_window(conductances, g_min=self.window.g_min, g_max=self.window.g_max))

@@ -25,7 +25,7 @@ from tiocross.lab.switching import TIO2_SWITCHING, require_switching, switching_
 from tiocross.lab.write_verify import PulseScheme
 from tiocross.learning.network import MLP
 from tiocross.report.write import write_report
-from tiocross.storage import locked_folder, read_json, require_folder, require_writable_file, save_json, save_text
+from tiocross.storage import TEMPORARY, locked_folder, read_json, require_folder, require_writable_file, save_json, save_text
 from tiocross.tasks import load_moons
 from tiocross.transfers.prediction import infer
 from tiocross.units import percent, uS
@@ -36,7 +36,7 @@ SETTINGS = "run.json"  # what a run was started with
 RESULT = "programming.json"  # what came of it, once all arrays are done
 LOCK = ".lock"
 _RESULT_FILE = re.compile(r"array_[0-9]{2,}_(log\.csv|readback\.csv|report\.(json|txt))|programming\.json|report\.html")
-_OWN = re.compile(rf"{_RESULT_FILE.pattern}|run\.json|\.lock|\..+-[0-9a-f]{{8}}(\.[a-z]+)?")  # temporary files too
+_OWN = re.compile(rf"{_RESULT_FILE.pattern}|run\.json|\.lock|{TEMPORARY.pattern}")
 _FROM_PYTHON = """\
 this command drives simulated chips only: add --simulate. Real instruments are driven from Python:
     plan = load_plan({plan!r})

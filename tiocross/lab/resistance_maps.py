@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tiocross.checks import as_conductances, as_finite, require_name
+from tiocross.checks import as_conductances, as_finite, number_of_text, require_name
 from tiocross.records import freeze
 from tiocross.storage import replacing
 
@@ -134,6 +134,12 @@ def read_lab_map(path: str | PathLike, *, order: str = "C") -> LabMap:
         raise ValueError(f"{path}: {error}") from None
 
 
+def is_lab_map(path):
+    """Whether a file begins as the lab's resistance maps do."""
+    with open(path, "rb") as file:
+        return file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"n_rows")
+
+
 def write_lab_map(lab_map: LabMap, path: str | PathLike, *, order: str = "C") -> None:
     """Write a resistance map in the lab's form.
 
@@ -230,7 +236,5 @@ def _as_text(key, value):
 
 def _number(text):
     """Float of a text, NaN if it is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
+    value = number_of_text(text)
+    return math.nan if value is None else value

@@ -99,6 +99,11 @@ class SimulatedCrossbar:
         self._selected = self._pulsed = self._read_place = None
         self._n_waiting, self._open = 0, True
 
+    def __repr__(self):
+        return (f"SimulatedCrossbar({self.shape[0]} x {self.shape[1]}, {int(self.stuck.sum())} stuck, "
+                f"{self.wire_resistance:g} ohm a segment, {self.scheme} pulses, {self.read_scheme} reads; {self.n_pulses} "
+                f"pulses, {self.n_reads} reads)")
+
     @property
     def wire_resistance(self) -> float:
         """Of one wire segment [ohm]."""

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 
 
 class Crew:
@@ -42,6 +42,17 @@ class Crew:
             return _done_now(function, *arguments)
         with interrupts_held():  # a Ctrl-C while a process starts would leave it half made
             return self._processes.submit(function, *arguments)
+
+    def each(self, function, jobs):
+        """Yield a job's arguments and ``function(*arguments)``, done in processes, as they are ready."""
+        waiting, running = list(jobs), {}
+        while waiting or running:
+            while waiting and len(running) < self.n_ahead:  # with one worker handing out is doing
+                arguments = waiting.pop(0)
+                running[self.start(function, *arguments)] = arguments
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield running.pop(future), future.result()
 
     def start_thread(self, function, *arguments):
         """Future of ``function(*arguments)`` in a thread."""

@@ -19,10 +19,11 @@ symbol     shape                meaning                                         
 g          (M, N)               devices                                                            S
 b, w       (M, N)               bit-line and word-line node voltages                               V
 f          (M, N)               attenuation from node j - 1 to j (words), i - 1 to i (bits)        -
-line       (8, M) or (8, N)     one column a line: RHO resistance per segment, ROOT and FAR        ohm
+line       (9, M) or (9, N)     one column a line: RHO resistance per segment, ROOT and FAR        ohm
                                 resistance behind the end segments (inf: floating), PASS           ohm
                                 root voltage per unit J, SHARE root voltage per unit drive,        V/A, -
                                 END conductance at the far end, DRIVE and FED: what the ends add   S, V, A
+                                ONE: 1 for each line                                               -
 at         (N + 2,), (M + 2,)   positions of the nodes along the line, its two ends included       segments
 q          (M, N)               current injected at word-line nodes                                A
 norton     (M, AT_ONCE)         scratch: J of each node of AT_ONCE bit lines, or of 4 word lines   A
@@ -51,7 +52,7 @@ import numpy as np
 from tiocross.jit import helper, kernel
 
 WORDS, BITS = range(2)
-RHO, ROOT, FAR, PASS, SHARE, END, DRIVE, FED = range(8)  # rows of ``line``
+RHO, ROOT, FAR, PASS, SHARE, END, DRIVE, FED, ONE = range(9)  # rows of ``line``
 VOLTAGE, CHANGE, SUM, TOTAL, GROSS, LARGEST, OUT = range(7)  # rows of ``row``
 AT_WORD, AT_BIT, SHARE_WORD, SHARE_BIT = range(4)  # of ``places``
 SIZE, BLOCK_WORD, BLOCK_BIT, FIRST, BEFORE = range(5)  # of ``numbers``
@@ -344,7 +345,6 @@ def _solve_coarsest(g, n_word, n_bit, f_word, f_bit, level, places, numbers, lin
 @helper
 def _prepare(g, fine, pool, places, numbers, lines, row):
     """Eliminate the lines of every level and lump the next."""
-    ones = np.ones(g.shape[0])
     for level in range(len(numbers)):
         s = numbers[level, SIZE]
         m, n = s[N_WORD], s[N_BIT]
@@ -355,14 +355,15 @@ def _prepare(g, fine, pool, places, numbers, lines, row):
         if level + 1 < len(numbers):
             t = numbers[level + 1, SIZE]
             coarse_g = pool[t[G]:t[G] + t[N_WORD]]
-            _lump(g, ones, n, t[N_WORD], t[N_BIT], numbers[level, BLOCK_WORD], numbers[level, BLOCK_BIT], row, coarse_g)
+            _lump(g, lines[0, WORDS, ONE], n, t[N_WORD], t[N_BIT], numbers[level, BLOCK_WORD], numbers[level, BLOCK_BIT],
+                  row, coarse_g)
             for side in range(2):
                 _join_lines(lines[level, side], numbers[level, BLOCK_WORD + side], t[side], lines[level + 1, side])
             g = coarse_g
 
 
 @helper
-def _climb(level, visits, fine, wide, pool, places, numbers, lines):
+def _climb(level, twice, fine, wide, pool, places, numbers, lines):
     """Hand corrections to finer levels, up to one that is to be swept again; returns it."""
     while level > 0:
         level -= 1
@@ -372,7 +373,7 @@ def _climb(level, visits, fine, wide, pool, places, numbers, lines):
         _prolong(pool[t[B]:t[B] + t[N_WORD]], t[N_WORD], t[N_BIT], s[N_WORD], s[N_BIT], numbers[level, BLOCK_BIT],
                  numbers[level, BEFORE], places[level, SHARE_BIT], places[level, AT_BIT], places[level + 1, AT_BIT],
                  lines[level + 1, BITS], wider, b)
-        if visits[level] < 2:
+        if not twice >> level & 1:
             break
     return level
 
@@ -400,7 +401,7 @@ def _iterate(g, injected, fine, wide, pool, places, numbers, lines, sensed, rtol
     """Up to ``budget`` sweeps of the array, each but the last followed by a coarse correction: two sweeps at each coarser
     level, corrected likewise, and the solution of the coarsest. True when the residuals' sum is within rtol * gross."""
     last = len(numbers) - 1
-    visits = np.zeros(last + 1, np.int64)
+    once, twice = 0, 0  # bit l: how often level l has been swept since the next finer one was
     level = 1 if resumed and last > 0 else 0  # what the last sweep lacked is still in the pool
     while True:
         s = numbers[level, SIZE]
@@ -415,7 +416,7 @@ def _iterate(g, injected, fine, wide, pool, places, numbers, lines, sensed, rtol
             _solve_coarsest(here, m, n, f_word, f_bit, level, places, numbers, lines, q, w, b, pool[s[CG]:s[CG] + 4 * m],
                             pool, norton, row)
         else:
-            if level > 0 and visits[level] == 0:
+            if level > 0 and not once >> level & 1:
                 for i in range(m):
                     for j in range(n):
                         b[i, j] = 0.0
@@ -428,17 +429,18 @@ def _iterate(g, injected, fine, wide, pool, places, numbers, lines, sensed, rtol
                              wider, pool, norton, row)
         if level == 0:
             budget -= 1
-            visits[0] = 0
+            once = twice = 0
             _sum_up(row, sensed, n, measure, report)
             done = measure and report[2] <= rtol * report[3]
             if done or budget <= 0 or report[5] >= PATIENCE:
                 return done
-        visits[level] += 1
+        twice |= once & 1 << level
+        once |= 1 << level
         if level < last:
             level += 1
-            visits[level] = 0
+            once, twice = once & ~(1 << level), twice & ~(1 << level)
         else:
-            level = _climb(level, visits, fine, wide, pool, places, numbers, lines)
+            level = _climb(level, twice, fine, wide, pool, places, numbers, lines)
 
 
 @helper
