@@ -9,7 +9,7 @@ from tiocross.report.results import Results
 from tiocross.shown import join, table
 
 _COLUMNS = {"nominal_accuracy": "nominal", "robust_fraction_95": "robust\xa095\xa0%", "mean_accuracy": "mean",
-            "p05_accuracy": "5th percentile", "robust_fraction_99": "robust\xa099\xa0%"}
+            "p05_accuracy": "5th pct", "robust_fraction_99": "robust\xa099\xa0%"}
 _DIGITS = {"robust_fraction_99": 2}  # it rests on few chips
 _FIGURES = {"experiment": EXPERIMENT, "compare": COMPARISON}
 
@@ -114,7 +114,8 @@ def _layouts(summary):
 
 def _typeset(text):
     """A sentence of the terminal with the signs of a page."""
-    return re.sub(r"\b(\d+) array\(s\)", lambda found: _many(int(found[1]), "array"), text.replace("+-", "±"))
+    signs = text.replace(" +- ", "\xa0±\xa0").replace("+-", "±")
+    return re.sub(r"\b(\d+) array\(s\)", lambda found: _many(int(found[1]), "array"), signs)
 
 
 def _overlaps(data):
