@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tiocross import plot
+from tiocross.report.write import write_report
 from tiocross.storage import replacing, require_new_folder, require_writable_file, save_json
 from tiocross.commands.describe import columns_as_read
 from tiocross.commands.destinations import require_no_input
@@ -152,7 +153,7 @@ def _finish(calibration, measured, out, figures):
         save_json(figures / CONTENT, _content(calibration, measured, out, drawn))
     print(f"{calibration}\n\nthe device is in {out}")
     if figures is not None:
-        print(f"figures are in {figures}, the figures behind them in {figures / CONTENT}")
+        print(f"figures are in {figures}; a page to read is {write_report(figures)}")
 
 
 def _content(calibration, measured, out, drawn):
