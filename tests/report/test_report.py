@@ -132,7 +132,8 @@ def make_calibration(folder, name="chip 7", goodness=0.4, warnings=()):
                    "warning": "", "estimates": [
                        {"name": "offset_mean", "unit": "-", "shown": "%", "k [-]": None, "value": 0.002,
                         "interval": [0.001, 0.003]},
-                       {"name": "g_high", "unit": "S", "shown": "uS", "k [-]": None, "value": 5e-3, "interval": [5e-3, 0.01]},
+                       {"name": "g_high", "unit": "S", "shown": "uS", "k [-]": None, "value": 5e-3,
+                        "interval": [5e-3, 0.01]},
                        {"name": "offset_std", "unit": "-", "shown": "%", "k [-]": None, "value": 0.0, "interval": None}]},
         "disturb": {"law": "quantile table", "n_samples [-]": 900, "test": "power law", "goodness [-]": goodness,
                     "warning": "", "estimates": [{"name": "median", "unit": "S", "shown": "uS", "k [-]": k,

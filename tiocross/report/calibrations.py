@@ -114,7 +114,8 @@ def _words(name):
 
 
 def _assumed(found):
-    rows = [(entry["name"], entry["kind"], entry["understood"].removeprefix("read as: ")) for entry in found.get("files", [])]
+    rows = [(entry["name"], entry["kind"], entry["understood"].removeprefix("read as: "))
+            for entry in found.get("files", [])]
     files = table("Files, and how they were understood", ("file", "kind", "understood as"), [("", rows)])
     asked = ", ".join(found.get("effects asked", []))
     dead = ("every device of the resistance maps counts as stuck" if found.get("all devices dead") else
