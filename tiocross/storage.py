@@ -55,6 +55,29 @@ def replacing(path):
             _release(lock)
 
 
+@contextlib.contextmanager
+def new_folder(path):
+    """Temporary folder beside ``path``, whose place it takes when the block ends well; ``path`` may be an empty folder."""
+    place = Path(os.path.realpath(path))
+    _remove_stale(place.parent)
+    temporary, lock = place.with_name(f".tiocross-{os.urandom(8).hex()}"), None
+    try:
+        temporary.mkdir()
+        lock = None if fcntl is None else os.open(temporary, os.O_RDONLY)
+        if lock is not None:
+            _holds(lock)
+        yield temporary
+        os.replace(temporary, place)
+    except OSError as error:
+        if error.errno is None or not (error.filename is None or str(error.filename).startswith(str(temporary))):
+            raise
+        inside = str(error.filename or temporary).removeprefix(str(temporary))
+        raise type(error)(error.errno, error.strerror, f"{path}{inside}") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        _release(lock)
+
+
 def save_json(path, content):
     """Write plain numbers, texts, lists and dicts as JSON; ValueError, and no file, if a number is not finite."""
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
@@ -131,21 +154,28 @@ def _release(lock):
 
 
 def _remove_stale(folder):
-    """Remove the temporary files that killed processes left in a folder: those that nobody holds locked, or, where files
-    cannot be locked, those older than a day."""
+    """Remove the temporary files and folders that killed processes left in a folder: those that nobody holds locked, or,
+    where files cannot be locked, those older than a day."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for path in [entry.path for entry in entries if TEMPORARY.fullmatch(entry.name)]:
             with contextlib.suppress(OSError):
                 if fcntl is None:
                     if time.time() - os.stat(path).st_mtime > _DAY:
-                        os.unlink(path)
+                        _remove(path)
                     continue
                 lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    os.unlink(path)
+                    _remove(path)
                 finally:
                     os.close(lock)
+
+
+def _remove(path):
+    if os.path.isdir(path):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
 
 
 def save_text(path, text):
@@ -244,7 +274,8 @@ def _lock(folder):
             pass
         except OSError:
             file.close()
-            raise ValueError(f"another process writes to {folder}; wait for it, or choose another folder with --out") from None
+            raise ValueError(f"another process writes to {folder}; wait for it, or choose another folder with "
+                             "--out") from None
         file.close()  # the holder before removed this file in the meantime
 
 
