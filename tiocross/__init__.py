@@ -16,6 +16,7 @@ _HOMES = {
     # learning: networks, training, techniques
     "MLP": "learning.network",
     "train": "learning.training",
+    "Checkpoint": "learning.training",
     "TrainingSettings": "learning.training",
     "Adam": "learning.optimisers",
     "Momentum": "learning.optimisers",
@@ -137,6 +138,7 @@ if TYPE_CHECKING:
     from tiocross.tasks.dataset import Task as Task
     from tiocross.learning.network import MLP as MLP
     from tiocross.learning.training import train as train
+    from tiocross.learning.training import Checkpoint as Checkpoint
     from tiocross.learning.training import TrainingSettings as TrainingSettings
     from tiocross.learning.optimisers import Adam as Adam
     from tiocross.learning.optimisers import Momentum as Momentum

@@ -5,6 +5,7 @@ temporary file is locked while its writer lives, so that the next writer in the 
 """
 
 import contextlib
+import importlib
 import json
 import os
 import re
@@ -14,11 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    import msvcrt
-    fcntl = None
+_LOCKS = importlib.import_module("fcntl" if os.name == "posix" else "msvcrt")
 
 _DAY = 86_400.0  # [s]
 TEMPORARY = re.compile(r"\.tiocross-[0-9a-f]{16}(\.\w{1,8})?")  # names of files before they are whole
@@ -257,7 +254,7 @@ def locked_folder(path):
         try:
             yield
         finally:
-            if fcntl is None:  # Windows removes no open file
+            if os.name != "posix":  # Windows removes no open file
                 file.close()
             (path / ".lock").unlink(missing_ok=True)
 
@@ -281,7 +278,7 @@ def _lock(folder):
 
 def _hold(file):
     """Take the lock of an open file, or raise OSError."""
-    if fcntl is None:
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    if os.name == "posix":
+        _LOCKS.flock(file, _LOCKS.LOCK_EX | _LOCKS.LOCK_NB)
     else:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _LOCKS.locking(file.fileno(), _LOCKS.LK_NBLCK, 1)

@@ -79,11 +79,17 @@ class Solution:
         of its bit line; the others are known to ``rtol`` of the largest gross current of a bit line. Where a matrix product
         served, an estimate [A]."""
         total = self._report.total.reshape(self._batch)
-        if self.crossbar.iv is not None or self.biasing.selected is not None or not is_plain_read(self.biasing):
+        crossbar, biasing = self.crossbar, self.biasing
+        if crossbar.iv is not None or not is_plain_read(biasing):
+            return total
+        if crossbar.is_ideal:
+            lost = np.matmul(np.abs(biasing.left)[..., None, :], crossbar.conductances)[..., 0, :]
+            lost = lost.max(axis=-1) if biasing.selected is None else _pick(lost, biasing.selected[1:])
+        elif biasing.selected is None:
+            lost = np.abs(biasing.left).max(axis=-1) * crossbar.conductances.sum(axis=(-2, -1))
+        else:
             return total  # rounding was looked at
-        largest = np.abs(self.biasing.left).max(axis=-1)
-        lines = sum(self.crossbar.conductances.shape[-2:])
-        return total + rounding_step(lines) * largest * self.crossbar.conductances.sum(axis=(-2, -1))
+        return total + rounding_step(sum(crossbar.conductances.shape[-2:])) * lost
 
     @property
     def voltage_uncertainty(self) -> np.ndarray:
@@ -189,23 +195,33 @@ class Solution:
     @property
     def selected_current(self) -> np.ndarray:
         """Current through the selected device, (...) [A]."""
-        return self.device_currents[(..., *self._selected)]
+        return _pick(self.device_currents, self._selected)
 
     @property
     def selected_voltage(self) -> np.ndarray:
         """Voltage across the selected device, (...) [V]."""
-        return self.device_voltages[(..., *self._selected)]
+        return _pick(self.device_voltages, self._selected)
 
     @property
     def sneak_current(self) -> np.ndarray:
         """What the selected bit line's current has besides the selected device's, (...) [A]."""
-        return self.bit_line_currents[..., self._selected[1]] - self.selected_current
+        return _pick(self.bit_line_currents, self._selected[1:]) - self.selected_current
 
     @property
     def _selected(self):
         if self.biasing.selected is None:
             raise ValueError("no device is selected; solve with a biasing from read_device or write_device")
         return self.biasing.selected
+
+
+def _pick(values, lines):
+    """Those of the selected lines: ``lines`` are numbers of the last axes, or arrays of them, with the axes of a batch."""
+    if all(np.ndim(each) == 0 for each in lines):
+        return values[(..., *lines)]
+    batch = values.shape[: values.ndim - len(lines)]
+    flat = values.reshape(-1, *values.shape[len(batch):])
+    chosen = (np.broadcast_to(each, batch).ravel() for each in lines)
+    return flat[(np.arange(len(flat)), *chosen)].reshape(batch)
 
 
 def make_solution(crossbar, inputs, bit_line_currents, report, find_nodes):

@@ -104,11 +104,11 @@ _LARGE = replace(ROBUST, name="ROBUST, 31 hidden units", sizes=(2, 31, 1))
 
 _ORDERED = Adaptation(sensitive_last=True)  # nothing is known of the chip: the order is the same for all
 _KNOWN_MAP = replace(_ORDERED, map_known=True)
-_PLACED = {"adaptation": _KNOWN_MAP, "most_chips": 2_000}
+_PLACED = {"adaptation": _KNOWN_MAP, "most_chips": 1_000}
 _RETRAINED = {"adaptation": replace(_KNOWN_MAP, retraining=RETRAINING), "most_chips": 200}
-_LAYER_BY_LAYER = {"adaptation": replace(_KNOWN_MAP, retraining=RETRAINING, layer_by_layer=True), "most_chips": 100}
-_GAIN = {"adaptation": Adaptation(refit="gain"), "most_chips": 2_000}
-_REFITTED = {"adaptation": Adaptation(refit="output"), "most_chips": 2_000}
+_LAYER_BY_LAYER = {"adaptation": replace(_KNOWN_MAP, retraining=RETRAINING, layer_by_layer=True), "most_chips": 50}
+_GAIN = {"adaptation": Adaptation(refit="gain"), "most_chips": 1_000}
+_REFITTED = {"adaptation": Adaptation(refit="output"), "most_chips": 1_000}
 
 COMPARED = (
     _fair("regular", centred=False),
@@ -178,7 +178,7 @@ def train_robust(dataset: Dataset, device: Device, *, rng: np.random.Generator, 
     settings : TrainingSettings, optional
         In place of those of the recipe, for example with fewer steps.
     on_progress : callable, optional
-        As in `train`.
+        Called as ``on_progress(n_done, n_all)`` after each step, and while the networks are judged to choose among them.
 
     Returns
     -------
