@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from os import PathLike
 
 import numpy as np
 
 from tiocross.circuit.biasing import Biasing, is_plain_read, read_columns
 from tiocross.circuit.crossbar import Crossbar
+from tiocross.circuit.solution_files import read_solution, write_solution
 from tiocross.circuit.solvers.results import Report, rounding_step
 
 
@@ -105,6 +107,32 @@ class Solution:
     def undetermined_bit_lines(self) -> np.ndarray:
         """Which bit lines float without any path over devices to a connected end, (..., n_bit_lines) bool."""
         return np.isnan(self.bit_line_voltages).any(axis=-2)
+
+    def save(self, path: str | PathLike) -> None:
+        """Write it as ``.npz`` without pickle, with its node voltages. The file appears whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file to write.
+        """
+        write_solution(self, self._nodes, self._report, path)
+
+    @classmethod
+    def load(cls, path: str | PathLike) -> "Solution":
+        """The solution in a file that `save` wrote, bit for bit; its ``inputs`` are a `Biasing` then.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file to read.
+
+        Raises
+        ------
+        ValueError
+            If the file is no such file, or damaged.
+        """
+        return read_solution(path, make_solution)
 
     def __repr__(self):
         batch, currents = self._batch, self.bit_line_currents
