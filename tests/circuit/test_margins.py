@@ -49,9 +49,15 @@ def test_errors_are_the_scatter_of_repeated_read_outs(unselected):
 @pytest.mark.parametrize(("n", "times"), [(8, 8), pytest.param(16, 20, marks=pytest.mark.slow)])
 def test_floating_reads_amplify_noise(n, times):
     chip = Crossbar(np.random.default_rng(4).uniform(LOW, HIGH, (n, n)), 2.0)
-    amplification = np.median(read_errors(chip, 0.2, 0.2 * uS, unselected="floating")) / uS
-    assert 0.6 * times < amplification < 1.6 * times
-    assert np.median(read_errors(chip, 0.2, 0.2 * uS)) < 1.2 * uS
+    words, bits = (lines.ravel() for lines in np.indices((n, n)))
+    shares = {}
+    for unselected in ("floating", "grounded"):
+        solution = solve(chip, read_device(chip, words, bits, 0.2, unselected=unselected))
+        readings = (solution.selected_current + solution.sneak_current).reshape(n, n)
+        errors = read_errors(chip, 0.2, 0.01 * np.abs(readings), unselected=unselected)
+        shares[unselected] = np.sqrt(((errors / chip.conductances) ** 2).mean()) / 0.01
+    assert 0.6 * times < shares["floating"] < 1.6 * times
+    assert 0.8 < shares["grounded"] < 1.2
 
 
 def test_ideal_grounded_reads_pass_noise_on():
@@ -65,7 +71,7 @@ def test_ideal_grounded_reads_pass_noise_on():
     (lambda x: read_margin(x, 0, 0, 0.2, low=100.0, high=500.0), "low must be finite and within"),
     (lambda x: read_margin(Crossbar(np.full((2, 3, 4), 1e-4)), 0, 0, 0.2, low=LOW, high=HIGH), "must be one array"),
     (lambda x: read_errors(x, 0.0, 1e-9), "voltage must not be 0 V"),
-    (lambda x: read_errors(x, 0.2, -1e-9), "noise must be finite and at least 0 A"),
+    (lambda x: read_errors(x, 0.2, -1e-9), "noise must be one number .* at least -1e-09 A"),
     (lambda x: read_errors(x, 0.2, 1e-9, unselected="floatin"), "did you mean 'floating'"),
     (lambda x: read_errors(Crossbar(np.full((40, 30), 1e-4)), 0.2, 1e-9), "up to 1024 devices"),
 ])

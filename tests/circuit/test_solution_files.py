@@ -13,7 +13,8 @@ EVERYTHING = ("bit_line_currents", "uncertainty", "voltage_uncertainty", "unbala
 @pytest.mark.parametrize("iv", [None, Cubic(2.0), Polynomial(0.5, np.full((3, 4), 1.0))])
 @pytest.mark.parametrize("inputs", [
     [0.1, 0.2, -0.1], [[0.1, 0.2, -0.1], [0.3, 0.0, 0.1]], read_device(Crossbar(G), 2, 0, 0.3),
-    read_device(Crossbar(G), [0, 1], [2, 1], 0.3, unselected="V/2"), custom(Crossbar(G), left=[0.1, np.nan, 0.3], bottom=0.0)])
+    read_device(Crossbar(G), [0, 1], [2, 1], 0.3, unselected="V/2"),
+    custom(Crossbar(G), left=[0.1, np.nan, 0.3], bottom=0.0)])
 def test_a_saved_solution_comes_back(tmp_path, inputs, iv):
     solution = solve(Crossbar(G, 5.0, iv=iv), inputs)
     solution.save(tmp_path / "state.npz")

@@ -1,11 +1,11 @@
-"""What a read can tell apart, and how well devices are known from noisy reads: currents against changes of single devices."""
+"""What a read can tell apart, and how well devices are known from noisy reads."""
 
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tiocross.checks import LARGEST_CONDUCTANCE, as_number, require_name
+from tiocross.checks import LARGEST_CONDUCTANCE, as_finite, as_number, require_name
 from tiocross.circuit.biasing import READ_SCHEMES, read_device
 from tiocross.circuit.crossbar import Crossbar, require_crossbar
 from tiocross.circuit.laws import spread_law
@@ -15,8 +15,8 @@ from tiocross.circuit.solver import solve
 _MOST_DEVICES = 1024  # of `read_errors`: the derivatives are a matrix of that size squared
 
 
-def read_margin(crossbar: Crossbar, word_line: ArrayLike, bit_line: ArrayLike, voltage: ArrayLike, *, low: float, high: float,
-                unselected: str = "floating", rtol: float = 1e-9) -> np.ndarray:
+def read_margin(crossbar: Crossbar, word_line: ArrayLike, bit_line: ArrayLike, voltage: ArrayLike, *, low: float,
+                high: float, unselected: str = "floating", rtol: float = 1e-9) -> np.ndarray:
     """Share of the current of a read that tells a device at ``high`` from one at ``low``, all others as they are.
 
     Parameters
@@ -52,7 +52,7 @@ def read_margin(crossbar: Crossbar, word_line: ArrayLike, bit_line: ArrayLike, v
     >>> crossbar = Crossbar(np.full((8, 6), 500 * uS), wire_resistance=2 * ohm)
     >>> [float(read_margin(crossbar, 0, 5, 0.2 * V, low=100 * uS, high=500 * uS, unselected=lines).round(2))
     ...  for lines in ("floating", "grounded")]  # 0.8 without sneak paths and wires
-    [0.19, 0.8]
+    [0.21, 0.8]
     """
     require_crossbar(crossbar)
     low = as_number("low", low, low=0.0, high=LARGEST_CONDUCTANCE, unit="S")
@@ -73,11 +73,12 @@ def read_margin(crossbar: Crossbar, word_line: ArrayLike, bit_line: ArrayLike, v
     return np.where(currents[1] == 0.0, 0.0, 1.0 - currents[0] / np.where(currents[1] == 0.0, 1.0, currents[1]))
 
 
-def read_errors(crossbar: Crossbar, voltage: float, noise: float, *, unselected: str = "grounded") -> np.ndarray:
+def read_errors(crossbar: Crossbar, voltage: float, noise: ArrayLike, *, unselected: str = "grounded") -> np.ndarray:
     """How far noisy readings put the conductances off that `read_crossbar` finds: their standard deviations.
 
-    Readings through sneak paths amplify noise: with floating lines 8-fold in 8 x 8 and 20-fold in 16 x 16, with grounded
-    lines hardly. A 95 % interval is 1.96 of what is given here on both sides.
+    Readings through sneak paths amplify noise: an error of 1 % of every reading becomes some 8 % of the conductances of
+    8 x 8 devices with floating lines, and some 20 % of 16 x 16; with grounded lines it stays about 1 %. A 95 % interval
+    is 1.96 of what is given here on both sides.
 
     Parameters
     ----------
@@ -85,8 +86,8 @@ def read_errors(crossbar: Crossbar, voltage: float, noise: float, *, unselected:
         One array of up to 1024 devices, such as `read_crossbar` gives.
     voltage : float
         Of the reads [V].
-    noise : float
-        Standard deviation of a reading; readings are independent [A].
+    noise : float or (n_word_lines, n_bit_lines) array_like
+        Standard deviation of each reading; readings are independent [A].
     unselected : str, optional
         What the other lines did: "grounded", "floating", or another of `read_device`.
 
@@ -97,8 +98,7 @@ def read_errors(crossbar: Crossbar, voltage: float, noise: float, *, unselected:
 
     Notes
     -----
-    First order: the inverse of the derivatives of all readings by all conductances, from `sensitivities`. Divided by
-    ``noise / abs(voltage)``, what an ideal read of one device would give, it is the amplification.
+    First order: the inverse of the derivatives of all readings by all conductances, from `sensitivities`.
 
     Examples
     --------
@@ -107,17 +107,19 @@ def read_errors(crossbar: Crossbar, voltage: float, noise: float, *, unselected:
     >>> from tiocross.units import nA, ohm, uS, V
     >>> crossbar = Crossbar(np.full((5, 4), 200 * uS), wire_resistance=2 * ohm)
     >>> for lines in ("grounded", "floating"):
-    ...     amplification = read_errors(crossbar, 0.2 * V, 10 * nA, unselected=lines) / (10 * nA / (0.2 * V))
-    ...     print(lines, amplification.max().round(1))
-    grounded 1.0
-    floating 3.4
+    ...     print(lines, (read_errors(crossbar, 0.2 * V, 10 * nA, unselected=lines).max() / uS).round(3))
+    grounded 0.05
+    floating 0.066
     """
     require_crossbar(crossbar)
     require_name("unselected", unselected, READ_SCHEMES)
-    voltage, noise = as_number("voltage", voltage, unit="V"), as_number("noise", noise, low=0.0, unit="A")
+    voltage, shape = as_number("voltage", voltage, unit="V"), crossbar.conductances.shape
     if voltage == 0:
         raise ValueError("voltage must not be 0 V: no reading tells a conductance then")
-    shape = crossbar.conductances.shape
+    noise = as_finite("noise", noise)
+    if noise.shape not in ((), shape) or (noise < 0).any():
+        raise ValueError(f"noise must be one number or have shape {shape}, at least 0 A; got {noise.shape}, at least "
+                         f"{noise.min():g} A")
     if len(shape) != 2 or crossbar.conductances.size > _MOST_DEVICES:
         raise ValueError(f"crossbar must be one array of up to {_MOST_DEVICES} devices; got conductances of shape {shape}")
     errors, (words, bits) = np.zeros(shape), np.nonzero(crossbar.conductances)
@@ -125,5 +127,5 @@ def read_errors(crossbar: Crossbar, voltage: float, noise: float, *, unselected:
         return errors
     reads = read_device(crossbar, words, bits, voltage, unselected=unselected)
     derivatives = sensitivities(crossbar, reads, np.eye(shape[1])[bits])[:, words, bits]
-    errors[words, bits] = noise * np.sqrt((np.linalg.inv(derivatives) ** 2).sum(axis=1))
+    errors[words, bits] = np.sqrt(np.linalg.inv(derivatives) ** 2 @ np.broadcast_to(noise, shape)[words, bits] ** 2)
     return errors

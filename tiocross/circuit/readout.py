@@ -73,7 +73,7 @@ def read_crossbar(currents: ArrayLike, voltage: float, *, noise_floor: float = 0
     Ohmic devices: Newton's method. Readings of others, and of open devices, whose currents are not known, are replaced by
     what the same conductances would show if they were ohmic, in turns with finding these conductances.
 
-    Floating readings amplify noise, 8-fold in 8 x 8 and 20-fold in 16 x 16: `read_errors` says how much.
+    Floating readings amplify noise relative to them, some 8-fold in 8 x 8 and 20-fold in 16 x 16: see `read_errors`.
 
     Examples
     --------

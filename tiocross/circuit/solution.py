@@ -147,8 +147,9 @@ class Solution:
     def _count_undetermined(self):
         """Number of lines in the whole batch, found only where there may be some."""
         biasing = self.biasing
-        floating = [(np.isnan(a) & np.isnan(b)).any() for a, b in ((biasing.left, biasing.right), (biasing.top, biasing.bottom))]
-        if not any(floating) or self.crossbar.conductances.all() or not self.bit_line_currents.size:
+        pairs = (biasing.left, biasing.right), (biasing.top, biasing.bottom)
+        floating = any((np.isnan(first) & np.isnan(last)).any() for first, last in pairs)
+        if not floating or self.crossbar.conductances.all() or not self.bit_line_currents.size:
             return 0
         return int(self.undetermined_word_lines.sum() + self.undetermined_bit_lines.sum())
 

@@ -23,7 +23,7 @@ def write_solution(solution, nodes, report, path):
     content = {"conductances": crossbar.conductances, "bit_line_currents": solution.bit_line_currents,
                "figures": report.figures, "bit_line_voltages": nodes.bit_lines, "word_line_voltages": nodes.word_lines,
                "voltage_uncertainty": nodes.error, "law": "" if crossbar.iv is None else type(crossbar.iv).__name__,
-               "selected": np.array([] if biasing.selected is None else np.broadcast_arrays(*biasing.selected), dtype=np.int64)}
+               "selected": np.array(() if biasing.selected is None else np.broadcast_arrays(*biasing.selected), np.int64)}
     content |= {name: getattr(crossbar, name) for name in _WIRES} | {name: getattr(biasing, name) for name in _ENDS}
     for k, values in enumerate(() if crossbar.iv is None else crossbar.iv.parameters):
         content[f"law_{k}"] = values
@@ -35,29 +35,32 @@ def read_solution(path, make_solution):
     """The solution in a file; ValueError if it is no such file, or damaged."""
     content = _read(path)
     try:
-        law = _law(content)
-        crossbar = Crossbar(content["conductances"], **{name: content[name] for name in _WIRES}, iv=law)
+        crossbar = Crossbar(content["conductances"], **{name: content[name] for name in _WIRES}, iv=_law(content))
         selected = content["selected"]
         pair = None if selected.size == 0 else tuple(lines if lines.ndim else int(lines) for lines in selected)
         biasing = Biasing(*(content[name] for name in _ENDS), pair)
-        nodes = Nodes(content["bit_line_voltages"], content["word_line_voltages"], content["voltage_uncertainty"])
-        figures, currents = content["figures"], content["bit_line_currents"]
-        batch = currents.shape[:-1]
-        lines = crossbar.conductances.shape[-2:]
-        wanted = {"bit_line_currents": (*batch, lines[1]), "bit_line_voltages": (*batch, *lines),
-                  "word_line_voltages": (*batch, *lines), "voltage_uncertainty": batch}
-        for name, shape in wanted.items():
-            if content[name].shape != shape or content[name].dtype != np.float64:
-                raise ValueError(f"{name} has shape {content[name].shape}, not {shape}")
-        if figures.size != N_FIGURES * int(np.prod(batch)) or figures.dtype != np.float64:
-            raise ValueError(f"figures of shape {figures.shape} are not {N_FIGURES} for each circuit")
-        if np.broadcast_shapes(crossbar.conductances.shape[:-2], biasing.batch) != batch:
-            raise ValueError("crossbar and biasing are not those of the currents")
+        _require_shapes(content, crossbar, biasing)
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path} is damaged: {error}") from None
+    nodes = Nodes(content["bit_line_voltages"], content["word_line_voltages"], content["voltage_uncertainty"])
     for values in (nodes.bit_lines, nodes.word_lines):
         values.flags.writeable = False
-    return make_solution(crossbar, biasing, currents, Report(figures), partial(Nodes, *nodes))
+    return make_solution(crossbar, biasing, content["bit_line_currents"], Report(content["figures"]), partial(Nodes, *nodes))
+
+
+def _require_shapes(content, crossbar, biasing):
+    """Raise ValueError unless results have the shapes that the circuit gives them."""
+    figures, lines = content["figures"], crossbar.conductances.shape[-2:]
+    batch = content["bit_line_currents"].shape[:-1]
+    wanted = {"bit_line_currents": (*batch, lines[1]), "bit_line_voltages": (*batch, *lines),
+              "word_line_voltages": (*batch, *lines), "voltage_uncertainty": batch}
+    for name, shape in wanted.items():
+        if content[name].shape != shape or content[name].dtype != np.float64:
+            raise ValueError(f"{name} has shape {content[name].shape}, not {shape}")
+    if figures.size != N_FIGURES * int(np.prod(batch)) or figures.dtype != np.float64:
+        raise ValueError(f"figures of shape {figures.shape} are not {N_FIGURES} for each circuit")
+    if np.broadcast_shapes(crossbar.conductances.shape[:-2], biasing.batch) != batch:
+        raise ValueError("crossbar and biasing are not those of the currents")
 
 
 def _law(content):
