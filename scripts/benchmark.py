@@ -40,6 +40,7 @@ from benchmark_machine import (
     working_bytes,
 )
 from benchmark_training import format_training, measure_training
+from options import require_file_place, whole
 
 from tiocross.storage import save_json
 
@@ -57,12 +58,12 @@ def main():
     parser.add_argument("--full", action="store_true", help="also splu at 1024x1024, which takes minutes")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, in seconds: shows that all works, not how fast")
     parser.add_argument("--only", metavar="PATTERN", default="", help="only what this regular expression finds, by name")
-    parser.add_argument("--repetitions", type=int, metavar="N", help="samples of each time (default: 7, quick 1)")
+    parser.add_argument("--repetitions", type=whole(1), metavar="N", help="samples of each time (default: 7, quick 1)")
     parser.add_argument("--json", metavar="FILE", help="write everything measured there too")
     arguments = parser.parse_args()
     arguments.repetitions = arguments.repetitions if arguments.repetitions is not None else 1 if arguments.quick else 7
-    if arguments.repetitions < 1:
-        parser.error(f"--repetitions must be at least 1; got {arguments.repetitions}")
+    if arguments.json is not None:
+        require_file_place(parser, "--json", arguments.json)
     jobs = list_jobs(arguments)
     try:
         jobs = {name: job for name, job in jobs.items() if re.search(arguments.only, name)}
@@ -79,7 +80,7 @@ def main():
             print(LEGEND, *format_line([title for title, _ in COLUMNS]), sep="\n")
         content.setdefault(section, []).append(found)
         print(text, flush=True)
-    if arguments.json:
+    if arguments.json is not None:
         save_json(arguments.json, content)
 
 

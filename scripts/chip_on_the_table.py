@@ -8,12 +8,11 @@ anything with shape, read and pulse will do for all but the last step, which als
 """
 
 import argparse
-import os
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
+from options import make_folder, whole
 
 from tiocross import (
     MLP, ConductanceDropout, EventLog, NoiseInjection, PulseScheme, RangePenalty, SimulatedCrossbar, Sinh, TrainingSettings,
@@ -34,26 +33,19 @@ NONLINEARITY = 0.368 * V
 N_POINTS = 500  # test points that are measured
 
 
+@plot.house_style()
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="results/chip_on_the_table", metavar="DIR",
                         help="where it goes (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of arrays and training (default: %(default)s)")
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of arrays and training (default: %(default)s)")
     parser.add_argument("--wire-resistance", type=float, default=2.0, metavar="OHM",
                         help="of one wire segment of the arrays, ohm (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="no spare arrays, a fifth of the training, for a first look")
     arguments = parser.parse_args()
-    folder = Path(arguments.out)
     if not 0 <= arguments.wire_resistance < np.inf:
         parser.error(f"--wire-resistance must be finite and at least 0 ohm; got {arguments.wire_resistance:g}")
-    if arguments.seed < 0:
-        parser.error(f"--seed must be at least 0; got {arguments.seed}")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        parser.error(f"--out {folder} cannot be made: {error.strerror}")
-    if not os.access(folder, os.W_OK) or any(folder.iterdir()):
-        parser.error(f"--out {folder} must be a new or empty folder that can be written to")
+    folder = make_folder(parser, arguments.out, empty=True)
     run(folder, arguments.seed, arguments.wire_resistance * ohm, arguments.quick)
 
 
@@ -150,6 +142,7 @@ def program(array, programming, number, folder):
     with EventLog(folder / f"array_{number:02d}_log.csv", shape=array.shape) as log:
         report = program_array(array, targets, programming.scheme, order=order, max_passes=5, on_event=log)
     save_readback(programming, number, report.conductances, folder / f"array_{number:02d}_readback.csv")
+    report.save(folder / f"array_{number:02d}_report.json")
     return report
 
 

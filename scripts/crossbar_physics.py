@@ -7,12 +7,11 @@ Voltage lost along the wires (ir_drop), reads of one device (read_schemes), what
 """
 
 import argparse
-import os
 import textwrap
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
+from options import make_folder
 
 from tiocross import Crossbar, Sinh, plot, read_device, solve, write_device
 from tiocross.storage import replacing
@@ -28,19 +27,14 @@ SIZES = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 DEVICES = "devices random in 100-500 uS"
 
 
+@plot.house_style()
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="results/crossbar_physics", metavar="DIR",
                         help="where the figures go (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="small arrays and few of them: a first look")
     arguments = parser.parse_args()
-    folder = Path(arguments.out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        parser.error(f"--out {folder} cannot be made: {error.strerror}")
-    if not os.access(folder, os.W_OK):
-        parser.error(f"--out {folder} is not writable")
+    folder = make_folder(parser, arguments.out)
     for make in (ir_drop, read_schemes, approximations, half_select):
         figure, table = make(arguments.quick)
         save(figure, folder / make.__name__)
@@ -59,7 +53,8 @@ def ir_drop(quick):
         read, random_losses[name] = read_all(conductances, resistance)
         uniform, uniform_losses[name] = read_all(np.full((n, n), UNIFORM), resistance)
         shares = read.device_voltages / READ_VOLTAGE
-        plot.voltage_map(panel, shares, smooth=uniform.device_voltages / READ_VOLTAGE, title=f"{name} per segment")
+        plot.voltage_map(panel, read.device_voltages, ideal=READ_VOLTAGE, smooth=uniform.device_voltages,
+                         colour_bar=False, title=f"{name} per segment")
         rows.append((name, shares.min(), random_losses[name][0], random_losses[name][-1], uniform_losses[name][0],
                      uniform_losses[name][-1]))
     plot.voltage_colour_bar(figure, list(axes[0, :2]), "device voltage / read voltage")
@@ -139,7 +134,7 @@ def half_select(quick):
     figure, axes = plot.new_figure(1, 2, width=11.5, height=4.5)
     plot.write_voltages(axes[0, 0], sizes, shares, title="selected device, and largest half-selected")
     of_places = [selected_shares(array, step) for array in (random_conductances(5, 1, n)[0], np.full((n, n), UNIFORM))]
-    plot.voltage_map(axes[0, 1], of_places[0], smooth=of_places[1], step=step,
+    plot.voltage_map(axes[0, 1], of_places[0], ideal=1.0, smooth=of_places[1], step=step, colour_bar=False,
                               title=f"selected device at each place of {n} x {n}")
     plot.voltage_colour_bar(figure, [axes[0, 1]], "voltage of the selected device / write voltage")
     write_caption(figure, f"V/2 write with {WRITE_VOLTAGE:g} V, {WIRE:g} ohm per segment, {DEVICES}, ohmic or sinh(V / "

@@ -12,6 +12,7 @@ import argparse
 from dataclasses import dataclass
 
 import numpy as np
+from options import whole
 
 from tiocross import (
     MLP, TIO2, ConductanceDropout, DifferentialPairs, Layout, NoiseInjection, TrainingSettings, arrange, tasks, transfer,
@@ -73,12 +74,10 @@ LAYOUTS = {"signed": arrange_signed(), "pairs": arrange(SIZES)}
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", help="folder with moons_*.csv (default: the shipped set)")
-    parser.add_argument("--seeds", type=int, default=6)
-    parser.add_argument("--transfers", type=int, default=20_000)
-    parser.add_argument("--steps", type=int, default=40_000, help="the authors' 10 000 epochs have 40 000 (default)")
+    parser.add_argument("--seeds", type=whole(1, 10_000), default=6)
+    parser.add_argument("--transfers", type=whole(1), default=20_000)
+    parser.add_argument("--steps", type=whole(1), default=40_000, help="the authors' 10 000 epochs have 40 000 (default)")
     arguments = parser.parse_args()
-    if arguments.seeds < 1:
-        parser.error(f"--seeds must be at least 1; got {arguments.seeds}")
     try:
         moons = tasks.load_moons(arguments.data)
     except (OSError, ValueError) as error:

@@ -9,10 +9,9 @@ intervals resample chips; measured ones are order statistics, as if all samples 
 """
 
 import argparse
-import os
-from pathlib import Path
 
 import numpy as np
+from options import make_folder, whole
 
 from tiocross import TIO2, PulseScheme, SimulatedCrossbar, plot
 from tiocross.lab.characterisation import characterise
@@ -27,23 +26,14 @@ CUT = 40 * uS
 N_RESAMPLED = 400
 
 
+@plot.house_style()
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="results/write_disturb", metavar="DIR", help="where it goes (default: %(default)s)")
-    parser.add_argument("--chips", type=int, default=100, metavar="N", help="simulated chips (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the chips (default: %(default)s)")
+    parser.add_argument("--chips", type=whole(2), default=100, metavar="N", help="simulated chips, two for intervals (default: %(default)s)")
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the chips (default: %(default)s)")
     arguments = parser.parse_args()
-    folder = Path(arguments.out)
-    if arguments.chips < 2:
-        parser.error(f"--chips must be at least 2, for intervals; got {arguments.chips}")
-    if arguments.seed < 0:
-        parser.error(f"--seed must be at least 0; got {arguments.seed}")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        parser.error(f"--out {folder} cannot be made: {error.strerror}")
-    if not os.access(folder, os.W_OK):
-        parser.error(f"--out {folder} is not writable")
+    folder = make_folder(parser, arguments.out)
     chips = [program_chip(arguments.seed, number) for number in range(arguments.chips)]
     rng = np.random.default_rng(arguments.seed)
     comparison = {k: Row(k, chips, rng) for k in MEASURED}
@@ -155,7 +145,7 @@ def draw_quantiles(axes, comparison):
                       marker="o", markersize=3.5, elinewidth=0.7)
         axes.annotate(f"{100 * level:.0f} %", (later[-1], simulated[-1]), xytext=(8, 0), textcoords="offset points",
                       fontsize=8, va="center", color=colour)
-    axes.set(xscale="log", xlabel="later writes k", ylabel="change of conductance (uS)", xlim=(0.85, 64),
+    axes.set(xscale="log", xlabel="later writes k", ylabel="change of conductance (µS)", xlim=(0.85, 64),
              title="quantiles; lines: simulated, dots: measured")
     axes.set_xticks([1, 2, 4, 8, 16, 32], ["1", "2", "4", "8", "16", "32"])
     axes.minorticks_off()
@@ -168,7 +158,7 @@ def draw_spreads(axes, comparison):
     axes.loglog(later, stds, color=plot.COLOURS[2], label="simulated")
     axes.loglog(later, measured, "o", markersize=4, color=plot.COLOURS[0], label="measured")
     axes.loglog(later, 6.6 * later**0.28, "--", color="0.5", label="6.6 uS k^0.28")
-    axes.set(xlabel="later writes k", ylabel="standard deviation (uS)", title="spread of the changes within 40 uS")
+    axes.set(xlabel="later writes k", ylabel="standard deviation (µS)", title="spread of the changes within 40 uS")
     axes.set_xticks([1, 2, 4, 8, 16, 32], ["1", "2", "4", "8", "16", "32"])
     axes.set_yticks([5, 10, 20], ["5", "10", "20"])
     axes.minorticks_off()

@@ -16,6 +16,7 @@ _HOMES = {
     # learning: networks, training, techniques
     "MLP": "learning.network",
     "train": "learning.training",
+    "Checkpoint": "learning.training",
     "TrainingSettings": "learning.training",
     "Adam": "learning.optimisers",
     "Momentum": "learning.optimisers",
@@ -109,7 +110,11 @@ _HOMES = {
     "refit_output": "transfers.adaptation",
     "retrain_around": "transfers.adaptation",
     "transfer": "transfers.judging",
-    "Transfer": "transfers.judging",
+    "tabulate_summaries": "transfers.summary",
+    "judge_plan": "transfers.planned",
+    "judge_readback": "transfers.planned",
+    "ReadbackAccuracy": "transfers.planned",
+    "Transfer": "transfers.outcomes",
     "infer": "transfers.prediction",
     "predict_logits": "transfers.prediction",
     "measure_logits": "transfers.prediction",
@@ -118,6 +123,8 @@ _HOMES = {
     "train_robust": "study.methods",
     "ROBUST": "study.methods",
     # errors: what goes wrong in a computation
+    # report: pages for people
+    "write_report": "report.write",
     "ConvergenceError": "errors",
 }
 _MODULES = ("tasks", "units", "plot", "errors")
@@ -133,6 +140,7 @@ if TYPE_CHECKING:
     from tiocross.tasks.dataset import Task as Task
     from tiocross.learning.network import MLP as MLP
     from tiocross.learning.training import train as train
+    from tiocross.learning.training import Checkpoint as Checkpoint
     from tiocross.learning.training import TrainingSettings as TrainingSettings
     from tiocross.learning.optimisers import Adam as Adam
     from tiocross.learning.optimisers import Momentum as Momentum
@@ -221,13 +229,18 @@ if TYPE_CHECKING:
     from tiocross.transfers.adaptation import refit_output as refit_output
     from tiocross.transfers.adaptation import retrain_around as retrain_around
     from tiocross.transfers.judging import transfer as transfer
-    from tiocross.transfers.judging import Transfer as Transfer
+    from tiocross.transfers.summary import tabulate_summaries as tabulate_summaries
+    from tiocross.transfers.planned import judge_plan as judge_plan
+    from tiocross.transfers.planned import judge_readback as judge_readback
+    from tiocross.transfers.planned import ReadbackAccuracy as ReadbackAccuracy
+    from tiocross.transfers.outcomes import Transfer as Transfer
     from tiocross.transfers.prediction import infer as infer
     from tiocross.transfers.prediction import predict_logits as predict_logits
     from tiocross.transfers.prediction import measure_logits as measure_logits
     from tiocross.transfers.prediction import compare_outputs as compare_outputs
     from tiocross.study.methods import train_robust as train_robust
     from tiocross.study.methods import ROBUST as ROBUST
+    from tiocross.report.write import write_report as write_report
     from tiocross.errors import ConvergenceError as ConvergenceError
 
 

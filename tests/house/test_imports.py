@@ -9,22 +9,25 @@ import pytest
 from conftest import ROOT
 
 PACKAGE = ROOT / "tiocross"
-GROUND = {"units", "errors", "checks", "records", "storage", "intervals", "jit"}
+GROUND = {"units", "errors", "checks", "records", "shown", "storage", "intervals", "jit"}
 # room -> rooms that it may import besides itself; arrows go only towards physics
 ALLOWED = {
     **{module: set() for module in ("units", "errors", "checks", "storage", "jit")},
     "intervals": {"checks"},
     "records": {"checks", "storage"},
+    "shown": {"records", "units"},
     "tasks": GROUND,
     "circuit": GROUND,
     "devices": GROUND,
     "mapping": GROUND | {"devices"},
     "learning": GROUND | {"tasks", "devices", "mapping"},
     "lab": GROUND | {"circuit", "devices", "mapping"},
-    "transfers": GROUND | {"tasks", "circuit", "devices", "mapping", "learning"},
+    "transfers": GROUND | {"tasks", "circuit", "devices", "mapping", "learning", "lab"},
     "plot": {"units"},
     "study": GROUND | {"tasks", "devices", "mapping", "learning", "transfers", "plot"},
-    "commands": GROUND | {"tasks", "circuit", "devices", "mapping", "learning", "lab", "transfers", "plot", "study"},
+    "report": GROUND | {"devices", "lab", "plot"},
+    "commands": GROUND | {"tasks", "circuit", "devices", "mapping", "learning", "lab", "transfers", "plot", "study",
+                          "report"},
     "__main__": {"commands"},
     "__init__": GROUND,
 }

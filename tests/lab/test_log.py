@@ -13,7 +13,7 @@ from tiocross.units import uS
 
 NAN = math.nan
 EVENTS = [
-    Event("read", 0, 0, 2, 1, 1e-4 / 3, NAN, NAN, 0.1 + 0.2),
+    Event("read", 0, 0, 2, 1, 1e-4 / 3, NAN, NAN, 0.1 + 0.2, "", 1764349200.123456),
     Event("pulse", 0, 0, 2, 1, 1e-4 / 3, -1.1400000000000001, 1.04e-6),
     Event("read", 0, 0, 2, 1, 1e-4 / 3, conductance=NAN),
     Event("read", 0, 0, 2, 1, 1e-4 / 3, conductance=-math.inf),
@@ -43,9 +43,55 @@ def test_round_trip_is_exact(tmp_path):
     assert back == EVENTS  # NaN included: each is the one object math.nan
     assert repr(back) == repr(EVENTS) and log_shape(path) == (3, 4)
     first, names, line = path.read_text().splitlines()[:3]
-    assert first == "# tiocross pulse log 1; shape 3 x 4"
-    assert names == "n_pass,turn,kind,row,column,target [S],amplitude [V],width [s],conductance [S],outcome"
-    assert line == "0,0,read,2,1,3.3333333333333335e-05,nan,nan,0.30000000000000004,"
+    assert first == "# tiocross pulse log 2; shape 3 x 4"
+    assert names == "n_pass,turn,kind,row,column,target [S],amplitude [V],width [s],conductance [S],outcome,time [s]"
+    assert line == "0,0,read,2,1,3.3333333333333335e-05,nan,nan,0.30000000000000004,,1764349200.123456"
+
+
+def in_version_1(path):
+    """A log as the first version wrote it, without times."""
+    first, names, *lines = path.read_text().splitlines()
+    lines = [first.replace("log 2", "log 1"), names.removesuffix(",time [s]"), *(line.rpartition(",")[0] for line in lines)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_logs_without_times_are_read_and_gone_on_with_as_they_began(tmp_path):
+    path = in_version_1(write(tmp_path / "log.csv", EVENTS[:2]))
+    write(path, EVENTS[2:], append=True)
+    assert read_events(path) == [event._replace(time=NAN) for event in EVENTS]
+    assert {line.count(",") for line in path.read_text().splitlines()[1:]} == {9}
+
+
+def test_logs_from_a_spreadsheet_are_read(tmp_path):
+    """Excel puts a byte-order mark in front, ends lines with CR LF, and fills all of them up to the longest."""
+    path = write(tmp_path / "log.csv")
+    lines = path.read_text().splitlines()
+    lines = [lines[0] + 10 * ",", *lines[1:], 10 * ","]
+    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join([*lines, ""]).encode())
+    assert read_events(path) == EVENTS and log_shape(path) == (3, 4)
+    path.write_text("\n".join(line + ",," for line in lines) + "\n")
+    assert read_events(path) == EVENTS
+    path.write_text("\n".join(line.replace(",", ";") for line in lines) + "\n")
+    with pytest.raises(ValueError, match="line 1 must be|Save it with commas between the columns"):
+        read_events(path)
+    path.write_text("\n".join([lines[0].rstrip(","), *(line.replace(",", ";") for line in lines[1:])]) + "\n")
+    with pytest.raises(ValueError, match="Save it with commas between the columns"):
+        read_events(path)
+
+
+def test_append_cuts_off_a_whole_array_reading_that_stopped_midway(tmp_path):
+    def readbacks(n_pass, n):
+        return [Event("readback", 4, n_pass, *divmod(k, 4), 2e-4, conductance=1e-4) for k in range(n)]
+
+    begun = EVENTS[:5]
+    for n in range(12):
+        path = write(tmp_path / f"{n}.csv", [*begun, *readbacks(0, n)])
+        write(path, [], append=True)
+        assert read_events(path) == begun
+        path = write(tmp_path / f"second_{n}.csv", [*begun, *readbacks(0, 12), *readbacks(1, n)])
+        write(path, [], append=True)
+        assert read_events(path) == [*begun, *readbacks(0, 12)]
 
 
 def test_numbers_of_numpy_are_written_as_plain_numbers(tmp_path):
@@ -72,7 +118,7 @@ def test_existing_log_is_neither_overwritten_nor_mixed_up(tmp_path):
     write(path, EVENTS[2:], append=True)
     assert read_events(path) == EVENTS
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match="other.csv is not a pulse log: line 1 must be '# tiocross pulse log 1"):
+    with pytest.raises(ValueError, match="other.csv is not a pulse log .*: line 1 must be '# tiocross pulse log 2"):
         EventLog(tmp_path / "other.csv", shape=(3, 4), append=True)
 
 
@@ -108,8 +154,9 @@ def test_append_cuts_off_the_torn_line_first(tmp_path):
 
 @pytest.mark.parametrize("line, text", [
     ("0,0,read,2,1,1e-4,nan,nan,1e-4", "a line must have 10 values"),
-    ("0,0,read,2,1,1e-4,nan,nan,1e-4,,", "a line must have 10 values"),
-    ("", "a line must have 10 values"),
+    ("0,0,read,2,1,1e-4,nan,nan,1e-4,,5", "a line must have 10 values"),
+    ("0,0,read,2,1,1_0e-4,nan,nan,1e-4,", r"target \[S\] must be a number"),
+    ("0,0,read,2,1,\u0661e-4,nan,nan,1e-4,", r"target \[S\] must be a number"),
     ("0,0,reed,2,1,1e-4,nan,nan,1e-4,", "kind 'reed' is unknown; did you mean 'read'"),
     ("0,0,done,2,1,1e-4,nan,nan,1e-4,convergd", "outcome 'convergd' is unknown; did you mean 'converged'"),
     ("0,0,done,2,1,1e-4,nan,nan,1e-4,", "outcome '' is unknown"),
@@ -126,16 +173,16 @@ def test_append_cuts_off_the_torn_line_first(tmp_path):
     ("0,0,pulse,2,1,1e-4,,nan,1e-4,", r"amplitude \[V\] must be a number"),
 ])
 def test_malformed_lines_are_named(tmp_path, line, text):
-    path = write(tmp_path / "log.csv", EVENTS[:2])
-    with path.open("a") as file:
+    path = in_version_1(write(tmp_path / "log.csv", EVENTS[:2]))
+    with path.open("a", encoding="utf-8") as file:
         file.write(line + "\n0,0,read,2,1,1e-4,nan,nan,1e-4,\n")
     with pytest.raises(ValueError, match=f"log.csv, line 5: {text}"):
         read_events(path)
 
 
 @pytest.mark.parametrize("content, text", [
-    (b"", "is not a pulse log: line 1 must be"), (b"# tiocross pulse log 1; shape 3 x", "is not a pulse log"),
-    (b"# tiocross pulse log 2; shape 3 x 4\n", "is not a pulse log"), (b"# tiocross pulse log 1; shape 0 x 4\n", "is not a"),
+    (b"", "is not a pulse log of this version: line 1 must be"), (b"# tiocross pulse log 1; shape 3 x", "is not a pulse log"),
+    (b"# tiocross pulse log 3; shape 3 x 4\n", "is not a pulse log"), (b"# tiocross pulse log 1; shape 0 x 4\n", "is not a"),
     (b"# tiocross pulse log 1; shape 3 x 4\n", "line 2 must name the columns"),
     (b"# tiocross pulse log 1; shape 3 x 4\nn_pass,turn\n", "line 2 must name the columns"),
     (b"\xff\xfe\n", "is not a pulse log"),

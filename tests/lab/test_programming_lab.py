@@ -21,6 +21,11 @@ def kinds(events, kind):
     return [event for event in events if event.kind == kind]
 
 
+def untimed(events):
+    """What happened, whenever; an end that was only a stop left out."""
+    return [event._replace(time=math.nan) for event in events if event.outcome != "aborted"]
+
+
 def reports_equal(one, other):
     return (one.outcomes == other.outcomes).all() and np.array_equal(one.conductances, other.conductances, equal_nan=True)
 
@@ -310,7 +315,9 @@ def test_resumed_run_ends_as_an_uninterrupted_one_wherever_it_was_cut(tmp_path, 
         with EventLog(path, shape=chip.shape, append=True) as log:
             report = program_array(chip, targets, SCHEME, on_event=log, resume=read_events(path))
         assert report.complete and (report.outcomes == expected.outcomes).all()
-        assert report.n_passes == expected.n_passes or disturb  # a device begun anew ends elsewhere within the tolerance
+        if report.n_pulses.sum() == len(chip.pulses):  # it did not fail while pulsing, which costs the chip a pulse
+            np.testing.assert_array_equal(report.readings, expected.readings)
+            np.testing.assert_array_equal(report.n_pulses, expected.n_pulses)
         assert report.n_pulses.sum() - len(chip.pulses) in (0, 1)  # one more if it failed while pulsing
         finished = program_array(chip, targets, SCHEME, resume=read_events(path))  # nothing is left to do
         assert reports_equal(finished, report) and (finished.n_pulses == report.n_pulses).all()
@@ -332,7 +339,7 @@ def test_run_cut_between_devices_resumes_to_the_very_same_end():
         report = program_array(chip, targets, SCHEME, on_event=told.append, max_passes=4, resume=list(told))
         assert reports_equal(report, expected) and (report.n_pulses == expected.n_pulses).all()
         np.testing.assert_array_equal(report.readings, expected.readings)
-        assert told == events  # turns and passes go on, too
+        assert untimed(told) == untimed(events)  # turns and passes go on, too
 
 
 def test_devices_with_failed_readings_are_tried_again_when_resumed():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from oracle import ACTIVATION_FORMULAS
 
-from tiocross import MLP, TIO2, Dataset, NoiseInjection, TrainingSettings, check_pullback, train, transfer
+from tiocross import MLP, TIO2, Dataset, NoiseInjection, TrainingSettings, train, transfer
 from tiocross.learning.activations import ACTIVATIONS, find_activation
 from tiocross.learning.layers import run_copies
 from tiocross.learning.network import classify, forward
@@ -14,8 +14,9 @@ from tiocross.transfers.inference import PointClassifier
 
 RNG = np.random.default_rng
 SIZES = ((3, 2), (2, 8, 1), (3, 5, 4, 2), (1, 2, 6, 3, 1))
-# Sums go by 16 points and a rest, which the sizes do not change: every size meets some number of points, and (2, 8, 1) all.
-GRID = [((2, 8, 1), n_points) for n_points in (1, 15, 16, 37)] + [((3, 2), 15), ((3, 5, 4, 2), 37), ((1, 2, 6, 3, 1), 16)]
+# Points are filled up to a multiple of 32, which the sizes do not change: every size meets some number of points, and
+# (2, 8, 1) all.
+GRID = [((2, 8, 1), n_points) for n_points in (1, 31, 32, 37)] + [((3, 2), 15), ((3, 5, 4, 2), 37), ((1, 2, 6, 3, 1), 16)]
 TINY = 1e-30
 
 
@@ -56,17 +57,25 @@ def test_logits_and_gradients_are_the_plain_ones(sizes, n_points, activation):
     tensor = Tensor(weights)
     logits = run_copies(tensor, sizes, inputs, activation)
     assert logits.shape == slopes.shape
-    # 1e-14 of the activations, weighed by a few weights of order 1 in each of at most four layers
-    np.testing.assert_allclose(logits.value, run_plainly(weights, shapes, inputs, activation), rtol=0, atol=1e-13 * 10)
+    # 2e-7 of single precision and of the fit to tanh, weighed by a few weights of order 1 in each of at most four layers
+    np.testing.assert_allclose(logits.value, run_plainly(weights, shapes, inputs, activation), rtol=0, atol=1e-5)
     (logits * slopes).sum().backward()
     expected = exact_gradient(weights, shapes, inputs, activation, slopes)
-    np.testing.assert_allclose(tensor.grad, expected, rtol=0, atol=1e-12 * max(1.0, np.abs(expected).max()))
+    np.testing.assert_allclose(tensor.grad, expected, rtol=0, atol=1e-5 * max(1.0, np.abs(expected).max()))
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_the_gradient_is_that_of_a_central_difference(activation):
-    _, weights, inputs, _ = make_case((2, 5, 3, 1), 20)
-    check_pullback(lambda w: run_copies(w, (2, 5, 3, 1), inputs, activation), weights, rng=RNG(3))
+def test_the_gradient_is_that_of_a_central_difference_to_1e_4(activation):
+    shapes, weights, inputs, slopes = make_case((2, 5, 3, 1), 20)
+    tensor = Tensor(weights)
+    (run_copies(tensor, (2, 5, 3, 1), inputs, activation) * slopes).sum().backward()
+    # Of the plain pass in double precision, whose step of 1e-6 leaves some 1e-9: relu and hardtanh have no kink so near.
+    moves = 1e-6 * RNG(3).normal(size=(30, *weights.shape))
+    ahead, behind = ([(slopes * run_plainly(weights + sign * move, shapes, inputs, activation)).sum() for move in moves]
+                     for sign in (1, -1))
+    differences = (np.array(ahead) - behind) / 2
+    found = (tensor.grad * moves).sum(axis=(1, 2, 3, 4))
+    assert np.abs(found - differences).max() < 1e-4 * np.abs(differences).mean()
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -76,7 +85,7 @@ def test_table_and_kernel_hold_the_formulas(activation):
     np.testing.assert_allclose(find_activation(activation).value(x), expected, rtol=0, atol=4e-15)
     one_unit = np.array([1.0, 0.0, 1.0, 0.0]).reshape(1, 1, 4, 1)  # a hidden unit that sees x, an output that repeats it
     compiled = run_copies(Tensor(one_unit), (1, 1, 1), x[None, None], activation).value[0, 0, :, 0]
-    np.testing.assert_allclose(compiled, expected, rtol=0, atol=2e-14)
+    np.testing.assert_allclose(compiled, expected, rtol=5e-7, atol=5e-7)
     assert (np.diff(find_activation(activation).value(np.sort(x))) >= 0).all()  # the bounds over boxes need that it increases
 
 
@@ -88,8 +97,25 @@ def test_large_sums_give_no_warning(activation):
         logits = run_copies(tensor, (2, 8, 1), inputs, activation)
         (logits * slopes).sum().backward()
         expected = run_plainly(weights, shapes, inputs, activation)
-    np.testing.assert_allclose(logits.value, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+    # Sums of 1e4 are wrong by 1e-3, in single precision, and weights of 1e4 behind them make 10 of that.
+    np.testing.assert_allclose(logits.value, expected, rtol=0, atol=1e-3 * np.abs(expected).max())
     assert np.isfinite(tensor.grad).all()
+
+
+def test_the_fitted_tanh_is_wrong_by_a_few_units_of_single_precision_at_most():
+    x = np.concatenate([np.linspace(-12, 12, 40_001), np.geomspace(1e-30, 1, 1001)]).astype(np.float32)
+    one_unit = np.array([1.0, 0.0, 1.0, 0.0]).reshape(1, 1, 4, 1)
+    found = run_copies(Tensor(one_unit), (1, 1, 1), x[None, None], "tanh").value[0, 0, :, 0]
+    np.testing.assert_allclose(found, np.tanh(x.astype(float)), rtol=5e-7, atol=0)
+    assert (np.abs(found) <= 1 + 2e-7).all()
+
+
+def test_networks_of_one_pass_may_have_activations_of_their_own():
+    _, weights, inputs, _ = make_case((2, 8, 1), 21)
+    together = run_copies(Tensor(weights), (2, 8, 1), inputs, ["relu", "sigmoid"]).value
+    for network, activation in enumerate(["relu", "sigmoid"]):
+        alone = run_copies(Tensor(weights[network : network + 1]), (2, 8, 1), inputs[network : network + 1], activation).value
+        np.testing.assert_array_equal(alone[0], together[network])
 
 
 def test_a_copy_does_not_see_the_others():

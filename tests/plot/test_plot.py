@@ -25,8 +25,8 @@ def test_conductance_map_shows_microsiemens_word_lines_downwards():
     np.testing.assert_allclose(image.get_array(), conductances / uS)
     assert image.get_clim() == pytest.approx((100, 500))
     assert axes[0, 0].get_ylim()[0] > axes[0, 0].get_ylim()[1]  # word line 0 on top
-    assert labels_of(axes[0, 0]) == ("bit line", "word line (last: bias)")
-    assert figure.axes[1].get_ylabel() == "conductance (uS)"
+    assert labels_of(axes[0, 0]) == ("bit line", "word line")
+    assert figure.axes[1].get_ylabel() == "conductance (µS)"
 
 
 def test_rate_curves_are_the_complement_of_the_distribution():
@@ -63,7 +63,7 @@ def test_decision_map_draws_boundary_spread_and_points():
     assert sorted(drawn) == pytest.approx(sorted(rates))
     bars = [axis.get_ylabel() for axis in figure.axes[2:]]
     assert bars == ["chips that are right at the point (%)", "chips against the majority (%)"]
-    assert all("(unitless)" in label for label in labels_of(axes[0, 0]))
+    assert labels_of(axes[0, 0]) == ("feature x0", "feature x1")
 
 
 def test_colours_of_neighbouring_lines_differ_in_lightness():
@@ -86,7 +86,7 @@ def names_beside(axes):
 def test_voltage_map_shows_shares_word_lines_downwards_at_their_places():
     figure, axes = plot.new_figure()
     shares = np.linspace(1, 0.25, 12).reshape(4, 3)
-    plot.voltage_map(axes[0, 0], shares, step=5, title="write")
+    plot.voltage_map(axes[0, 0], 3.0 * shares, ideal=3.0, step=5, colour_bar=False, title="write")
     plot.voltage_colour_bar(figure, [axes[0, 0]], "device voltage / read voltage")
     image = axes[0, 0].images[0]
     np.testing.assert_allclose(image.get_array(), shares)
@@ -106,7 +106,7 @@ def test_voltage_map_of_one_value_has_no_contours():
 
 def test_contours_can_be_those_of_another_array():
     _, axes = plot.new_figure()
-    plot.voltage_map(axes[0, 0], np.ones((4, 3)), smooth=np.linspace(0.75, 0.85, 12).reshape(4, 3))
+    plot.voltage_map(axes[0, 0], np.ones((4, 3)), ideal=1.0, smooth=np.linspace(0.75, 0.85, 12).reshape(4, 3))
     assert {text.get_text() for text in axes[0, 0].texts} == {"80 %"}
 
 
@@ -136,7 +136,7 @@ def test_read_errors_and_powers_are_medians_in_percent_and_microwatt():
         band = panel.collections[0].get_paths()[0].get_extents()
         assert band.y0 < panel.lines[0].get_ydata()[0] and band.y1 > panel.lines[0].get_ydata()[-1]
     assert labels_of(axes[0, 0]) == ("word lines and bit lines", "error of the sensed current (%)")
-    assert labels_of(axes[0, 1]) == ("word lines and bit lines", "power of one read (uW)")
+    assert labels_of(axes[0, 1]) == ("word lines and bit lines", "power of one read (µW)")
 
 
 def test_approximation_errors_keep_to_the_range_asked_for():

@@ -76,7 +76,7 @@ def test_fault_map_shows_decades_and_crosses_out_stuck_devices():
         assert sorted(zip(*crosses.get_data())) == [(0, 2), (4, 1)]  # bit line, word line
     assert axes.get_ylim()[0] > axes.get_ylim()[1]  # word line 0 on top
     assert labels_of(axes) == ("chip 7", "bit line", "word line")
-    assert figure.axes[1].get_ylabel() == "conductance (uS)"
+    assert figure.axes[1].get_ylabel() == "conductance (µS)"
 
 
 @pytest.mark.parametrize("conductances", [np.full((2, 3), 3e-4), np.full((2, 3), np.nan), np.zeros((2, 3)),
@@ -87,7 +87,7 @@ def test_maps_without_range_can_be_drawn(conductances):
     figure.canvas.draw()
     assert not axes.lines
     if np.nanmin([1.0, *conductances.ravel()]) == 1.1e-4:  # less than a decade still has labelled ticks
-        assert [tick.get_text() for tick in figure.axes[1].get_yticklabels()] == ["200"]
+        assert [tick.get_text() for tick in figure.axes[1].get_yticklabels()] == ["200", "300", "400"]
 
 
 def test_figures_can_be_drawn(tmp_path):

@@ -1,5 +1,6 @@
 """The comparison of training methods: rows, table, files, figures, and that nothing is tuned on what judges it."""
 
+import csv
 import itertools
 import json
 from dataclasses import replace
@@ -16,14 +17,15 @@ from tiocross.study import comparison, recipes as study_recipes
 from tiocross.transfers.adaptation import Adaptation
 from tiocross.transfers.chips import Chips
 from tiocross.study.comparison import (
-    FOLLOWED, HIDDEN_UNITS, STUCK_RATES, kind_of_method, make_comparison, make_conditions, with_stuck_rate, with_write_disturb,
-)
+    FOLLOWED, HIDDEN_UNITS, STUCK_RATES, kind_of_method, make_comparison, make_comparison_row, make_conditions,
+    methods_to_choose, use_choices, with_stuck_rate, with_write_disturb)
 from tiocross.study.results import ResultsFolder, file_name
 from tiocross.study.run import Run, group_by_training
-from tiocross.study.tables import make_comparison_row
 from tiocross.study.starts import choose_start, train_starts
 from tiocross.study.recipes import RECIPES, ExperimentSettings, Recipe, chip_generator, train_recipe, training_generator
-from tiocross.study.methods import COMPARED, ROBUST, WIRES_TRAINED_FOR, shorten, train_robust
+from tiocross.study.choosing import ONLY_RATES, RATES, choose_values, grid_of, try_recipe, with_values
+from tiocross.study.crew import Crew
+from tiocross.study.methods import CHOSEN, COMPARED, ROBUST, STRENGTHS, WIRES_TRAINED_FOR, train_robust
 from tiocross.transfers.judging import judge_chips, transfer
 from tiocross.learning.literature import GaussianNoise
 
@@ -38,7 +40,13 @@ def few():
 
 
 def short(recipe):
-    return shorten(recipe, 6)
+    """A recipe with six steps and its own values."""
+    return recipe if recipe.training is None else replace(recipe, training=replace(recipe.training, n_steps=6), chosen_as="")
+
+
+def once(recipe):
+    """The same from one start."""
+    return replace(short(recipe), activations=recipe.activations[:1])
 
 
 def settings(*recipes, seeds=(0, 1)):
@@ -49,7 +57,7 @@ def run_comparison(out, task, *recipes, n_seeds=1, n_transfers=30, wires=(0.0,),
     """Rows of a comparison, run in this process."""
     sizes = ExperimentSettings(seeds=tuple(range(n_seeds)), training=SHORT, recipes=recipes, n_transfers=n_transfers,
                                wire_resistances=wires)
-    Run(make_comparison(task, device, sizes), ResultsFolder(out)).execute()
+    Run(make_comparison(task, device, sizes), ResultsFolder(out, overwrite=True)).execute()
     return json.loads((out / "summary.json").read_text())["rows"]
 
 
@@ -63,7 +71,7 @@ def finished(few, tmp_path_factory):
     """Folder of a run over three rows, one of them on more devices, with two seeds."""
     folder = tmp_path_factory.mktemp("compare") / "out"
     names = ("regular", "hardware-aware (paper)", "ROBUST, each unit 3 times")
-    run_comparison(folder, few, *(short(BY_NAME[name]) for name in names), n_seeds=2, n_transfers=40, wires=(0.0, 10.0))
+    run_comparison(folder, few, *(once(BY_NAME[name]) for name in names), n_seeds=2, n_transfers=40, wires=(0.0, 10.0))
     return folder
 
 
@@ -77,8 +85,7 @@ def test_names_differ_and_every_row_can_be_trained_and_judged(few):
         network, = train_recipe(short(recipe), few, TIO2_8X8, settings(recipe, seeds=(0,)))
         outcome = transfer(network, few.test, device=TIO2_8X8, n_transfers=5, rng=chip_generator(0))
         row = make_comparison_row(recipe, 0, outcome)
-        assert row["ratio"] == pytest.approx(row["robust_fraction_95"] / row["nominal_accuracy"], abs=1e-11)
-        assert (row["source"], row["n_transfers"]) == (recipe.source, 5)
+        assert (row["source"], row["n_transfers"], row["kind"]) == (recipe.source, 5, kind_of_method(recipe))
         assert row["n_devices"] <= 256
 
 
@@ -95,6 +102,8 @@ def test_leave_one_out_rows_change_exactly_what_they_say():
     assert difference("ROBUST without memory of error rates") == difference("ROBUST without saturation") == {"loss"}
     assert difference("ROBUST from one start") == difference("ROBUST with tanh alone") == {"activations"}
     assert difference("ROBUST without centring") == {"centred"}
+    assert difference("ROBUST at a rate of 0.1") == {"learning_rate", "chosen_as"}
+    assert difference("ROBUST with 2 chips a step") == {"n_chips"}
     assert difference("ROBUST, 31 hidden units") == {"sizes"}
     assert difference("ROBUST, spread") == difference("ROBUST, all on one array") == {"arrangement"}
     assert difference("ROBUST, each unit 3 times") == {"copies"}
@@ -104,13 +113,21 @@ def test_leave_one_out_rows_change_exactly_what_they_say():
     assert ROBUST.centred and ROBUST.activations[0] == "tanh" and set(ROBUST.techniques) == {NoiseInjection(), ConductanceDropout()}
 
 
-def test_rows_from_elsewhere_state_their_source_and_start_alike():
+def test_every_method_has_the_same_budget_and_states_its_source():
+    methods = methods_to_choose(COMPARED)
+    assert len(methods) == 14
+    for recipe in methods:
+        assert recipe.activations == ROBUST.activations and recipe.arrangement == ROBUST.arrangement
+        assert (recipe.training.n_steps, recipe.training.n_chips) == (ROBUST.training.n_steps, ROBUST.training.n_chips)
+        assert (recipe.training.batch_size, recipe.training.optimiser) == (ROBUST.training.batch_size, ROBUST.training.optimiser)
+        assert len(grid_of(STRENGTHS.get(recipe.name))) == 9
     ours = NoiseInjection, ConductanceDropout, RangePenalty, WiresInLoop
     theirs = [recipe for recipe in COMPARED if any(not isinstance(technique, ours) for technique in recipe.techniques)]
-    assert theirs and all(recipe.source for recipe in theirs)
-    for recipe in theirs:
-        assert (recipe.activations, recipe.centred, recipe.sizes) == (("tanh",), ROBUST.centred, ROBUST.sizes)
-        assert (recipe.training.n_steps, recipe.training.n_chips) == (ROBUST.training.n_steps, ROBUST.training.n_chips)
+    assert len(theirs) == 7 and all(recipe.source and recipe in methods for recipe in theirs)
+    assert {recipe.chosen_as for recipe in COMPARED} == {"", *(recipe.name for recipe in methods)}
+    keep_theirs = {recipe.name for recipe in COMPARED if not recipe.chosen_as}
+    assert keep_theirs == {"ROBUST at a rate of 0.1", *(name for name in BY_NAME if name.endswith("the paper's budget"))}
+    assert set(STRENGTHS) <= {recipe.name for recipe in methods} and set(CHOSEN) <= {recipe.name for recipe in methods}
     assert set(QUICK_ROWS) | set(FOLLOWED) <= set(BY_NAME)
 
 
@@ -118,7 +135,7 @@ def test_kinds_of_methods_follow_from_the_rows():
     kinds = {name: kind_of_method(BY_NAME[name]) for name in (*QUICK_ROWS, "ROBUST, spread", "Lipschitz penalty",
                                                               "ROBUST, placed around known faults")}
     assert list(kinds.values()) == [
-        "no knowledge of the hardware", *["recipe of Drolet et al."] * 3, "ROBUST, and without each of its parts",
+        "no knowledge of the hardware", *["recipe of Drolet et al."] * 3, "ROBUST, and with a part changed",
         "ROBUST with other sizes or layouts", "of the literature", "adapted to each chip"]
 
 
@@ -200,6 +217,51 @@ def test_networks_do_not_depend_on_test_points_chips_or_validation_points(few, m
     assert not same_bits(train_recipe(short(ROBUST), few, TIO2_8X8, settings(ROBUST)), other)  # the test can fail
 
 
+@pytest.mark.slow
+def test_values_are_chosen_on_validation_points_with_seeds_and_chips_of_their_own(few, monkeypatch):
+    """Neither test points nor the generators of the table's networks and chips have a part in the choice."""
+    recipes = [replace(short(BY_NAME[name]), chosen_as=name) for name in ("regular", "Gaussian noise, clipping")]
+    rng = np.random.default_rng(8)
+    poison = Dataset(rng.uniform(-9, 9, (50, 2)), rng.integers(0, 2, 50))
+
+    def choose(task):
+        with Crew(1) as crew:
+            return [(choice.name, choice.values, choice.trials) for choice in choose_values(recipes, STRENGTHS, task, TIO2_8X8, crew)]
+
+    before = choose(few)
+    for name in ("chip_generator", "training_generator"):
+        monkeypatch.setattr(study_recipes, name, lambda seed: pytest.fail("the choice drew from the table's chance"))
+    assert choose(replace(few, test=poison)) == before
+    assert choose(replace(few, validation=poison)) != before  # the test can fail
+    assert [len(trials) for _, _, trials in before] == [9, 9]
+    streams = {tuple(np.random.default_rng([seed, stream]).integers(2**63, size=3)) for seed in (0, 1, 100, 101) for stream in range(4)}
+    assert len(streams) == 16
+
+
+def test_choices_are_the_best_of_their_grids_and_go_into_the_rows(few):
+    recipe = replace(once(BY_NAME["Gaussian noise, clipping"]), chosen_as="Gaussian noise, clipping")
+    with Crew(1) as crew:
+        choice, = choose_values([recipe], STRENGTHS, few, TIO2_8X8, crew)
+    values, shares = zip(*choice.trials)
+    assert values == tuple({"rate": rate, "noise": noise} for rate in RATES for noise in (0.05, 0.1, 0.2))
+    assert choice.values == values[int(np.argmax(shares))] and choice.core_seconds > 0
+    again, _ = try_recipe(with_values(recipe, values[4], STRENGTHS[recipe.name], TIO2_8X8), few, TIO2_8X8)
+    assert again == shares[4]
+    taken, robust, kept = use_choices([recipe, ROBUST, RECIPES[0]], [choice], device=TIO2_8X8)
+    assert (taken.training.learning_rate, taken.techniques) == (choice.values["rate"], (GaussianNoise(choice.values["noise"], clip=2.5),))
+    assert (robust, kept) == (ROBUST, RECIPES[0])
+    assert choice._replace(values=values[0]).at_edge == ["rate", "noise"] and choice._replace(values=values[4]).at_edge == []
+
+
+def test_rows_take_the_values_of_their_method_and_keep_their_parts():
+    choice = comparison.Choice("ROBUST", {"rate": ONLY_RATES[2]}, [], 0.0)
+    for recipe, used in zip(COMPARED, use_choices(COMPARED, [choice], device=TIO2_8X8)):
+        expected = ONLY_RATES[2] if recipe.chosen_as == "ROBUST" else getattr(recipe.training, "learning_rate", None)
+        assert getattr(used.training, "learning_rate", None) == expected and used.techniques == recipe.techniques
+        assert (used.training and replace(used.training, learning_rate=0.5)) == (
+            recipe.training and replace(recipe.training, learning_rate=0.5))
+
+
 LAYOUTS = {"ROBUST": arrange((2, 8, 1), (8, 8)), "ROBUST, spread": arrange((2, 8, 1), (8, 2)),
            "ROBUST, all on one array": share_arrays((2, 8, 1), (8, 8), mapping=DifferentialPairs(digital_output_bias=True))}
 
@@ -267,17 +329,17 @@ def test_conditions_hold_the_card_once_in_each_curve():
 
 def test_summary_has_the_schema_of_the_experiment_and_more(finished):
     summary = json.loads((finished / "summary.json").read_text())
-    assert (summary["schema"], summary["complete"], summary["seeds"], summary["n_transfers"]) == (1, True, [0, 1], 40)
+    assert (summary["schema"], summary["complete"], summary["seeds"], summary["n_transfers"]) == (2, True, [0, 1], 40)
     keys = [(row["name"], row["seed"], row["wire_resistance"]) for row in summary["rows"]]
     names = {name for name, _, _ in keys}
     assert len(names) == 3 and set(keys) == set(itertools.product(names, (0, 1), (0.0, 10.0))) and len(keys) == len(set(keys))
     expected = {"name", "wire_resistance", "seed", "nominal_accuracy", "mean_accuracy", "p05_accuracy", "robust_fraction_95",
-                "robust_fraction_99", "n_undecided", "n_devices", "intervals", "ratio", "source", "n_transfers"}
+                "robust_fraction_99", "n_undecided", "n_devices", "intervals", "kind", "source", "n_transfers"}
     for row in summary["rows"]:
         assert set(row) == expected
     assert {row["n_devices"] for row in summary["rows"]} == {66, 194}
     assert {path.name for path in finished.iterdir()} == {
-        "summary.json", "provenance.json", "table.txt", "curves.json", "networks", *(
+        "summary.json", "provenance.json", "table.txt", "table.csv", "table.tex", "curves.json", "networks", *(
             f"{figure}.{kind}" for figure in ("methods", "conditions") for kind in ("png", "pdf"))}
     assert len(list((finished / "networks").glob("*.npz"))) == len(names) * 2
     provenance = json.loads((finished / "provenance.json").read_text())
@@ -285,13 +347,34 @@ def test_summary_has_the_schema_of_the_experiment_and_more(finished):
     assert provenance["recipes"][2]["training"]["loss"] == {"kind": "PointErrorRate", **vars(ROBUST.training.loss)}
 
 
-def test_table_shows_ratio_worst_seed_and_sources(finished):
+def test_table_leads_with_nominal_and_robust_and_shows_worst_seed_wires_and_cost(finished):
     table = (finished / "table.txt").read_text()
+    rows = [row for row in json.loads((finished / "summary.json").read_text())["rows"] if row["name"] == "regular"]
+    nominal, robust = (np.array([row[figure] for row in rows if row["wire_resistance"] == 0.0])
+                       for figure in ("nominal_accuracy", "robust_fraction_95"))
+    wired = np.mean([row["robust_fraction_95"] for row in rows if row["wire_resistance"] == 10.0])
+    header, line = (next(line for line in table.splitlines() if start(line)) for start in (
+        lambda line: "nominal  " in line, lambda line: line.startswith("regular ")))
+    assert header.split() == ["nominal", "robust", "95", "%", "worst", "10", "ohm", "devices", "core-s"]
+    assert line.split()[:-1] == ["regular", *(word for values in (nominal, robust) for word in (
+        f"{values.mean():.3f}", "+-", f"{values.std(ddof=1):.3f}")), f"{robust.min():.3f}", f"{wired:.3f}", "66"]
+    cost = json.loads((finished / "provenance.json").read_text())["core_seconds"]["regular"]
+    assert 0.0 < cost < 60.0 and abs(float(line.split()[-1]) - cost) < 0.051
+    assert "hardware-aware (paper): Drolet et al., arXiv:2305.18495" in table
+    assert max(map(len, table.splitlines())) <= 100
+
+
+def test_table_is_there_as_csv_and_latex(finished):
     rows = json.loads((finished / "summary.json").read_text())["rows"]
-    worst = min(row["ratio"] for row in rows if row["name"] == "regular" and row["wire_resistance"] == 10.0)
-    line = table.split("wire resistance 10 ohm")[1].split("  regular ")[1].splitlines()[0]
-    assert line.split()[-2:] == [f"{worst:.3f}", "66"]
-    assert "robust/nominal" in table and "hardware-aware (paper): Drolet et al., arXiv:2305.18495" in table
+    header, *lines = csv.reader((finished / "table.csv").read_text().splitlines())
+    assert len(lines) == 3 * 2 and all(len(line) == len(header) for line in lines)
+    found = dict(zip(header, lines[1]))
+    values = [row["robust_fraction_95"] for row in rows if (row["name"], row["wire_resistance"]) == (found["name"], 0.0)]
+    assert found["name"] == "hardware-aware (paper)" and found["wire_resistance [ohm]"] == "0"
+    assert float(found["robust_fraction_95 mean [-]"]) == pytest.approx(np.mean(values))
+    assert float(found["robust_fraction_95 sd over seeds [-]"]) == pytest.approx(np.std(values, ddof=1))
+    latex = (finished / "table.tex").read_text()
+    assert r"robust 95 \%" in latex and r"$\pm$" in latex and latex.count(r"\\") == 4
 
 
 def test_curves_are_complete_and_agree_with_a_transfer(finished, few):
@@ -309,7 +392,7 @@ def test_curves_are_complete_and_agree_with_a_transfer(finished, few):
 
 
 def test_rows_with_nothing_to_follow_have_no_curves(few, tmp_path):
-    run_comparison(tmp_path / "out", few, BY_NAME["regular, centred inputs"], n_transfers=10)
+    run_comparison(tmp_path / "out", few, once(BY_NAME["regular, centred inputs"]), n_transfers=10)
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert "methods.png" in names and "conditions.png" not in names
     assert json.loads((tmp_path / "out" / "curves.json").read_text())["points"] == []
@@ -344,7 +427,7 @@ def test_interrupt_while_curves_are_measured_keeps_table_and_rows(few, tmp_path,
         yield
 
     tasks.save_moons(few, tmp_path)
-    monkeypatch.setattr(comparison, "measure_curves", interrupt)
+    monkeypatch.setattr(comparison, "measure_conditions", interrupt)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     assert main(["compare", "--quick", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--transfers", "10", "--workers",
                  "1", "--wire-resistance", "0", "--seeds", "1", "--only", "regular"]) == 130
@@ -353,17 +436,41 @@ def test_interrupt_while_curves_are_measured_keeps_table_and_rows(few, tmp_path,
     assert "regular" in (tmp_path / "out" / "table.txt").read_text() and "1 of 1 rows are in" in capsys.readouterr().out
 
 
+def chosen(*names):
+    return [recipe.name for recipe in choose_recipes(list(names), quick=False)]
+
+
 def test_rows_and_tasks_are_chosen_by_name():
-    assert [recipe.name for recipe in choose_recipes(["ROBUST", "regular"], quick=False)] == ["regular", "ROBUST"]
+    assert chosen("ROBUST", "regular") == ["regular", "ROBUST"]
     assert [recipe.name for recipe in choose_recipes(None, quick=True)] == list(QUICK_ROWS)
     assert choose_recipes(None, quick=False) == list(COMPARED)
-    with pytest.raises(ValueError, match="row 'ROBUSTT' is unknown; did you mean 'ROBUST'"):
-        choose_recipes(["ROBUSTT"], quick=False)
     with pytest.raises(ValueError, match="task 'moon' is unknown; did you mean 'moons'"):
         make_task("moon", None)
     with pytest.raises(ValueError, match="--data is for half moons; circles are generated"):
         make_task("circles", "somewhere")
     np.testing.assert_array_equal(make_task("spirals", None).test.points, make_task("spirals", None).test.points)
+
+
+def test_rows_are_named_in_any_case_by_short_names_and_with_commas_between_or_within():
+    assert chosen("robust") == chosen("ROBUST") == ["ROBUST"]
+    assert chosen("robust, spread", "Regular") == chosen("robust-spread,regular") == ["regular", "ROBUST, spread"]
+    assert chosen("hardware-aware-centred-inputs") == chosen("hardware-aware, centred inputs")
+    for wrong, near in (("robustt", "ROBUST"), ("ROBUST, spred", "ROBUST, spread"), ("regular,ROBUS", "regular-centred-inputs")):
+        with pytest.raises(ValueError, match=f"row '{wrong}' is unknown; did you mean '"):
+            chosen(wrong)
+        assert near
+    with pytest.raises(ValueError, match="row 'xyz' is unknown; tiocross compare --list shows all"):
+        chosen("xyz")
+
+
+def test_the_list_names_every_row_and_touches_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(COMPARED) and not list(tmp_path.iterdir())
+    for line, recipe in zip(lines, COMPARED):
+        short_name, rest = line.split("  ", 1)
+        assert recipe.name in rest and chosen(short_name) == [recipe.name]
 
 
 @pytest.mark.slow
@@ -374,9 +481,9 @@ def test_a_first_look_from_the_command_line(few, tmp_path, capsys):
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert [(row["name"], row["seed"]) for row in summary["rows"]] == [
         (name, seed) for name in ("regular, centred inputs", "straight line, robustly trained") for seed in (100, 101)]
-    assert "robust/nominal" in capsys.readouterr().out
+    assert "core-s" in capsys.readouterr().out
     assert main(["describe", str(tmp_path / "out")]) == 0
-    assert "robust/nominal" in capsys.readouterr().out
+    assert "nominal     robust 95 %" in capsys.readouterr().out
 
 
 # Several starts.

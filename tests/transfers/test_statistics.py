@@ -400,11 +400,12 @@ def test_an_estimate_prints_with_its_interval():
 
 
 def test_a_summary_prints_every_figure_and_the_size_of_the_simulation():
-    estimates = [Estimate(k / 10, k / 10 - 0.05, k / 10 + 0.05) for k in range(1, 6)]
+    nominal, mean, tail, robust, strict = estimates = [Estimate(k / 10, k / 10 - 0.05, k / 10 + 0.05) for k in range(1, 6)]
     text = str(Summary(*estimates, Estimate(12.0, 7.0, 20.4), n_transfers=2000, n_points=4000))
     lines = text.splitlines()
     assert lines[0] == "4000 points on 2000 simulated chips; 95 % intervals in brackets"
-    assert [line.split()[-3:] for line in lines[1:6]] == [str(estimate).split() for estimate in estimates]
+    assert [line.split()[-3:] for line in lines[1:5]] == [str(shown).split() for shown in (nominal, robust, mean, tail)]
+    assert lines[5].split()[-6:] == "0.50 [0.45, 0.55] (rests on 20 chips)".split()[-6:]
     assert lines[6].endswith("12 [7, 20]")
     assert [field.name for field in fields(Summary)][:6] == list(FIGURES)
 

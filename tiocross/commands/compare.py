@@ -4,49 +4,83 @@ from dataclasses import replace
 
 import numpy as np
 
-from tiocross.checks import require_name
+from tiocross.checks import nearest_name, require_name
 from tiocross.commands.studies import prepare_run, settings_from
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2_8X8
-from tiocross.study.comparison import make_comparison
-from tiocross.study.methods import COMPARED, shorten
-from tiocross.study.recipes import ExperimentSettings
+from tiocross.study.comparison import kind_of_method, make_comparison
+from tiocross.study.effort import describe_effort
+from tiocross.study.methods import COMPARED
+from tiocross.study.results import file_name
 from tiocross.tasks import generate_circles, generate_moons, generate_patterns, generate_spirals, load_moons
 
 _TASKS = {"moons": generate_moons, "circles": generate_circles, "spirals": generate_spirals, "patterns": generate_patterns}
 _TASK_SEED = 4_711  # of the generated points, half moons too: the shipped ones had a part in tuning the recipe
+_VALIDATION_SEED, _N_VALIDATION = 4_712, 1_000  # of the points that choose learning rates and strengths
 _FIRST_SEED = 100  # of training and chips; the first ones had a part in it too
 QUICK_ROWS = ("regular", "straight line, robustly trained", "hardware-aware (paper)", "hardware-aware, centred inputs",
               "ROBUST")
-_QUICK_STEPS = 1500
 
 
 def prepare(arguments):
     """The run that the command line asks for, ready to be called."""
+    if arguments.list:
+        return list_rows
     recipes = choose_recipes(arguments.only, arguments.quick)
-    if arguments.quick:
-        training = replace(ExperimentSettings().training, n_steps=_QUICK_STEPS)
-        settings = settings_from(arguments, [shorten(recipe, _QUICK_STEPS) for recipe in recipes], n_seeds=2,
-                                 n_transfers=2_000, first_seed=_FIRST_SEED, training=training)
-    else:
-        settings = settings_from(arguments, recipes, n_seeds=10, n_transfers=20_000, first_seed=_FIRST_SEED)
+    settings = settings_from(arguments, recipes, n_seeds=2 if arguments.quick else 10,
+                             n_transfers=2_000 if arguments.quick else 5_000, first_seed=_FIRST_SEED)
     device = TIO2_8X8 if arguments.device is None else load_device(arguments.device)
-    return prepare_run(make_comparison(make_task(arguments.task, arguments.data), device, settings), arguments)
+    task = make_task(arguments.task, arguments.data)
+    return prepare_run(make_comparison(task, device, settings, quick=arguments.quick), arguments, announce=describe_effort)
+
+
+def list_rows():
+    """Print a line for each row: its short name, its name, its kind."""
+    for recipe in COMPARED:
+        print(f"{short_name(recipe.name)}  {recipe.name}: {kind_of_method(recipe)}")
+
+
+def short_name(name):
+    """A row's name as one word: "robust-spread"."""
+    return file_name(name).lower().replace("_", "-")
 
 
 def choose_recipes(names, quick):
     """Rows by their names, in the order of the table; without names all of them, or the few of a first look."""
-    names = (QUICK_ROWS if quick else [recipe.name for recipe in COMPARED]) if names is None else names
-    for name in names:
-        require_name("row", name, [recipe.name for recipe in COMPARED])
-    return [recipe for recipe in COMPARED if recipe.name in names]
+    if names is None:
+        found = QUICK_ROWS if quick else [recipe.name for recipe in COMPARED]
+    else:
+        found = [row for name in names for row in _rows_named(name)]
+    return [recipe for recipe in COMPARED if recipe.name in found]
+
+
+def _rows_named(name):
+    """Rows that a word of the command line names: one, or several with commas between them."""
+    names = [recipe.name for recipe in COMPARED]
+    known = {name.lower(): name for name in names} | {short_name(name): name for name in names}
+    if name.lower() in known:
+        return [known[name.lower()]]
+    parts = [part.strip().lower() for part in name.split(",")]
+    if len(parts) > 1 and all(part in known for part in parts):
+        return [known[part] for part in parts]
+    hint = nearest_name(name.lower(), known)
+    for spelling, row in known.items():
+        hint = hint.replace(f"{spelling!r}", f"{row!r}")
+    hint = hint if hint.startswith("did") else "tiocross compare --list shows all"
+    raise ValueError(f"row {name!r} is unknown; {hint}")
 
 
 def make_task(name, folder):
-    """Points of a task; half moons may come from a folder."""
+    """Points of a task, with a thousand validation points; half moons may come from a folder."""
     require_name("task", name, _TASKS)
     if name == "moons" and folder is not None:
-        return load_moons(folder)
+        task = load_moons(folder)
+        if task.validation is None:
+            raise ValueError(f"--data {folder}: learning rates and strengths are chosen on validation points; put some of "
+                             "the training points into moons_validation.csv")
+        return task
     if folder is not None:
         raise ValueError(f"--data is for half moons; {name} are generated")
-    return _TASKS[name](rng=np.random.default_rng(_TASK_SEED))
+    task = _TASKS[name](rng=np.random.default_rng(_TASK_SEED))
+    more = _TASKS[name](rng=np.random.default_rng(_VALIDATION_SEED), n_validation=_N_VALIDATION)
+    return replace(task, validation=more.validation)

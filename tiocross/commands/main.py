@@ -4,58 +4,64 @@ import argparse
 import importlib
 import os
 import sys
+from pathlib import Path
 
 from tiocross import __version__
-from tiocross.commands.arguments import EPILOG, add_commands
+from tiocross.commands.arguments import EPILOG, INTRODUCTION, HelpText, add_commands, shortened
+from tiocross.commands.streams import close_standard_streams, open_standard_streams, printable
 from tiocross.checks import nearest_name
 
 
 class _Parser(argparse.ArgumentParser):
-    """Names the nearest option when one is unknown."""
+    """Names the nearest command when one is unknown."""
 
     def error(self, message):
-        prefix = "unrecognized arguments: "
-        if message.startswith(prefix):
-            unknown = message[len(prefix) :].split()[0]
-            hint = nearest_name(unknown.split("=")[0], set(self.all_options()))
-            message = f"unknown argument {unknown!r}; {hint}"
-        elif "invalid choice: " in message:
+        if "invalid choice: " in message:
             unknown = message.split("invalid choice: ")[1].split(" (choose from")[0][1:-1]  # argparse puts it in quotes
-            message = f"unknown command {unknown!r}; {nearest_name(unknown, self.all_commands())}"
-        self.exit(2, f"{self.prog}: error: {message}\n")
+            message = f"unknown command {shortened(unknown)}; {nearest_name(unknown, self.commands())}"
+        elif message.endswith("required: COMMAND"):
+            message = f"the command is missing; there are {', '.join(self.commands())}"
+        self.exit(2, f"{self.prog}: error: {printable(message)}\n")
 
-    def all_options(self):
-        """Option strings of this command and the commands below it."""
-        names = []
-        for action in self._actions:
-            names += action.option_strings
-            if isinstance(action, argparse._SubParsersAction):
-                for parser in action.choices.values():
-                    names += parser.all_options()
-        return names
-
-    def all_commands(self):
-        """Names of the commands."""
+    def commands(self):
+        """Parsers of the commands by their names."""
         groups = [action for action in self._actions if isinstance(action, argparse._SubParsersAction)]
-        return [name for group in groups for name in group.choices]
+        return {name: parser for group in groups for name, parser in group.choices.items()}
+
+    def refuse(self, command, unknown):
+        """End with what is wrong with the first argument that a command does not know."""
+        commands = self.commands()
+        option = unknown[0].split("=")[0]
+        if not option.startswith("-"):
+            commands[command].error(f"one argument too many: {shortened(unknown[0])}; see tiocross {command} --help")
+        options = [name for name in commands[command]._option_string_actions if name.startswith("--")]
+        hint = nearest_name(option, options)
+        homes = [name for name, parser in commands.items() if option in parser._option_string_actions]
+        if homes:
+            hint = f"it belongs to tiocross {' and '.join(homes)}; {hint}"
+        commands[command].error(f"unknown argument {shortened(option)}; {hint}")
 
 
 def main(argv=None):
     """Run the command line with these arguments, those of the process without them; gives the exit code."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    if not argv:
+        print(INTRODUCTION, file=sys.stderr)
+        return 2  # a script whose variable was empty must not go on
     try:
-        arguments = _make_parser().parse_args(argv)
+        arguments = _parse(argv)
         try:
             # numba and matplotlib come with it: not for --help
             job = importlib.import_module(f"tiocross.commands.{arguments.command}").prepare(arguments)
-        except (ValueError, TypeError, OSError) as error:
-            print(f"tiocross: error: {_describe(error)}", file=sys.stderr)
+        except (ValueError, TypeError, OSError, MemoryError, ArithmeticError) as error:
+            _complain("error", error, argv)
             return 2
         job()
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
     except (ValueError, TypeError, OSError, MemoryError, RuntimeError, ArithmeticError) as error:
-        print(f"tiocross: failed: {_describe(error)}", file=sys.stderr)
+        _complain("failed", error, argv)
         return 1
     return 0
 
@@ -63,13 +69,36 @@ def main(argv=None):
 def run_and_exit():
     """Run the command line and end the process with its exit code; after an interrupt without waiting for threads that
     are still compiling."""
-    sys.stdout.reconfigure(errors="backslashreplace")  # what is done does not fail for a letter that cannot be shown
-    code = main()
+    open_standard_streams()
+    try:
+        code = main()
+    except SystemExit as stop:  # of --help, or of bad arguments
+        code = stop.code or 0
+    except KeyboardInterrupt:  # a second one, while the first was told
+        code = 130
+    code = close_standard_streams(code)
     if code == 130:
-        sys.stdout.flush()
-        sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _parse(argv):
+    parser = _Parser(prog="tiocross", description="Small neural networks on passive memristor crossbars.", epilog=EPILOG,
+                     formatter_class=HelpText, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"tiocross {__version__}")
+    add_commands(parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True,
+                                       parser_class=_Parser))
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        parser.refuse(arguments.command, unknown)
+    return arguments
+
+
+def _complain(what, error, argv):
+    text = _describe(error)
+    for name in {form for argument in argv for form in (argument, str(Path(argument))) if "\n" in form}:
+        text = text.replace(name, name.replace("\n", "\\n"))
+    print(f"tiocross: {what}: {printable(text)}", file=sys.stderr)
 
 
 def _describe(error):
@@ -78,12 +107,3 @@ def _describe(error):
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)
-
-
-def _make_parser():
-    parser = _Parser(prog="tiocross", description="Small neural networks on passive memristor crossbars.", epilog=EPILOG,
-                     allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=f"tiocross {__version__}")
-    add_commands(parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True,
-                                       parser_class=_Parser))
-    return parser

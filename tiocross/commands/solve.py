@@ -8,6 +8,9 @@ import numpy as np
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.laws import LAWS
 from tiocross.circuit.solver import require_rtol, solve
+from tiocross.commands.arguments import as_float
+from tiocross.commands.destinations import require_no_input
+from tiocross.commands.progress import ProgressLine
 from tiocross.storage import require_writable_file, save_text
 from tiocross.checks import nearest_name
 from tiocross.lab.tables import read_conductance_csv, read_voltage_csv
@@ -19,19 +22,21 @@ _MOST_LINES = 60  # of the table on the screen
 
 def prepare(arguments):
     """The solution that the command line asks for, ready to be called."""
+    law = _as_law(arguments.iv)
+    require_rtol(arguments.rtol)
     conductances = read_conductance_csv(arguments.conductances)
     crossbar = Crossbar(conductances, arguments.wire_resistance, word_line_resistance=arguments.word_line_resistance,
                         bit_line_resistance=arguments.bit_line_resistance, source_resistance=arguments.source_resistance,
-                        sense_resistance=arguments.sense_resistance, iv=_as_law(arguments.iv))
+                        sense_resistance=arguments.sense_resistance, iv=law)
     voltages = read_voltage_csv(arguments.voltages)
     m, n = conductances.shape
     if voltages.shape[1] != m:
         turned = "; transposed?" if m in (n, len(voltages)) or voltages.shape[1] == n else ""
         raise ValueError(f"{arguments.voltages} has {voltages.shape[1]} columns, but {arguments.conductances} has {m} "
                          f"lines: one voltage for each word line{turned}")
-    require_rtol(arguments.rtol)
     if arguments.out is not None:
         require_writable_file(arguments.out)
+        require_no_input(arguments.out, arguments.conductances, arguments.voltages)
     return lambda: _solve(crossbar, voltages, arguments.rtol, arguments.out)
 
 
@@ -42,7 +47,7 @@ def _as_law(text):
     if name not in _LAWS:
         raise ValueError(f"--iv {text!r}: unknown law {name!r}; {nearest_name(name, _LAWS)}")
     try:
-        values = [float(number) for number in numbers.split(",")]
+        values = [as_float(number) for number in numbers.split(",")]
     except ValueError:
         values = []
     if len(values) != len(fields(_LAWS[name])) or not all(map(math.isfinite, values)):
@@ -52,26 +57,32 @@ def _as_law(text):
 
 
 def _solve(crossbar, voltages, rtol, out):
-    solution = solve(crossbar, voltages, rtol=rtol)
+    progress = ProgressLine()
+    progress.start()
+    try:
+        solution = solve(crossbar, voltages, rtol=rtol)
+    finally:
+        progress.close()
     currents = solution.bit_line_currents
+    if out is not None:  # before anything is printed, which may fail
+        lines = ["# bit-line currents [A]; one line for each input, one column for each bit line"]
+        lines += [",".join(map(repr, row)) for row in currents.tolist()]
+        save_text(out, "\n".join(lines) + "\n")
     unwired = crossbar.currents(np.broadcast_to(voltages[..., None], (*voltages.shape, crossbar.n_bit_lines)))
     print(_table(crossbar, currents, unwired.sum(axis=-2)))
     print(f"error of a current at most {solution.uncertainty.max() / uA:.1e} uA, rounding aside")
     if out is not None:
-        lines = ["# bit-line currents [A]; one line for each input, one column for each bit line"]
-        lines += [",".join(map(repr, row)) for row in currents.tolist()]
-        save_text(out, "\n".join(lines) + "\n")
         print(f"currents in ampere are in {out}")
 
 
 def _table(crossbar, currents, ideal):
     n_inputs, n_bit_lines = currents.shape
     lines = [f"{crossbar.n_word_lines} word lines, {n_bit_lines} bit lines, {n_inputs} input{'s' * (n_inputs > 1)}",
-             f"{'input':>6}{'bit line':>10}{'current (uA)':>18}{'ideal wires (uA)':>18}{'difference (%)':>16}"]
+             f"{'input':>5}{'bit line':>9}{'current (uA)':>14}{'ideal wires (uA)':>18}{'off by (%)':>12}"]
     for (i, j), current in np.ndenumerate(currents):
         if len(lines) - 2 >= _MOST_LINES:
             lines.append(f"... and {currents.size - _MOST_LINES} more; write them all with --out")
             break
         share = f"{100 * (current / ideal[i, j] - 1):.3f}" if ideal[i, j] else "-"
-        lines.append(f"{i:>6}{j:>10}{current / uA:>18.6g}{ideal[i, j] / uA:>18.6g}{share:>16}")
+        lines.append(f"{i:>5}{j:>9}{current / uA:>14.6g}{ideal[i, j] / uA:>18.6g}{share:>12}")
     return "\n".join(lines)

@@ -1,31 +1,34 @@
 """What ``tiocross experiment`` and ``tiocross compare`` share: sizes from the command line, and a run with its messages."""
 
 import os
-import signal
 import time
-from dataclasses import replace
 
 from tiocross.checks import as_count
 from tiocross.commands.progress import ProgressLine
+from tiocross.report.write import write_report
+from tiocross.study.crew import interrupts_ignored
 from tiocross.study.recipes import ExperimentSettings
 from tiocross.study.results import ResultsFolder
 from tiocross.study.run import Run
 
 
-def settings_from(arguments, recipes, *, n_seeds, n_transfers, first_seed=0, training=None):
+def settings_from(arguments, recipes, *, n_seeds, n_transfers, first_seed=0):
     """Seeds, chips and wires as the command line states them; ``n_seeds`` and ``n_transfers`` where it does not."""
     n_seeds = as_count("the number of seeds", n_seeds if arguments.seeds is None else arguments.seeds)
-    settings = ExperimentSettings(seeds=tuple(range(first_seed, first_seed + n_seeds)), recipes=tuple(recipes),
-                                  n_transfers=n_transfers if arguments.transfers is None else arguments.transfers,
-                                  wire_resistances=tuple(float(r) for r in arguments.wire_resistance))
-    return settings if training is None else replace(settings, training=training)
+    return ExperimentSettings(seeds=tuple(range(first_seed, first_seed + n_seeds)), recipes=tuple(recipes),
+                              n_transfers=n_transfers if arguments.transfers is None else arguments.transfers,
+                              wire_resistances=tuple(float(r) for r in arguments.wire_resistance))
 
 
-def prepare_run(study, arguments):
-    """The run of a study in the folder that the command line names, checked and ready to be called."""
+def prepare_run(study, arguments, announce=None):
+    """The run of a study in the folder that the command line names, checked and ready to be called; what ``announce`` makes
+    of the study and the number of workers is printed first."""
     progress = ProgressLine(**study.counts)
-    run = Run(study, ResultsFolder(arguments.out), workers=count_workers(arguments.workers), on_progress=progress.update)
-    return lambda: _run_and_print(run, progress)
+    out = f"results/{study.name}{'_quick' if arguments.quick else ''}" if arguments.out is None else arguments.out
+    folder = ResultsFolder(out, overwrite=arguments.overwrite)
+    run = Run(study, folder, workers=count_workers(arguments.workers), on_progress=progress.update)
+    held = folder.locked()  # the last step: all else is known to be good
+    return lambda: _run_and_print(run, progress, held, "" if announce is None else announce(study, run.workers))
 
 
 def count_workers(asked):
@@ -35,16 +38,22 @@ def count_workers(asked):
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _run_and_print(run, progress):
+def _run_and_print(run, progress, held, announced):
     start = time.monotonic()
+    if announced:
+        print(announced, flush=True)
+    progress.start()
     try:
-        report = run.execute()
+        with held:
+            report = run.execute()
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
-        progress.close()
-        kept = f"{len(run.rows)} of {run.study.counts['transfers']} rows are in {run.folder.path / 'summary.json'}"
-        print(f"stopped before the end; {kept if run.rows else 'no row was finished'}")
+        with interrupts_ignored():  # once is enough
+            progress.close()
+            kept = f"{len(run.rows)} of {run.study.counts['transfers']} rows are in {run.folder.path / 'summary.json'}"
+            print(f"stopped before the end; {kept if run.rows else 'no row was finished'}")
         raise
     finally:
         progress.close()
-    print(f"{report}\nresults, networks and figures are in {run.folder.path} ({time.monotonic() - start:.1f} s)")
+    page = write_report(run.folder.path)
+    print(f"{report}\nresults, networks and figures are in {run.folder.path} ({time.monotonic() - start:.1f} s)"
+          f"; a page to read is {page}")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tiocross.devices.device import Device, require_device
-from tiocross.checks import as_conductances, as_count, require_generator
+from tiocross.checks import as_conductances, as_count, as_reals, require_generator
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ def program(targets: ArrayLike, device: Device, *, rng: np.random.Generator, n_c
     Parameters
     ----------
     targets : (n_word_lines, n_bit_lines) array_like
-        Wanted conductances, within the device's window [S].
+        Wanted conductances, within the device's window; NaN where a device is not programmed, as in a plan [S].
     device : Device
         What a write leaves behind.
     rng : numpy.random.Generator
@@ -77,7 +77,7 @@ def program(targets: ArrayLike, device: Device, *, rng: np.random.Generator, n_c
     Returns
     -------
     (n_chips, n_word_lines, n_bit_lines) ndarray
-        Programmed conductances, floored at zero, which no passive device can pass [S].
+        Programmed conductances, floored at zero, which no passive device can pass; NaN where there was no target [S].
 
     Raises
     ------
@@ -101,15 +101,26 @@ def program(targets: ArrayLike, device: Device, *, rng: np.random.Generator, n_c
     ((1000, 2, 3), True)
     """
     require_device(device)
-    targets = as_conductances("targets", targets)
+    targets = as_reals("targets", targets)
+    wanted = ~np.isnan(targets)
+    as_conductances("targets", np.where(wanted, targets, 0.0))
     if targets.ndim != 2:
         raise ValueError(f"targets must have shape (n_word_lines, n_bit_lines); got {targets.shape}")
     require_generator(rng)
     require_within_window("targets", targets, device)
     count = 1 if n_chips is None else as_count("n_chips", n_chips)
-    writes = draw_array_writes(device, count_later_writes(targets.shape, order), count, rng)
-    programmed = apply_writes(targets, writes)
+    writes = draw_array_writes(device, _later_targets(wanted, count_later_writes(targets.shape, order)), count, rng)
+    programmed = np.where(wanted, apply_writes(np.where(wanted, targets, device.g_min), writes), np.nan)
     return programmed[0] if n_chips is None else programmed
+
+
+def _later_targets(wanted, n_later):
+    """Number of devices with a target that are programmed after each device, from that of all devices."""
+    if wanted.all():
+        return n_later
+    turns = n_later.size - 1 - n_later
+    n_before = np.cumsum(wanted.ravel()[np.argsort(turns, axis=None)])  # with a target, until each turn
+    return int(wanted.sum()) - n_before[turns]
 
 
 def count_later_writes(shape, order=None):
@@ -157,6 +168,14 @@ def apply_writes(targets, writes, *, floor=True):
     return programmed
 
 
+def slope_of_writes(targets, writes):
+    """Derivative of `apply_writes` by the targets, where the conductance is above zero (unitless)."""
+    slopes = targets * writes.quadratic
+    slopes *= 2.0
+    slopes += writes.linear
+    return slopes
+
+
 def draw_array_writes(device, n_later_writes, n_chips, rng):
     """`draw_writes` of whole physical arrays, failed lines included."""
     writes = draw_writes(device, n_later_writes, n_chips, rng)
@@ -193,6 +212,16 @@ def disturb_changes(disturb, n_later_writes, levels):
     bins = np.searchsorted(edges, levels, side="right") - 1
     low, high = table[rows, bins], table[rows, bins + 1]
     return low + (high - low) * ((levels - edges[bins]) / (edges[bins + 1] - edges[bins]))
+
+
+def disturb_notes(device, most_later_writes):
+    """List with a sentence, where the write disturb of a device is extrapolated to more than twice the writes measured."""
+    measured = 0 if device.disturb is None else int(device.disturb.n_later_writes.max())
+    if device.disturb is None or most_later_writes <= 2 * measured:
+        return []
+    return [f"write disturb: measured after up to {measured} later writes, here up to {most_later_writes}: the changes "
+            f"beyond are extrapolated, their spread growing as the number of writes to the power "
+            f"{device.disturb.growth_exponent:g}"]
 
 
 def _growth(disturb, k):

@@ -8,8 +8,9 @@ from numpy.typing import ArrayLike
 
 from tiocross.lab.instrument import CrossbarInstrument, is_reading, read_whole
 from tiocross.lab.log import Event, stuck_map, tuning_pairs
-from tiocross.lab.programming import named, program_array
+from tiocross.lab.programming import program_array
 from tiocross.lab.report import InstrumentError, ProgramReport
+from tiocross.lab.safety import named
 from tiocross.lab.write_verify import PulseScheme
 
 
@@ -27,7 +28,7 @@ class Characterisation:
 
 def characterise(instrument: CrossbarInstrument, targets: ArrayLike, scheme: PulseScheme, *, order: ArrayLike | None = None,
                  on_event: Callable[[Event], object] | None = None,
-                 should_stop: Callable[[], bool] | None = None) -> Characterisation:
+                 should_stop: Callable[[], bool] | None = None, go_on: bool = False) -> Characterisation:
     """Program an array once, and after every device read all those programmed before.
 
     Parameters
@@ -42,6 +43,8 @@ def characterise(instrument: CrossbarInstrument, targets: ArrayLike, scheme: Pul
         As in `program_array` (unitless).
     on_event, should_stop : callable, optional
         As in `program_array`.
+    go_on : bool, optional
+        As in `program_array`.
 
     Returns
     -------
@@ -55,6 +58,8 @@ def characterise(instrument: CrossbarInstrument, targets: ArrayLike, scheme: Pul
 
     Notes
     -----
+    What was measured before an exception, KeyboardInterrupt too, is its attribute ``characterisation``.
+
     One array of n devices gives up to n (n - 1) / 2 changes. Those of one device, and of one array, are not independent:
     several arrays tell more than many readings of one.
 
@@ -80,9 +85,18 @@ def characterise(instrument: CrossbarInstrument, targets: ArrayLike, scheme: Pul
                        if earlier.outcome == "converged" and is_reading(readings[earlier.row, earlier.column]))
         tuned.append(event)
 
-    report = program_array(instrument, targets, scheme, order=order, max_passes=1, on_event=watch, should_stop=should_stop)
-    later, amounts = np.array(changes, dtype=np.float64).reshape(-1, 2).T
-    return Characterisation(*tuning_pairs(tuned), later.astype(np.int64), amounts, stuck_map(tuned, report.shape), report)
+    def found(report):
+        later, amounts = np.array(changes, dtype=np.float64).reshape(-1, 2).T
+        return Characterisation(*tuning_pairs(tuned), later.astype(np.int64), amounts, stuck_map(tuned, report.shape),
+                                report)
+
+    try:
+        return found(program_array(instrument, targets, scheme, order=order, max_passes=1, on_event=watch,
+                                   should_stop=should_stop, go_on=go_on))
+    except BaseException as error:  # Ctrl-C too
+        if getattr(error, "report", None) is not None:
+            error.characterisation = found(error.report)
+        raise
 
 
 def _read_after(instrument, event):

@@ -1,15 +1,18 @@
 """The instrument protocol: what a chip on the table must answer, whether a probe station or a simulation is behind it.
 
 Anything with a shape, a read and a pulse will do; there is nothing to inherit and nothing to register. An instrument may
-also have ``read_array() -> (n_rows, n_columns)`` [S], quicker than device by device; ``make_safe()``, all outputs to 0 V;
-and ``close()``. Drivers use them where they are there.
+also have ``read_array() -> (n_rows, n_columns)`` [S], quicker than device by device, masked where not measured;
+``make_safe()``, all outputs to 0 V; ``close()``; and ``read_scheme``, a text: "floating" if the other lines float while a
+device is read. Drivers use them where they are there.
 """
 
+import math
+import numbers
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from tiocross.checks import LARGEST_CONDUCTANCE, as_shape, require_shape
+from tiocross.checks import LARGEST_CONDUCTANCE, as_reals, as_shape, require_shape
 
 
 @runtime_checkable
@@ -66,10 +69,26 @@ def read_whole(instrument):
     """
     n_rows, n_columns = require_instrument(instrument)
     if not callable(getattr(instrument, "read_array", None)):
-        return np.array([[float(instrument.read(i, j)) for j in range(n_columns)] for i in range(n_rows)])
-    readings = np.array(instrument.read_array(), dtype=np.float64)
+        return np.array([[as_reading(instrument.read(i, j)) for j in range(n_columns)] for i in range(n_rows)])
+    given = instrument.read_array()
+    masked = np.ma.getmaskarray(given) if isinstance(given, np.ma.MaskedArray) else False
+    readings = as_reals("the array that read_array() gives", np.ma.getdata(given) if np.any(masked) else given)
     require_shape("the array that read_array() gives", readings.shape, (n_rows, n_columns), ", that of the instrument")
-    return readings
+    return np.where(masked, np.nan, readings)  # masked: not measured
+
+
+def as_reading(value):
+    """Float of what ``read()`` gave, NaN if it is masked; TypeError unless it is one real number."""
+    if type(value) is float:
+        return value
+    if value is np.ma.masked:
+        return math.nan
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"read() must give a conductance as a float, in siemens; got {str(value)[:80]!r} "
+                        f"({type(value).__name__})")
+    return float(value)
 
 
 def is_reading(values):

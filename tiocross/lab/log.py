@@ -2,7 +2,8 @@
 
 The file is CSV with a comment in front that states version and shape. A line is written through as it happens, so that
 a crash costs at most the line that was being written. Devices have the row (word line) and the column (bit line) of the
-instrument protocol.
+instrument protocol. Logs of version 1, without times, are read and gone on with as well, and what spreadsheets add to a
+file: a byte-order mark, commas at the ends of lines, lines of commas.
 """
 
 import math
@@ -20,8 +21,10 @@ from tiocross.lab.instrument import is_reading, require_place
 from tiocross.lab.write_verify import OUTCOMES
 
 KINDS = ("read", "pulse", "done", "readback")
-_VERSION = "# tiocross pulse log 1; shape {} x {}"
-_COLUMNS = "n_pass,turn,kind,row,column,target [S],amplitude [V],width [s],conductance [S],outcome"
+_VERSION = "# tiocross pulse log {}; shape {} x {}"
+_COLUMNS = {1: "n_pass,turn,kind,row,column,target [S],amplitude [V],width [s],conductance [S],outcome"}
+_COLUMNS[2] = f"{_COLUMNS[1]},time [s]"
+_NEWEST = 2
 
 
 class Event(NamedTuple):
@@ -41,6 +44,7 @@ class Event(NamedTuple):
     width: float = math.nan  # [s]
     conductance: float = math.nan  # reading; the last one in "done" [S]
     outcome: str = ""  # in "done" one of OUTCOMES
+    time: float = math.nan  # when it happened, since 1970-01-01 00:00 UTC [s]
 
 
 class EventLog:
@@ -53,7 +57,8 @@ class EventLog:
     shape : tuple of int
         (n_rows, n_columns) of the array (unitless).
     append : bool, optional
-        Whether to go on with an existing log, as when a run is resumed.
+        Whether to go on with an existing log, as when a run is resumed. What a crash left unfinished at its end is cut off:
+        a line, or a whole-array reading, which is then taken again.
 
     Raises
     ------
@@ -75,21 +80,23 @@ class EventLog:
     """
 
     def __init__(self, path: str | PathLike, *, shape: tuple[int, int], append: bool = False):
-        path, shape = Path(path), as_shape("shape", shape)
+        path, shape, self._version = Path(path), as_shape("shape", shape), _NEWEST
         started = path.exists() and path.stat().st_size > 0
         if started and not append:
             raise ValueError(f"{path} exists and is not empty; choose another name, or pass append=True to go on with it")
         if started:
-            require_shape(f"the array logged in {path}", shape, log_shape(path), ", as the log says")
-            _drop_torn_line(path)
+            self._version, logged, _ = _read_lines(path)
+            require_shape(f"the array logged in {path}", shape, logged, ", as the log says")
+            _drop_torn_end(path, math.prod(shape))
         self._file = path.open("a", encoding="utf-8", newline="\n")
         if not started:
-            self._write(f"{_VERSION.format(*shape)}\n{_COLUMNS}\n")
+            self._write(f"{_VERSION.format(_NEWEST, *shape)}\n{_COLUMNS[_NEWEST]}\n")
 
     def __call__(self, event: Event) -> None:
         """Append one `Event` and write it through."""
         numbers = ",".join(repr(float(value)) for value in event[5:9])
-        self._write(f"{event.n_pass},{event.turn},{event.kind},{event.row},{event.column},{numbers},{event.outcome}\n")
+        time = f",{float(event.time)!r}" if self._version > 1 else ""
+        self._write(f"{event.n_pass},{event.turn},{event.kind},{event.row},{event.column},{numbers},{event.outcome}{time}\n")
 
     def _write(self, text):
         self._file.write(text)
@@ -137,19 +144,30 @@ def read_events(path: str | PathLike) -> list[Event]:
     ...     read_events(f"{folder}/log.csv")[0].conductance
     0.000295
     """
-    shape, lines = _read_lines(path)
+    version, shape, lines = _read_lines(path)
     events = []
     for number, line in enumerate(lines, start=3):
         try:
-            events.append(_event_from(line, shape))
+            if line.strip(", "):
+                events.append(_event_from(line, shape, _COLUMNS[version].split(",")))
         except ValueError as error:
             raise ValueError(f"{path}, line {number}: {error}; got {line[:120]!r}") from None
     return events
 
 
+def without_torn_reading(events, n_devices):
+    """The events without a whole-array reading at their end that stopped midway."""
+    first = len(events)
+    while first and events[first - 1].kind == "readback":
+        first -= 1
+        if (events[first].row, events[first].column) == (0, 0):
+            return events[:first] if len(events) - first < n_devices else events
+    return events
+
+
 def log_shape(path):
     """(n_rows, n_columns) of the array of a pulse log, from its first line."""
-    return _read_lines(path)[0]
+    return _read_lines(path)[1]
 
 
 def tuning_pairs(events: Iterable[Event]):
@@ -192,30 +210,36 @@ def stuck_map(events: Iterable[Event], shape):
 
 
 def _read_lines(path):
-    """Shape and complete lines after the column names."""
+    """Version, shape, and complete lines after the column names."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not a pulse log: {error}") from None
     *lines, _ = text.split("\n")  # what follows the last end of line is torn, or empty
-    pattern = re.escape(_VERSION).replace(r"\{\}", "([1-9][0-9]*)")
-    match = re.fullmatch(pattern, lines[0]) if lines else None
-    if not match:
-        raise ValueError(f"{path} is not a pulse log: line 1 must be {_VERSION.format('ROWS', 'COLUMNS')!r}; got "
-                         f"{text[:80].splitlines()[:1]}")
-    if len(lines) < 2 or lines[1] != _COLUMNS:
-        raise ValueError(f"{path}, line 2 must name the columns {_COLUMNS!r}; got {[line[:200] for line in lines[1:2]]}")
-    return (int(match[1]), int(match[2])), lines[2:]
+    first, names = (line.rstrip(", ") for line in (*lines, "", "")[:2])
+    pattern = re.escape(_VERSION).replace(r"\{\}", "([1-9][0-9]{0,8})")
+    match = re.fullmatch(pattern, first)
+    if not match or int(match[1]) not in _COLUMNS:
+        raise ValueError(f"{path} is not a pulse log of this version: line 1 must be "
+                         f"{_VERSION.format(_NEWEST, 'ROWS', 'COLUMNS')!r}; got {text[:80].splitlines()[:1]}")
+    version = int(match[1])
+    if names != _COLUMNS[version]:
+        cure = ". Save it with commas between the columns" if names.replace(";", ",") == _COLUMNS[version] else ""
+        raise ValueError(f"{path}, line 2 must name the columns {_COLUMNS[version]!r}; got "
+                         f"{[line[:200] for line in lines[1:2]]}{cure}")
+    return version, (int(match[2]), int(match[3])), lines[2:]
 
 
-def _event_from(line, shape):
-    cells = line.split(",")
-    names = _COLUMNS.split(",")
+def _event_from(line, shape, names):
+    cells = [cell.strip() for cell in line.split(",")]
+    while len(cells) > len(names) and not cells[-1]:
+        cells.pop()  # a spreadsheet fills short lines up
     if len(cells) != len(names):
         raise ValueError(f"a line must have {len(names)} values")
     n_pass, turn, row, column = (_count(names[i], cells[i]) for i in (0, 1, 3, 4))
     target, amplitude, width, conductance = (_number(names[i], cells[i]) for i in (5, 6, 7, 8))
     kind, outcome = cells[2], cells[9]
+    time = _number(names[10], cells[10]) if len(names) > 10 else math.nan
     require_name("kind", kind, KINDS)
     if kind == "done":
         require_name("outcome", outcome, OUTCOMES)
@@ -224,23 +248,33 @@ def _event_from(line, shape):
     if outcome == "converged" and not (target > 0 and is_reading(conductance)):
         raise ValueError("a device that converged has a target above 0 and a reading within 1 S")
     require_place(row, column, shape)
-    return Event(kind, turn, n_pass, row, column, target, amplitude, width, conductance, outcome)
+    return Event(kind, turn, n_pass, row, column, target, amplitude, width, conductance, outcome, time)
 
 
 def _count(name, text):
-    if not re.fullmatch("[0-9]+", text):
+    if not re.fullmatch("[0-9]{1,18}", text):
         raise ValueError(f"{name} must be a whole number from 0")
     return int(text)
 
 
 def _number(name, text):
     try:
+        if not text.isascii() or "_" in text:  # which float() takes
+            raise ValueError
         value = float(text)
     except ValueError:
         raise ValueError(f"{name} must be a number or nan") from None
     return value if value == value else math.nan  # one NaN object, so that equal events compare equal
 
 
-def _drop_torn_line(path):
-    content = path.read_bytes()
-    os.truncate(path, content.rfind(b"\n") + 1)
+def _drop_torn_end(path, n_devices):
+    """Cut off a line without an end, and a whole-array reading that stopped midway."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    kept = len(lines) - (not lines[-1].endswith(b"\n"))
+    first = kept
+    while first > 2 and b",readback," in lines[first - 1]:
+        first -= 1
+        if b",readback,0,0," in lines[first]:
+            kept = first if kept - first < n_devices else kept
+            break
+    os.truncate(path, sum(map(len, lines[:kept])))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,8 @@ from numpy.typing import ArrayLike
 
 from tiocross.devices import files
 from tiocross.devices.device import Device, require_device
-from tiocross.devices.writes import count_later_writes, require_within_window
+from tiocross.devices.tio2 import TIO2
+from tiocross.devices.writes import count_later_writes, disturb_notes, require_within_window
 from tiocross.checks import as_conductances, as_count, as_finite, require_name
 from tiocross.lab.device_table import device_text, list_devices
 from tiocross.lab.plan_files import PLAN, read_content, require_tables, table_text, write_folder
@@ -23,6 +25,7 @@ from tiocross.mapping.layout import Layout
 from tiocross.mapping.sensitivity import device_effects, effects_per_siemens, weight_effects
 from tiocross.mapping.targets import LayerTargets, Network, Targets, map_weights, sizes_of, with_digital_bias
 from tiocross.records import freeze
+from tiocross.units import percent, uS
 
 FORMAT = "tiocross plan 2"
 ORDERS = ("raster", "sensitive last")
@@ -68,6 +71,10 @@ class Plan:
     def __post_init__(self):
         require_device(self.device)
         require_scheme(self.scheme)
+        if self.device.g_min <= 0:
+            raise ValueError(f"a plan needs a window that begins above 0 S; that of {self.device.name} begins at "
+                             f"{self.device.g_min:g} S, which no pulse reaches. Set g_min of the device to the lowest "
+                             "conductance that RESET brings it to, for example 1 uS")
         for name in ("scales", "targets", "orders", "stuck"):
             object.__setattr__(self, name, tuple(map(freeze, getattr(self, name))))
         as_stuck_maps(self.stuck, self.layout.shapes, "array")
@@ -98,6 +105,22 @@ class Plan:
         if (self.digital_bias is not None) != self.layout.mapping.digital_output_bias:
             raise ValueError("a plan holds the output bias where the mapping leaves it in software, and only there; got "
                              f"{self.digital_bias!r} with {self.layout.mapping!r}")
+
+    def __repr__(self):
+        shapes = ", ".join(f"{n} of {rows} x {columns}" for (rows, columns), n in Counter(self.layout.shapes).items())
+        n_wanted, n_stuck = (sum(int((~np.isnan(table)).sum()) for table in tables) for tables in (self.targets, self.stuck))
+        return (f"Plan({shapes}: {n_wanted} devices to program, {n_stuck} known to be stuck; {self.device.name}, "
+                f"{self.device.g_min / uS:g} to {self.device.g_max / uS:g} uS within {self.tolerance / percent:g} %; "
+                f"network {self.network_sha256[:12]}...)")
+
+    @property
+    def notes(self) -> list[str]:
+        """What to know before programming: sentences on a scheme that is not the device's, and on write disturb."""
+        notes = []
+        if self.scheme == PulseScheme() and self.device.name != TIO2.name:
+            notes.append(f"pulse scheme: the default one, measured on {TIO2.name}, not on {self.device.name}; give your own")
+        longest = max((int((~np.isnan(targets)).sum()) for targets in self.targets), default=1) - 1
+        return notes + disturb_notes(self.device, longest)
 
     @property
     def tolerance(self) -> float:
@@ -255,7 +278,8 @@ def plan(network: Network, device: Device, *, layout: tuple[int, int] | Layout |
     Raises
     ------
     ValueError
-        If the order is unknown or lacks ``points``, a weight is not finite, or the layout or stuck maps do not fit.
+        If the order is unknown or lacks ``points``, a weight is not finite, the layout or stuck maps do not fit, or the
+        device's window begins at 0 S, which no pulse reaches.
 
     Examples
     --------

@@ -1,12 +1,18 @@
 """What a programming run did and left behind, and the error that carries it when the instrument fails."""
 
 from dataclasses import dataclass
+from os import PathLike
 
 import numpy as np
 
+from tiocross.checks import as_number, as_reals, require_shape
 from tiocross.lab.instrument import is_reading
 from tiocross.lab.write_verify import OUTCOMES, Done
+from tiocross.shown import table
+from tiocross.storage import read_json, save_json
 from tiocross.units import percent
+
+FORMAT = "tiocross program report 1"
 
 
 class InstrumentError(RuntimeError):
@@ -43,6 +49,18 @@ class ProgramReport:
         Largest distance from the target, as a fraction of it (unitless).
     complete : bool
         Whether the run came to its own end; False if it was stopped or failed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from tiocross import ProgramReport, PulseScheme, SimulatedCrossbar, program_array
+    >>> chip = SimulatedCrossbar((3, 2), rng=np.random.default_rng(1))
+    >>> report = program_array(chip, np.full((3, 2), 300e-6), PulseScheme())
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     report.save(f"{folder}/report.json")
+    ...     ProgramReport.load(f"{folder}/report.json").summary() == report.summary()
+    True
     """
 
     targets: np.ndarray
@@ -109,6 +127,72 @@ class ProgramReport:
             return self.mask
         return self.mask & ~self.within & ~self.stuck & is_reading(self.conductances)
 
+    def _repr_html_(self):
+        """What became of the devices, and how far they are from their targets after each pass, for notebooks."""
+        n_devices, tuned = int(self.mask.sum()), self.outcomes[self.mask]
+        rows = [("pulses", f"{int(self.n_pulses.sum())}"), (f"within {self.tolerance / percent:g} % as last read",
+                                                            f"{int(self.within.sum())}"),
+                *((name, f"{int((tuned == name).sum())}") for name in OUTCOMES if (tuned == name).any())]
+        errors = [(f"after pass {k}", "unknown" if np.isnan(error) else f"{error / percent:.3g} %")
+                  for k, error in enumerate(self.rms_errors)]
+        caption = f"{n_devices} devices of a {self.shape[0]} x {self.shape[1]} array" + (
+            "" if self.complete else ", not complete")
+        bodies = [("", rows), ("rms error of the devices that are not stuck", errors)]
+        return table(caption, ("", "devices or pulses"), bodies)
+
+    def to_dict(self) -> dict:
+        """The report as plain numbers, texts and lists; keys of numbers state their unit, None stands for NaN."""
+        return {"format": FORMAT, "tolerance [-]": float(self.tolerance), "complete": bool(self.complete),
+                "targets [S]": _without_nan(self.targets), "mask": self.mask.tolist(), "outcomes": self.outcomes.tolist(),
+                "n_pulses [-]": self.n_pulses.tolist(), "readings [S]": _without_nan(self.readings)}
+
+    @classmethod
+    def from_dict(cls, content: dict) -> "ProgramReport":
+        """Report from what `to_dict` gave; ValueError naming what is missing or malformed."""
+        found = content.get("format") if isinstance(content, dict) else None
+        if found != FORMAT:
+            raise ValueError(f"this is not a report of this version: it must hold \"format\": \"{FORMAT}\"; got {found!r}")
+        try:
+            tables = {name: as_reals(name, np.array(content[name], dtype=np.float64))
+                      for name in ("targets [S]", "n_pulses [-]", "readings [S]")}
+            outcomes, mask = np.array(content["outcomes"], dtype="<U10"), np.array(content["mask"])
+            tolerance, complete = as_number("tolerance [-]", content["tolerance [-]"]), content["complete"]
+        except KeyError as error:
+            raise ValueError(f"the report lacks {error}") from None
+        except (TypeError, OverflowError) as error:
+            raise ValueError(f"the report is malformed: {error}") from None
+        targets, n_pulses, readings = tables.values()
+        readings = readings.reshape(-1, *targets.shape) if readings.size == 0 else readings
+        for name, table in (("mask", mask), ("outcomes", outcomes), ("n_pulses [-]", n_pulses), ("readings [S]", readings)):
+            require_shape(f"{name} of the report", table.shape[-2:], targets.shape, ", that of its targets")
+        if targets.ndim != 2 or readings.ndim != 3 or mask.dtype != bool or not isinstance(complete, bool):
+            raise ValueError("the report is malformed: it needs tables of targets and readings, and true or false in mask "
+                             "and complete")
+        if unknown := set(outcomes.ravel().tolist()) - {*OUTCOMES, ""}:
+            raise ValueError(f"the report has the unknown outcome {min(unknown)!r}")
+        return cls(targets, mask, outcomes, n_pulses.astype(np.int64), readings, tolerance, complete)
+
+    def save(self, path: str | PathLike) -> None:
+        """Write the report as JSON with every digit; the file appears whole or not at all."""
+        save_json(path, self.to_dict())
+
+    @classmethod
+    def load(cls, path: str | PathLike) -> "ProgramReport":
+        """Report from the file that `save` wrote."""
+        try:
+            return cls.from_dict(read_json(path))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from None
+
+    def __repr__(self):
+        return (f"ProgramReport({self.shape[0]} x {self.shape[1]}: {int(self.within.sum())} of {int(self.mask.sum())} "
+                f"devices within {self.tolerance / percent:g} % after {self.n_passes} passes and "
+                f"{int(self.n_pulses.sum())} pulses"
+                + ("" if self.complete else ", not complete") + ")")
+
+    def __str__(self):
+        return self.summary()
+
     def summary(self) -> str:
         """The report as text for people."""
         n_devices = int(self.mask.sum())
@@ -130,3 +214,8 @@ class ProgramReport:
         if errors[best] < errors[last]:
             lines.append(f"best was pass {best}, rms error {errors[best]:.3g} %: the chip is NOT in that state any more")
         return "\n".join(lines)
+
+
+def _without_nan(values):
+    """Nested lists of an array, None for NaN and what is infinite."""
+    return np.where(np.isfinite(values), values, None).tolist()

@@ -13,7 +13,7 @@ pulses: after n further pulses the pace is exp(-n / settling) of the first one.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -125,6 +125,39 @@ class SwitchingModel:
 
 
 TIO2_SWITCHING = SwitchingModel()
+
+
+def switching_of(device):
+    """Switching model of a device of whose switching nothing is known but window and faults: the rest is that of TiO2.
+
+    Ends of switching, drift, fluctuation and steps of readings keep their ratio to the ends of the window."""
+    if (device.g_min, device.g_max, device.stuck, device.lines) == (TIO2.g_min, TIO2.g_max, TIO2.stuck, TIO2.lines):
+        return TIO2_SWITCHING
+    low, high = device.g_min / TIO2.g_min, device.g_max / TIO2.g_max
+    model = TIO2_SWITCHING
+    return replace(model, g_off=model.g_off * low, g_on=min(model.g_on * high, LARGEST_CONDUCTANCE),
+                   initial_low=device.g_min, initial_high=device.g_max, drift=model.drift * high,
+                   drift_spread=model.drift_spread * high, fluctuation=model.fluctuation * high,
+                   read_step=model.read_step * high, read_offset=model.read_offset * high, stuck=device.stuck,
+                   lines=device.lines)
+
+
+def require_switching(model, scheme):
+    """Raise ValueError if the pulses of a scheme would leave the mean device of a model where it is, at their limits."""
+    both = (("SET", scheme.set_limit, model.set_voltage), ("RESET", scheme.reset_limit, -model.reset_voltage))
+    for name, limit, mean in both:
+        if name == "SET":
+            rate = math.exp(min((limit - mean) / model.set_scale, 50.0))
+        else:
+            rate = (limit / mean) ** model.reset_exponent
+        share = -math.expm1(-rate * scheme.width / model.reference_width * scheme.pulses_at_limit)
+        if abs(limit) <= model.quiet_voltage or share <= scheme.tolerance:
+            raise ValueError(
+                f"the pulse scheme does not switch the simulated chips: {scheme.pulses_at_limit} {name} pulses at its "
+                f"limit, {limit:g} V and {scheme.width:g} s, move a device by {share:.2g} of the way. They switch as "
+                f"published TiO2 does, at about {mean:g} V and {model.reference_width:g} s. Plan for the simulation with "
+                "such a scheme; yours is for program_array on real chips, or on a SimulatedCrossbar with a model of "
+                "your devices")
 
 
 @dataclass(frozen=True, eq=False)

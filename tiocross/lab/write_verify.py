@@ -17,6 +17,7 @@ from tiocross.records import count, number
 OUTCOMES = ("converged", "budget", "stuck_low", "stuck_high", "aborted", "read_error")
 N_REREADS = 2  # failed readings that are simply repeated before the device is given up
 LARGEST_AMPLITUDE = 100.0  # [V]; a choice: no memristive device needs it, a number in millivolts usually passes it
+MOST_STEPS = 100_000  # from start to limit; a choice: finer than 17 bits of a source, a slip of units usually passes it
 LARGEST_WIDTH = 1.0  # [s]; a choice: a number in nanoseconds or microseconds usually passes it
 
 _LAB_KEYS = {  # key in the header of the lab's CSV -> field
@@ -97,9 +98,20 @@ class PulseScheme:
         for name in ("increment", "read_voltage"):
             _require_positive(name, getattr(self, name), LARGEST_AMPLITUDE, "V", "mV")
         _require_positive("width", self.width, LARGEST_WIDTH, "s", "ns or tiocross.units.us")
+        self._require_steps()
         if not 0 < self.tolerance < 1:
             raise ValueError(f"tolerance must lie between 0 and 1; got {self.tolerance:g}. It is a fraction: if this is in "
                              "percent, multiply by tiocross.units.percent")
+
+    def _require_steps(self):
+        both = (("SET", self.set_start, self.set_limit), ("RESET", self.reset_start, self.reset_limit))
+        for polarity, start, limit in both:
+            n_steps = (abs(limit) - abs(start)) / self.increment
+            if min(n_steps, self.max_pulses) > MOST_STEPS:
+                raise ValueError(f"increment must leave at most {MOST_STEPS} pulses from start to limit; got {n_steps:.3g} "
+                                 f"steps of {self.increment:g} V from {start:g} to {limit:g} V for {polarity}. Everything "
+                                 "is in SI units: if this is in millivolts, multiply by tiocross.units.mV; or lower "
+                                 "max_pulses")
 
     @cached_property
     def set_pulses(self) -> tuple[Pulse, ...]:
@@ -175,6 +187,10 @@ class WriteVerify:
         As given [S].
     n_pulses, n_reversals : int
         Pulses and changes of their polarity so far (unitless).
+    reading : float
+        The last one, NaN before the first [S].
+    moved : float
+        How far the device went in the direction of its pulses; negative if it went the other way [S].
 
     Raises
     ------
@@ -193,8 +209,9 @@ class WriteVerify:
     Done(outcome='converged', conductance=0.000301, n_pulses=1, n_reversals=0)
     """
 
-    __slots__ = ("g_target", "n_pulses", "n_reversals", "_scheme", "_ladders", "_margin", "_reread", "_last", "_done",
-                 "_polarity", "_level", "_n_inside", "_n_failed", "_n_at_limit", "_g_at_limit")
+    __slots__ = ("g_target", "n_pulses", "n_reversals", "reading", "moved", "_scheme", "_ladders", "_margin", "_reread",
+                 "_done", "_polarity", "_level", "_n_inside", "_n_failed", "_n_at_limit", "_g_at_limit", "_g_valid",
+                 "_given")
 
     def __init__(self, g_target: float, scheme: PulseScheme):
         require_scheme(scheme)
@@ -204,7 +221,8 @@ class WriteVerify:
         self._ladders = {1: scheme.set_pulses, -1: scheme.reset_pulses}
         self._margin = scheme.tolerance * self.g_target
         self._reread = Pulse(0.0, scheme.width)
-        self._last, self._done = math.nan, None
+        self.reading, self.moved, self._done = math.nan, 0.0, None
+        self._g_valid, self._given = math.nan, 0  # last valid reading; polarity of a pulse given since, 0 if none
         self._polarity = self._level = self._n_inside = self._n_failed = self._n_at_limit = 0
         self._g_at_limit = math.nan
 
@@ -217,10 +235,13 @@ class WriteVerify:
         """
         if self._done is not None:
             return self._done
-        self._last = g_read
+        self.reading = g_read
         if not 0.0 <= g_read <= LARGEST_CONDUCTANCE:
             self._n_inside, self._n_failed = 0, self._n_failed + 1
             return self._end("read_error") if self._n_failed > N_REREADS else self._reread
+        if self._given:
+            self.moved += self._given * (g_read - self._g_valid)
+        self._g_valid, self._given = g_read, 0
         error = g_read - self.g_target
         if -self._margin <= error <= self._margin:
             self._n_inside, self._n_at_limit = self._n_inside + 1, 0
@@ -252,13 +273,14 @@ class WriteVerify:
         else:
             self._g_at_limit = self._g_at_limit if self._n_at_limit else g_read
             self._n_at_limit += 1
+        self._given = polarity
         self.n_pulses += 1
         self.n_reversals += turns_back
         self._n_failed = 0
         return pulse
 
     def _end(self, outcome):
-        self._done = Done(outcome, self._last, self.n_pulses, self.n_reversals)
+        self._done = Done(outcome, self.reading, self.n_pulses, self.n_reversals)
         return self._done
 
 

@@ -1,17 +1,14 @@
-"""What a hidden unit makes of its sum: one table of all activations, and their values in plain NumPy.
+"""What a hidden unit makes of its sum: one table of all activations, for the compiled kernels and in plain NumPy.
 
-Every activation must be increasing. `layers_kernel.classify_points` bounds a network over a box of inputs by the values at
+Every activation must be increasing. `classes_kernel.classify_points` bounds a network over a box of inputs by the values at
 the ends of each interval, which is true of increasing functions only. Each must also give its slope from its output alone.
 
-A further activation needs three entries: a line in `ACTIVATIONS`, a branch in ``layers_kernel._activate`` and a branch in
-``layers_kernel._slope``. Nothing else in the package knows the names or the codes.
+The kernels know three kinds. A further activation of the first two takes one line in `ACTIVATIONS` and nothing else.
 
-name        value                    slope, from the output y
-sigmoid     1 / (1 + exp(-x))        y (1 - y)
-tanh        tanh(x)                  1 - y^2
-relu        max(x, 0)                1 where y > 0, else 0
-softplus    log(1 + exp(x))          1 - exp(-y)
-hardtanh    min(max(x, -1), 1)       1 where -1 < y < 1, else 0
+kind         value                            slope, from the output y
+0 curved     shift + gain tanh(gain x)        slope_0 + slope_1 y + slope_2 y^2
+1 clipped    min(max(x, low), high)           the same where low < y < high, else 0
+2 softplus   log(1 + exp(x))                  1 - exp(-y)
 """
 
 from collections.abc import Callable
@@ -21,12 +18,24 @@ import numpy as np
 
 from tiocross.checks import require_name
 
+_CURVED, _CLIPPED, _SOFTPLUS = range(3)
+
 
 class Activation(NamedTuple):
-    """Number by which the compiled kernels know an activation, and its value on an ndarray."""
+    """How the compiled kernels know an activation, and its value on an ndarray."""
 
-    code: int
     value: Callable
+    kind: int
+    gain: float = 1.0
+    shift: float = 0.0
+    low: float = -np.inf
+    high: float = np.inf
+    slope: tuple[float, float, float] = (1.0, 0.0, 0.0)
+
+    @property
+    def terms(self):
+        """Its numbers, in the order that the kernels take them."""
+        return (self.gain, self.shift, self.low, self.high, *self.slope)
 
 
 def sigmoid(x):
@@ -44,11 +53,11 @@ def softplus(x):
 
 
 ACTIVATIONS = {
-    "sigmoid": Activation(0, sigmoid),
-    "tanh": Activation(1, np.tanh),
-    "relu": Activation(2, lambda x: np.maximum(x, 0.0)),
-    "softplus": Activation(3, softplus),
-    "hardtanh": Activation(4, lambda x: np.clip(x, -1.0, 1.0)),
+    "sigmoid": Activation(sigmoid, _CURVED, gain=0.5, shift=0.5, slope=(0.0, 1.0, -1.0)),
+    "tanh": Activation(np.tanh, _CURVED, slope=(1.0, 0.0, -1.0)),
+    "relu": Activation(lambda x: np.maximum(x, 0.0), _CLIPPED, low=0.0),
+    "softplus": Activation(softplus, _SOFTPLUS),
+    "hardtanh": Activation(lambda x: np.clip(x, -1.0, 1.0), _CLIPPED, low=-1.0, high=1.0),
 }
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from tiocross.checks import as_number
-from tiocross.learning.activations import sigmoid, softplus
 from tiocross.learning.tensor import Tensor
 
 
@@ -110,16 +109,21 @@ class PointErrorRate(Loss):
 
     def __call__(self, logits: Tensor, labels: np.ndarray, remembered: RememberedRates | None = None) -> Tensor:
         margins, pull_margins = point_margins(logits.value, labels)
-        wrong = sigmoid(-self.sharpness * margins)
-        rates = wrong.mean(axis=-2)
+        entropies, wrong = softplus_and_sigmoid(margins * -self.sharpness)
+        rates = wrong.sum(axis=-2) / wrong.shape[-2]
         if remembered is not None:
             rates = remembered.blend(rates, self.memory)
         costs, slopes = self._cost(rates)
-        value = costs.mean() + self.share * softplus(-self.sharpness * margins).mean()
+        value = costs.sum() / costs.size + self.share * float(entropies.sum()) / entropies.size
+        slopes = slopes.astype(wrong.dtype, copy=False)[:, None]
 
         def pull(g):
-            steepness = -self.sharpness * wrong * (slopes[:, None] * (1 - wrong) + self.share)
-            return (pull_margins(g * steepness / (margins.size / len(margins))),)
+            steepness = 1 - wrong
+            steepness *= slopes
+            steepness += self.share
+            steepness *= wrong
+            steepness *= float(g) * -self.sharpness / (margins.size / len(margins))
+            return (pull_margins(steepness),)
 
         return Tensor(value * len(margins), (logits,), pull)
 
@@ -159,14 +163,14 @@ class TailLoss(Loss):
 
     def __call__(self, logits: Tensor, labels: np.ndarray, remembered: RememberedRates | None = None) -> Tensor:
         margins, pull_margins = point_margins(logits.value, labels)
-        entropies = softplus(-margins)
+        entropies, wrong = softplus_and_sigmoid(-margins)
         n_worst = max(1, round(self.tail * margins.shape[1]))
         worst = np.argsort(entropies.mean(axis=-1), axis=-1)[:, -n_worst:]
-        chosen = np.zeros(margins.shape[:2] + (1,))
+        chosen = np.zeros(margins.shape[:2] + (1,), dtype=margins.dtype)
         np.put_along_axis(chosen[..., 0], worst, 1.0, axis=-1)
         weights = chosen / (n_worst * margins.shape[-1])
         return Tensor((weights * entropies).sum(), (logits,),
-                      lambda g: (pull_margins(-g * weights * sigmoid(-margins)),))
+                      lambda g: (pull_margins(weights * wrong * -float(g)),))
 
 
 def classification_loss(logits, labels):
@@ -177,9 +181,11 @@ def classification_loss(logits, labels):
 
 def binary_cross_entropy(logits, labels):
     """Mean over points and copies of log(1 + exp(z)) - y z, with z the one logit of a point and y its label, 0 or 1."""
-    z, y = logits.value, labels[..., None]
-    losses = softplus(z) - y * z
-    return Tensor(losses.mean(), (logits,), lambda g: ((sigmoid(z) - y) * (g / losses.size),))
+    z = logits.value
+    y = labels[..., None].astype(z.dtype)
+    losses, ones = softplus_and_sigmoid(z)
+    losses = losses - y * z
+    return Tensor(losses.sum() / losses.size, (logits,), lambda g: ((ones - y) * (float(g) / losses.size),))
 
 
 def softmax_cross_entropy(logits, labels):
@@ -187,7 +193,7 @@ def softmax_cross_entropy(logits, labels):
     shifted, shares, logs = softmax(logits.value)
     chosen = _is_own_class(shifted, labels)
     losses = logs - (shifted * chosen).sum(axis=-1)
-    return Tensor(losses.mean(), (logits,), lambda g: ((shares - chosen) * (g / losses.size),))
+    return Tensor(losses.mean(), (logits,), lambda g: ((shares - chosen) * (float(g) / losses.size),))
 
 
 def softmax(logits):
@@ -202,13 +208,23 @@ def point_margins(logits, labels):
     """(n_networks, n_chips, n_points) margins for (n_networks, n_chips, n_points, n_outputs) logits, and their pullback.
     A margin is positive where the point is right, with two classes; with more of them only where it is right."""
     if logits.shape[-1] == 1:
-        signs = 2.0 * labels - 1.0
+        signs = (2 * labels - 1).astype(logits.dtype)
         return logits[..., 0] * signs, lambda g: (g * signs)[..., None]
     chosen = _is_own_class(logits, labels)
     others = np.where(chosen, -np.inf, logits)
     _, shares, logs = softmax(others)
     own = np.where(chosen, logits, 0.0).sum(axis=-1)
     return own - others.max(axis=-1) - logs, lambda g: g[..., None] * (chosen - shares)
+
+
+def softplus_and_sigmoid(x):
+    """Two ndarrays, log(1 + exp(x)) and its slope 1 / (1 + exp(-x)), in the precision of ``x``, without overflow."""
+    logs = np.maximum(x, -80.0 if x.dtype == np.float32 else -700.0)  # where both vanish but in the exponent
+    total = np.negative(logs)
+    np.exp(total, out=total)
+    total += 1
+    logs += np.log(total)
+    return logs, np.reciprocal(total, out=total)
 
 
 def _is_own_class(logits, labels):

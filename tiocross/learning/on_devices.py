@@ -9,10 +9,13 @@ from functools import cached_property
 
 import numpy as np
 
-from tiocross.devices.writes import Writes, apply_writes
+from tiocross.devices.writes import Writes, apply_writes, slope_of_writes
 from tiocross.learning.techniques import join, require_tensor, split_layers, uses
 from tiocross.learning.tensor import Tensor, stop_gradient
 from tiocross.mapping.draws import draw_chips
+from tiocross.mapping.mappings import VANISHING, DifferentialPairs
+
+_PARTS_OF_WRITES = ("constant", "linear", "quadratic", "stuck")
 
 
 class WeightsOnDevices:
@@ -30,13 +33,17 @@ class WeightsOnDevices:
         """(word lines, bit lines) of each part."""
         return [(rows, self.mapping.n_bit_lines(columns)) for rows, columns in self.parts]
 
+    def _mapped(self, weights):
+        """The weights that are on devices; all but a digital bias, which comes last."""
+        return weights[..., : self.n_mapped, :] if self.n_mapped < self.n_weights else weights
+
     def scale_of(self, weights):
         """Scale of each weight on devices, (..., n_mapped, 1) [S]; a Tensor if the weights are one."""
-        return self.mapping.span(self.device) / self._largest(weights[..., : self.n_mapped, :])
+        return self.mapping.span(self.device) / self._largest(self._mapped(weights))
 
     def conductances(self, weights, scale):
         """Devices that carry the weights, (..., n_devices, 1) [S]."""
-        weights = weights[..., : self.n_mapped, :] if self.n_mapped < self.n_weights else weights
+        weights = self._mapped(weights)
         parts = zip(split_layers(weights, self.parts), split_layers(scale, self.parts))
         if len(self.parts) == 1:
             return _tall(next(self.mapping.conductances(w, self.device, s) for w, s in parts))
@@ -47,6 +54,39 @@ class WeightsOnDevices:
         parts = [_tall(self.mapping.differences(part)) for part in split_layers(conductances, self.device_parts)]
         on_devices = join(parts) / scale
         return on_devices if self.n_mapped == self.n_weights else join([on_devices, digital[..., self.n_mapped :, :]])
+
+    def sample_generally(self, weights, scale, writes, conduct=lambda programmed: programmed):
+        """What the chips of these ``writes`` compute with, (n_networks, n_chips, n_weights, 1): Tensors all the way."""
+        targets = self.conductances(stop_gradient(weights, self.touched(writes.stuck)), scale)
+        programmed = apply_writes(targets, writes, floor=self.mapping.is_physical)
+        return self.weights(conduct(programmed), scale, weights)
+
+    def sample_pairs(self, weights, scale, writes):
+        """The same for differential pairs, as one operation whose gradient is written out. Targets, which all chips of a
+        network share, are computed once."""
+        mapped = self._mapped(weights)
+        kind = writes.linear.dtype
+        w, s = mapped.value.astype(kind), getattr(scale, "value", scale).astype(kind)
+        targets = self.mapping.conductances(w, self.device, s).astype(kind)  # (n_networks, 1, n_mapped, 2)
+        writes = Writes(*(getattr(writes, name).reshape(*writes.stuck.shape[:-2], -1, 2) for name in _PARTS_OF_WRITES))
+        programmed = apply_writes(targets, writes)
+        values = self.mapping.differences(programmed) / s
+
+        def pull(g):
+            signs = np.sign(w)
+            slopes = slope_of_writes(targets, writes)
+            slopes *= np.concatenate([0.5 + 0.5 * signs, 0.5 - 0.5 * signs], axis=-1)  # which device follows the weight
+            slopes *= programmed > 0
+            by_difference = self.mapping.added(slopes)
+            by_difference *= g
+            by_weight = (by_difference * ~self.mapping.touched(writes.stuck)).sum(axis=1, keepdims=True)
+            if not isinstance(scale, Tensor):
+                return (by_weight,)
+            by_scale = (by_difference * w - g * values).sum(axis=1, keepdims=True) / s
+            return by_weight, by_scale
+
+        on_devices = Tensor(values, (mapped, scale) if isinstance(scale, Tensor) else (mapped,), pull)
+        return on_devices if mapped is weights else join([on_devices, weights[..., self.n_mapped :, :]])
 
     def touched(self, stuck):
         """Which weights have a stuck device of their own, (..., n_weights, 1) bool."""
@@ -62,24 +102,28 @@ class WeightsOnDevices:
             return np.stack([np.concatenate([_tall(getattr(writes, name)) for writes in layers], axis=1)
                              for layers in drawn])
 
-        return Writes(*map(joined, ("constant", "linear", "quadratic", "stuck")))
+        return Writes(*map(joined, _PARTS_OF_WRITES))
+
+    @cached_property
+    def _groups(self):
+        """First weight of each group that shares a scale, and the group of each weight."""
+        sizes = [n * columns for rows, columns in self.shapes for n in self.mapping.scale_groups(rows)]
+        return np.cumsum([0, *sizes[:-1]]), np.repeat(np.arange(len(sizes)), sizes)
 
     def _largest(self, weights):
         """Largest magnitude of each weight's group, 1 where it vanishes; gradients are shared equally among ties."""
         values = getattr(weights, "value", weights)
-        groups = [n * columns for rows, columns in self.shapes for n in self.mapping.scale_groups(rows)]
-        parts = []
-        for array in split_layers(values, self.shapes):
-            parts.append(_tall(np.broadcast_to(self.mapping.largest(array), array.shape)))
-        total = np.concatenate(parts, axis=-2)
+        firsts, group = self._groups
+        magnitudes = np.abs(values)
+        largest = np.maximum.reduceat(magnitudes, firsts, axis=-2)
+        total = np.where(largest > VANISHING, largest, 1.0).take(group, axis=-2)
         if not isinstance(weights, Tensor):
             return total
-        firsts = np.cumsum([0, *groups[:-1]])
-        hit = np.abs(values) == total
 
         def pull(g):
+            hit = magnitudes == total
             n_ties = np.maximum(np.add.reduceat(hit, firsts, axis=-2, dtype=np.float64), 1.0)
-            shares = np.repeat(np.add.reduceat(g, firsts, axis=-2) / n_ties, groups, axis=-2)
+            shares = (np.add.reduceat(g, firsts, axis=-2) / n_ties).take(group, axis=-2)
             return (shares * hit * np.sign(values),)
 
         return Tensor(total, (weights,), pull)
@@ -102,10 +146,18 @@ class ChipSampler:
                              f"{layout.mapping!r}")
         self.device, self._conducting = device.only(*self.effects), conducting
         self._on_devices = WeightsOnDevices(self.device, layout, sizes)
+        self._are_plain_pairs = type(layout.mapping) is DifferentialPairs and not conducting
 
     def draw(self, n_chips, rngs):
         """Writes of shape (n_networks, n_chips, n_devices, 1), ``n_chips`` from each generator."""
         return self._on_devices.draw(self.device, self._on_devices.layout.n_later_writes, n_chips, rngs)
+
+    def shorten(self, writes):
+        """The same writes in single precision, 1e-7 of the largest weight, where `sample` needs no more."""
+        if not self._are_plain_pairs:
+            return writes
+        parts = (writes.constant, writes.linear, writes.quadratic)
+        return Writes(*(values.astype(np.float32) for values in parts), writes.stuck)
 
     def sample(self, weights, writes, course, *, through_scale=False):
         """(n_networks, n_chips, n_weights, 1) Tensor: what each chip computes with. ``through_scale`` lets gradients flow
@@ -113,13 +165,17 @@ class ChipSampler:
         something."""
         view = self._on_devices
         scale = view.scale_of(weights if through_scale else weights.value)
-        targets = view.conductances(stop_gradient(weights, view.touched(writes.stuck)), scale)
-        programmed = apply_writes(targets, writes, floor=view.mapping.is_physical)
+        if self._are_plain_pairs:
+            return view.sample_pairs(weights, scale, writes)
+        return view.sample_generally(weights, scale, writes, lambda programmed: self._conduct(programmed, course))
+
+    def _conduct(self, programmed, course):
+        """What flows for programmed conductances."""
         for technique in self._conducting:
             conducted = technique.conduct(programmed.reshape(*programmed.shape[:-1]), course)
             require_tensor(technique, "conduct", conducted, programmed.shape[:-1])
             programmed = conducted.reshape(*conducted.shape, 1)
-        return view.weights(programmed, scale, weights)
+        return programmed
 
 
 def _tall(layer):

@@ -20,14 +20,16 @@ class Tensor:
     """A value, what it was computed from, and the rule that sends gradients back there.
 
     ``pullback`` takes the gradient by ``value`` and returns one gradient for each of ``parents``, or None. After `backward`
-    of a scalar, ``grad`` holds the gradient of that scalar by this value.
+    of a scalar, ``grad`` holds the gradient of that scalar by this value. Values are of double precision, or of single
+    precision where they come so.
     """
 
     __array_ufunc__ = None  # ndarray + Tensor comes to Tensor.__radd__
     __slots__ = ("value", "grad", "parents", "pullback", "serial")
 
     def __init__(self, value, parents=(), pullback=None):
-        self.value = np.asarray(value, dtype=np.float64)
+        value = np.asarray(value)
+        self.value = value if value.dtype == np.float32 else np.asarray(value, dtype=np.float64)
         self.grad = None
         self.parents = parents
         self.pullback = pullback

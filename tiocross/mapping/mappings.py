@@ -16,7 +16,7 @@ import numpy as np
 from tiocross.devices.device import Device
 
 Values: TypeAlias = Any  # an ndarray, or a Tensor of the learning room
-_VANISHING = 1e-290  # smaller weights would give an infinite scale; they count as zero
+VANISHING = 1e-290  # smaller weights would give an infinite scale; they count as zero
 _POLARITY = np.array([1.0, -1.0])
 
 
@@ -100,7 +100,7 @@ class Mapping:
             group = magnitudes[..., first : first + n, :]
             group[:] = group.max(axis=-2, keepdims=True)
             first += n
-        return np.where(magnitudes > _VANISHING, magnitudes, 1.0)
+        return np.where(magnitudes > VANISHING, magnitudes, 1.0)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from tiocross.units import percent, uW
 _GAP = 0.062  # of the height of the axes, between names
 
 
-def bit_line_losses(axes: Axes, points_by_name: dict[str, np.ndarray], lines_by_name: dict[str, np.ndarray], *,
-                    title: str = "") -> Axes:
+def bit_line_losses(axes: Axes, points_by_name: dict[str, np.ndarray],
+                    lines_by_name: dict[str, np.ndarray] | None = None, *, title: str = "") -> Axes:
     """What wires take from the current of each bit line.
 
     Parameters
@@ -24,15 +24,20 @@ def bit_line_losses(axes: Axes, points_by_name: dict[str, np.ndarray], lines_by_
         Where to draw.
     points_by_name : dict of str to (n_bit_lines,) ndarray
         Losses over the ideal currents, drawn as points (unitless).
-    lines_by_name : dict of str to (n_bit_lines,) ndarray
-        The same of the array to compare with, drawn as lines (unitless).
+    lines_by_name : dict of str to (n_bit_lines,) ndarray, optional
+        Under the same names, or some of them, those of the array to compare with, drawn as lines (unitless).
     title : str, optional
         Title of the axes.
 
     Returns
     -------
     matplotlib Axes
-        ``axes``.
+        ``axes``. The scale goes from 0 to 100 %, or a quarter further than the largest loss where that is less.
+
+    Raises
+    ------
+    ValueError
+        If there are no points, or a line has a name that no points have.
 
     Examples
     --------
@@ -42,14 +47,30 @@ def bit_line_losses(axes: Axes, points_by_name: dict[str, np.ndarray], lines_by_
     >>> axes.get_ylabel()
     'loss of bit-line current (%)'
     """
-    for k, (name, losses) in enumerate(points_by_name.items()):
-        axes.plot(losses, "o", color=COLOURS[k + 1], markersize=2.5)
-        axes.plot(lines_by_name[name], color=COLOURS[k + 1], linestyle=DASHES[k], label=name)
-    axes.set(title=title, xlabel="bit line", ylabel="loss of bit-line current (%)", ylim=(0, 1))
+    _require_names("points_by_name", points_by_name)
+    lines_by_name = lines_by_name or {}
+    for name in lines_by_name:
+        if name not in points_by_name:
+            raise ValueError(f"the line {name!r} has no points; points_by_name holds {', '.join(map(repr, points_by_name))}")
+    for k, (name, losses) in enumerate(points_by_name.items(), start=1):
+        colour, line = COLOURS[k % len(COLOURS)], lines_by_name.get(name)
+        axes.plot(losses, "o", color=colour, markersize=2.5, label=name if line is None else "")
+        if line is not None:
+            axes.plot(line, color=colour, linestyle=DASHES[(k - 1) % len(DASHES)], label=name)
+    axes.set(title=title, xlabel="bit line", ylabel="loss of bit-line current (%)")
+    axes.set_ylim(*_range_of_losses([*points_by_name.values(), *lines_by_name.values()]))
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y / percent:.6g}"))
     axes.grid(alpha=0.25)
     return _name_lines(axes)
+
+
+def _range_of_losses(losses):
+    """Ends of an axis from 0 to 100 %, or a quarter further than the largest loss; beyond where a current is gained."""
+    values = np.concatenate([np.ravel(values) for values in losses])
+    values = values[np.isfinite(values)]
+    low, high = values.min(initial=0.0), values.max(initial=0.0)
+    return 1.1 * low, max(min(1.25 * high, 1.0), 1.05 * high) or 1.0
 
 
 def read_errors(axes: Axes, sizes: ArrayLike, errors_by_name: dict[str, np.ndarray], *, title: str = "") -> Axes:
@@ -113,7 +134,7 @@ def read_powers(axes: Axes, sizes: ArrayLike, powers_by_name: dict[str, np.ndarr
     array([2., 3.])
     """
     _draw_spreads(axes, sizes, powers_by_name, scale=1 / uW)
-    axes.set(title=title, ylabel="power of one read (uW)")
+    axes.set(title=title, ylabel="power of one read (µW)")
     return _name_lines(_size_axis(axes, sizes))
 
 
@@ -150,7 +171,7 @@ def approximation_errors(axes: Axes, resistances: ArrayLike, errors_by_name: dic
     _draw_spreads(axes, resistances, errors_by_name, scale=1 / percent)
     axes.axhline(1.0, color="0.6", linewidth=0.8)
     axes.set(title=title, xlabel="resistance of a wire segment (ohm)", ylabel="largest error of a bit-line current (%)",
-             xlim=(resistances[0], resistances[-1]), ylim=(lowest / percent, None if highest is None else highest / percent))
+             xlim=_ends(resistances), ylim=(lowest / percent, None if highest is None else highest / percent))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
     return _name_lines(axes)
 
@@ -191,10 +212,12 @@ def write_voltages(axes: Axes, sizes: ArrayLike, shares_by_name: dict[str, np.nd
 
 def _draw_spreads(axes, x, values_by_name, *, scale):
     """Median and central 80 % of each, on logarithmic scales."""
+    _require_names("the values to draw", values_by_name)
     for k, (name, values) in enumerate(values_by_name.items()):
         low, middle, high = scale * np.percentile(values, [10, 50, 90], axis=0)
-        axes.fill_between(x, low, high, color=COLOURS[k], alpha=0.14, linewidth=0)
-        axes.plot(x, middle, color=COLOURS[k], linestyle=DASHES[k], label=name)
+        colour, dash = COLOURS[k % len(COLOURS)], DASHES[k % len(DASHES)]
+        axes.fill_between(x, low, high, color=colour, alpha=0.14, linewidth=0)
+        axes.plot(x, middle, color=colour, linestyle=dash, label=name, marker="o" if len(x) == 1 else "")
     axes.set(xscale="log", yscale="log")
     axes.yaxis.set_major_locator(LogLocator(numticks=12))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
@@ -202,18 +225,32 @@ def _draw_spreads(axes, x, values_by_name, *, scale):
 
 
 def _size_axis(axes, sizes):
-    axes.set(xlabel="word lines and bit lines", xlim=(sizes[0], sizes[-1]))
-    powers = [size for size in sizes if size & (size - 1) == 0]
-    axes.set_xticks(powers, [f"{size:d}" for size in powers])
+    axes.set(xlabel="word lines and bit lines", xlim=_ends(sizes))
+    powers = [int(size) for size in sizes if int(size) & (int(size) - 1) == 0]
+    told = powers if len(powers) > 1 else [int(size) for size in sizes]
+    axes.set_xticks(told, [f"{size:d}" for size in told])
     axes.xaxis.set_minor_locator(NullLocator())
     return axes
+
+
+def _ends(x):
+    """Ends of a logarithmic axis; a single value stands in its middle."""
+    return (x[0], x[-1]) if x[0] != x[-1] else (x[0] / 2, x[0] * 2)
+
+
+def _require_names(what, by_name):
+    if not by_name:
+        raise ValueError(f"{what} must have at least one name; got an empty {type(by_name).__name__}")
 
 
 def _name_lines(axes):
     """Names of the labelled lines beside their right ends."""
     lines = [line for line in axes.lines if not line.get_label().startswith("_")]
     to_share = (axes.transData + axes.transAxes.inverted()).transform
-    heights = np.array([to_share((axes.get_xlim()[1], line.get_ydata()[-1]))[1] for line in lines]).clip(0, 1)
+    ends = [float(line.get_ydata()[-1]) for line in lines]
+    if axes.get_yscale() == "log":  # zero is below any axis
+        ends = [max(end, np.finfo(float).tiny) for end in ends]
+    heights = np.nan_to_num([to_share((axes.get_xlim()[1], end))[1] for end in ends]).clip(0, 1)
     name_line_ends(axes, heights, [line.get_label() for line in lines], [_darken(line.get_color()) for line in lines],
                    gap=_GAP, fontsize=9)
     return axes

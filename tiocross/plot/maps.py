@@ -1,12 +1,9 @@
-"""Maps: conductances, stuck devices and voltages of an array, word lines downwards as on the chip; answers of chips over
-the plane of two features."""
-
-from typing import TYPE_CHECKING
+"""Maps of an array, word lines downwards as on the chip: conductances, stuck devices, voltages, counts."""
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
@@ -14,40 +11,39 @@ from numpy.typing import ArrayLike
 from tiocross.plot.style import VERMILION
 from tiocross.units import uS
 
-if TYPE_CHECKING:
-    from tiocross.tasks import Dataset
-
-_MARKERS = ("o", "^", "s", "D", "v")
-_MOST_POINTS = 400  # more would hide the map behind them
-_GREYS = LinearSegmentedColormap.from_list("light greys", ["white", "0.35"])  # black points stay visible on it
-_DISAGREEMENT = {"cmap": _GREYS, "vmin": 0.0, "vmax": 0.5}
-_RATE = {"cmap": "cividis", "vmin": 0.5, "vmax": 1.0}
 _VOLTAGE = {"cmap": "cividis", "vmin": 0.0, "vmax": 1.0}
-_CONTOURS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # of a voltage map
+_STEPS = ((5, range(1, 10)), (20, (1, 2, 3, 5)), (100, (1, 2, 5)), (float("inf"), (1,)))  # largest range, ticks of a decade
 _NUMBERS = FuncFormatter(lambda value, _: f"{value:g}")
 
 
 def conductance_map(axes: Axes, conductances: ArrayLike, *, title: str = "", window: tuple[float, float] | None = None,
-                    difference: bool = False) -> Axes:
+                    difference: bool = False, stuck: ArrayLike | None = None) -> Axes:
     """Conductances of one array, word lines downwards as on the chip.
 
     Parameters
     ----------
     axes : matplotlib Axes
         Where to draw.
-    conductances : (n_word_lines, n_bit_lines) ndarray
-        What to show [S].
+    conductances : (n_word_lines, n_bit_lines) array_like
+        What to show, NaN where it is not known, which is left white [S].
     title : str, optional
         Title of the axes.
     window : tuple of float, optional
-        Ends of the colour scale [S].
+        Ends of the colour scale; without it those of the devices that are not stuck [S].
     difference : bool, optional
-        Whether ``conductances`` are differences, shown on a diverging scale.
+        Whether ``conductances`` are differences, shown on a diverging scale with zero in the middle.
+    stuck : (n_word_lines, n_bit_lines) array_like, optional
+        Devices to cross out: True, or a conductance where others have NaN (unitless or [S]).
 
     Returns
     -------
     matplotlib Axes
-        ``axes``.
+        ``axes``. Pointed ends of the colour bar say that devices lie beyond it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``conductances`` are not of two axes, or ``stuck`` is no such map of the same shape.
 
     Examples
     --------
@@ -55,17 +51,17 @@ def conductance_map(axes: Axes, conductances: ArrayLike, *, title: str = "", win
     >>> figure, axes = plot.new_figure()
     >>> axes = plot.conductance_map(axes[0, 0], [[1e-4, 2e-4], [3e-4, 5e-4]])
     >>> figure.axes[1].get_ylabel()  # of the colour bar
-    'conductance (uS)'
+    'conductance (µS)'
     """
-    shown = np.asarray(conductances) / uS
-    low, high = (shown.min(), shown.max()) if window is None else (window[0] / uS, window[1] / uS)
+    shown = _as_map(conductances, uS)
+    crossed = _as_crosses(stuck, shown.shape)
+    low, high = _ends(shown[~crossed], difference) if window is None else (window[0] / uS, window[1] / uS)
     image = axes.imshow(shown, cmap="PuOr" if difference else "viridis", vmin=low, vmax=high, aspect="auto",
                         interpolation="nearest")
-    axes.set(title=title, xlabel="bit line", ylabel="word line (last: bias)")
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.yaxis.get_major_locator().set_params(integer=True)
-    axes.figure.colorbar(image, ax=axes, extend="both" if difference else "neither").set_label(
-        "difference (uS)" if difference else "conductance (uS)")
+    _cross_out(axes, crossed)
+    _name_axes(axes, title)
+    bar = axes.figure.colorbar(image, ax=axes, extend=_beyond(shown, low, high))
+    bar.set_label("difference (µS)" if difference else "conductance (µS)")
     return axes
 
 
@@ -78,8 +74,59 @@ def fault_map(axes: Axes, conductances: ArrayLike, *, stuck: ArrayLike | None = 
         Where to draw.
     conductances : (n_word_lines, n_bit_lines) array_like
         Conductance of every device, NaN where it is not known, which is left white [S].
-    stuck : (n_word_lines, n_bit_lines) array_like of bool, optional
-        Devices to cross out (unitless).
+    stuck : (n_word_lines, n_bit_lines) array_like, optional
+        Devices to cross out: True, or a conductance where others have NaN (unitless or [S]).
+    title : str, optional
+        Title of the axes.
+
+    Returns
+    -------
+    matplotlib Axes
+        ``axes``. The colours are for the devices that are not crossed out; pointed ends of the colour bar say that others
+        lie beyond it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``conductances`` are not of two axes, or ``stuck`` is no such map of the same shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import plot
+    >>> axes = plot.new_figure()[1][0, 0]
+    >>> axes = plot.fault_map(axes, [[1e-4, 9e-4]], stuck=[[np.nan, 9e-4]])
+    >>> axes.lines[0].get_xdata()  # the crossed-out bit line
+    array([1])
+    """
+    shown = _as_map(conductances, uS)
+    crossed = _as_crosses(stuck, shown.shape)
+    positive = np.ma.masked_less_equal(shown, 0.0)
+    scaled = positive[~crossed] if positive[~crossed].count() else positive
+    low, high = (float(scaled.min()), float(scaled.max())) if scaled.count() else (1.0, 10.0)
+    image = axes.imshow(np.ma.maximum(shown, positive.min() if positive.count() else low), cmap="cividis",
+                        norm=LogNorm(low, max(high, 1.001 * low)), aspect="auto", interpolation="nearest")
+    _cross_out(axes, crossed)
+    _name_axes(axes, title)
+    steps = next(steps for most, steps in _STEPS if high <= most * low)
+    ticks = [step * 10.0**n for n in range(-9, 7) for step in steps if low <= step * 10.0**n <= high]
+    bar = axes.figure.colorbar(image, ax=axes, format=_NUMBERS, ticks=ticks or [low], extend=_beyond(positive, low, high))
+    bar.minorticks_off()
+    bar.set_label("conductance (µS)")
+    return axes
+
+
+def count_map(axes: Axes, counts: ArrayLike, *, label: str, title: str = "") -> Axes:
+    """Numbers of something at each device, such as pulses, word lines downwards as on the chip.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+        Where to draw.
+    counts : (n_word_lines, n_bit_lines) array_like
+        How many; none is left white (unitless).
+    label : str
+        What is counted.
     title : str, optional
         Title of the axes.
 
@@ -91,69 +138,74 @@ def fault_map(axes: Axes, conductances: ArrayLike, *, stuck: ArrayLike | None = 
     Examples
     --------
     >>> from tiocross import plot
-    >>> axes = plot.new_figure()[1][0, 0]
-    >>> axes = plot.fault_map(axes, [[1e-4, 9e-4]], stuck=[[False, True]])
-    >>> axes.lines[0].get_xdata()  # the crossed-out bit line
-    array([1])
+    >>> figure, axes = plot.new_figure()
+    >>> axes = plot.count_map(axes[0, 0], [[3, 0, 41]], label="pulses")
+    >>> figure.axes[1].get_ylabel()
+    'pulses'
     """
-    shown = np.ma.masked_invalid(np.asarray(conductances, dtype=np.float64) / uS)
-    positive = np.ma.masked_less_equal(shown, 0.0)
-    low, high = (positive.min(), positive.max()) if positive.count() else (1.0, 10.0)
-    image = axes.imshow(np.ma.maximum(shown, low), cmap="cividis", norm=LogNorm(low, max(high, 1.001 * low)), aspect="auto",
+    shown = np.ma.masked_less_equal(_as_map(counts, 1.0), 0.0)
+    image = axes.imshow(shown, cmap="viridis", vmin=0.0, vmax=shown.max() if shown.count() else 1.0, aspect="auto",
                         interpolation="nearest")
-    if stuck is not None:
-        rows, columns = np.nonzero(stuck)
-        axes.plot(columns, rows, "x", color="white", markersize=7, markeredgewidth=3)
-        axes.plot(columns, rows, "x", color=VERMILION, markersize=6, markeredgewidth=1.5)
-    axes.set(title=title, xlabel="bit line", ylabel="word line")
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.yaxis.get_major_locator().set_params(integer=True)
-    steps = (1, 2, 5) if high < 100 * low else (1,)
-    ticks = [step * 10.0**n for n in range(-9, 7) for step in steps if low <= step * 10.0**n <= high]
-    bar = axes.figure.colorbar(image, ax=axes, format=_NUMBERS, ticks=ticks)
-    bar.minorticks_off()
-    bar.set_label("conductance (uS)")
+    _name_axes(axes, title)
+    axes.figure.colorbar(image, ax=axes, ticks=MaxNLocator(6, integer=True)).set_label(label)
     return axes
 
 
-def voltage_map(axes: Axes, shares: ArrayLike, *, smooth: ArrayLike | None = None, step: int = 1, title: str = "") -> Axes:
-    """Voltage over an array, as a share of what ideal wires would give, word lines downwards as on the chip.
+def voltage_map(axes: Axes, voltages: ArrayLike, *, ideal: ArrayLike | None = None, smooth: ArrayLike | None = None,
+                step: int = 1, contours: bool = True, colour_bar: bool = True, title: str = "") -> Axes:
+    """Voltages over an array, or their shares of what ideal wires would give, word lines downwards as on the chip.
 
     Parameters
     ----------
     axes : matplotlib Axes
         Where to draw.
-    shares : (n_word_lines, n_bit_lines) ndarray
-        Voltage over ideal voltage at every crossing, or at every ``step``-th from the first (unitless).
-    smooth : (n_word_lines, n_bit_lines) ndarray, optional
-        What the contours show instead of ``shares``, such as an array of equal devices (unitless).
+    voltages : (n_word_lines, n_bit_lines) array_like
+        Voltage at every crossing, or at every ``step``-th from the first; NaN where it is not known [V].
+    ideal : float or (n_word_lines, n_bit_lines) array_like, optional
+        What ideal wires would give: with it, shares of it are shown in percent, on a scale from 0 to 100 % [V].
+    smooth : (n_word_lines, n_bit_lines) array_like, optional
+        What the contours show instead of ``voltages``, such as those of an array of equal devices [V].
     step : int, optional
         Lines between neighbouring values (unitless).
+    contours : bool, optional
+        Whether to draw them.
+    colour_bar : bool, optional
+        Whether to draw one; for one that serves many maps see `voltage_colour_bar`.
     title : str, optional
         Title of the axes.
 
     Returns
     -------
     matplotlib Axes
-        ``axes``; see `voltage_colour_bar`.
+        ``axes``.
+
+    Raises
+    ------
+    ValueError
+        If the voltages are not of two axes.
 
     Examples
     --------
     >>> from tiocross import plot
-    >>> axes = plot.new_figure()[1][0, 0]
-    >>> axes = plot.voltage_map(axes, [[1.0, 0.9], [0.95, 0.8]])
-    >>> axes.get_ylabel()
-    'word line'
+    >>> figure, axes = plot.new_figure()
+    >>> axes = plot.voltage_map(axes[0, 0], [[0.2, 0.18], [0.19, 0.16]])
+    >>> figure.axes[1].get_ylabel()
+    'voltage (V)'
     """
-    n_word_lines, n_bit_lines = np.shape(shares)
+    scale = 1.0 if ideal is None else np.asarray(ideal, dtype=np.float64)
+    shown = _as_map(voltages, scale)
+    n_word_lines, n_bit_lines = shown.shape
+    low, high = (0.0, 1.0) if ideal is not None else _ends_from_zero(shown)
     right, bottom = (n_bit_lines - 0.5) * step, (n_word_lines - 0.5) * step
-    axes.imshow(shares, extent=(-step / 2, right, bottom, -step / 2), interpolation="nearest", aspect="auto", **_VOLTAGE)
-    smooth = shares if smooth is None else smooth
-    levels = [level for level in _CONTOURS if np.min(smooth) < level < np.max(smooth)]
-    if levels:
-        contours = axes.contour(np.arange(n_bit_lines) * step, np.arange(n_word_lines) * step, smooth, levels=levels,
-                                colors=["white" if level < 0.65 else "black" for level in levels], linewidths=0.9)
-        axes.clabel(contours, fmt=lambda level: f"{100 * level:.0f} %", fontsize=8)
+    image = axes.imshow(shown, extent=(-step / 2, right, bottom, -step / 2), interpolation="nearest", aspect="auto",
+                        cmap=_VOLTAGE["cmap"], vmin=low, vmax=high)
+    unit = "V" if ideal is None else "%"
+    if contours:
+        _draw_contours(axes, shown if smooth is None else _as_map(smooth, scale), step, (low, high), unit)
+    if colour_bar:
+        bar = axes.figure.colorbar(image, ax=axes, extend=_beyond(shown, low, high),
+                                   format=_NUMBERS if unit == "V" else PercentFormatter(1, symbol=""))
+        bar.set_label("voltage (V)" if unit == "V" else "voltage / ideal voltage (%)")
     axes.set(title=title, xlabel="bit line", ylabel="word line")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -185,76 +237,75 @@ def voltage_colour_bar(figure: Figure, axes: list[Axes], label: str) -> None:
     bar.set_label(f"{label} (%)")
 
 
-def decision_map(axes: Axes, grid: tuple[np.ndarray, np.ndarray], shares: np.ndarray, nominal: np.ndarray,
-                 dataset: "Dataset", rates: np.ndarray, *, title: str = "") -> Axes:
-    """Where chips disagree, the boundary in software, and test points coloured by their rate.
-
-    Parameters
-    ----------
-    axes : matplotlib Axes
-        Where to draw.
-    grid : tuple of ndarray
-        Coordinates (n_x,) and (n_y,) of the map (unitless).
-    shares : (n_y, n_x) ndarray
-        Share of chips that answer class 1 (unitless).
-    nominal : (n_y, n_x) ndarray
-        Logit in software; its zero is the boundary (unitless).
-    dataset : Dataset
-        Test points; the first 400 are drawn.
-    rates : (n_points,) ndarray
-        Share of chips on which each point is right (unitless).
-    title : str, optional
-        Title of the axes.
-
-    Returns
-    -------
-    matplotlib Axes
-        ``axes``; see `decision_colour_bars`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from tiocross import Dataset, plot
-    >>> x = np.linspace(0.0, 1.0, 5)
-    >>> logits = np.add.outer(x, x) - 1.0
-    >>> points = Dataset([[0.1, 0.2], [0.8, 0.7]], [0, 1])
-    >>> axes = plot.new_figure()[1][0, 0]
-    >>> axes = plot.decision_map(axes, (x, x), 1 / (1 + np.exp(-9 * logits)), logits, points, np.array([0.9, 1.0]))
-    >>> axes.get_xlabel()
-    'feature x0 (unitless)'
-    """
-    axes.pcolormesh(*grid, np.minimum(shares, 1 - shares), rasterized=True, **_DISAGREEMENT)
-    axes.contour(*grid, shares, levels=[0.05, 0.95], colors="0.35", linestyles="--", linewidths=0.9)
-    axes.contour(*grid, nominal, levels=[0.0], colors=VERMILION, linewidths=1.8)
-    for label in np.unique(dataset.labels):
-        here = np.flatnonzero(dataset.labels[:_MOST_POINTS] == label)
-        axes.scatter(*dataset.points[here].T, c=rates[here], s=16, linewidths=0.3, edgecolors="white",
-                     marker=_MARKERS[label % len(_MARKERS)], label=f"class {label}", **_RATE)
-    axes.set(title=title, xlabel="feature x0 (unitless)", ylabel="feature x1 (unitless)",
-             xlim=(grid[0][0], grid[0][-1]), ylim=(grid[1][0], grid[1][-1]))
-    return axes
+def _as_map(values, scale):
+    """Values over a scale, masked where they are not known."""
+    shown = np.ma.masked_invalid(np.asarray(values, dtype=np.float64) / scale)
+    if shown.ndim != 2 or 0 in shown.shape:
+        raise ValueError(f"a map has two axes, word lines and bit lines, none of them empty; got shape {shown.shape}")
+    return shown
 
 
-def decision_colour_bars(figure: Figure, axes: list[Axes]) -> None:
-    """Add the two colour bars of `decision_map`, once for many maps.
+def _as_crosses(stuck, shape):
+    """Which devices of an array of this shape are to be crossed out."""
+    if stuck is None:
+        return np.zeros(shape, dtype=bool)
+    stuck = np.asarray(stuck)
+    if stuck.dtype.kind not in "bf":
+        raise TypeError("stuck must be bool, or conductances of stuck devices with NaN for the others; got an array of "
+                        f"{stuck.dtype}")
+    if stuck.shape != shape:
+        raise ValueError(f"stuck must have the shape of the conductances, {shape}; got {stuck.shape}")
+    return stuck if stuck.dtype.kind == "b" else ~np.isnan(stuck)
 
-    Parameters
-    ----------
-    figure : matplotlib Figure
-        The figure.
-    axes : list of matplotlib Axes
-        Maps that make room for the bars.
 
-    Examples
-    --------
-    >>> from tiocross import plot
-    >>> figure, axes = plot.new_figure()
-    >>> plot.decision_colour_bars(figure, [axes[0, 0]])
-    >>> len(figure.axes)  # the map and two bars
-    3
-    """
-    for scale, label, extend in ((_RATE, "chips that are right at the point (%)", "min"),
-                                 (_DISAGREEMENT, "chips against the majority (%)", "neither")):
-        mappable = ScalarMappable(Normalize(scale["vmin"], scale["vmax"]), scale["cmap"])
-        bar = figure.colorbar(mappable, ax=axes, format=PercentFormatter(1, symbol=""), extend=extend, shrink=0.8)
-        bar.set_label(label)
+def _ends(shown, difference=False):
+    """Ends of a colour scale that holds what is shown."""
+    if not shown.count():
+        return (-1.0, 1.0) if difference else (0.0, 1.0)
+    low, high = float(shown.min()), float(shown.max())
+    if difference:
+        most = max(-low, high) or 1.0
+        return -most, most
+    return (low, high) if low < high else (low - 0.5, high + 0.5)
+
+
+def _ends_from_zero(shown):
+    """Ends of a colour scale that holds what is shown, and zero."""
+    values = [0.0, *shown.compressed()]
+    return _ends(np.ma.array([min(values), max(values)]))
+
+
+def _beyond(shown, low, high):
+    """Which ends of a colour bar are to be pointed, because something lies beyond them."""
+    slack = 1e-9 * (high - low)
+    below, above = bool((shown < low - slack).any()), bool((shown > high + slack).any())
+    return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[below, above]
+
+
+def _cross_out(axes, crossed):
+    rows, columns = np.nonzero(crossed)
+    if len(rows):
+        size = float(np.clip(260 / max(crossed.shape), 2.5, 6))  # of large arrays they would hide everything
+        axes.plot(columns, rows, "x", color="white", markersize=size + 1, markeredgewidth=size / 2)
+        axes.plot(columns, rows, "x", color=VERMILION, markersize=size, markeredgewidth=size / 4)
+
+
+def _name_axes(axes, title):
+    axes.set(title=title, xlabel="bit line", ylabel="word line")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.get_major_locator().set_params(integer=True)
+
+
+def _draw_contours(axes, smooth, step, ends, unit):
+    """Contours at round values of a map whose colours go from the first of ``ends`` to the last."""
+    low, high = ends
+    levels = [level for level in MaxNLocator(10).tick_values(low, high)
+              if smooth.count() and smooth.min() < level < smooth.max()]
+    if not levels or min(smooth.shape) < 2:
+        return
+    n_word_lines, n_bit_lines = smooth.shape
+    colours = ["white" if level < low + 0.65 * (high - low) else "black" for level in levels]
+    drawn = axes.contour(np.arange(n_bit_lines) * step, np.arange(n_word_lines) * step, smooth, levels=levels,
+                         colors=colours, linewidths=0.9, linestyles="-")
+    axes.clabel(drawn, fmt=(lambda level: f"{level:.4g} V") if unit == "V" else (lambda level: f"{100 * level:.0f} %"),
+                fontsize=8)

@@ -1,5 +1,6 @@
 """Figures of a study: what the chips of a network do, methods beside each other, other chips than those trained for."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,6 @@ from tiocross.plot.style import BLACK, BLUE, COLOURS, DASHES, VERMILION
 
 _MARKERS = ("o", "s", "^", "D", "v")
 _KIND_COLOURS = tuple(COLOURS[k] for k in (0, 2, 4, 6, 5, 1))
-_RATIOS = (0.8, 0.9, 0.95, 1.0)
 _GAP = 0.042  # of the height of the axes, between names
 Limits = tuple[tuple[float, float], tuple[float, float]]
 _IN_PERCENT = FuncFormatter(lambda value, _: f"{100 * value:.6g}")
@@ -39,15 +39,15 @@ class Method(NamedTuple):
     robust: np.ndarray
 
 
-def rate_curves(axes: Axes, rates_by_name: dict[str, list[np.ndarray]], *, title: str = "") -> Axes:
+def rate_curves(axes: Axes, rates_by_name: dict[str, np.ndarray | list[np.ndarray]], *, title: str = "") -> Axes:
     """Share of test points that are right on at least x % of the chips.
 
     Parameters
     ----------
     axes : matplotlib Axes
         Where to draw.
-    rates_by_name : dict of str to list of (n_points,) ndarray
-        For each network, the rates of every training seed; the line is their mean, the band their range (unitless).
+    rates_by_name : dict of str to (n_points,) ndarray or list of them
+        For each network its rates, or those of every training seed; the line is their mean, the band their range (unitless).
     title : str, optional
         Title of the axes.
 
@@ -60,13 +60,13 @@ def rate_curves(axes: Axes, rates_by_name: dict[str, list[np.ndarray]], *, title
     --------
     >>> import numpy as np
     >>> from tiocross import plot
-    >>> axes = plot.rate_curves(plot.new_figure()[1][0, 0], {"a network": [np.array([0.6, 0.97, 1.0])]})
+    >>> axes = plot.rate_curves(plot.new_figure()[1][0, 0], {"a network": np.array([0.6, 0.97, 1.0])})
     >>> round(float(axes.lines[0].get_ydata()[180]), 3)  # of three points two are right on at least 95 % of the chips
     0.667
     """
     levels = np.linspace(0.5, 1.0, 201)
     for k, (name, many) in enumerate(rates_by_name.items()):
-        shares = np.array([[(rates >= level - 1e-7).mean() for level in levels] for rates in many])
+        shares = np.array([[(rates >= level - 1e-7).mean() for level in levels] for rates in _rates_of_seeds(name, many)])
         axes.fill_between(levels, shares.min(axis=0), shares.max(axis=0), color=COLOURS[k], alpha=0.18, linewidth=0)
         axes.plot(levels, shares.mean(axis=0), color=COLOURS[k], linestyle=DASHES[k], label=name)
     axes.axvline(0.95, color="0.6", linewidth=0.8)
@@ -76,6 +76,17 @@ def rate_curves(axes: Axes, rates_by_name: dict[str, list[np.ndarray]], *, title
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
     axes.grid(alpha=0.25)
     return axes
+
+
+def _rates_of_seeds(name, given):
+    """List of (n_points,) arrays, one for each training seed; one array is that of a single seed."""
+    given = [given] if np.ndim(given[0] if len(given) else 0.0) == 0 else given
+    seeds = [np.asarray(rates, dtype=np.float64) for rates in given]
+    for rates in seeds:
+        if rates.ndim != 1 or rates.size == 0 or not (rates >= 0.0).all() or not (rates <= 1.0).all():
+            raise ValueError(f"the rates of {name!r} must be shares of chips within [0, 1], one for each test point; got "
+                             f"an array of shape {rates.shape}, {rates.min(initial=0):g} to {rates.max(initial=0):g}")
+    return seeds
 
 
 def accuracy_histogram(axes: Axes, accuracies: np.ndarray, *, lowest: float | None = None, title: str = "",
@@ -126,7 +137,7 @@ def accuracy_histogram(axes: Axes, accuracies: np.ndarray, *, lowest: float | No
 
 
 def method_map(axes: Axes, methods: list[Method], *, limits: Limits | None = None, named: list[str] | None = None,
-               title: str = "") -> Axes:
+               front: Sequence[str] = (), title: str = "") -> Axes:
     """Robust share of test points over nominal accuracy: one marker for each method, with its name at the right side.
 
     Parameters
@@ -139,14 +150,16 @@ def method_map(axes: Axes, methods: list[Method], *, limits: Limits | None = Non
         Ends of both axes; without it they hold all methods (unitless).
     named : list of str, optional
         Methods whose names are written; all without it.
+    front : sequence of str, optional
+        Methods among which a line joins those that no other one beats in both, the Pareto front.
     title : str, optional
         Title of the axes.
 
     Returns
     -------
     matplotlib Axes
-        ``axes``. Markers are means, bars reach from the lowest to the highest seed. On a grey line the ratio of both is the
-        same.
+        ``axes``. Markers are means, bars reach from the lowest to the highest seed. No method can be above the dotted line,
+        where all points that are right in software are robust.
 
     Examples
     --------
@@ -155,21 +168,22 @@ def method_map(axes: Axes, methods: list[Method], *, limits: Limits | None = Non
     >>> methods = [plot.Method("regular", "plain", np.array([0.87, 0.89]), np.array([0.5, 0.7]))]
     >>> axes = plot.method_map(plot.new_figure()[1][0, 0], methods)
     >>> axes.get_xlabel()
-    'accuracy in software (%)'
+    'nominal: accuracy in software (%)'
     """
     kinds = list(dict.fromkeys(method.kind for method in methods))
     places = {}
     for method in methods:
         x, y = float(np.mean(method.nominal)), float(np.mean(method.robust))
         colour, marker = _colour_and_marker(kinds.index(method.kind))
-        reach = [[[mean - min(values)], [max(values) - mean]] for mean, values in ((x, method.nominal), (y, method.robust))]
+        reach = [np.maximum([[mean - min(values)], [max(values) - mean]], 0.0)  # equal seeds: a mean may be off by a rounding
+                 for mean, values in ((x, method.nominal), (y, method.robust))]
         axes.errorbar(x, y, xerr=reach[0], yerr=reach[1], color=colour, marker=marker, markersize=5, elinewidth=0.8,
                       linestyle="none", label=method.name)
         places[method.name] = x, y, colour
     (x_low, x_high), (y_low, y_high) = limits or limits_of(methods)
-    axes.set(title=title, xlim=(x_low, x_high), ylim=(y_low, y_high), xlabel="accuracy in software (%)",
-             ylabel="test points right on at least 95 % of the chips (%)")
-    _draw_ratios(axes)
+    axes.set(title=title, xlim=(x_low, x_high), ylim=(y_low, y_high), xlabel="nominal: accuracy in software (%)",
+             ylabel="robust: test points right on at least 95 % of the chips (%)")
+    _draw_front(axes, places, front)
     for formatted in (axes.xaxis, axes.yaxis):
         formatted.set_major_formatter(_IN_PERCENT)
     axes.grid(alpha=0.2)
@@ -278,16 +292,20 @@ def condition_curve(axes: Axes, curves: dict[str, tuple[np.ndarray, np.ndarray]]
     return axes
 
 
-def _draw_ratios(axes):
-    """Grey lines on which robust share over nominal accuracy is the same, named where they leave the axes."""
+def _draw_front(axes, places, names):
+    """Black steps through the methods that none of the named ones beats in both."""
     x_low, x_high = axes.get_xlim()
     y_low, y_high = axes.get_ylim()
-    for ratio in _RATIOS:
-        x = np.array([x_low, x_high])
-        axes.plot(x, ratio * x, color="0.75", linewidth=0.7, zorder=0)
-        if y_low < ratio * x_low < y_high:
-            axes.annotate(f"ratio {ratio:g}", (x_low, ratio * x_low), xytext=(3, 2), textcoords="offset points", fontsize=7,
-                          color="0.45")
+    rivals = sorted((places[name][:2] for name in names if name in places), reverse=True)
+    front, best = [], -np.inf
+    for x, y in rivals:  # from the most accurate one on
+        if y > best:
+            front.append((x, y))
+            best = y
+    if front:
+        x, y = np.array([(front[0][0], y_low - 1.0), *front, (x_low - 1.0, best)]).T
+        axes.plot(x, y, color=BLACK, linewidth=0.9, alpha=0.6, drawstyle="steps-pre", zorder=1, label="front")
+    axes.plot([0, 1], [0, 1], color="0.75", linewidth=0.8, linestyle=":", zorder=0)  # robust cannot exceed nominal
     axes.set(xlim=(x_low, x_high), ylim=(y_low, y_high))
 
 

@@ -4,6 +4,7 @@ are trained anew."""
 
 from concurrent.futures import as_completed
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,37 +14,97 @@ from tiocross.checks import as_number
 from tiocross.devices.device import Device
 from tiocross.devices.tio2 import TIO2
 from tiocross.study import figures
-from tiocross.study.methods import PAPER, ROBUST
+from tiocross.study.choosing import Choice, choose_values, grid_of, with_values
+from tiocross.study.methods import CHOSEN, COMPARED, PAPER, ROBUST, STRENGTHS
 from tiocross.study.run import Judged, Study, Trained, judge_wires, n_chips_for, train_and_judge
-from tiocross.study.tables import make_comparison_row
+from tiocross.study.tables import make_row
+from tiocross.study.words import ROBUST_SHARE, about_spread
 from tiocross.transfers.summary import robust_fraction
 
 FOLLOWED = ("regular", "hardware-aware (paper)", "ROBUST")  # the rows that have curves
 STUCK_RATES = (0.0, 0.01, 0.02, 0.03, 0.04, 0.05)
 DISTURB_FACTORS = (0.0, 0.5, 1.0, 1.5, 2.0)
 WIRE_RESISTANCES = (0.0, 5.0, 10.0, 15.0, 20.0)  # [ohm]
+_ADAPTED, _OTHER_SIZES = "adapted to each chip", "ROBUST with other sizes or layouts"
 HIDDEN_UNITS = (4, 8, 16, 31)  # of half moons: 34 to 250 devices
-_MOST_SEEDS, _MOST_TRANSFERS = 5, 2_000  # of a curve
-_NOTES = """\
-nominal: accuracy in software. mean, 5th pct: accuracy over chips. robust p %: share of test points that are right on at
-least p % of the chips. robust/nominal: robust 95 % over nominal, with its worst seed; a point that is wrong in software
-cannot be robust, so 1 is the most. Read it beside the nominal accuracy: the straight line has few weights to go wrong."""
+_MOST_SEEDS, _MOST_TRANSFERS = 3, 2_000  # of a curve
+_QUESTION = ("Which way of training leaves the most test points right on nearly every chip, at which accuracy in software "
+             "and at what cost, if all have the same budget?")
+_BUDGET = ("Budget of every method: 2 000 steps, 16 chips a step, the best of six starts with three kinds of units. Rows "
+           "\"the paper's budget\" are those of tiocross experiment: 3 000 steps, 2 chips a step, one start.")
+_CHOSEN_HERE = ("Learning rates and strengths were chosen by the robust share on validation points, from grids of nine "
+                "values for each method, with training seeds and chips of their own.")
+_CHOSEN_BEFORE = "Learning rates and strengths were chosen before, for half moons on the published card; not for this run."
+_COLUMNS = ("nominal: accuracy in software. worst: robust 95 % of the worst seed. Columns in ohm: robust 95 % with wires of "
+            "this resistance per segment. core-s: seconds of one core for training one network, choice of its start included.")
+_PARTS = ("Rows that change a part of ROBUST keep the learning rate of ROBUST. Rows that know each chip (placed, retrained, "
+          "read back) and rows with more devices are no rivals of the others.")
+_CAPTIONS = {
+    "methods": "Robust share over accuracy in software: further up and to the right is better. The line joins the methods "
+               "that no other one beats in both, among those of one size that know nothing of a chip.",
+    "conditions": "Robust share on chips that the networks were not trained for.",
+}
 
 
-def make_comparison(task, device, settings):
-    """The comparison on a task, ready for `Run`."""
-    n_conditions = len(make_conditions(device)) + len(HIDDEN_UNITS)
-    n_points = n_conditions * len(_followed(settings)) * len(_settings_of_curves(settings).seeds)
-    return Study(task, device, settings, make_comparison_row, _notes(settings), _measure_and_draw_curves,
-                 {"points of curves": n_points})
+def make_comparison(task, device, settings, *, quick=False):
+    """The comparison on a task, ready for `Run`. A quick one chooses no values, and trains nothing for its curves."""
+    chosen = [] if quick else methods_to_choose(settings.recipes)
+    curves = _draw_quick_curves if quick else _measure_and_draw_curves
+    n_places = len(make_conditions(device)) + (0 if quick else len(HIDDEN_UNITS))
+    counts = {"values tried": sum(len(grid_of(STRENGTHS.get(recipe.name))) for recipe in chosen),
+              "points of curves": n_places * len(followed(settings)) * len(settings_of_curves(settings).seeds)}
+    if quick:
+        settings = replace(settings, recipes=tuple(_with_known_values(recipe, device) for recipe in settings.recipes))
+    counts = {name: count for name, count in counts.items() if count}
+    return Study("compare", task, device, settings, make_comparison_row, _QUESTION, _notes(settings, quick), _CAPTIONS,
+                 curves, counts, choose=_choose if chosen else None, use=partial(use_choices, device=device), is_timed=True)
 
 
-def _notes(settings):
-    """What stands below the table: how to read it, and where the methods come from."""
-    few = [f"{recipe.name}: {n_chips_for(recipe, settings)} chips only, each with weights of its own"
-           for recipe in settings.recipes if n_chips_for(recipe, settings) < settings.n_transfers]
-    sources = [f"  {recipe.name}: {recipe.source}" for recipe in settings.recipes if recipe.source]
-    return "\n".join([_NOTES, *few, *(["sources:", *sources] if sources else [])])
+def _notes(settings, quick):
+    """How to read the table, and where the methods come from."""
+    few = [f"{recipe.name}: {n_chips_for(recipe, settings)} chips only." for recipe in settings.recipes
+           if n_chips_for(recipe, settings) < settings.n_transfers]
+    sources = [f"{recipe.name}: {recipe.source}." for recipe in settings.recipes if recipe.source]
+    varied = [recipe for recipe in settings.recipes if recipe.name != ROBUST.name and recipe.name.startswith(ROBUST.name)]
+    return [_COLUMNS, ROBUST_SHARE, about_spread(len(settings.seeds)), _BUDGET, _CHOSEN_BEFORE if quick else _CHOSEN_HERE,
+            *([_PARTS] if varied else []), *few, *sources]
+
+
+def make_comparison_row(recipe, seed, outcome):
+    """Row of one network and one wire resistance, with the kind of its method."""
+    return {**make_row(recipe, seed, outcome), "kind": kind_of_method(recipe)}
+
+
+# Values that are chosen.
+
+
+def methods_to_choose(recipes):
+    """The methods whose values some rows take, with the rows of `COMPARED` by these names."""
+    names = list(dict.fromkeys(recipe.chosen_as for recipe in recipes if recipe.chosen_as))
+    known = {recipe.name: recipe for recipe in COMPARED} | {recipe.name: recipe for recipe in recipes}
+    return [known[name] for name in names]
+
+
+def _choose(run, crew):
+    study = run.study
+    return choose_values(methods_to_choose(study.settings.recipes), STRENGTHS, study.task, study.device, crew,
+                         partial(run.report_progress, "values tried"))
+
+
+def use_choices(recipes, choices: list[Choice], *, device):
+    """Recipes with the values that were chosen for them."""
+    values = {choice.name: choice.values for choice in choices}
+    return [_with(recipe, values[recipe.chosen_as], device) if recipe.chosen_as in values else recipe for recipe in recipes]
+
+
+def _with_known_values(recipe, device):
+    values = CHOSEN.get(recipe.chosen_as)
+    return recipe if values is None else _with(recipe, values, device)
+
+
+def _with(recipe, values, device):
+    """Rows that change a part of a method without strength keep their techniques."""
+    return with_values(recipe, values, STRENGTHS.get(recipe.chosen_as), device)
 
 
 # Chips that the networks were not trained for.
@@ -100,45 +161,62 @@ class CurvePoint(NamedTuple):
     robust_fraction_95: float  # (unitless)
 
 
-def _followed(settings):
+def followed(settings):
+    """The rows that have curves."""
     return [recipe for recipe in settings.recipes if recipe.name in FOLLOWED]
 
 
-def _settings_of_curves(settings):
+def settings_of_curves(settings):
+    """Seeds and chips of every point of a curve."""
     return replace(settings, seeds=settings.seeds[:_MOST_SEEDS], wire_resistances=(0.0,),
                    n_transfers=min(_MOST_TRANSFERS, settings.n_transfers))
 
 
 def _measure_and_draw_curves(run, crew):
     """Measure the curves, write them, and draw the figures."""
+    _draw(run, crew, measure_curves(run, crew))
+
+
+def _draw_quick_curves(run, crew):
+    """The same without networks that would have to be trained."""
+    _draw(run, crew, measure_conditions(run, crew))
+
+
+def _draw(run, crew, measured):
     points = []
-    for point in measure_curves(run, crew):
+    for point in measured:
         points.append(point)
         run.report_progress("points of curves", len(points))
     order = list(figures.CURVES)
     points.sort(key=lambda point: (order.index(point.curve), point.name, point.x, point.seed))
     settings = run.study.settings
-    run.folder.save_json("curves.json", {"n_transfers": _settings_of_curves(settings).n_transfers,
+    run.folder.save_json("curves.json", {"n_transfers": settings_of_curves(settings).n_transfers,
                                          "points": [point._asdict() for point in points]})
     rows = run.ordered_rows()
     resistance = rows[0]["wire_resistance"]
-    jobs = {"methods": (figures.method_maps, _methods(rows, settings.recipes, resistance), resistance)}
+    methods = _methods(rows, settings.recipes, resistance)
+    jobs = {"methods": (figures.method_maps, methods, rivals_of(methods), resistance)}
     if points:
-        names = [recipe.name for recipe in _followed(settings)]
+        names = [recipe.name for recipe in followed(settings)]
         jobs["conditions"] = (figures.condition_curves, points, names, run.study.device)
     figures.draw_all(crew, run.folder, jobs)
 
 
 def measure_curves(run, crew):
     """Yield the points of all curves as they are ready."""
-    settings = _settings_of_curves(run.study.settings)
+    yield from measure_conditions(run, crew)
+    yield from _measure_sizes(replace(run.study, settings=settings_of_curves(run.study.settings)), crew)
+
+
+def measure_conditions(run, crew):
+    """Yield the points of the curves that the networks of the table run through."""
+    settings = settings_of_curves(run.study.settings)
     study = replace(run.study, settings=settings)
-    networks = [Trained(recipe, seed, run.networks[recipe.name, seed]) for recipe in _followed(settings)
+    networks = [Trained(recipe, seed, run.networks[recipe.name, seed]) for recipe in followed(settings)
                 for seed in settings.seeds]
     jobs = [crew.start_thread(_measure, condition, trained, study, crew.stop)
             for condition in make_conditions(study.device) for trained in networks]
     yield from (job.result() for job in as_completed(jobs))
-    yield from _measure_sizes(study, crew)
 
 
 def _measure(condition, trained, study, stop):
@@ -150,7 +228,7 @@ def _measure(condition, trained, study, stop):
 
 def _measure_sizes(study, crew):
     """Points of the curve over the number of devices; its networks are trained for it."""
-    resized = {f"{recipe.name}, {n_hidden}": (recipe, n_hidden) for recipe in _followed(study.settings)
+    resized = {f"{recipe.name}, {n_hidden}": (recipe, n_hidden) for recipe in followed(study.settings)
                for n_hidden in HIDDEN_UNITS}
     recipes = tuple(replace(recipe, name=name, sizes=(2, n_hidden, 1)) for name, (recipe, n_hidden) in resized.items())
     for finished in train_and_judge(replace(study, settings=replace(study.settings, recipes=recipes)), crew):
@@ -172,11 +250,16 @@ def _methods(rows, recipes, wire_resistance):
     return methods
 
 
+def rivals_of(methods):
+    """Names of the methods that compare like with like: 66 devices on the same layout, nothing known of a chip."""
+    return [method.name for method in methods if method.kind not in (_ADAPTED, _OTHER_SIZES)]
+
+
 def kind_of_method(recipe):
     """Which kind of method a row is, as the figure tells them apart."""
     if recipe.adaptation.knows_chip:
-        return "adapted to each chip"
-    if recipe.name.startswith("ROBUST"):
+        return _ADAPTED
+    if recipe.name.startswith(ROBUST.name):
         as_large = (recipe.sizes, recipe.copies, recipe.arrangement) == (ROBUST.sizes, ROBUST.copies, ROBUST.arrangement)
-        return "ROBUST, and without each of its parts" if as_large else "ROBUST with other sizes or layouts"
+        return "ROBUST, and with a part changed" if as_large else _OTHER_SIZES
     return {"": "no knowledge of the hardware", PAPER: "recipe of Drolet et al."}.get(recipe.source, "of the literature")

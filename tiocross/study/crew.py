@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 
 
 class Crew:
@@ -43,6 +43,17 @@ class Crew:
         with interrupts_held():  # a Ctrl-C while a process starts would leave it half made
             return self._processes.submit(function, *arguments)
 
+    def each(self, function, jobs):
+        """Yield a job's arguments and ``function(*arguments)``, done in processes, as they are ready."""
+        waiting, running = list(jobs), {}
+        while waiting or running:
+            while waiting and len(running) < self.n_ahead:  # with one worker handing out is doing
+                arguments = waiting.pop(0)
+                running[self.start(function, *arguments)] = arguments
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield running.pop(future), future.result()
+
     def start_thread(self, function, *arguments):
         """Future of ``function(*arguments)`` in a thread."""
         return self._threads.submit(function, *arguments)
@@ -58,20 +69,19 @@ class Crew:
     def _abandon(self):
         """The same within a second: processes that do not stop by themselves are ended, threads are left to end at
         their next block of chips."""
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # one interrupt is enough; what follows takes a moment
-        self.stop.set()
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        if self._processes is not None:
-            self._stop_processes.set()
-            closing = threading.Thread(target=self._processes.shutdown, kwargs={"cancel_futures": True}, daemon=True)
-            closing.start()
-            closing.join(0.5)
-            for process in multiprocessing.active_children():
-                process.terminate()
-            closing.join(0.2)  # Python 3.10 may wait for ended processes for ever
-        self._processes = self._stop_processes = None
-        gc.collect()  # gives the processes' semaphores back, which a process that ends without clean-up would leak
-        signal.signal(signal.SIGINT, before)
+        with interrupts_ignored():  # one is enough; what follows takes a moment
+            self.stop.set()
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            if self._processes is not None:
+                self._stop_processes.set()
+                closing = threading.Thread(target=self._processes.shutdown, kwargs={"cancel_futures": True}, daemon=True)
+                closing.start()
+                closing.join(0.5)
+                for process in multiprocessing.active_children():
+                    process.terminate()
+                closing.join(0.2)  # Python 3.10 may wait for ended processes for ever
+            self._processes = self._stop_processes = None
+            gc.collect()  # gives the processes' semaphores back, which a process that ends without clean-up would leak
 
 
 def stop_if_asked(done, total):
@@ -101,8 +111,24 @@ def _done_now(function, *arguments):
 
 
 @contextlib.contextmanager
+def interrupts_ignored():
+    """Nothing comes of Ctrl-C in the block; in a thread that none reaches the block alone."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
 def interrupts_held():
     """Deliver an interrupt after the block instead of within it; processes started in the block never get one."""
+    if threading.current_thread() is not threading.main_thread():  # only that one is interrupted
+        yield
+        return
     arrived = []
     before = signal.signal(signal.SIGINT, lambda *_: arrived.append(True))
     masks = hasattr(signal, "pthread_sigmask")  # elsewhere (Windows) the processes ignore it once they run

@@ -12,8 +12,8 @@ from tiocross.units import uS
 _N_GRID = 120  # points of a decision map along each axis
 _HEIGHT_NEAR_BEST = 0.06  # robust share below the best method, and ...
 _WIDTH_NEAR_BEST = 0.01  # ... nominal accuracy, within which a method is named in the panel of the best
-CURVES = {"stuck": ("stuck devices (%)", 100), "drift": ("write disturb over that trained for (unitless)", 1),
-          "wires": ("resistance of a wire segment (ohm)", 1), "devices": ("devices (unitless)", 1)}  # label, factor
+CURVES = {"stuck": ("stuck devices (%)", 100), "drift": ("write disturb relative to that trained for", 1),
+          "wires": ("resistance of a wire segment (ohm)", 1), "devices": ("number of devices", 1)}  # label, factor
 
 
 def draw_all(crew, folder, figures):
@@ -22,8 +22,9 @@ def draw_all(crew, folder, figures):
         drawn.result()
 
 
+@plot.house_style()
 def _draw(path, name, function, *arguments):
-    ResultsFolder(path).save_figure(function(*arguments), name)
+    ResultsFolder(path, overwrite=True).save_figure(function(*arguments), name)
 
 
 def decision_maps(names, task, device, settings, networks, outcomes):
@@ -32,7 +33,8 @@ def decision_maps(names, task, device, settings, networks, outcomes):
     low, high = task.test.points.min(axis=0), task.test.points.max(axis=0)
     grid = tuple(np.linspace(a, b, _N_GRID) for a, b in zip(low - 0.05, high + 0.05))
     points = np.stack(np.meshgrid(*grid), axis=-1).reshape(-1, 2)
-    figure, axes = plot.new_figure(2, 2, width=10, height=8)
+    n_columns = 2 if len(names) < 5 else 3
+    figure, axes = plot.new_figure(2, n_columns, width=5 * n_columns, height=8)
     for panel, name in zip(axes.flat, names):
         network = networks[name, seed]
         chips = Chips(network, device, wire_resistance=resistance, rng=chip_generator(seed))
@@ -92,19 +94,24 @@ def conductance_maps(name, device, seed, network):
     return figure
 
 
-def method_maps(methods, wire_resistance):
-    """Every method twice: all of them, and those at the top."""
+def method_maps(methods, rivals, wire_resistance):
+    """Robust share over nominal accuracy: all methods, and those at the top where there are several; ``rivals`` are the
+    names among which the front is drawn."""
     means = {method.name: (method.nominal.mean(), method.robust.mean()) for method in methods}
     best = max(means.values(), key=lambda pair: pair[1])
     least = best[0] - _WIDTH_NEAR_BEST, best[1] - _HEIGHT_NEAR_BEST
     top = [method for method in methods if all(mean >= low for mean, low in zip(means[method.name], least))]
-    names = [method.name for method in top]
-    figure, axes = plot.new_figure(1, 2, width=15, height=7)
-    plot.method_map(axes[0, 0], methods, named=[name for name in means if name not in names], title="all methods")
-    plot.method_map(axes[0, 1], methods, limits=plot.limits_of(top), named=names, title="the most robust of them")
+    panels = [(methods, "all methods")] + ([(top, "the most robust of them")] if 1 < len(top) < len(methods) else [])
+    named = [method.name for method in top] if len(panels) == 2 else []
+    figure, axes = plot.new_figure(1, len(panels), width=7.5 * len(panels), height=7)
+    for panel, (shown, title) in zip(axes[0], panels):
+        names = [name for name in means if (name in named) == (title != "all methods")]
+        plot.method_map(panel, methods, limits=plot.limits_of(shown), named=names, front=rivals, title=title)
     plot.legend_of_kinds(axes[0, 0], list(dict.fromkeys(method.kind for method in methods)))
-    figure.suptitle(f"{wire_resistance:g} ohm per wire segment. Markers: mean over {len(methods[-1].nominal)} training "
-                    "seed(s). Bars: lowest to highest seed.", fontsize=10)
+    n_seeds = len(methods[-1].nominal)
+    bars = "Markers: mean. Bars: lowest to highest seed." if n_seeds > 1 else "One seed: no bars."
+    figure.suptitle(f"{wire_resistance:g} ohm per wire segment, {n_seeds} training seed(s). {bars} Black line: no rival is "
+                    "better in both.", fontsize=10)
     return figure
 
 

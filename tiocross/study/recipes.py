@@ -21,6 +21,7 @@ from tiocross.transfers.adaptation import Adaptation
 
 WEIGHT_DECAY = 1e-4  # of the authors' hardware-aware optimiser
 RANGE_STRENGTH = 1e-4
+LARGEST_RESISTANCE = 1e9  # [ohm] of a wire segment: no current is left then
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,9 @@ class Recipe:
         What is known of each chip, and done with it; training points are added when it is judged.
     most_chips : int or None
         Chips that are judged at most, where each takes long (unitless).
+    chosen_as : str
+        Row of the comparison whose learning rate and strength, chosen there from a grid, it takes; empty where it keeps
+        those that it states.
     """
 
     name: str
@@ -87,6 +91,7 @@ class Recipe:
     source: str = ""
     adaptation: Adaptation = Adaptation()
     most_chips: int | None = None
+    chosen_as: str = ""
 
     def __post_init__(self):
         require_techniques(self.techniques)
@@ -100,7 +105,7 @@ class Recipe:
 
     def trains_like(self, other):
         """Whether two recipes give the same networks, which differ in how they are put on chips only."""
-        plain = {"name": "", "source": "", "adaptation": Adaptation(), "most_chips": None}
+        plain = {"name": "", "source": "", "adaptation": Adaptation(), "most_chips": None, "chosen_as": ""}
         return replace(self, **plain) == replace(other, **plain)
 
     def sizes_for(self, dataset):
@@ -116,15 +121,15 @@ class Recipe:
         return self.adaptation if self.adaptation == Adaptation() else replace(self.adaptation, training=training)
 
 
-_ALL = (NoiseInjection(), ConductanceDropout(), RangePenalty(RANGE_STRENGTH))
+ALL_TECHNIQUES = (NoiseInjection(), ConductanceDropout(), RangePenalty(RANGE_STRENGTH))
 RECIPES = (
     Recipe("regular"),
-    Recipe("straight line, robustly trained", _ALL, WEIGHT_DECAY, sizes=(2, 1)),
-    Recipe("hardware-aware (paper)", _ALL, WEIGHT_DECAY),
+    Recipe("straight line, robustly trained", ALL_TECHNIQUES, WEIGHT_DECAY, sizes=(2, 1)),
+    Recipe("hardware-aware (paper)", ALL_TECHNIQUES, WEIGHT_DECAY),
     Recipe("noise injection alone", (NoiseInjection(),)),
     Recipe("conductance dropout alone", (ConductanceDropout(),)),
     Recipe("range penalty alone", (RangePenalty(RANGE_STRENGTH),)),
-    Recipe("hardware-aware, centred inputs", _ALL, WEIGHT_DECAY, centred=True),
+    Recipe("hardware-aware, centred inputs", ALL_TECHNIQUES, WEIGHT_DECAY, centred=True),
 )
 MORE_RECIPES = (  # what centring and weight decay do without any knowledge of the hardware
     Recipe("weight decay alone", (), WEIGHT_DECAY),
@@ -165,7 +170,7 @@ class ExperimentSettings:
             if len(set(getattr(self, name))) < len(getattr(self, name)):
                 raise ValueError(f"{name} must differ from each other; got {getattr(self, name)}")
         for resistance in self.wire_resistances:
-            as_number("wire_resistance", resistance, low=0.0, unit="ohm")
+            as_number("wire_resistance", resistance, low=0.0, high=LARGEST_RESISTANCE, unit="ohm")
         as_count("n_transfers", self.n_transfers)
 
 

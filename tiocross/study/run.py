@@ -5,9 +5,9 @@
 
 import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,10 +16,13 @@ from tiocross.checks import as_count
 from tiocross.devices.device import Device
 from tiocross.devices.files import to_json
 from tiocross.learning.network import MLP
+from tiocross.study.choosing import clock, warm_up
 from tiocross.study.crew import Crew, interrupts_held, stop_if_asked
 from tiocross.study.recipes import ExperimentSettings, Recipe, as_plain, chip_generator, train_recipe
+from tiocross.study.reports import format_report
 from tiocross.study.results import task_sha256
-from tiocross.study.tables import format_report, make_row
+from tiocross.study.starts import finish_network, start_network
+from tiocross.study.tables import make_row
 from tiocross.tasks import Task
 from tiocross.transfers.chips import Chips
 from tiocross.transfers.judging import compile_kernels, judge_chips
@@ -33,19 +36,21 @@ def _measure_no_more(run, crew):
 
 @dataclass(frozen=True)
 class Study:
-    """What is measured: recipes, seeds, wires and chips are in ``settings``.
+    """What is measured: recipes, seeds, wires and chips are in ``settings``."""
 
-    ``make_row(recipe, seed, transfer)`` gives a row of ``summary.json``; ``notes`` stand below the table.
-    ``after_rows(run, crew)`` measures what else there is, and draws the figures; ``more_counts`` says how much that is.
-    """
-
+    name: str
     task: Task
     device: Device
     settings: ExperimentSettings
-    make_row: Callable = make_row
-    notes: str = ""
-    after_rows: Callable = _measure_no_more
-    more_counts: Mapping = field(default_factory=dict)
+    make_row: Callable = make_row  # (recipe, seed, transfer): a row of summary.json
+    question: str = ""
+    notes: Sequence[str] = ()  # sentences on how to read the table
+    captions: Mapping = field(default_factory=dict)  # what each figure shows
+    after_rows: Callable = _measure_no_more  # (run, crew): measures what else there is, and draws the figures
+    more_counts: Mapping = field(default_factory=dict)  # how much there is to choose, and to do after the rows
+    choose: Callable | None = None  # (run, crew): a `Choice` for each method, before any network of a row is trained
+    use: Callable | None = None  # (recipes, choices): the recipes with these values
+    is_timed: bool = False  # whether the cost of training is reported
 
     @property
     def counts(self):
@@ -61,6 +66,7 @@ class Trained(NamedTuple):
     recipe: Recipe
     seed: int
     network: MLP
+    core_seconds: float = 0.0  # of its training, on one core [s]
 
 
 class Outcome(NamedTuple):
@@ -94,7 +100,9 @@ class Run:
         if n_transfers * n_points * workers > _LARGEST_MEMORY:
             raise ValueError(f"{n_transfers} transfers of {n_points} points with {workers} workers take "
                              f"{n_transfers * n_points * workers / 1e9:.0f} GB of memory; ask for fewer")
+        _require_possible(study)
         self.networks = {}  # (name, seed): MLP
+        self.choices, self.costs = [], {}  # `Choice` records; name: seconds of one core for each seed
         self.rows, self.outcomes = {}, {}  # (name, seed, wire resistance): dict, Outcome
         self.report_progress = on_progress or (lambda name, done: None)
         self._data_sha256 = task_sha256(study.task)
@@ -109,11 +117,12 @@ class Run:
         self.folder.begin()
         self._save_provenance()
         with Crew(self.workers) as crew:
+            self._choose(crew)
             for finished in train_and_judge(self.study, crew):
                 with interrupts_held():  # what is in memory, in the files and in the message shall agree
                     (self._add_network if isinstance(finished, Trained) else self._add_row)(finished)
-            report = format_report(self.ordered_rows(), self.study)
-            self.folder.save_text("table.txt", report)
+            report = format_report(self)
+            self.folder.save_tables(report, self.ordered_rows(), self.core_seconds())
             self.study.after_rows(self, crew)
             self._save_rows(complete=True)
         return report
@@ -125,7 +134,20 @@ class Run:
                 for seed in settings.seeds]
         return [self.rows[key] for key in keys if key in self.rows]
 
+    def core_seconds(self):
+        """Seconds of one core that training one network of each row took, a median over seeds; empty if not timed."""
+        costs = self.costs if self.study.is_timed else {}
+        return {name: round(float(np.median(seconds)), 2) for name, seconds in costs.items()}
+
+    def _choose(self, crew):
+        if self.study.choose is not None:
+            self.choices = self.study.choose(self, crew)
+            recipes = tuple(self.study.use(self.study.settings.recipes, self.choices))
+            self.study = replace(self.study, settings=replace(self.study.settings, recipes=recipes))
+            self._save_provenance()
+
     def _add_network(self, trained):
+        self.costs.setdefault(trained.recipe.name, []).append(trained.core_seconds)
         self.networks[trained.recipe.name, trained.seed] = trained.network
         self.folder.save_network(trained.network, trained.recipe, trained.seed)
         self.report_progress("networks trained", len(self.networks))
@@ -137,7 +159,7 @@ class Run:
         self._save_rows(complete=False)
 
     def _save_rows(self, complete):
-        self.folder.save_rows(self.ordered_rows(), self.study, complete=complete)
+        self.folder.save_rows(self.ordered_rows(), self, complete=complete)
         self._save_provenance()
 
     def _save_provenance(self):
@@ -147,6 +169,8 @@ class Run:
             workers=self.workers,
             training=as_plain(self.study.settings.training),
             recipes=[as_plain(recipe) for recipe in self.study.settings.recipes],
+            core_seconds=self.core_seconds(),
+            choice_core_seconds={choice.name: round(choice.core_seconds, 1) for choice in self.choices},
             seconds=round(time.monotonic() - self._started, 2),
         )
 
@@ -161,15 +185,16 @@ def train_and_judge(study, crew):
         # Few are handed out ahead: with one worker handing out is doing, and rows should come early.
         while waiting and len(training) < crew.n_ahead:
             recipes = waiting.pop(0)
-            training[crew.start(_train, recipes[0], study.task, study.device, settings)] = recipes
+            training[crew.start(_train, recipes[0], study.task, study.device, settings, study.is_timed)] = recipes
         done, _ = wait({*training, *transfers}, return_when=FIRST_COMPLETED)
         for future in done:
             if future in transfers:
                 transfers.remove(future)
                 yield from future.result()
                 continue
-            for recipe, (seed, network) in itertools.product(training.pop(future), zip(settings.seeds, future.result())):
-                trained = Trained(recipe, seed, network)
+            recipes, (networks, seconds) = training.pop(future), future.result()
+            for recipe, (seed, network) in itertools.product(recipes, zip(settings.seeds, networks)):
+                trained = Trained(recipe, seed, network, seconds)
                 yield trained
                 transfers.add(crew.start_thread(_judge, trained, study, compiled, crew.stop))
 
@@ -186,8 +211,24 @@ def group_by_training(recipes):
     return groups
 
 
-def _train(recipe, task, device, settings):
-    return train_recipe(recipe, task, device, settings, on_progress=stop_if_asked)
+def _train(recipe, task, device, settings, is_timed):
+    """Networks of a recipe, one for each seed, and the seconds of one core that each took."""
+    if is_timed:
+        warm_up(recipe, task, device, recipe.training or settings.training)
+    begun = clock()
+    networks = train_recipe(recipe, task, device, settings, on_progress=stop_if_asked)
+    return networks, (clock() - begun) / len(networks)
+
+
+def _require_possible(study):
+    """Raise what is wrong with a row before anything is trained: layouts, mappings, adaptations, wires."""
+    for recipe in study.settings.recipes:
+        network = start_network(recipe, study.task.train, np.random.default_rng(0), activation=recipe.activations[0])
+        network = finish_network(recipe, network)
+        chips = Chips(network, study.device, layout=recipe.layout(network.sizes, study.device),
+                      adaptation=recipe.adaptation_on(study.task.train), rng=np.random.default_rng(0))
+        for resistance in study.settings.wire_resistances:
+            chips.with_wires(resistance)
 
 
 def _judge(trained, study, compiled, stop):
@@ -211,7 +252,7 @@ def judge_wires(trained, task, device, settings, stop):
         if stop.is_set():
             raise InterruptedError("the transfer was asked to stop")
 
-    recipe, seed, network = trained
+    recipe, seed, network = trained.recipe, trained.seed, trained.network
     chips = Chips(network, device, layout=recipe.layout(network.sizes, device),
                   adaptation=recipe.adaptation_on(task.train), rng=chip_generator(seed))
     for resistance in settings.wire_resistances:

@@ -7,7 +7,8 @@ import numpy as np
 
 from tiocross.learning.literature import duplicate_units
 from tiocross.learning.network import MLP
-from tiocross.learning.training import train_many
+from tiocross.learning.training import TrainingSettings, train_many
+from tiocross.tasks import Dataset
 from tiocross.transfers.chips import Chips
 from tiocross.transfers.judging import judge_chips
 from tiocross.transfers.summary import robust_fraction
@@ -18,25 +19,31 @@ _CHIPS = 500  # that choose between starts
 
 def train_starts(recipe, dataset, device, *, rngs, settings, sizes=None, on_progress=None):
     """Trained networks of a recipe, one for each generator, ready to be put on chips; ``sizes`` are layer sizes in place of
-    the recipe's."""
+    the recipe's. All are trained in one pass; starts of one generator meet the same points and chips."""
+    if not isinstance(dataset, Dataset):
+        raise TypeError(f"dataset must be a Dataset; got a {type(dataset).__name__}")
+    if not isinstance(settings, TrainingSettings):
+        raise TypeError(f"settings must be TrainingSettings(...); got {settings!r}")
     n_starts, layout = len(recipe.activations), recipe.layout(sizes or recipe.sizes_for(dataset), device)
-    sources = [_split(rng, n_starts) for rng in rngs]
-    groups = [[None] * n_starts for _ in rngs]
-    kinds = list(dict.fromkeys(recipe.activations))
-    for n_done, kind in enumerate(kinds):  # networks trained together share an activation
-        places = [(k, start) for k in range(len(rngs)) for start in range(n_starts) if recipe.activations[start] == kind]
-        chance = [sources[k][start] for k, start in places]
-        networks = [start_network(recipe, dataset, rng, activation=kind, sizes=sizes) for rng in chance]
-        progress = _progress_of_part(on_progress, n_done * settings.n_steps, len(kinds) * settings.n_steps)
-        trained = train_many(networks, dataset, recipe.techniques, device=device, layout=layout, rngs=chance,
-                             settings=settings, on_progress=progress)
-        for (k, start), network in zip(places, trained):
-            groups[k][start] = finish_network(recipe, network)
-    return [group[0] if n_starts == 1 else choose_start(recipe, group, dataset, device, rng=rng)
-            for group, rng in zip(groups, rngs)]
+    networks = [start_network(recipe, dataset, chance, activation=activation, sizes=sizes)
+                for rng in rngs for activation, chance in zip(recipe.activations, _split(rng, n_starts))]
+    n_choices = len(networks) if n_starts > 1 else 0
+    trained = train_many(networks, dataset, recipe.techniques, device=device, layout=layout,
+                         rngs=[rng for rng in rngs for _ in range(n_starts)], settings=settings,
+                         on_progress=_progress_of_part(on_progress, 0, settings.n_steps + n_choices))
+    finished = [finish_network(recipe, network) for network in trained]
+    if n_starts == 1:
+        return finished
+    chosen = []
+    for k, rng in enumerate(rngs):
+        first = k * n_starts
+        progress = _progress_of_part(on_progress, settings.n_steps + first, settings.n_steps + n_choices)
+        group = finished[first : first + n_starts]
+        chosen.append(choose_start(recipe, group, dataset, device, rng=rng, on_progress=progress))
+    return chosen
 
 
-def choose_start(recipe, networks, dataset, device, *, rng):
+def choose_start(recipe, networks, dataset, device, *, rng, on_progress=None):
     """The network that is right on at least 95 % of 500 simulated chips at most points; of equal ones the first.
 
     The chips are the same for each, laid out as the recipe says, with the wires that it trains for."""
@@ -46,16 +53,18 @@ def choose_start(recipe, networks, dataset, device, *, rng):
         chips = Chips(network, device, layout=recipe.layout(network.sizes, device), wire_resistance=wires,
                       rng=np.random.default_rng(seed))
         shares.append(robust_fraction(judge_chips(dataset, chips, n_transfers=_CHIPS).rates, 0.95))
+        if on_progress is not None:
+            on_progress(len(shares), len(networks))
     return networks[int(np.argmax(shares))]
 
 
 def _split(rng, n_starts):
-    """Generators for several starts; a single one is the generator itself."""
+    """Generators for the weights of several starts; of a single one the generator itself."""
     return [rng] if n_starts == 1 else [np.random.default_rng(int(seed)) for seed in rng.integers(2**63, size=n_starts)]
 
 
 def _progress_of_part(on_progress, n_before, n_all):
-    """``on_progress`` of one training among several."""
+    """``on_progress`` of one part of the work, of which ``n_before`` steps are done before it begins."""
     return None if on_progress is None else lambda done, total: on_progress(n_before + done, n_all)
 
 

@@ -89,23 +89,25 @@ class Chips:
                              f"wire_resistance=0 or DifferentialPairs(); got {wire_resistance:g} ohm")
         self.targets = self._with_compensation(self._mapped)
 
-    def block(self, block, n_chips=CHIPS_PER_BLOCK):
-        """Weights of the first chips of a block as read, ``(n_chips, n_inputs + 1, n_outputs)`` a layer, bias last."""
+    def block(self, block, n_chips=CHIPS_PER_BLOCK, *, on_progress=None):
+        """Weights of the first chips of a block as read, ``(n_chips, n_inputs + 1, n_outputs)`` a layer, bias last.
+
+        ``on_progress(share)`` hears of long work for single chips; raise from it to stop."""
         if self.adaptation.layer_by_layer:
-            weights = self._program_layer_by_layer(block, n_chips)
+            weights = self._program_layer_by_layer(block, n_chips, on_progress)
         else:
-            weights = self._read(self.programmed(block, n_chips), n_chips)
+            weights = self._read(self.programmed(block, n_chips, on_progress), n_chips)
         if self.adaptation.refit is None:
             return weights
         refit = REFITS[self.adaptation.refit]
         return [*weights[:-1], refit(self.network, weights, self.adaptation.training, ridge=self.adaptation.ridge)]
 
-    def programmed(self, block, n_chips=CHIPS_PER_BLOCK):
+    def programmed(self, block, n_chips=CHIPS_PER_BLOCK, on_progress=None):
         """The first chips, or more, of one block after programming."""
         if self._kept is None:
-            return self._program(block, n_chips)
+            return self._program(block, n_chips, on_progress)
         if block not in self._kept or len(self._kept[block].layouts) < n_chips:
-            self._kept[block] = self._program(block, n_chips)
+            self._kept[block] = self._program(block, n_chips, on_progress)
         return self._kept[block]
 
     # Draw.
@@ -178,10 +180,10 @@ class Chips:
 
     # Program.
 
-    def _program(self, block, n_chips):
+    def _program(self, block, n_chips, on_progress):
         met, networks = self._meet(block, n_chips), [self.network] * n_chips
         if self.adaptation.retraining is not None and met.damaged:
-            self._retrain(networks, met, met.damaged, self._generators(block, n_chips), [])
+            self._retrain(networks, met, met.damaged, self._generators(block, n_chips), [], on_progress)
         targets = self._targets_of(networks, met)
         return Programmed([self._write(layer, met, k) for k, layer in enumerate(targets)], targets, met.layouts)
 
@@ -217,7 +219,7 @@ class Chips:
             return targets
         return compensate_targets(targets, self.device, self.wire_resistance)
 
-    def _retrain(self, networks, met, chosen, rngs, measured):
+    def _retrain(self, networks, met, chosen, rngs, measured, on_progress=None):
         """Replace the networks of some chips by ones trained for them."""
         stuck = [np.full((len(chosen), *shape), np.nan) for shape in self.layout.layer_shapes]
         if met.stuck is not None:
@@ -225,19 +227,22 @@ class Chips:
         technique = KnownChips(self.device, self.layout, self.network.sizes, stuck, self._n_later_writes,
                                [layer[chosen] for layer in measured])
         retrained = train_many([networks[chip] for chip in chosen], self.adaptation.training, [technique],
-                               rngs=[rngs[chip] for chip in chosen], settings=self.adaptation.retraining)
+                               rngs=[rngs[chip] for chip in chosen], settings=self.adaptation.retraining,
+                               on_progress=on_progress and (lambda done, total: on_progress(done / total)))
         for chip, network in zip(chosen, retrained):
             networks[chip] = network
 
-    def _program_layer_by_layer(self, block, n_chips):
+    def _program_layer_by_layer(self, block, n_chips, on_progress):
         """Weights of each layer: each is read back before what follows is trained again and programmed."""
         met, networks, rngs = self._meet(block, n_chips), [self.network] * n_chips, self._generators(block, n_chips)
         states = [np.full((n_chips, *shape), np.nan) for shape in self.layout.layer_shapes]
         measured = []
-        for layer in range(len(self.targets)):
+        n_layers = len(self.targets)
+        for layer in range(n_layers):
             chosen = list(range(n_chips)) if layer else met.damaged
             if chosen:
-                self._retrain(networks, met, chosen, rngs, measured)
+                part = on_progress and (lambda share, layer=layer: on_progress((layer + share) / n_layers))
+                self._retrain(networks, met, chosen, rngs, measured, part)
             targets = self._targets_of(networks, met)[layer]
             states[layer] = self._write(targets, met, layer)
             matrices = conduct(states, met.layouts, self.wire_resistance, only=layer)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tiocross.learning.activations import find_activation
-from tiocross.learning.layers_kernel import classify_points
+from tiocross.learning.classes_kernel import classify_points
 
 _TILE = 32  # points evaluated together: wide enough to vectorise, small enough for most tiles to be of one class
 
@@ -16,25 +16,26 @@ class PointClassifier:
             raise ValueError(f"transfers tell at most 256 classes apart; the network has {network.n_classes}")
         encoded = network.encode(points)
         self._sizes = np.array(network.sizes, dtype=np.int64)
-        self._activation = find_activation(network.activation).code
+        activation = find_activation(network.activation)
+        self._activation = activation.kind, np.array(activation.terms)
         order = order_by_neighbourhood(encoded, _TILE)
         self._n_points = len(order)
         self._places = np.ascontiguousarray(_in_groups(order[:, None], _TILE)[:, 0])  # (T, W)
-        self._tiles = _in_groups(encoded[order], _TILE)  # (T, F, W)
-        corners = self._tiles.min(axis=2), self._tiles.max(axis=2)
-        self._box_low, self._box_high = (_in_groups(corner, _TILE) for corner in corners)
+        self._tiles = _in_groups(encoded[order], _TILE)[None]  # (1, T, F, W)
+        corners = self._tiles[0].min(axis=2), self._tiles[0].max(axis=2)
+        self._boxes = np.stack([_in_groups(corner, _TILE) for corner in corners])
 
     def classify(self, arrays):
         """(n_copies, n_points) uint8 classes, as `MLP.predict` gives them, for the weights of each layer,
         (n_copies, n_inputs + 1, n_outputs), bias last."""
         n_copies = len(arrays[0])
         flat = np.concatenate([np.reshape(array, (n_copies, -1)) for array in arrays], axis=1)
-        hidden = np.empty((2, int(self._sizes[1:-1].sum()), _TILE))
-        ends = np.empty((2, int(self._sizes[-1]), _TILE))
+        hidden = np.empty((2, 1, int(self._sizes[1:-1].sum()), _TILE))
+        ends = np.empty((2, 1, int(self._sizes[-1]), _TILE))
         verdicts = np.empty(_TILE, dtype=np.uint8)
         classes = np.empty((n_copies, self._n_points), dtype=np.uint8)
-        classify_points(flat, self._sizes, self._activation, self._tiles, self._places, self._box_low, self._box_high,
-                        hidden, ends, verdicts, classes)
+        classify_points(flat, self._sizes, *self._activation, self._tiles, self._places, self._boxes, hidden, ends, verdicts,
+                        classes)
         return classes
 
 

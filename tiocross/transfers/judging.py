@@ -6,7 +6,7 @@ activation and driven again.
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from tiocross.checks import as_count
 from tiocross.transfers.adaptation import Adaptation
 from tiocross.transfers.chips import CHIPS_PER_BLOCK, Chips
 from tiocross.transfers.inference import PointClassifier
-from tiocross.transfers.summary import Summary, summarise
+from tiocross.transfers.outcomes import ChipRange, Transfer
 from tiocross.learning.network import MLP
 from tiocross.learning.training import require_matching
 from tiocross.mapping.layout import Layout
@@ -24,57 +24,9 @@ from tiocross.mapping.layout import Layout
 READ_VOLTAGE = 0.2  # [V] largest magnitude on a word line; the read voltage of the measured arrays
 
 
-@dataclass(frozen=True, eq=False)
-class Transfer:
-    """Outcome of transferring one network to many simulated chips.
-
-    Parameters
-    ----------
-    correct : (n_transfers, n_points) bool ndarray
-        Whether each chip is right at each point (unitless).
-    accuracies : (n_transfers,) ndarray
-        Accuracy of each chip (unitless).
-    rates : (n_points,) ndarray
-        Fraction of chips on which each point is right (unitless).
-    nominally_correct : (n_points,) bool ndarray
-        Whether the network is right in software (unitless).
-    n_devices : int
-        Devices on a chip, all layers together (unitless).
-    wire_resistance : float
-        Of one wire segment [ohm].
-    volts_per_input : float
-        Voltage that stands for an encoded input of 1, and for the bias, on the first layer [V].
-    summary_seed : int
-        Seeds the resampling of `summary` (unitless).
-    """
-
-    correct: np.ndarray
-    accuracies: np.ndarray
-    rates: np.ndarray
-    nominally_correct: np.ndarray
-    n_devices: int
-    wire_resistance: float
-    volts_per_input: float
-    summary_seed: int
-
-    @property
-    def n_transfers(self) -> int:
-        """Number of chips (unitless)."""
-        return len(self.correct)
-
-    @property
-    def nominal_accuracy(self) -> float:
-        """Share of points right in software (unitless)."""
-        return float(self.nominally_correct.mean())
-
-    def summary(self) -> Summary:
-        """The figures with their 95 % intervals, a `Summary`; the same every time."""
-        return summarise(self.correct, self.nominally_correct, rng=np.random.default_rng(self.summary_seed))
-
-
 def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout | None = None, wire_resistance: float = 0.0,
-             adaptation: Adaptation = Adaptation(), n_transfers: int = 2_000, rng: np.random.Generator, workers: int = 1,
-             on_progress: Callable | None = None) -> Transfer:
+             adaptation: Adaptation = Adaptation(), n_transfers: int | range = 2_000, rng: np.random.Generator,
+             workers: int = 1, on_progress: Callable | None = None) -> Transfer:
     """Put a network on thousands of simulated chips and see which points each gets right.
 
     Parameters
@@ -91,8 +43,9 @@ def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout |
         Of one wire segment [ohm].
     adaptation : Adaptation, optional
         What is known of each chip and done with it; nothing without it.
-    n_transfers : int, optional
-        Number of chips (unitless).
+    n_transfers : int or range, optional
+        Number of chips; or which of the chips of the seed, such as ``range(2000, 4000)``, to share the work among
+        computers and `Transfer.merge` what they found (unitless).
     rng : numpy.random.Generator
         Seeds the chips; the same seed gives the same chips for every network of the same layer sizes, whatever the
         wires and whatever is known, and chip 17 is the same for any number of chips and workers.
@@ -127,7 +80,7 @@ def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout |
     >>> outcome.n_transfers, outcome.n_devices
     (100, 66)
     """
-    n_transfers = as_count("n_transfers", n_transfers)
+    _chip_numbers(n_transfers)
     as_count("workers", workers)
     require_matching(network, dataset)
     chips = Chips(network, device, layout=layout, wire_resistance=wire_resistance, adaptation=adaptation, rng=rng)
@@ -136,28 +89,65 @@ def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout |
 
 def judge_chips(dataset, chips, *, n_transfers, workers=1, on_progress=None):
     """The second half of `transfer`: `Chips` asked for the class of every point."""
-    network = chips.network
+    network, numbers = chips.network, _chip_numbers(n_transfers)
     classifier = PointClassifier(network, dataset.points)
-    correct = np.empty((n_transfers, len(dataset)), dtype=bool)
+    correct = np.empty((len(numbers), len(dataset)), dtype=bool)
     labels = dataset.labels.astype(np.uint8)
+    report = _monotonic(on_progress, len(numbers))
 
-    def judge(start):
-        stop = min(start + CHIPS_PER_BLOCK, n_transfers)
-        classes = classifier.classify(chips.block(start // CHIPS_PER_BLOCK, stop - start))
-        right = np.equal(classes, labels, out=correct[start:stop])
-        return stop, right.mean(axis=1), right.sum(axis=0)  # here, while they are in the cache
+    def judge(block):
+        start = max(numbers.start, block * CHIPS_PER_BLOCK)
+        stop = min(numbers.stop, (block + 1) * CHIPS_PER_BLOCK)
+        skipped, here = start - block * CHIPS_PER_BLOCK, slice(start - numbers.start, stop - numbers.start)
+        weights = chips.block(block, stop - block * CHIPS_PER_BLOCK,
+                              on_progress=lambda share: report(here.start, share * (stop - start)))
+        classes = classifier.classify([array[skipped:] for array in weights])
+        right = np.equal(classes, labels, out=correct[here])
+        # Here, while they are in the cache.
+        return here.stop, right.mean(axis=1), right.sum(axis=0), _count_answers(classes, labels, network.n_classes)
 
-    accuracies, counts = [], 0
-    for stop, block_accuracies, block_counts in _in_threads(judge, range(0, n_transfers, CHIPS_PER_BLOCK), workers):
+    blocks = range(numbers.start // CHIPS_PER_BLOCK, -(-numbers.stop // CHIPS_PER_BLOCK))
+    accuracies, counts, confusion = [], 0, 0
+    for stop, block_accuracies, block_counts, answers in _in_threads(judge, blocks, workers):
         accuracies.append(block_accuracies)
-        counts = counts + block_counts
-        if on_progress is not None:
-            on_progress(stop, n_transfers)
-    return Transfer(correct=correct, accuracies=np.concatenate(accuracies), rates=counts / n_transfers,
-                    nominally_correct=network.predict(dataset.points) == dataset.labels,
+        counts, confusion = counts + block_counts, confusion + answers
+        report(stop, 0.0)
+    return Transfer(correct=correct, accuracies=np.concatenate(accuracies), rates=counts / len(numbers),
+                    confusion=confusion, nominally_correct=network.predict(dataset.points) == dataset.labels,
                     n_devices=chips.targets.n_devices, wire_resistance=chips.wire_resistance,
                     volts_per_input=READ_VOLTAGE / max(1.0, float(np.abs(network.encode(dataset.points)).max())),
-                    summary_seed=chips.entropy)
+                    chips=(ChipRange(chips.entropy, numbers.start, len(numbers)),))
+
+
+def _chip_numbers(n_transfers):
+    """Numbers of the chips to judge, a range."""
+    if not isinstance(n_transfers, range):
+        return range(as_count("n_transfers", n_transfers))
+    if n_transfers.step != 1 or len(n_transfers) == 0 or n_transfers.start < 0:
+        raise ValueError(f"n_transfers must be a number of chips, or a range of chips that follow each other from 0 or more "
+                         f"on, such as range(2000, 4000); got {n_transfers}")
+    return n_transfers
+
+
+def _count_answers(classes, labels, n_classes):
+    """(n_classes, n_classes) how often points of each class, in rows, were given each class."""
+    given = np.stack([(classes == name).sum(axis=0) for name in range(n_classes)], axis=1)
+    return np.stack([given[labels == name].sum(axis=0) for name in range(n_classes)])
+
+
+def _monotonic(on_progress, total):
+    """``report(first, n_more)`` that calls ``on_progress(n_done, total)`` with whole numbers that never fall."""
+    if on_progress is None:
+        return lambda first, n_more: None
+    most, lock = 0, Lock()
+
+    def report(first, n_more):
+        nonlocal most
+        with lock:
+            most = max(most, int(first + n_more))
+            on_progress(most, total)
+
+    return report
 
 
 def compile_kernels():

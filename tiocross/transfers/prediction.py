@@ -16,6 +16,8 @@ from tiocross.devices.device import Device
 from tiocross.devices.tio2 import TIO2
 from tiocross.checks import as_finite, transposed_hint
 from tiocross.intervals import t_quantile, weighted_median, wilson_interval
+from tiocross.lab.report import InstrumentError
+from tiocross.lab.safety import named, run_safely
 from tiocross.transfers.judging import READ_VOLTAGE
 from tiocross.learning.network import MLP, activate, classify, forward
 from tiocross.mapping.targets import Targets, map_weights
@@ -44,8 +46,8 @@ def infer(network: MLP, crossbars: list, points: ArrayLike, *, device: Device = 
 
     Returns
     -------
-    (n_points,) int ndarray
-        Classes (unitless).
+    (..., n_points) int ndarray
+        Classes, with the leading axes of the crossbars (unitless).
 
     Raises
     ------
@@ -75,7 +77,7 @@ def predict_logits(network: MLP, crossbars: list, points: ArrayLike, *, device: 
         The network on the chip: its layers, input encoding and scale.
     crossbars : list of Crossbar
         One for each of the layout's ``arrays``. Where each layer has one array of its own, word lines are its inputs and,
-        last, the bias; bit lines 2 j and 2 j + 1 the pair of output j.
+        last, the bias; bit lines 2 j and 2 j + 1 the pair of output j. Leading axes, the same for all, are chips.
     points : (n_points, n_features) array_like
         Features (unitless).
     device : Device, optional
@@ -86,8 +88,8 @@ def predict_logits(network: MLP, crossbars: list, points: ArrayLike, *, device: 
 
     Returns
     -------
-    (n_points, n_outputs) ndarray
-        Logits (unitless).
+    (..., n_points, n_outputs) ndarray
+        Logits, with the leading axes of the crossbars (unitless).
 
     Raises
     ------
@@ -112,10 +114,16 @@ def predict_logits(network: MLP, crossbars: list, points: ArrayLike, *, device: 
     _require_list("crossbars", crossbars)
     for crossbar in crossbars:
         require_crossbar(crossbar)
-    targets = _target(network, [crossbar.conductances.shape for crossbar in crossbars], device, layout)
+    shapes = [crossbar.conductances.shape for crossbar in crossbars]
+    targets = _target(network, [shape[-2:] for shape in shapes], device, layout)
+    if len({shape[:-2] for shape in shapes}) > 1:
+        raise ValueError(f"crossbars must have the same leading axes, one entry for each chip; got shapes {shapes}")
     encoded = network.encode(points)
     _require_likeness(targets, targets.layout.collect([crossbar.conductances for crossbar in crossbars]), network)
     if any(crossbar.iv is not None for crossbar in crossbars):
+        if len(shapes[0]) > 2:
+            raise ValueError(f"crossbars with a current-voltage law are answered for one chip at a time; got "
+                             f"{shapes[0][:-2]} chips. Call once for each")
         multiply = [lambda volts, crossbar=crossbar: solve(crossbar, volts).bit_line_currents for crossbar in crossbars]
         return _drive_layers(network, multiply, targets, encoded)
     matrices = targets.layout.collect([transfer_matrix(crossbar) for crossbar in crossbars])
@@ -151,6 +159,13 @@ def measure_logits(network: MLP, instruments: list, points: ArrayLike, *, device
     ValueError, TypeError
         If an instrument cannot multiply or has another shape than the network's arrays, and then nothing is driven; or
         does not give a finite current for each point and column.
+    InstrumentError
+        If an instrument raises, or cannot be made safe.
+
+    Notes
+    -----
+    At every end ``make_safe()`` is called for every instrument that has it, as by `program_array`; the others are closed
+    after a failure.
 
     Examples
     --------
@@ -171,8 +186,21 @@ def measure_logits(network: MLP, instruments: list, points: ArrayLike, *, device
         if not callable(getattr(instrument, "multiply", None)):
             raise TypeError(f"instruments must have multiply(voltages); a {type(instrument).__name__} lacks it")
     targets = _target(network, [tuple(instrument.shape) for instrument in instruments], device, layout)
-    multiply = [instrument.multiply for instrument in instruments]
-    return _drive_layers(network, multiply, targets, network.encode(points))
+    multiply = [_wrap(index, instrument) for index, instrument in enumerate(instruments)]
+    encoded = network.encode(points)
+    return run_safely(instruments, lambda: (_drive_layers(network, multiply, targets, encoded), False))
+
+
+def _wrap(index, instrument):
+    """``multiply`` of an instrument; what it raises becomes an InstrumentError."""
+    def multiply(voltages):
+        try:
+            return instrument.multiply(voltages)
+        except Exception as error:
+            raise InstrumentError(f"instrument {index} failed when multiplying {len(voltages)} points: "
+                                  f"{named(error)}") from error
+
+    return multiply
 
 
 def _require_list(what, records):
@@ -200,10 +228,11 @@ def _target(network, got, device, layout):
 def _require_likeness(targets, conductances, network):
     """Raise ValueError where the differences of a layer are not about its weights on this window."""
     for k, (weights, wanted, target) in enumerate(zip(targets.weights(conductances), network.arrays, targets)):
-        weights, wanted = weights[: len(target)], wanted[: len(target)]  # a bias in software is right by itself
+        weights, wanted = weights[..., : len(target), :], wanted[: len(target)]  # a bias in software is right by itself
         if not (used := wanted != 0).any():
             continue
-        gain = weighted_median(weights[used] / wanted[used], np.abs(wanted[used]))  # one short must not decide it
+        typical = np.median(weights[..., used].reshape(-1, int(used.sum())), axis=0)  # of all chips
+        gain = weighted_median(typical / wanted[used], np.abs(wanted[used]))  # one short must not decide it
         if not _GAINS[0] <= gain <= _GAINS[1]:
             raise ValueError(f"the crossbars do not look like layer {k} of this network: their pair differences are "
                              f"{gain:.3g} times what device= maps its weights to, outside [{_GAINS[0]:g}, {_GAINS[1]:g}]. "

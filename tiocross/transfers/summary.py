@@ -7,11 +7,16 @@ the figure itself. On simulated populations it covered the truth in 84 to 95 % o
 at 99 % with 1000 chips or fewer (54 to 74 %): with so few chips a rate is hardly known to 1 %.
 """
 
-from dataclasses import dataclass
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
+from tiocross.checks import require_name
 from tiocross.intervals import NORMAL_975, ROUNDING, Groups, percentile
+from tiocross.shown import table
 
 
 @dataclass(frozen=True)
@@ -40,16 +45,99 @@ class Summary:
     n_points: int
 
     def __str__(self):
-        undecided = self.n_undecided
+        undecided, strict = self.n_undecided, self.robust_fraction_99
         return "\n".join([
             f"{self.n_points} points on {self.n_transfers} simulated chips; 95 % intervals in brackets",
             f"  nominal accuracy            {self.nominal_accuracy}",
+            f"  right on >= 95 % of chips   {self.robust_fraction_95}",
             f"  mean accuracy               {self.mean_accuracy}",
             f"  5th percentile              {self.p05_accuracy}",
-            f"  right on >= 95 % of chips   {self.robust_fraction_95}",
-            f"  right on >= 99 % of chips   {self.robust_fraction_99}",
+            f"  right on >= 99 % of chips   {strict.value:.2f}  [{strict.low:.2f}, {strict.high:.2f}]  "
+            f"(rests on {self.n_transfers / 100:.3g} chips)",
             f"  points undecided at 95 %    {undecided.value:.0f} [{undecided.low:.0f}, {undecided.high:.0f}]",
         ])
+
+    def _repr_html_(self):
+        """The summary as a table, for notebooks."""
+        digits = {"robust_fraction_99": 2, "n_undecided": 0}  # the first rests on few chips
+        rows = [(title, *(f"{end:.{digits.get(name, 3)}f}" for end in asdict(getattr(self, name)).values()))
+                for name, title in _TITLES.items()]
+        return table(f"{self.n_points} points on {self.n_transfers} simulated chips; shares of one, with 95 % intervals",
+                     ("", "value", "from", "to"), [("", rows)])
+
+    def to_dict(self) -> dict:
+        """The figures as plain numbers: for each its value and the ends of its 95 % interval (unitless)."""
+        return asdict(self)
+
+
+_TITLES = {"nominal_accuracy": "nominal accuracy", "robust_fraction_95": "points right on at least 95 % of the chips",
+           "mean_accuracy": "mean accuracy", "p05_accuracy": "5th percentile of the accuracy",
+           "robust_fraction_99": "points right on at least 99 % of the chips", "n_undecided": "points undecided at 95 %"}
+
+
+def tabulate_summaries(summaries: Mapping, *, form: str = "csv") -> str:
+    """Summaries of several networks as one table, for a spreadsheet or a paper.
+
+    Parameters
+    ----------
+    summaries : dict of str to Summary
+        The name of each row, and what it shows.
+    form : str, optional
+        "csv": each figure and the ends of its interval in columns; "latex": a tabular with the intervals in brackets.
+
+    Returns
+    -------
+    str
+        The table.
+
+    Raises
+    ------
+    ValueError
+        If the form is unknown or there is nothing to show.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import MLP, TIO2, tabulate_summaries, tasks, transfer
+    >>> moons, network = tasks.load_moons(), MLP(2, 8, 1, rng=np.random.default_rng(7))
+    >>> outcome = transfer(network, moons.test, device=TIO2, n_transfers=100, rng=np.random.default_rng(11))
+    >>> print(tabulate_summaries({"untrained": outcome.summary()})[:33])
+    name,nominal_accuracy,nominal_acc
+    """
+    require_name("form", form, ("csv", "latex"))
+    if not summaries:
+        raise ValueError("there must be at least one summary to show; got none")
+    for summary in summaries.values():
+        if not isinstance(summary, Summary):
+            raise TypeError(f"summaries must be those that Transfer.summary gives; got a {type(summary).__name__}")
+    return (_as_csv if form == "csv" else _as_latex)(summaries)
+
+
+def _as_csv(summaries):
+    names = [place.name for place in fields(Summary)]
+    figures = [name for name in names if name not in ("n_transfers", "n_points")]
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["name", *(f"{name}{end}" for name in figures for end in ("", "_low", "_high")), *names[len(figures):]])
+    for row, summary in summaries.items():
+        ends = [getattr(getattr(summary, name), end) for name in figures for end in ("value", "low", "high")]
+        table.writerow([row, *ends, summary.n_transfers, summary.n_points])
+    return text.getvalue()
+
+
+_LATEX_COLUMNS = (("nominal_accuracy", "nominal"), ("robust_fraction_95", r"robust 95\,\%"), ("mean_accuracy", "mean"),
+                  ("p05_accuracy", "5th percentile"))
+_LATEX_SPECIAL = str.maketrans({letter: "\\" + letter for letter in "&%$#_{}"} |
+                               {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"})
+
+
+def _as_latex(summaries):
+    titles = " & ".join(["", *(title for _, title in _LATEX_COLUMNS)])
+    lines = [r"\begin{tabular}{l" + "r" * len(_LATEX_COLUMNS) + "}", titles + r" \\ \hline"]
+    for row, summary in summaries.items():
+        figures = (str(getattr(summary, name)) for name, _ in _LATEX_COLUMNS)
+        lines.append(" & ".join([str(row).translate(_LATEX_SPECIAL), *figures]) + r" \\")
+    return "\n".join([*lines, r"\end{tabular}", ""])
 
 
 def robust_fraction(rates, level):

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from tiocross.records import declared
-from tiocross.units import percent, uS
+from tiocross.shown import SCALES
 
 SUSPICIOUS = 0.01  # a goodness below this is a warning
-_SCALES = {"%": percent, "uS": uS, "%/uS": percent / uS, "": 1.0}  # units for people
 _ARE_CHANGES = ("median", "std")  # estimates that are no fields of the effect but have the unit of its `changes`
 _MOST_ROWS = 6  # of a table, when it is shown to people
 
@@ -27,21 +26,49 @@ class Fit:
     goodness: float  # its p-value: the probability of data at least as odd if the model is right
     warning: str = ""  # what does not fit
 
+    def __repr__(self):
+        warning = f"; WARNING: {self.warning}" if self.warning else ""
+        return f"<Fit of {type(self.value).__name__} to {self.n_samples} values, p = {self.goodness:.2g}{warning}>"
+
+    def to_json(self):
+        """The fit as plain numbers and texts: a list with every estimate and its interval, in the unit that it states."""
+        estimates = []
+        for name, estimate in self.estimates.items():
+            rules = self._rules(name)
+            places = self.value.n_later_writes if np.ndim(estimate) else [None]
+            ends = [np.atleast_1d(end) for end in self.intervals.get(name, ())]
+            for k, value in enumerate(np.atleast_1d(estimate)):
+                estimates.append({
+                    "name": name, "unit": rules["unit"], "shown": rules["shown"],
+                    "k [-]": None if places[k] is None else float(places[k]), "value": float(value),
+                    "interval": [float(end[k]) for end in ends] or None})
+        return {"law": str(self.value), "n_samples [-]": int(self.n_samples), "test": self.test,
+                "goodness [-]": float(self.goodness), "warning": self.warning, "estimates": estimates}
+
+    def _rules(self, name):
+        return declared(self.value)["changes" if name in _ARE_CHANGES else name]
+
     def __str__(self):
         lines = [str(self.value)]
-        for name, estimate in self.estimates.items():
-            lines += [f"  {row}" for row in self._rows(name, np.atleast_1d(estimate))]
+        for name, value, bounds, unit in self.rows():
+            space = f" {unit}" if unit else ""
+            lines.append(f"  {name}: {value}{space}, 95 % interval {f'{bounds}{space}' if bounds[0] == '[' else bounds}")
         lines.append(f"  {self.n_samples} values; {self.test}: p = {self.goodness:.2g}")
         return "\n".join(lines + ([f"  WARNING: {self.warning}"] if self.warning else []))
 
-    def _rows(self, name, estimates):
-        unit = declared(self.value)["changes" if name in _ARE_CHANGES else name]["shown"]
-        scale, space = _SCALES[unit], f" {unit}" if unit else ""
+    def rows(self):
+        """Name, value, interval and unit of each estimate as texts; of long tables a few rows."""
+        for name, estimate in self.estimates.items():
+            yield from self._rows_of(name, np.atleast_1d(estimate))
+
+    def _rows_of(self, name, estimates):
+        unit = self._rules(name)["shown"]
+        scale = SCALES.get(unit, 1.0)
         low, high = (np.atleast_1d(end) / scale for end in self.intervals.get(name, (math.nan, math.nan)))
         for k in np.unique(np.linspace(0, len(estimates) - 1, _MOST_ROWS).round().astype(int)):
             where = f" at k = {self.value.n_later_writes[k]:.3g}" if len(estimates) > 1 else ""
-            bounds = f"[{low[k]:.3g}, {high[k]:.3g}]{space}" if name in self.intervals else "not told by these data"
-            yield f"{name}{where}: {estimates[k] / scale:.3g}{space}, 95 % interval {bounds}"
+            bounds = f"[{low[k]:.3g}, {high[k]:.3g}]" if name in self.intervals else "not told by these data"
+            yield f"{name}{where}", f"{estimates[k] / scale:.3g}", bounds, unit
 
 
 def describe_shape(values):

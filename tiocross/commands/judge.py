@@ -1,0 +1,59 @@
+"""``tiocross judge``: how well a planned network works on the chip at hand."""
+
+from pathlib import Path
+
+import numpy as np
+
+from tiocross.checks import as_count, as_number
+from tiocross.commands.plan import NETWORK
+from tiocross.commands.progress import ProgressLine
+from tiocross.lab.plan_files import load_readback
+from tiocross.lab.plans import load_plan
+from tiocross.learning.network import MLP
+from tiocross.learning.training import require_matching
+from tiocross.storage import require_writable_file, save_json
+from tiocross.tasks import load_moons
+from tiocross.transfers.planned import judge_plan, judge_readback
+
+_LARGEST_RESISTANCE = 1e15  # [ohm]; the largest that circuits take
+_N_TRANSFERS = 2_000
+
+
+def prepare(arguments):
+    """The judgement that the command line asks for, ready to be called."""
+    made = load_plan(arguments.plan)
+    network = MLP.load(Path(arguments.plan) / NETWORK)
+    made.require_network(network)
+    as_count("--seed", arguments.seed, low=0)
+    resistance = as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=_LARGEST_RESISTANCE, unit="ohm")
+    data = load_moons(arguments.data).test
+    require_matching(network, data)
+    if arguments.out is not None:
+        require_writable_file(arguments.out)
+    if arguments.readback is not None:
+        if arguments.unknown_faults or arguments.transfers is not None:
+            raise ValueError("--unknown-faults and --transfers are for a chip that is not yet programmed; leave them out, "
+                             "or leave out --readback")
+        read = [load_readback(made, array, Path(arguments.readback) / f"array_{array:02d}_readback.csv")
+                for array in made.layout.arrays]
+        return lambda: _show(judge_readback(made, network, read, data, wire_resistance=resistance), arguments.out)
+    n_transfers = as_count("--transfers", _N_TRANSFERS if arguments.transfers is None else arguments.transfers)
+    return lambda: _show(_simulate(made, network, data, n_transfers, arguments), arguments.out)
+
+
+def _simulate(made, network, data, n_transfers, arguments):
+    progress = ProgressLine(chips=n_transfers)
+    progress.start()
+    try:
+        return judge_plan(made, network, data, map_known=not arguments.unknown_faults, n_transfers=n_transfers,
+                          wire_resistance=arguments.wire_resistance, rng=np.random.default_rng(arguments.seed),
+                          on_progress=lambda done, total: progress.update("chips", done)).summary()
+    finally:
+        progress.close()
+
+
+def _show(judgement, out):
+    """Write the figures, if a file is asked for, and print them."""
+    if out is not None:
+        save_json(out, judgement.to_dict())
+    print(judgement)

@@ -1,0 +1,219 @@
+"""How well a network will work on the chip at hand: planned around its stuck devices, or programmed and read back."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from tiocross.checks import as_count, as_number, require_generator
+from tiocross.circuit.crossbar import Crossbar
+from tiocross.circuit.matrices import transfer_matrix
+from tiocross.devices.writes import apply_writes
+from tiocross.intervals import wilson_interval
+from tiocross.lab.plans import Plan
+from tiocross.learning.network import MLP, classify, forward
+from tiocross.learning.training import require_matching
+from tiocross.mapping.draws import draw_chips
+from tiocross.mapping.layout import lines_that_count
+from tiocross.tasks import Dataset
+from tiocross.transfers.chips import CHIPS_PER_BLOCK, chip_stream
+from tiocross.transfers.conducting import conduct
+from tiocross.transfers.judging import judge_chips
+from tiocross.transfers.outcomes import Transfer
+from tiocross.transfers.summary import Estimate
+
+
+def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = True, wire_resistance: float = 0.0,
+               n_transfers: int | range = 2_000, rng: np.random.Generator, workers: int = 1,
+               on_progress: Callable | None = None) -> Transfer:
+    """Put a planned network on its chip thousands of times, and see which points it gets right each time.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan: its targets, order and stuck devices, and what a write leaves behind on its device.
+    network : MLP
+        The network that was planned.
+    dataset : Dataset
+        Test points; nothing of them reaches the weights.
+    map_known : bool, optional
+        Whether all devices that the plan does not know as stuck answer. With False further ones may be stuck, and lines
+        may fail, as often as the plan's device says.
+    wire_resistance : float, optional
+        Of one wire segment [ohm].
+    n_transfers : int or range, optional
+        How often the chip is programmed; or which of these times, see `transfer` (unitless).
+    rng : numpy.random.Generator
+        Seeds the writes.
+    workers : int, optional
+        Threads; the outcome does not depend on it (unitless).
+    on_progress : callable, optional
+        Called as ``on_progress(n_done, n_transfers)`` from time to time; raise from it to stop.
+
+    Returns
+    -------
+    Transfer
+        Which time the chip is right at which point.
+
+    Raises
+    ------
+    ValueError
+        If the plan is for another network, the dataset does not fit, or the resistance is negative.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import MLP, TIO2, judge_plan, plan, tasks
+    >>> from tiocross.units import uS
+    >>> moons, network = tasks.load_moons(), MLP(2, 8, 1, rng=np.random.default_rng(7))
+    >>> stuck = np.full((8, 8), np.nan)
+    >>> stuck[2, 3] = 30 * uS  # as measured on the chip at hand
+    >>> made = plan(network, TIO2, stuck=[stuck, *[np.full((8, 8), np.nan)] * 3], points=moons.train.points)
+    >>> judge_plan(made, network, moons.test, n_transfers=100, rng=np.random.default_rng(1)).n_transfers
+    100
+    """
+    _require_plan(plan, network)
+    require_matching(network, dataset)
+    require_generator(rng)
+    as_count("workers", workers)
+    if not isinstance(map_known, bool):
+        raise TypeError(f"map_known must be True or False; got {map_known!r}")
+    device = plan.device.without("stuck", "lines") if map_known else plan.device
+    chips = _PlannedChips(plan, network, device, wire_resistance, rng)
+    return judge_chips(dataset, chips, n_transfers=n_transfers, workers=workers, on_progress=on_progress)
+
+
+class _PlannedChips:
+    """One chip, programmed as planned again and again; what `judge_chips` needs of `Chips`."""
+
+    def __init__(self, plan, network, device, wire_resistance, rng):
+        self.network, self.layout, self._device = network, plan.layout, device
+        self.wire_resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
+        self.targets = plan.targets_of(network)
+        self._stuck = plan.layout.collect(plan.stuck)
+        self._later = plan.layout.later_writes(plan.orders)
+        self.entropy = int(rng.integers(2**63))
+
+    def block(self, block, n_chips=CHIPS_PER_BLOCK, *, on_progress=None):
+        """As `Chips.block`."""
+        streams = [chip_stream(self.entropy, (layer, block)) for layer in range(len(self.targets))]
+        drawn = draw_chips(self._device, self.layout, self._later, CHIPS_PER_BLOCK, streams)
+        states = []
+        for target, writes, stuck in zip(self.targets, drawn.writes, self._stuck):
+            writes = writes[:n_chips]
+            writes.fix_devices(stuck)
+            states.append(apply_writes(target, writes, floor=self.layout.mapping.is_physical))
+        return self.targets.weights(conduct(states, [self.layout] * n_chips, self.wire_resistance))
+
+
+@dataclass(frozen=True, eq=False)
+class ReadbackAccuracy:
+    """How well a network works on a chip that was read back; print it.
+
+    Parameters
+    ----------
+    accuracy : Estimate
+        Share of the points that the chip gets right, with its 95 % Wilson interval.
+    nominal_accuracy : Estimate
+        Share in software.
+    confusion : (n_classes, n_classes) int ndarray
+        How many points of class i the chip gives class j (unitless).
+    same_class : float
+        Share of the points to which chip and software give one class (unitless).
+    """
+
+    accuracy: Estimate
+    nominal_accuracy: Estimate
+    confusion: np.ndarray
+    same_class: float
+
+    def to_dict(self) -> dict:
+        """The figures as plain numbers and lists (unitless)."""
+        return {**asdict(self), "confusion": self.confusion.tolist()}
+
+    def __str__(self):
+        names = range(len(self.confusion))
+        rows = [f"{label!s:>10} " + "".join(f"{count:>9}" for count in row) for label, row in zip(names, self.confusion)]
+        return "\n".join([
+            f"{self.confusion.sum()} points on the chip as read back; 95 % intervals in brackets",
+            f"  accuracy on the chip   {self.accuracy}",
+            f"  accuracy in software   {self.nominal_accuracy}",
+            f"  same class             {self.same_class:.3f}",
+            "  points of class (rows) that were given class (columns):",
+            f"{'':>11}" + "".join(f"{name:>9}" for name in names), *rows])
+
+
+def judge_readback(plan: Plan, network: MLP, readbacks: list, dataset: Dataset, *,
+                   wire_resistance: float = 0.0) -> ReadbackAccuracy:
+    """How well a planned network works on its chip as that was read back.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan that was programmed.
+    network : MLP
+        The network that was planned.
+    readbacks : list of (n_word_lines, n_bit_lines) array_like
+        Conductances of each of the plan's arrays, as `load_readback` gives them; where a device is not in use NaN stands
+        for open [S].
+    dataset : Dataset
+        Test points.
+    wire_resistance : float, optional
+        Of one wire segment [ohm].
+
+    Returns
+    -------
+    ReadbackAccuracy
+        Accuracy with its interval over points, beside that in software, and the answers by class.
+
+    Raises
+    ------
+    ValueError
+        If the plan is for another network, the dataset does not fit, or a read-back has another shape or is no
+        conductance where a device is in use.
+
+    Notes
+    -----
+    Readings are taken as true: their noise, and what happens to the chip after them, is not in the interval.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import MLP, TIO2, judge_readback, plan, tasks
+    >>> moons, network = tasks.load_moons(), MLP(2, 8, 1, rng=np.random.default_rng(7))
+    >>> made = plan(network, TIO2)
+    >>> judge_readback(made, network, made.expected, moons.test).same_class
+    1.0
+    """
+    _require_plan(plan, network)
+    require_matching(network, dataset)
+    resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
+    plan.weights(readbacks)  # checks them
+    matrices = readbacks if resistance == 0 else [
+        _matrix(np.asarray(read, dtype=np.float64), used, resistance) for read, used in zip(readbacks, plan.layout.used)]
+    given = classify(forward(plan.weights(matrices), network.encode(dataset.points), network.activation))
+    nominal = network.predict(dataset.points)
+    confusion = np.zeros((network.n_classes, network.n_classes), dtype=np.int64)
+    np.add.at(confusion, (dataset.labels, given), 1)
+    return ReadbackAccuracy(_share(given == dataset.labels), _share(nominal == dataset.labels), confusion,
+                            float((given == nominal).mean()))
+
+
+def _matrix(conductances, used, resistance):
+    """Transfer matrix of one array [S]; devices that are not in use and were not read are open."""
+    matrix = np.zeros(conductances.shape)
+    here = lines_that_count(used | (np.nan_to_num(conductances) > 0))
+    matrix[here] = transfer_matrix(Crossbar(np.nan_to_num(conductances[here]), resistance))
+    return matrix
+
+
+def _share(right):
+    return Estimate(float(right.mean()), *wilson_interval(int(right.sum()), len(right)))
+
+
+def _require_plan(plan, network):
+    if not isinstance(plan, Plan):
+        raise TypeError(f"plan must be a Plan, such as plan(network, device) gives; got a {type(plan).__name__}")
+    if not isinstance(network, MLP):
+        raise TypeError(f"network must be an MLP; got a {type(network).__name__}")
+    plan.require_network(network)
