@@ -108,7 +108,8 @@ def _lock(folder):
             pass
         except OSError:
             file.close()
-            raise ValueError(f"another process writes to {folder}; wait for it, or choose another folder with --out") from None
+            raise ValueError(f"another process writes to {folder}; wait for it, or choose another folder with "
+                             "--out") from None
         file.close()  # the holder before removed this file in the meantime
 
 
