@@ -151,7 +151,10 @@ def main(arguments=None):
     parser.add_argument("--readme", type=Path, nargs="+", default=READMES, metavar="FILE", help="files to write")
     arguments = parser.parse_args(arguments)
     for path in arguments.readme:
-        text, made = renew(path.read_text(encoding="utf-8"), arguments.results)
+        try:
+            text, made = renew(path.read_text(encoding="utf-8"), arguments.results)
+        except (OSError, ValueError, KeyError) as error:
+            parser.error(f"{path} or results in {arguments.results}: {error}")
         path.write_text(text, encoding="utf-8")
         print(f"{path}: {', '.join(made) or 'no results, nothing written'}")
 

@@ -16,6 +16,7 @@ _HOMES = {
     # learning: networks, training, techniques
     "MLP": "learning.network",
     "train": "learning.training",
+    "Checkpoint": "learning.training",
     "TrainingSettings": "learning.training",
     "Adam": "learning.optimisers",
     "Momentum": "learning.optimisers",
@@ -120,6 +121,8 @@ _HOMES = {
     "train_robust": "study.methods",
     "ROBUST": "study.methods",
     # errors: what goes wrong in a computation
+    # report: pages for people
+    "write_report": "report.write",
     "ConvergenceError": "errors",
 }
 _MODULES = ("tasks", "units", "plot", "errors")
@@ -135,6 +138,7 @@ if TYPE_CHECKING:
     from tiocross.tasks.dataset import Task as Task
     from tiocross.learning.network import MLP as MLP
     from tiocross.learning.training import train as train
+    from tiocross.learning.training import Checkpoint as Checkpoint
     from tiocross.learning.training import TrainingSettings as TrainingSettings
     from tiocross.learning.optimisers import Adam as Adam
     from tiocross.learning.optimisers import Momentum as Momentum
@@ -232,6 +236,7 @@ if TYPE_CHECKING:
     from tiocross.transfers.prediction import compare_outputs as compare_outputs
     from tiocross.study.methods import train_robust as train_robust
     from tiocross.study.methods import ROBUST as ROBUST
+    from tiocross.report.write import write_report as write_report
     from tiocross.errors import ConvergenceError as ConvergenceError
 
 

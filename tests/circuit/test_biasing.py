@@ -146,7 +146,10 @@ CROSSBAR = crossbar_of()
     (lambda: read_device(CROSSBAR, 1.0, 0, 0.2), TypeError, "word_line must be a whole number; got 1.0"),
     (lambda: read_device(CROSSBAR, 0, True, 0.2), TypeError, "bit_line must be a whole number; got True"),
     (lambda: read_device(CROSSBAR, 0, 0, np.inf), ValueError, "voltage must be finite; got inf V"),
-    (lambda: read_device(CROSSBAR, 0, 0, [0.1, 0.2]), TypeError, "voltage must be a number"),
+    (lambda: read_device(CROSSBAR, 0, 0, [0.1, NAN]), ValueError, r"voltage must be finite; got nan at index \(1,\)"),
+    (lambda: read_device(CROSSBAR, [0, 4], 0, 0.1), ValueError, r"word_line must lie in 0 .. 3; got 4 at index \(1,\)"),
+    (lambda: read_device(CROSSBAR, 0, [0.0, 1.0], 0.1), TypeError, "bit_line must be whole numbers; got an array of float64"),
+    (lambda: read_device(CROSSBAR, [0, 1], [0, 1, 2], 0.1), ValueError, "do not broadcast against each other"),
     (lambda: read_device(CROSSBAR, 0, 0, 0.2, unselected="V/4"), ValueError, "unselected 'V/4' is unknown; did you mean"),
     (lambda: write_device(CROSSBAR, 0, 0, 0.2, scheme="floating"), ValueError, "scheme 'floating' is unknown"),
     (lambda: read_device([[1e-4]], 0, 0, 0.2), TypeError, "crossbar must be a Crossbar"),
@@ -157,7 +160,7 @@ CROSSBAR = crossbar_of()
     (lambda: custom(CROSSBAR, right="high"), TypeError, "right must be an array of real numbers"),
     (lambda: custom(CROSSBAR, left=[0.1j, 0, 0, 0]), TypeError, "left must be an array of real numbers"),
     (lambda: custom(CROSSBAR, left=np.zeros((2, 4)), bottom=np.zeros((5, 3))), ValueError, "do not broadcast against each"),
-    (lambda: read_columns(CROSSBAR, [0.1, 0.2, 0.3]), ValueError, "left must"),
+    (lambda: read_columns(CROSSBAR, [0.1, 0.2, 0.3]), ValueError, "voltages must"),
 ])
 def test_wrong_arguments_are_named(call, error, message):
     with pytest.raises(error, match=message):

@@ -99,25 +99,32 @@ def test_a_biasing_of_lists_is_taken():
 
 @pytest.mark.parametrize("law", [None, Sinh(0.2)])
 @pytest.mark.parametrize("resistance", [0.0, 5.0])
-@pytest.mark.parametrize(("g", "ends", "message"), [
-    (open_at(), {}, "word line 0 has no path to ground"),
-    (open_at(np.s_[1]), {"bottom": 0.0}, "word line 1 has no path to ground"),
-    (open_at(np.s_[:, 2]), {"left": 0.1}, "bit line 2 has no path to ground"),
+@pytest.mark.parametrize(("g", "ends", "words", "bits"), [
+    (open_at(), {}, [0, 1, 2], [0, 1, 2, 3]),
+    (open_at(np.s_[1]), {"bottom": 0.0}, [1], []),
+    (open_at(np.s_[:, 2]), {"left": 0.1}, [], [2]),
     # word line 0 and bit line 3 are joined, but only to each other
-    (open_at(np.s_[0, :3], np.s_[1:, 3]), {"left": [NAN, 0.1, NAN], "bottom": [0.0, NAN, NAN, NAN]},
-     "word line 0 has no path"),
+    (open_at(np.s_[0, :3], np.s_[1:, 3]), {"left": [NAN, 0.1, NAN], "bottom": [0.0, NAN, NAN, NAN]}, [0], [3]),
 ])
-def test_lines_without_a_path_to_ground(g, ends, message, resistance, law):
+def test_lines_that_no_end_reaches_are_undetermined_and_carry_nothing(g, ends, words, bits, resistance, law):
     crossbar = Crossbar(g, resistance, iv=law)
-    with pytest.raises(ValueError, match=message):
-        solve(crossbar, custom(crossbar, **ends))
+    solution = solve(crossbar, custom(crossbar, **ends))
+    assert np.flatnonzero(solution.undetermined_word_lines).tolist() == words
+    assert np.flatnonzero(solution.undetermined_bit_lines).tolist() == bits
+    apart = np.isnan(solution.word_line_voltages) != np.isin(np.arange(3), words)[:, None]
+    assert not apart.any() and np.isnan(solution.bit_line_voltages[:, bits]).all()
+    assert not solution.device_currents[words].any() and not solution.device_currents[:, bits].any()
+    inside = solution.device_voltages[np.ix_(words, bits)]
+    assert np.array_equal(np.isnan(inside), g[np.ix_(words, bits)] == 0)  # an island has one voltage, whatever it is
+    assert np.isfinite(solution.power) and np.isfinite(solution.bit_line_currents).all()
+    assert "undetermined" in repr(solution) or not (g == 0).any()
 
 
-def test_the_array_without_a_path_is_named_and_long_paths_are_found():
+def test_islands_are_of_their_own_array_and_long_paths_are_found():
     arrays = np.stack([open_at(), open_at(np.s_[2, :])])
     crossbar = Crossbar(arrays, 5.0)
-    with pytest.raises(ValueError, match="word line 2 of array 1 has no path to ground"):
-        solve(crossbar, custom(crossbar, left=[0.1, NAN, NAN], bottom=0.0))
+    solution = solve(crossbar, custom(crossbar, left=[0.1, NAN, NAN], bottom=0.0))
+    assert solution.undetermined_word_lines.tolist() == [[False] * 3, [False, False, True]]
     # A staircase: word line k joins bit lines k and k + 1, only the first is driven and only the last bit line sensed.
     staircase = np.where(np.abs(np.arange(6)[:, None] - np.arange(7) + 0.5) < 1, 1e-4, 0.0)
     crossbar = Crossbar(staircase)
@@ -211,15 +218,14 @@ def test_a_tiny_selected_current_is_right_or_refused(factor, unselected, rtol):
         assert solution.uncertainty <= rtol * gross * (1 + 1e-6)
 
 
-def test_float64_ends_where_devices_conduct_far_better_than_wires():
+def test_devices_that_conduct_far_better_than_wires_are_solved_to_rounding():
+    """Sweeps end at 1e-13 of the gross current here."""
     rng = np.random.default_rng(7)
     crossbar, volts = Crossbar(rng.uniform(0.5e-2, 1e-2, (60, 40)), 1e4), rng.uniform(-0.2, 0.2, 60)
-    tight = solve(crossbar, volts, rtol=1e-12)
-    # Currents of 1e-2 S * 1e-17 V, the rounding of the voltages that are left, at 2400 nodes: some 1e-13 of 1.3e-4 A.
-    with pytest.raises(ConvergenceError, match="double precision does not resolve") as caught:
-        solve(crossbar, volts, rtol=1e-14)
-    assert 0 < caught.value.uncertainty <= 1e-12 * np.abs(tight.device_currents).sum(axis=0).max()
-    assert caught.value.n_sweeps < 500  # noticed, not tried for ever
+    plain = solve(crossbar, volts, rtol=1e-12)
+    tight = solve(crossbar, volts, rtol=1e-14)
+    assert np.abs(tight.bit_line_currents - plain.bit_line_currents).max() <= plain.uncertainty + tight.uncertainty
+    assert tight.n_sweeps < 500  # noticed, not tried for ever
 
 
 def test_tiny_bit_line_currents_are_right_relative_to_the_largest_only():

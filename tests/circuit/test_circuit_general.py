@@ -30,7 +30,8 @@ def assert_same(circuit, found, expected):
     """Everything a Solution tells, within what it claims itself."""
     rounding = device_rounding(circuit, expected.device_voltages)
     limit = found.uncertainty + rounding
-    assert found.uncertainty <= RTOL * gross_current(circuit, expected.device_currents) * (1 + 1e-6) + rounding
+    through = max(gross_current(circuit, expected.device_currents), np.abs(found.bit_line_currents).max())
+    assert found.uncertainty <= RTOL * through * (1 + 1e-6) + rounding
     assert 0 <= found.unbalanced <= found.uncertainty
     for end in ENDS:
         error = np.abs(getattr(found.end_currents, end) - getattr(expected.end_currents, end))
@@ -44,7 +45,9 @@ def assert_same(circuit, found, expected):
     rounded = 16 * EPS * highest_voltage(circuit)
     for values, reference, resistance in ((found.word_line_voltages, expected.word_line_voltages, of_words[:, None]),
                                           (found.bit_line_voltages, expected.bit_line_voltages, of_bits)):
-        assert (np.abs(values - reference) <= found.uncertainty * resistance + rounded).all()
+        error = np.abs(values - reference)
+        assert (error <= found.uncertainty * resistance + rounded).all()
+        assert error.max() <= found.voltage_uncertainty
 
 
 @pytest.mark.parametrize("seed", range(120))

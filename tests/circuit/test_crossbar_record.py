@@ -61,19 +61,21 @@ def test_a_huge_sense_resistance_costs_no_digits_of_the_current():
 
 
 @pytest.mark.parametrize("resistance", [1e-6, 1e-9, 1e-12])
-def test_bit_lines_held_at_both_ends_by_next_to_nothing_are_refused(resistance):
+def test_bit_lines_held_at_both_ends_by_next_to_nothing_share_their_current(resistance):
     """How the current splits is a difference of voltages over that resistance, which double precision does not have."""
     crossbar = Crossbar(G, resistance)
-    with pytest.raises(ConvergenceError, match="cannot be kept: rounding of the voltages") as caught:
-        solve(crossbar, custom(crossbar, left=0.3, top=0.1, bottom=0.1))
-    assert caught.value.uncertainty > 0
+    solution = solve(crossbar, custom(crossbar, left=0.3, top=0.1, bottom=0.1))
+    exact = dense_circuit(G, 0.3, np.nan, 0.1, 0.1, word_line_resistance=resistance, bit_line_resistance=resistance)
+    error = np.abs(solution.bit_line_currents + exact.end_currents.bottom)
+    assert error.max() <= solution.uncertainty <= 1e-9 * np.abs(exact.device_currents).sum(axis=0).max()
 
 
-def test_a_small_difference_of_large_voltages_is_refused_and_none_at_all_is_not():
+def test_a_small_difference_of_large_voltages_is_what_counts():
     crossbar = Crossbar(G, 1.0)
-    with pytest.raises(ConvergenceError, match="Refer all voltages"):
-        solve(crossbar, custom(crossbar, left=1 + 1e-9, bottom=1.0))
-    assert np.abs(solve(crossbar, custom(crossbar, left=1.0, bottom=1.0)).bit_line_currents).max() < 1e-15 * G.sum()
+    step = (1 + 1e-9) - 1.0
+    found = solve(crossbar, custom(crossbar, left=1 + 1e-9, bottom=1.0)).bit_line_currents
+    np.testing.assert_allclose(found, solve(crossbar, np.full(len(G), step)).bit_line_currents, rtol=2e-9)
+    assert not solve(crossbar, custom(crossbar, left=1.0, bottom=1.0)).bit_line_currents.any()
 
 
 def test_many_inputs_are_solved_where_the_matrix_cannot_be_confirmed():
@@ -95,21 +97,21 @@ def test_transfer_matrix_of_shielded_rows_is_bounded_by_the_gross_current():
         assert np.abs(matrix[i] - currents).max() <= 1e-9 * gross
 
 
-def test_a_circuit_that_is_not_solved_is_not_forgiven_for_its_small_currents():
+def test_enormous_resistances_at_the_ends_leave_small_currents():
     g = np.random.default_rng(4).uniform(1e-3, 1e-2, (20, 14))
     crossbar = Crossbar(g, 1.0, source_resistance=1e14, sense_resistance=1e14)
-    with pytest.raises(ConvergenceError, match="double precision does not resolve"):
-        solve(crossbar, np.full(20, 0.1))
+    found = solve(crossbar, np.full(20, 0.1)).bit_line_currents
+    np.testing.assert_allclose(found, 0.1 / (1e14 / 20 + 1e14 / 14) / 14, rtol=1e-9)  # the array itself is next to a short
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
-def test_the_array_at_fault_has_its_number_for_any_number_of_workers(workers):
+def test_the_array_with_an_island_is_found_for_any_number_of_workers(workers):
     conductances = np.full((4, 3, 2), 1e-4)
     conductances[3, 1] = 0.0
     crossbar = Crossbar(conductances, 1.0)
     left = np.array([0.1, np.nan, 0.1])
-    with pytest.raises(ValueError, match="word line 1 of array 3 has no path to ground"):
-        solve(crossbar, custom(crossbar, left=left, bottom=0.0), workers=workers)
+    solution = solve(crossbar, custom(crossbar, left=left, bottom=0.0), workers=workers)
+    assert np.argwhere(solution.undetermined_word_lines).tolist() == [[3, 1]]
 
 
 def test_mixed_floating_ends_give_the_same_bits_for_any_number_of_workers():

@@ -295,3 +295,30 @@ def test_the_model_names_the_source_of_each_parameter():
                  "lines: off"):
         assert name in text
     assert all(line.count(":") for line in text.splitlines()[1:])
+
+
+@pytest.mark.parametrize("g_dead", [0.0, 1e-12])  # open devices, and lines that fail as LineFailures draws them
+@pytest.mark.parametrize("read_scheme", ["grounded", "floating", "V/2", "V/3"])
+@pytest.mark.parametrize("scheme", ["V/2", "V/3", "floating"])
+def test_dead_lines_are_read_and_pulsed_like_any_others(scheme, read_scheme, g_dead):
+    """With a dead word line and a dead bit line a chip is, for all others, the smaller chip without them."""
+    shape, row, column = (5, 4), 2, 1
+    stuck = np.full(shape, np.nan)
+    stuck[row], stuck[:, column] = g_dead, g_dead
+    chip = make_chip(shape, wire_resistance=0.0, scheme=scheme, read_scheme=read_scheme, stuck=stuck)
+    rows, columns = np.delete(np.arange(5), row), np.delete(np.arange(4), column)
+    smaller = make_chip((4, 3), wire_resistance=0.0, scheme=scheme, read_scheme=read_scheme)
+    smaller._state[:] = chip.conductances[np.ix_(rows, columns)]
+    smaller._traits = type(chip._traits)(*(traits[np.ix_(rows, columns)] for traits in
+                                          (chip._traits.set_voltages, chip._traits.reset_voltages, chip._traits.drifts)))
+    for place, amplitude in (((0, 0), 1.9), ((3, 2), -2.1)):
+        chip.pulse(int(rows[place[0]]), int(columns[place[1]]), amplitude, 1e-6)
+        smaller.pulse(*place, amplitude, 1e-6)
+    # Voltages to 1e-4 relative, secants to 1e-4: a few 1e-4 of a device; a dead line of 1e-12 S changes 1e-8 of it.
+    np.testing.assert_allclose(chip.conductances[np.ix_(rows, columns)], smaller.conductances, rtol=1e-3)
+    seen = chip.read_array()
+    np.testing.assert_allclose(seen[np.ix_(rows, columns)], smaller.read_array(), rtol=1e-3)
+    chip.pulse(row, column, 2.0, 1e-6)
+    if read_scheme in ("grounded", "floating"):  # else other word lines, at a voltage, lead current to the bit line
+        # Floating, all four devices of the dead word line lead current, 1e-12 S each and curved upwards by less than half.
+        assert np.abs(seen[row]).max() <= 6e-12 and chip.read(row, column) <= 6e-12

@@ -3,6 +3,7 @@
 import gc
 import math
 import os
+import tracemalloc
 import warnings
 import zipfile
 
@@ -13,6 +14,8 @@ from oracle import ACTIVATION_FORMULAS
 from tiocross.tasks import Dataset
 from tiocross.learning.activations import ACTIVATIONS
 from tiocross.learning.network import FORMAT, MLP, classify, forward
+
+RNG = np.random.default_rng
 
 EPS = np.finfo(float).eps
 
@@ -548,3 +551,57 @@ def test_a_pickle_in_the_file_is_never_run(tmp_path):
     path = write_file(tmp_path / "network.npz", **{**content, "layer_1": np.array([[Trap()]], dtype=object)})
     assert_refused(path, "is not a network that tiocross saved")
     assert not victim.exists()
+
+
+@pytest.mark.parametrize("arrays, kind, text", [
+    (np.ones((3, 8)), TypeError, "arrays must be a list with the weights of each layer; got ndarray"),
+    ([], TypeError, "arrays must be a list with the weights of each layer; got list of 0"),
+    ([np.ones((8, 3)), np.ones((9, 1))], ValueError, r"arrays\[0\] must have 3 rows.* got shape \(8, 3\); transposed\?"),
+    ([np.ones((3, 8)), np.ones((8, 1))], ValueError, r"arrays\[1\] must have 9 rows, 8 inputs and the bias.* \(8, 1\)"),
+    ([np.ones((3, 8)), [[1.0], [2.0, 3.0]]], TypeError, r"arrays\[1\] must be an array of numbers; got a ragged list"),
+    ([np.full((3, 8), np.nan), np.ones((9, 1))], ValueError, r"arrays\[0\] must be finite; got nan"),
+    ([np.ones((2, 3, 8)), np.ones((9, 1))], ValueError, r"arrays\[0\] must have 2 axes"),
+    ([np.ones((3, 8)), np.ones((9, 0))], ValueError, r"arrays\[1\] must have 9 rows"),
+])
+def test_weights_from_elsewhere_that_are_no_network_are_refused(arrays, kind, text):
+    with pytest.raises(kind, match=text):
+        MLP(2, 8, 1, rng=RNG(0)).with_arrays(arrays)
+
+
+def test_weights_from_elsewhere_may_be_lists_and_have_other_hidden_layers(tmp_path):
+    network = MLP(2, 8, 1, rng=RNG(0)).with_arrays([np.ones((3, 4)).tolist(), np.ones((5, 2), dtype=np.float32)])
+    assert network.sizes == (2, 4, 2) and {array.dtype for array in network.arrays} == {np.dtype(float)}
+    network.save(tmp_path / "network.npz")
+    assert MLP.load(tmp_path / "network.npz").sizes == (2, 4, 2)
+
+
+@pytest.mark.parametrize("path", [True, 1, 2.0, None, b"network.npz"])
+def test_a_number_is_no_path_to_load_from(path):
+    with pytest.raises(TypeError, match="path must be a text or a Path; got"):
+        MLP.load(path)
+
+
+def test_a_network_prints_as_a_short_text():
+    network = MLP(2, 8, 1, rng=RNG(0), activation="tanh")
+    assert repr(network) == "MLP 2-8-1, tanh units"
+    network.input_offset[:] = 0.5
+    assert repr(network) == "MLP 2-8-1, tanh units, inputs shifted and scaled"
+
+
+@pytest.mark.parametrize("name", ["extra", "layer_0", "activation", "sizes", "format"])
+def test_a_large_member_is_refused_without_being_unpacked(tmp_path, name):
+    network = MLP(2, 3, 1, rng=RNG(0))
+    network.save(tmp_path / "network.npz")
+    content = dict(np.load(tmp_path / "network.npz"))
+    np.savez_compressed(tmp_path / "bomb.npz", **{**content, name: np.zeros(3_000_000)})  # 24 MB of zeros in 30 kB
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="bomb.npz is (damaged|not a network that tiocross saved)"):
+        MLP.load(tmp_path / "bomb.npz")
+    assert tracemalloc.get_traced_memory()[1] < 2e6  # [bytes] at most at any time
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("dataset", [[[0.0, 1.0]], None, "moons"])
+def test_what_is_no_dataset_is_named(dataset):
+    with pytest.raises(TypeError, match="dataset must be a Dataset; got a"):
+        MLP(2, 8, 1, rng=RNG(0)).centre_inputs(dataset)

@@ -238,7 +238,7 @@ def test_every_step_sees_chips_of_its_own(monkeypatch, moons, n_chips):
     settings = TrainingSettings(n_steps=5, batch_size=8, n_chips=n_chips)
     train(start(2, 3, 1), moons, [NoiseInjection()], device=TIO2, rng=np.random.default_rng(0), settings=settings)
     assert [writes.shape for writes in seen] == [(1, n_chips, 2 * (3 * 3 + 4 * 1), 1)] * 5
-    assert len(np.unique(np.concatenate(seen, axis=1)[0, :, 0, 0])) == 5 * n_chips
+    assert len(np.unique(np.concatenate(seen, axis=1)[0, :, :, 0], axis=0)) == 5 * n_chips
 
 
 def test_every_combination_of_techniques_gives_a_result_of_its_own(moons):
@@ -772,7 +772,7 @@ def test_networks_with_one_generator_meet_the_same_points_and_chips(moons):
                                         settings=SHORT))
     pair = train_many(networks[1:3], moons, techniques, device=FAULTY, settings=SHORT, rngs=[np.random.default_rng(6)] * 2)
     alone = train_many(networks[1:2], moons, techniques, device=FAULTY, settings=SHORT, rngs=[np.random.default_rng(6)])
-    assert_same_bits(together[1], pair[1 - 1])
+    assert_same_bits(together[1], pair[0])
     assert_same_bits(together[2], pair[1])
     assert_same_bits(pair[0], alone[0])
     assert bits(pair[0]) != bits(pair[1])
@@ -817,3 +817,49 @@ def test_refusals_come_before_any_work(moons):
         with pytest.raises((ValueError, TypeError)):
             try_to_train(moons, techniques, network, rng=rng, **hardware)
     assert rng.bit_generator.state == state
+
+
+def test_validation_is_reported_by_checkpoints_and_changes_nothing(moons):
+    validation = generate_moons(rng=np.random.default_rng(3), n_train=40, n_validation=10, n_test=10).train
+    network, settings = start(2, 5, 1, dataset=moons), replace(SHORT, n_steps=50)
+    kept, plain = [], []
+    trained = train(network, moons, [NoiseInjection()], device=TIO2, rng=np.random.default_rng(4), settings=settings,
+                    validation=validation, on_checkpoint=kept.append)
+    train(network, moons, [NoiseInjection()], device=TIO2, rng=np.random.default_rng(4), settings=settings,
+          on_checkpoint=plain.append)
+    assert_same_bits(trained, train(network, moons, [NoiseInjection()], device=TIO2, rng=np.random.default_rng(4),
+                                    settings=settings))
+    assert len(kept) == 20 and kept[-1].n_done == 50 and set(np.diff([0, *(one.n_done for one in kept)])) == {2, 3}
+    assert_same_bits(kept[-1].network, trained)
+    assert all(one.validation_loss is one.validation_accuracy is None for one in plain)
+    for one, other in zip(kept, plain):
+        assert_same_bits(one.network, other.network)
+        logits = one.network.logits(validation.points)[:, 0]
+        right = np.where(validation.labels == 1, logits, -logits)
+        assert one.validation_accuracy == np.mean(right > 0)
+        assert one.validation_loss == pytest.approx(np.log1p(np.exp(-right)).mean(), rel=1e-12)
+    assert bits(kept[0].network) != bits(kept[1].network)  # copies, not one network that goes on changing
+
+
+def test_fewer_steps_than_checkpoints_give_one_after_each(moons):
+    kept = []
+    train(start(2, 3, 1), moons, rng=np.random.default_rng(0), settings=replace(SHORT, n_steps=3), on_checkpoint=kept.append)
+    assert [one.n_done for one in kept] == [1, 2, 3]
+
+
+def test_validation_that_nobody_would_see_or_that_does_not_fit_is_refused(moons):
+    with pytest.raises(ValueError, match="validation points are reported by checkpoints: give on_checkpoint too"):
+        try_to_train(moons, validation=moons)
+    with pytest.raises(TypeError, match="dataset must be a Dataset; got a list"):
+        try_to_train(moons, validation=[1], on_checkpoint=print)
+    with pytest.raises(ValueError, match="the network has 2 inputs but the dataset has 3 features"):
+        try_to_train(moons, validation=Dataset(np.ones((4, 3)), [0, 1, 0, 1]), on_checkpoint=print)
+
+
+def test_a_gradient_that_is_not_finite_ends_training(moons):
+    class Overflowing(Technique):
+        def perturb(self, weights, course):
+            return Tensor(weights.value, (weights,), lambda g: (np.where(g == g.max(), np.nan, g),))
+
+    with pytest.raises(FloatingPointError, match="the gradient is not finite at step 0; lower the learning rate"):
+        try_to_train(moons, [Overflowing()])

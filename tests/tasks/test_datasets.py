@@ -26,8 +26,8 @@ def write(folder, text, name="points.csv"):
 
 
 def test_a_dataset_knows_its_size():
-    dataset = Dataset([[1, 2, 3], [4, 5, 6], [7, 8, 9], [0, 1, 2]], [0.0, 2.0, 0.0, 2.0])
-    assert (len(dataset), dataset.n_features, dataset.n_classes) == (4, 3, 3)
+    dataset = Dataset([[1, 2, 3], [4, 5, 6], [7, 8, 9], [0, 1, 2]], [0.0, 2.0, 0.0, 2.0], n_classes=4)
+    assert (len(dataset), dataset.n_features, dataset.n_classes) == (4, 3, 4)
     assert (dataset.points.dtype, dataset.labels.dtype) == (np.float64, np.int64)
     np.testing.assert_array_equal(dataset.labels, [0, 2, 0, 2])
 
@@ -273,8 +273,33 @@ def test_comments_blank_lines_and_spaces_are_skipped(tmp_path):
 def test_files_with_windows_line_ends_and_other_numbers_of_features(tmp_path):
     path = tmp_path / "points.csv"
     path.write_bytes(b"height [-],label [-]\r\n1.5,0\r\n2.5,2\r\n")
-    dataset = read_dataset(str(path))
-    assert (dataset.points.tolist(), dataset.labels.tolist()) == ([[1.5], [2.5]], [0, 2])
+    dataset = read_dataset(str(path), n_classes=3)
+    assert (dataset.points.tolist(), dataset.labels.tolist(), dataset.n_classes) == ([[1.5], [2.5]], [0, 2], 3)
+
+
+@pytest.mark.parametrize("labels, text", [
+    ([1, 2, 3], "got 1, 2, 3 and no 0. Number them anew, for example with np.unique"),
+    ([0, 5, 5], "got 0, 5 and no 1"), ([2, 1, 2], "got 1, 2 and no 0"),
+])
+def test_labels_that_leave_out_a_class_make_no_silent_class_more(labels, text, tmp_path):
+    points = [[0.0], [1.0], [2.0]]
+    with pytest.raises(ValueError, match=text):
+        Dataset(points, labels)
+    rows = "".join(f"{x},{label}\n" for (x,), label in zip(points, labels))
+    with pytest.raises(ValueError, match=text) as caught:
+        read_dataset(write(tmp_path, "x [-],label [-]\n" + rows))
+    assert str(tmp_path / "points.csv") in str(caught.value)
+    assert Dataset(points, np.unique(labels, return_inverse=True)[1]).n_classes == len(set(labels))
+
+
+def test_a_part_of_a_dataset_keeps_the_number_of_classes_and_stated_classes_are_checked():
+    whole = Dataset([[0.0], [1.0], [2.0], [3.0]], [0, 1, 2, 1])
+    part = whole.part(slice(1, 3))
+    assert (part.points.tolist(), part.labels.tolist(), part.n_classes) == ([[1.0], [2.0]], [1, 2], 3)
+    with pytest.raises(ValueError, match="labels must be below n_classes, 2; got 2"):
+        Dataset([[0.0], [1.0]], [0, 2], n_classes=2)
+    with pytest.raises(TypeError, match="n_classes must be a whole number; got '3'"):
+        Dataset([[0.0], [1.0]], [0, 2], n_classes="3")
 
 
 REFUSED_FILES = {
@@ -349,7 +374,7 @@ def test_files_are_utf8_whatever_the_locale(tmp_path):
 
 @pytest.mark.parametrize("content, text", [
     ("x0 [-],label [-]\n1,0\n2,1\n", "must hold 2 features and labels 0 and 1; got 1 features and labels up to 1"),
-    (HEADER + "1,2,0\n3,4,2\n", "must hold 2 features and labels 0 and 1; got 2 features and labels up to 2"),
+    (HEADER + "1,2,0\n3,4,2\n5,6,1\n", "must hold 2 features and labels 0 and 1; got 2 features and labels up to 2"),
 ])
 def test_moons_have_two_features_and_two_classes(tmp_path, content, text):
     save_moons(draw_moons(), tmp_path)

@@ -41,6 +41,10 @@ class Law:
         """Slope dI/dV of each device [S] with conductances [S] at 0 V, at voltages across it [V]."""
         raise NotImplementedError
 
+    def least_slope(self, *parameters: np.ndarray) -> np.ndarray | float:
+        """Least slope at any voltage of devices with these parameters, over that at 0 V (unitless)."""
+        return 1.0
+
     def _require_increasing(self):
         raise NotImplementedError
 
@@ -166,6 +170,11 @@ class Polynomial(Law):
     def slopes(self, conductances: np.ndarray, voltages: np.ndarray) -> np.ndarray:
         """Slope dI/dV of each device [S] with conductances [S] at 0 V, at voltages across it [V]."""
         return conductances * (1.0 + voltages * (2.0 * self.a + 3.0 * self.b * voltages))
+
+    def least_slope(self, *parameters: np.ndarray) -> np.ndarray | float:
+        """Least slope at any voltage of devices with these parameters, over that at 0 V (unitless)."""
+        a, b = parameters
+        return 1.0 - a**2 / np.where(b > 0, 3.0 * b, 1.0)
 
 
 LAWS = (Sinh, Cubic, Polynomial)

@@ -61,17 +61,20 @@ def sensitivities(crossbar: Crossbar, inputs: ArrayLike | Biasing, weights: Arra
     [[0.185, -0.001], [0.09, -0.001], [0.19, -0.001]]
     """
     require_crossbar(crossbar)
+    if inputs is None:
+        raise TypeError("inputs must be voltages of the word lines or a Biasing; got None")
     biasing = as_biasing(crossbar, inputs)
     weights = _as_weights(crossbar, biasing, weights)
     require_rtol(rtol)
     batch = np.broadcast_shapes(arrange_batch(crossbar, biasing)[0], weights.shape[:-1])
     if 0 in batch:
         return np.zeros((*batch, crossbar.n_word_lines, crossbar.n_bit_lines))
-    voltages = find_device_voltages(crossbar, biasing, rtol)
+    voltages = np.nan_to_num(find_device_voltages(crossbar, biasing, rtol))  # no device beside an undetermined line matters
     adjoint = _adjoint(crossbar, biasing, weights)
     if crossbar.iv is None:
-        return voltages * find_device_voltages(crossbar, adjoint, rtol)
-    return crossbar.iv.currents(1.0, voltages) * find_device_voltages(_tangent(crossbar, voltages), adjoint, rtol)
+        return voltages * np.nan_to_num(find_device_voltages(crossbar, adjoint, rtol))
+    adjoints = find_device_voltages(_tangent(crossbar, voltages), adjoint, rtol)
+    return crossbar.iv.currents(1.0, voltages) * np.nan_to_num(adjoints)
 
 
 def _as_weights(crossbar, biasing, weights):

@@ -7,11 +7,12 @@ import numpy as np
 from tiocross.circuit.biasing import Biasing, join_ends, require_fitting
 from tiocross.circuit.crossbar import require_crossbar
 from tiocross.circuit.solver import solve
-from tiocross.circuit.solvers.checks import require_anchored, require_consistent, require_rtol
+from tiocross.circuit.solvers.checks import require_consistent, require_rtol
 from tiocross.circuit.solvers.hierarchy import find_geometries
 from tiocross.circuit.solvers.multilevel_kernel import FROM_LAST
+from tiocross.circuit.solvers.paths import find_islands
 from tiocross.circuit.solvers.prepared import prepare
-from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, allocate_results
+from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, allocate_results, rounding_step
 from tiocross.circuit.solvers.workspace import Workspace, connect_ends
 
 _MOST_SWEEPS = 60  # more, and the general solver takes over
@@ -33,7 +34,7 @@ class CircuitSequence:
         self.crossbar, self.rtol = crossbar, rtol
         self._circuit = prepare(crossbar)
         self._shape = crossbar.conductances.shape[-2:]
-        self._biasing = self._resistances = self._workspace = None
+        self._biasing = self._resistances = self._workspace = self._sensed = None
         self._solved = allocate_results((), self._shape, False)
         self._report = self._solved.report
 
@@ -49,7 +50,12 @@ class CircuitSequence:
         resistances, drives = connect_ends(self._circuit, ends)
         if self._resistances is None or not np.array_equal(resistances, self._resistances):
             self._resistances, self._workspace = resistances, None
-        self._drive, self._factor = drives[0, 0], 0.0
+        self._drive, self._factor, self._largest = drives[0, 0], 0.0, np.abs(drives).max()
+        selected = biasing.selected
+        sensed = np.ones(self._shape[1], dtype=bool) if selected is None else np.arange(self._shape[1]) == selected[1]
+        if self._workspace is not None and not np.array_equal(sensed, self._sensed):
+            self._workspace = None
+        self._sensed = sensed
         rooted = not (np.isnan(biasing.left).any() or np.isnan(biasing.bottom).any())
         self._held = None  # the device voltages, where every line is at the voltage of its end
         if self.crossbar.is_ideal and rooted and np.isnan(ends[0, 0, :, FAR_END]).all():
@@ -57,8 +63,8 @@ class CircuitSequence:
 
     def solve(self, conductances, factor=1.0):
         """Currents out of the bottom ends (n_bit_lines,) [A] and device voltages (n_word_lines, n_bit_lines) [V] of the next
-        circuit: ``conductances`` C-contiguous float64 [S], all voltages of the biasing times ``factor``. Nothing is checked
-        but that floating lines have a path to a connected end, for this is called a hundred thousand times."""
+        circuit: ``conductances`` C-contiguous float64 [S], all voltages of the biasing times ``factor``. Nothing is checked,
+        for this is called a hundred thousand times. Voltages that are undetermined, all of open devices, are 0 V here."""
         if self._held is not None:
             voltages = factor * self._held
             return (conductances * voltages).sum(axis=0), voltages
@@ -66,16 +72,15 @@ class CircuitSequence:
             return self._solved.currents.copy(), self._workspace.nodes.device_voltages
         self._workspace = None
         solution = solve(replace(self.crossbar, conductances=conductances), self._scaled(factor), rtol=self.rtol)
-        return solution.bit_line_currents, solution.device_voltages
+        return solution.bit_line_currents, np.nan_to_num(solution.device_voltages)
 
     def _sweep(self, array, factor):
         """Whether a few sweeps from the last circuit were enough."""
-        if self._floats:
-            require_anchored(array[None], (0,), self._connected)
+        if self._floats and find_islands(array[None], self._connected) is not None:
+            return False
         if self._workspace is None:
             geometry = find_geometries(array[None], self._resistances)[0][0]
-            everything = np.ones(self._shape[1], dtype=bool)
-            self._workspace, self._factor = Workspace(self._resistances, geometry, everything), 0.0
+            self._workspace, self._factor = Workspace(self._resistances, geometry, self._sensed), 0.0
         start, drive = self._workspace.nodes.bit_lines, factor * self._drive
         if self._factor == 0.0:
             start[:] = drive[BITS, ROOT_END, : self._shape[1]]
@@ -85,7 +90,8 @@ class CircuitSequence:
         self._solved.figures[:] = 0.0
         self._workspace.sweep_further((array, self._workspace.nothing), drive, _MOST_SWEEPS, FROM_LAST, self._solved,
                                       self.rtol)
-        return 0 < self._report.n_sweeps and self._report.total <= self.rtol * self._report.gross
+        lost = rounding_step(sum(self._shape)) * abs(factor) * self._largest * array.sum()
+        return 0 < self._report.n_sweeps and self._report.total + lost <= self.rtol * self._report.gross
 
     def _scaled(self, factor):
         given = self._biasing

@@ -6,9 +6,9 @@ from functools import cached_property
 
 import numpy as np
 
-from tiocross.circuit.biasing import Biasing, read_columns
+from tiocross.circuit.biasing import Biasing, is_plain_read, read_columns
 from tiocross.circuit.crossbar import Crossbar
-from tiocross.circuit.solvers.results import Report
+from tiocross.circuit.solvers.results import Report, rounding_step
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,12 +22,16 @@ class EndCurrents:
     bottom: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Solution:
     """State of a solved crossbar; leading axes are arrays and inputs, broadcast against each other.
 
     Voltages cost memory and, for batches and large arrays, a second solution. They are found when first asked for, and so
     are the powers and the currents of the other ends.
+
+    A line from which no path over devices leads to a connected end floats at an *undetermined* voltage. No current flows
+    in it. ``undetermined_word_lines`` and ``undetermined_bit_lines`` name these lines; their voltages are NaN, and so are
+    those across open devices beside them. All currents and powers are numbers.
 
     Parameters
     ----------
@@ -69,13 +73,56 @@ class Solution:
         """Largest Kirchhoff residual at a node, (...) [A]."""
         return self._report.largest.reshape(self._batch)
 
-    @property
+    @cached_property
     def uncertainty(self) -> np.ndarray:
-        """Sum of all residuals, (...): no current of an end is off by more, for what is lacking at a node is lacking at the
-        ends. Rounding comes on top: some 1e-16 of the conductance of a line times the largest voltage. Where a matrix
-        product served, it is an estimate for the bit lines: what a probe by sweeps found wrong with the matrix, scaled
-        [A]."""
-        return self._report.total.reshape(self._batch)
+        """No bit-line current is off by more, (...): what sweeps left unbalanced, and rounding. With a selected device, that
+        of its bit line; the others are known to ``rtol`` of the largest gross current of a bit line. Where a matrix product
+        served, an estimate [A]."""
+        total = self._report.total.reshape(self._batch)
+        crossbar, biasing = self.crossbar, self.biasing
+        if crossbar.iv is not None or not is_plain_read(biasing):
+            return total
+        if crossbar.is_ideal:
+            lost = np.matmul(np.abs(biasing.left)[..., None, :], crossbar.conductances)[..., 0, :]
+            lost = lost.max(axis=-1) if biasing.selected is None else _pick(lost, biasing.selected[1:])
+        elif biasing.selected is None:
+            lost = np.abs(biasing.left).max(axis=-1) * crossbar.conductances.sum(axis=(-2, -1))
+        else:
+            return total  # rounding was looked at
+        return total + rounding_step(sum(crossbar.conductances.shape[-2:])) * lost
+
+    @property
+    def voltage_uncertainty(self) -> np.ndarray:
+        """No node voltage is off by more, (...), and no device voltage by more than twice as much [V]."""
+        return self._nodes.error
+
+    @cached_property
+    def undetermined_word_lines(self) -> np.ndarray:
+        """Which word lines float without any path over devices to a connected end, (..., n_word_lines) bool."""
+        return np.isnan(self.word_line_voltages).any(axis=-1)
+
+    @cached_property
+    def undetermined_bit_lines(self) -> np.ndarray:
+        """Which bit lines float without any path over devices to a connected end, (..., n_bit_lines) bool."""
+        return np.isnan(self.bit_line_voltages).any(axis=-2)
+
+    def __repr__(self):
+        batch, currents = self._batch, self.bit_line_currents
+        of = f"{'x'.join(map(str, batch))} circuits of " if batch else ""
+        text = f"Solution: {of}{self.crossbar.n_word_lines} x {self.crossbar.n_bit_lines} devices"
+        if currents.size:
+            text += (f", bit-line currents {currents.min() * 1e6:.4g} to {currents.max() * 1e6:.4g} uA, "
+                     f"known to {np.max(self.uncertainty) * 1e6:.1g} uA")
+        n_lines = self._count_undetermined()
+        return f"<{text}{f'; {n_lines} undetermined lines' if n_lines else ''}>"
+
+    def _count_undetermined(self):
+        """Number of lines in the whole batch, found only where there may be some."""
+        biasing = self.biasing
+        floating = [(np.isnan(a) & np.isnan(b)).any() for a, b in ((biasing.left, biasing.right), (biasing.top, biasing.bottom))]
+        if not any(floating) or self.crossbar.conductances.all() or not self.bit_line_currents.size:
+            return 0
+        return int(self.undetermined_word_lines.sum() + self.undetermined_bit_lines.sum())
 
     @property
     def _batch(self):
@@ -90,23 +137,25 @@ class Solution:
 
     @property
     def bit_line_voltages(self) -> np.ndarray:
-        """Voltage of each bit-line node, (..., n_word_lines, n_bit_lines) [V]."""
+        """Voltage of each bit-line node, NaN of undetermined lines, (..., n_word_lines, n_bit_lines) [V]."""
         return self._nodes.bit_lines
 
     @property
     def word_line_voltages(self) -> np.ndarray:
-        """Voltage of each word-line node, (..., n_word_lines, n_bit_lines) [V]."""
+        """Voltage of each word-line node, NaN of undetermined lines, (..., n_word_lines, n_bit_lines) [V]."""
         return self._nodes.word_lines
 
     @property
     def device_voltages(self) -> np.ndarray:
-        """Voltage across each device, word line minus bit line, (..., n_word_lines, n_bit_lines) [V]."""
-        return self._nodes.device_voltages
+        """Voltage across each device, word line minus bit line, (..., n_word_lines, n_bit_lines); NaN across an open device
+        of an undetermined line, 0 across others there [V]."""
+        voltages = self._nodes.device_voltages
+        return np.where(np.isnan(voltages) & (self.crossbar.conductances > 0), 0.0, voltages)
 
     @property
     def device_currents(self) -> np.ndarray:
         """Current of each device from its word line to its bit line, (..., n_word_lines, n_bit_lines) [A]."""
-        return self.crossbar.currents(self.device_voltages)
+        return self.crossbar.currents(np.nan_to_num(self._nodes.device_voltages))
 
     @cached_property
     def end_currents(self) -> EndCurrents:
@@ -129,7 +178,7 @@ class Solution:
     @cached_property
     def device_power(self) -> np.ndarray:
         """Power dissipated in the devices, (...) [W]."""
-        return (self.device_voltages * self.device_currents).sum(axis=(-2, -1))
+        return (np.nan_to_num(self.device_voltages) * self.device_currents).sum(axis=(-2, -1))
 
     @cached_property
     def wire_power(self) -> np.ndarray:
@@ -146,23 +195,33 @@ class Solution:
     @property
     def selected_current(self) -> np.ndarray:
         """Current through the selected device, (...) [A]."""
-        return self.device_currents[(..., *self._selected)]
+        return _pick(self.device_currents, self._selected)
 
     @property
     def selected_voltage(self) -> np.ndarray:
         """Voltage across the selected device, (...) [V]."""
-        return self.device_voltages[(..., *self._selected)]
+        return _pick(self.device_voltages, self._selected)
 
     @property
     def sneak_current(self) -> np.ndarray:
         """What the selected bit line's current has besides the selected device's, (...) [A]."""
-        return self.bit_line_currents[..., self._selected[1]] - self.selected_current
+        return _pick(self.bit_line_currents, self._selected[1:]) - self.selected_current
 
     @property
     def _selected(self):
         if self.biasing.selected is None:
             raise ValueError("no device is selected; solve with a biasing from read_device or write_device")
         return self.biasing.selected
+
+
+def _pick(values, lines):
+    """Those of the selected lines: ``lines`` are numbers of the last axes, or arrays of them, with the axes of a batch."""
+    if all(np.ndim(each) == 0 for each in lines):
+        return values[(..., *lines)]
+    batch = values.shape[: values.ndim - len(lines)]
+    flat = values.reshape(-1, *values.shape[len(batch):])
+    chosen = (np.broadcast_to(each, batch).ravel() for each in lines)
+    return flat[(np.arange(len(flat)), *chosen)].reshape(batch)
 
 
 def make_solution(crossbar, inputs, bit_line_currents, report, find_nodes):
@@ -177,7 +236,7 @@ def _split(total, far_nodes, resistance, root, far):
     """Currents into a line through its root and its far end, from what its devices draw."""
     far_driven = ~np.isnan(far)
     into_far = np.where(far_driven & (resistance > 0),
-                        (np.nan_to_num(far) - far_nodes) / np.where(resistance > 0, resistance, 1.0), 0.0)
+                        (np.nan_to_num(far) - np.nan_to_num(far_nodes)) / np.where(resistance > 0, resistance, 1.0), 0.0)
     into_far = np.where(far_driven & np.isnan(root), total, into_far)
     into_root = np.where(np.isnan(root), 0.0, total - into_far)
     return into_root, into_far

@@ -8,13 +8,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tiocross.checks import as_count
-from tiocross.circuit.biasing import Biasing, as_biasing, join_ends, read_columns
+from tiocross.circuit.biasing import Biasing, as_biasing, is_plain_read, join_ends, read_columns
 from tiocross.circuit.crossbar import Crossbar, require_crossbar
 from tiocross.circuit.laws import spread_law
 from tiocross.circuit.matrices import matrix_pays, transfer_matrix
 from tiocross.circuit.solution import Solution, make_solution
-from tiocross.circuit.solvers.checks import as_values_of_lines, require_rtol, require_solved
-from tiocross.circuit.solvers.dispatch import share_between_threads, require_solvable, run_circuits, run_read
+from tiocross.circuit.solvers.checks import (
+    LARGEST_VOLTAGE,
+    as_values_of_lines,
+    require_consistent,
+    require_moderate,
+    require_rtol,
+)
+from tiocross.circuit.solvers.dispatch import share_between_threads, run_circuits, run_read
 from tiocross.circuit.solvers.prepared import prepare
 from tiocross.circuit.solvers.results import Goal, Solved, make_report, allocate_results
 from tiocross.errors import ConvergenceError
@@ -50,8 +56,8 @@ def solve(crossbar: Crossbar, inputs: ArrayLike | Biasing, *, rtol: float = 1e-9
     Raises
     ------
     ValueError
-        If shapes do not fit, a voltage is not finite, a line is held at two voltages without any resistance between them,
-        or a line has no path to a connected end.
+        If shapes do not fit, a voltage is not finite, or a line is held at two voltages without any resistance between
+        them.
     ConvergenceError
         If the bound is not reached; it carries the numbers.
 
@@ -91,7 +97,7 @@ def solve(crossbar: Crossbar, inputs: ArrayLike | Biasing, *, rtol: float = 1e-9
             return _solve_read(crossbar, inputs, goal, workers)
     biasing = as_biasing(crossbar, inputs)
     batch, n_axes = arrange_batch(crossbar, biasing)
-    ohmic_read = crossbar.iv is None and _is_plain_read(biasing)
+    ohmic_read = crossbar.iv is None and is_plain_read(biasing)
     if 0 in batch or ohmic_read and crossbar.is_ideal:
         return _multiply(crossbar, biasing, crossbar.conductances, batch, goal)
     if ohmic_read and matrix_pays(crossbar, math.prod(batch[n_axes:])):
@@ -110,7 +116,10 @@ def _solve_read(crossbar, voltages, goal, workers):
     else:
         found = share_between_threads(partial(run_read, goal=goal), circuit, drives, workers)
     report, shape = found.report, crossbar.conductances.shape
-    require_solved(report, goal.rtol)
+    if not report.gross.max() <= LARGEST_VOLTAGE:
+        require_moderate("voltages", voltages)
+    if not report.is_one_within(goal.rtol) and not (report.total <= goal.rtol * report.gross).all():
+        return _solve_circuits(crossbar, as_biasing(crossbar, voltages), shape[:-2], goal, workers)
     currents = found.currents[0, 0] if len(shape) == 2 else found.currents.reshape(*shape[:-2], shape[-1])
     return make_solution(crossbar, voltages, currents, report, partial(find_nodes, crossbar, voltages, goal))
 
@@ -126,12 +135,6 @@ def arrange_batch(crossbar, biasing):
                          "broadcast against each other") from None
     differ = [axis for axis, length in enumerate((1,) * (len(batch) - len(arrays)) + arrays) if length != 1]
     return batch, differ[-1] + 1 if differ else 0
-
-
-def _is_plain_read(biasing):
-    """Left ends driven, bottom ends at 0 V, everything else floating."""
-    return (np.isnan(biasing.right).all() and np.isnan(biasing.top).all() and not np.isnan(biasing.left).any()
-            and not biasing.bottom.any())
 
 
 def _solve_circuits(crossbar, biasing, batch, goal, workers):
@@ -153,8 +156,12 @@ def run_batch(crossbar, biasing, goal, workers=1):
     ends = join_ends(biasing, ((1,) * n_axes if shared else batch[:n_axes]) + batch[n_axes:])
     ends = ends.reshape(1 if shared else math.prod(batch[:n_axes]), math.prod(batch[n_axes:]), *ends.shape[-3:])
     circuit = prepare(crossbar)
-    require_solvable(circuit, ends)
-    found = share_between_threads(partial(run_circuits, goal=goal, selected=biasing.selected), circuit, ends, workers)
+    require_consistent(circuit, ends)
+    selected = ()
+    if biasing.selected is not None:
+        lines = np.broadcast_to(biasing.selected[1], biasing.batch).reshape(inputs)
+        selected = (np.broadcast_to(lines, batch if not shared else (1,) * n_axes + batch[n_axes:]).reshape(ends.shape[:2]),)
+    found = share_between_threads(partial(run_circuits, goal=goal), circuit, ends, workers, *selected)
     return Solved(*(values.reshape(*batch, *values.shape[2:]) for values in found))
 
 

@@ -8,16 +8,17 @@ EPILOG = """\
 exit codes: 0 done, 1 the computation failed, 2 bad input (nothing was written), 130 interrupted (finished results are
 kept)"""
 INTRODUCTION = """\
-tiocross takes small neural networks to passive memristor crossbars. Three commands to try:
+tiocross takes small neural networks to passive memristor
+crossbars. Three commands to try:
 
-  tiocross experiment --quick    how robust are networks on simulated chips?
-  tiocross example --out first   a small project with data, to start your own
+  tiocross experiment --quick    networks on simulated chips
+  tiocross example --out first   a project to start your own
   tiocross describe TIO2         the published device
 
 tiocross --help lists all commands."""
 _MOST_SEEDS, _MOST_WORKERS = 10_000, 1_024
 _MOST_COUNTED = 10**15  # of what is refused later with more to say; also what a float holds exactly
-_MOST_DEVICES = 10**7  # of one array
+_MOST_DEVICES = 1024 * 1024  # of one array
 _LONGEST_SHOWN = 60  # characters of what was typed
 
 
@@ -32,8 +33,8 @@ class HelpText(argparse.HelpFormatter):
 
 def add_commands(commands):
     """Add a parser for each command; the module of the same name has its ``prepare``."""
-    for add_arguments in (_add_experiment, _add_compare, _add_plan, _add_program, _add_judge, _add_calibrate, _add_describe,
-                          _add_solve, _add_example):
+    for add_arguments in (_add_experiment, _add_compare, _add_plan, _add_program, _add_judge, _add_calibrate, _add_report,
+                          _add_describe, _add_solve, _add_example, _add_warmup):
         add_arguments(commands)
 
 
@@ -45,7 +46,7 @@ def shortened(text):
 def _add(commands, name, summary, text, *examples):
     """Add a command with examples of its use; what is given back adds its arguments."""
     title = "examples:" if len(examples) > 1 else "example:"
-    shown = "\n".join((title, *(f"  tiocross {name} {line}" for line in examples)))
+    shown = "\n".join((title, *(f"  tiocross {name} {line}".rstrip() for line in examples)))
     return commands.add_parser(name, help=summary, description=text, epilog=f"{shown}\n\n{EPILOG}", formatter_class=HelpText,
                                allow_abbrev=False).add_argument
 
@@ -62,12 +63,17 @@ def _whole(high=_MOST_COUNTED):
     return read
 
 
+def as_float(text):
+    """Number of a text in ASCII digits, without underscores; ValueError for another."""
+    if not text.isascii() or "_" in text:
+        raise ValueError(f"not a number: {shortened(text)}")
+    return float(text)
+
+
 def _real(text):
-    """Type of a number: ASCII digits, as everywhere else in tiocross."""
+    """Type of a number."""
     try:
-        if not text.isascii() or "_" in text:
-            raise ValueError
-        return float(text)
+        return as_float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a number; got {shortened(text)}") from None
 
@@ -83,7 +89,8 @@ def _array_shape(text):
 def _add_experiment(commands):
     add = _add(commands, "experiment", "the paper's experiment, end to end",
                "Train a regular network, hardware-aware ones and one by the recommended recipe on half moons, transfer each "
-               "to thousands of simulated passive TiO2 crossbars, solve their circuits, and report how robust each is.",
+               "to thousands of simulated passive TiO2 crossbars, solve their circuits, and report how robust each network "
+               "is.",
                "--quick", "--seeds 5 --wire-resistance 0 2 10 --out results/five_seeds")
     add("--out", metavar="DIR", help="results folder (default: results/experiment; with --quick results/experiment_quick)")
     add("--overwrite", action="store_true",
@@ -113,13 +120,14 @@ def _add_compare(commands):
     add("--overwrite", action="store_true",
         help="replace earlier results in the folder; without it a folder that holds some is refused")
     add("--task", default="moons", metavar="TASK", help="moons, circles, spirals or patterns (default: %(default)s)")
-    add("--only", nargs="+", metavar="NAME", help="rows of these names, as in the table or as --list shows them "
-                                                  "(default: all)")
+    add("--only", nargs="+", metavar="NAME",
+        help="rows of these names, as in the table or as --list shows them (default: all)")
     add("--list", action="store_true", help="show the names of the rows, and nothing else")
     add("--data", metavar="DIR", help="folder with moons_train.csv, moons_validation.csv and moons_test.csv "
                                       "(default: points are generated)")
     add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card on 8 x 8 arrays)")
-    add("--quick", action="store_true", help="2 seeds, 2 000 chips, five rows with values chosen before: a first look")
+    add("--quick", action="store_true",
+        help="2 seeds, 2 000 chips and five rows with values chosen before, for a first look")
     add("--seeds", type=_whole(_MOST_SEEDS), metavar="N", help="number of training seeds (default: 10; with --quick 2)")
     add("--transfers", type=_whole(), metavar="N",
         help="simulated chips for each network (default: 5000; with --quick 2000)")
@@ -143,8 +151,9 @@ def _add_plan(commands):
     add("--scheme-from", metavar="LABCSV", help="pulse scheme (volt, seconds) from the header of a resistance map of the "
                                                 "lab (default: that of a measured array)")
     add("--stuck", nargs="+", metavar="MAP",
-        help="resistance maps of the lab (ohm), one for each array at hand: devices more than 10 %% outside the window "
-             "count as stuck, and the weights are placed around them")
+        help="maps, one for each array at hand: measured ones (resistance maps of the lab (ohm), or CSV that states its "
+             "unit), in which devices more than 10 %% outside the window count as stuck; or CSV with numbers where devices "
+             "are stuck and nan elsewhere. The weights are placed around them")
     add("--order", default="raster", metavar="ORDER",
         help="'raster', or 'sensitive last': devices that change the outputs most come last (default: %(default)s)")
     add("--data", metavar="DIR", help="folder with half moons, whose training points show which devices are sensitive "
@@ -199,8 +208,8 @@ def _add_calibrate(commands):
                "write the device as JSON. The kind of a file is recognised by its content.",
                "tuning.csv disturb.csv --g-min 100 --g-max 500 --out device.json --figures FIGURES")
     add("files", nargs="+", metavar="FILE",
-        help="CSV with the columns 'target [S],programmed [S]', or 'n_later_writes [-],delta_conductance [S]'; resistance "
-             "maps of the lab (ohm); pulse logs, each of one chip")
+        help="CSV with the columns 'target [S],programmed [S]', or 'n_later_writes [-],delta_conductance [S]'; maps of "
+             "arrays (conductances or resistances, with the unit), also those of the lab; pulse logs, each of one chip")
     add("--g-min", type=_real, default=100.0, metavar="US",
         help="low end of the tuning window in microsiemens (default: %(default)g, as of the published card)")
     add("--g-max", type=_real, default=500.0, metavar="US",
@@ -208,11 +217,20 @@ def _add_calibrate(commands):
     add("--out", required=True, metavar="device.json", help="the device file to write")
     add("--effects", nargs="+", default=["tuning", "disturb", "faults"], metavar="EFFECT",
         help="what to fit: any of tuning, disturb and faults (default: all for which there are data)")
-    add("--figures", metavar="DIR", help="also draw what was measured beside what was fitted, as PNG, in this folder")
+    add("--figures", metavar="DIR", help="also draw what was measured beside what was fitted, as PNG, in this folder, "
+                                  "with all fits in calibration.json")
     add("--dead", action="store_true", help="count every device of the resistance maps as stuck; without it only those "
                                             "more than 10 %% outside the window")
     add("--name", metavar="NAME", help="what to call the device (default: the name of the file)")
     add("--source", metavar="TEXT", help="where the data come from (default: the names of the files)")
+
+
+def _add_report(commands):
+    add = _add(commands, "report", "a page for people from a results folder",
+               "Write report.html into a results folder: question, answer, tables, figures, what was assumed, how to do it "
+               "again. The page needs no network and no script. experiment, compare, program and calibrate write it "
+               "themselves; this command makes it anew.", "results/experiment")
+    add("folder", metavar="DIR", help="finished results of experiment, compare, program or calibrate")
 
 
 def _add_describe(commands):
@@ -257,3 +275,10 @@ def _add_example(commands):
                "their place.",
                "--out first")
     add("--out", required=True, metavar="DIR", help="new folder of the project")
+
+
+def _add_warmup(commands):
+    _add(commands, "warmup", "compile everything beforehand",
+         "Compile all that tiocross computes with, which otherwise happens where it is first needed, and say how long it "
+         "took. The result is kept by numba beside the package or, with NUMBA_CACHE_DIR, in that folder.",
+         "")

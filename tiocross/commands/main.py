@@ -19,6 +19,8 @@ class _Parser(argparse.ArgumentParser):
         if "invalid choice: " in message:
             unknown = message.split("invalid choice: ")[1].split(" (choose from")[0][1:-1]  # argparse puts it in quotes
             message = f"unknown command {shortened(unknown)}; {nearest_name(unknown, self.commands())}"
+        elif message.endswith("required: COMMAND"):
+            message = f"the command is missing; there are {', '.join(self.commands())}"
         self.exit(2, f"{self.prog}: error: {printable(message)}\n")
 
     def commands(self):
@@ -36,7 +38,7 @@ class _Parser(argparse.ArgumentParser):
         hint = nearest_name(option, options)
         homes = [name for name, parser in commands.items() if option in parser._option_string_actions]
         if homes:
-            hint = f"it is one of tiocross {', '.join(homes)}; {hint}"
+            hint = f"it belongs to tiocross {' and '.join(homes)}; {hint}"
         commands[command].error(f"unknown argument {shortened(option)}; {hint}")
 
 
@@ -51,7 +53,7 @@ def main(argv=None):
         try:
             # numba and matplotlib come with it: not for --help
             job = importlib.import_module(f"tiocross.commands.{arguments.command}").prepare(arguments)
-        except (ValueError, TypeError, OSError, MemoryError) as error:
+        except (ValueError, TypeError, OSError, MemoryError, ArithmeticError) as error:
             _complain("error", error, argv)
             return 2
         job()

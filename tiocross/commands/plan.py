@@ -5,12 +5,16 @@ import re
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from tiocross.commands.describe import describe_plan
+from tiocross.commands.recognition import recognise
 from tiocross.storage import require_new_folder
 from tiocross.tasks import load_moons
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2
 from tiocross.lab.resistance_maps import read_lab_map
+from tiocross.lab.tables import read_conductance_csv
 from tiocross.lab.plans import plan
 from tiocross.lab.write_verify import PulseScheme
 from tiocross.learning.network import MLP
@@ -32,8 +36,7 @@ def prepare(arguments):
         scheme = PulseScheme.from_lab_header(read_lab_map(arguments.scheme_from).header)
     stuck = None
     if arguments.stuck is not None:
-        stuck = [stuck_outside_window(read_lab_map(path).conductances, g_min=device.g_min, g_max=device.g_max)
-                 for path in arguments.stuck]
+        stuck = [_stuck_in(path, device) for path in arguments.stuck]
     layout = _layout(network, _as_shape(arguments.array_shape), arguments.share_arrays)
     made = plan(network, device, layout=layout, scheme=scheme, order=arguments.order, stuck=stuck,
                 points=_points_for(network, arguments.data))
@@ -54,6 +57,22 @@ def _as_shape(text):
     if shape[0] * shape[1] > _MOST_DEVICES:
         raise ValueError(f"--array-shape must have at most {_MOST_DEVICES} devices; got {shape[0] * shape[1]}")
     return shape
+
+
+def _stuck_in(path, device):
+    """Stuck map from a file: a measured map, whose devices outside the window are stuck, or one with nan where healthy."""
+    kind = recognise(path)
+    if kind not in ("lab map", "conductances"):
+        raise ValueError(f"--stuck needs a map of an array, in ohm or siemens; {path} is a file of the kind {kind}")
+    given = read_lab_map(path).conductances if kind == "lab map" else read_conductance_csv(path, allow_missing=True)
+    known = ~np.isnan(given)
+    if known.all():
+        return stuck_outside_window(given, g_min=device.g_min, g_max=device.g_max)
+    if 2 * known.sum() > known.size:
+        raise ValueError(f"{path} holds nan, as a map of stuck devices does where they are healthy, but {known.sum()} of "
+                         f"{known.size} devices have a number, and all of them would count as stuck. Give a measured map "
+                         "without nan, or numbers where devices are stuck only")
+    return given
 
 
 def _points_for(network, folder):

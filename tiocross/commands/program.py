@@ -25,7 +25,7 @@ from tiocross.lab.switching import TIO2_SWITCHING, require_switching, switching_
 from tiocross.lab.write_verify import PulseScheme
 from tiocross.learning.network import MLP
 from tiocross.report.write import write_report
-from tiocross.storage import locked_folder, read_json, require_folder, require_writable_file, save_json, save_text
+from tiocross.storage import TEMPORARY, locked_folder, read_json, require_folder, require_writable_file, save_json, save_text
 from tiocross.tasks import load_moons
 from tiocross.transfers.prediction import infer
 from tiocross.units import percent, uS
@@ -36,7 +36,7 @@ SETTINGS = "run.json"  # what a run was started with
 RESULT = "programming.json"  # what came of it, once all arrays are done
 LOCK = ".lock"
 _RESULT_FILE = re.compile(r"array_[0-9]{2,}_(log\.csv|readback\.csv|report\.(json|txt))|programming\.json|report\.html")
-_OWN = re.compile(rf"{_RESULT_FILE.pattern}|run\.json|\.lock|\..+-[0-9a-f]{{8}}(\.[a-z]+)?")  # temporary files too
+_OWN = re.compile(rf"{_RESULT_FILE.pattern}|run\.json|\.lock|{TEMPORARY.pattern}")
 _FROM_PYTHON = """\
 this command drives simulated chips only: add --simulate. Real instruments are driven from Python:
     plan = load_plan({plan!r})
@@ -111,6 +111,7 @@ class _ProgrammingRun:
         self.earlier = []  # files of an earlier run, to be replaced
         self._begun = {}  # array: its chip, and the events so far
         self._reports = {}  # array: its report, once it is done
+        self._tuned = set()  # (array, row, column) of the devices that were tuned at least once
 
     def resume(self):
         """Check what an interrupted run left, and bring the chip of the array under way to where it was."""
@@ -134,11 +135,11 @@ class _ProgrammingRun:
         """Program the arrays that are not yet programmed, then print the predicted accuracy; ``held`` is the lock."""
         with held:
             for path in self.earlier:
-                path.unlink()
+                path.unlink(missing_ok=True)
             save_json(self.folder / SETTINGS, self.settings)
             print("\n".join([*self._about(), *self.plan.notes]))
             n_devices = sum(int((~np.isnan(targets)).sum()) for targets in self.plan.targets)
-            progress = ProgressLine(arrays=len(self.plan.targets), devices=n_devices)
+            progress = ProgressLine(devices=n_devices, arrays=len(self.plan.targets))
             progress.start()
             try:
                 for n_done, array in enumerate(self.arrays):
@@ -186,14 +187,14 @@ class _ProgrammingRun:
         if array in self._reports:
             return
         index = self.plan.index_of(array)
-        targets, done = self.plan.targets[index], []
+        targets = self.plan.targets[index]
         chip, before = self._begun.get(array) or (self._chip(array), [])
 
         def follow(event):
             log(event)
             if event.kind == "done":
-                done.append(event)
-            progress.update("devices", len(done))
+                self._tuned.add((array, event.row, event.column))
+            progress.update("devices", len(self._tuned))
 
         with EventLog(self._path(array, "log.csv"), shape=targets.shape, append=True) as log:
             report = program_array(chip, targets, self.plan.scheme, order=self.plan.orders[index],

@@ -1,11 +1,20 @@
 """What a file or folder is, by its content."""
 
-import json
-import re
 from pathlib import Path
 
-_START = 4096  # bytes that tell
-_UNIT = re.compile(r"\[([mun\u00b5\u03bc]?S|[kM]?ohm|m?V)\]")
+from tiocross.lab.sheets import (
+    CONDUCTANCES, RESISTANCES, VOLTAGES, name_and_unit, sheet_of_text, shortened, unit_of_comments,
+)
+from tiocross.storage import read_json
+
+_START = 64  # bytes that tell a file of text from others
+_UNITS = {**CONDUCTANCES, **RESISTANCES, **VOLTAGES}
+_FOREIGN = {  # first bytes of files that people have but tiocross does not read: what they are, and what to do
+    b"\x89PNG": ("a picture", ""), b"%PDF": ("a PDF", ""), b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "save it as CSV"),
+    b"\x89HDF": ("an HDF5 or MATLAB file", "export it as CSV"), b"MATLAB": ("a MATLAB file", "export it as CSV"),
+    b"\x93NUMPY": ("a NumPy array", "write it with write_conductance_csv"), b"\x1f\x8b": ("a gzip file", "unpack it"),
+    b"\xff\xfe": ("text in UTF-16", "save it as 'CSV UTF-8'"), b"\xfe\xff": ("text in UTF-16", "save it as 'CSV UTF-8'"),
+}
 
 
 def recognise(path):
@@ -20,36 +29,52 @@ def recognise(path):
     with path.open("rb") as file:
         start = file.read(_START)
     if start.startswith(b"PK"):
-        return "network"
-    text = start.decode("utf-8-sig", errors="replace")  # spreadsheets put a byte-order mark in front
-    kind = _kind_of_json(path) if text.lstrip().startswith("{") else _kind_of_table(text)
+        return _kind_of_archive(path)
+    for sign, (what, cure) in _FOREIGN.items():
+        if start.startswith(sign):
+            raise ValueError(f"{path} is nothing that tiocross knows: it is {what}{'; ' * bool(cure)}{cure}")
+    text = path.read_bytes().decode("utf-8-sig", errors="replace")  # spreadsheets put a byte-order mark in front
+    kind = _kind_of_json(path) if text.lstrip().startswith("{") else _kind_of_table(path, text)
     if kind is None:
         raise ValueError(f"{path} is nothing that tiocross knows: no device (JSON), network (npz), resistance map of the "
                          "lab or pulse log, and no CSV that states its unit, such as '# conductances [uS]'; it begins with "
-                         f"{text[:60]!r}")
+                         f"{shortened(text[:60])}")
     return kind
+
+
+def _kind_of_archive(path):
+    """A network, unless the names in the archive are those of an office document."""
+    content = path.read_bytes()
+    for name, what in ((b"xl/", "an Excel workbook"), (b"content.xml", "an OpenDocument file"), (b"word/", "a Word file")):
+        if name in content:
+            raise ValueError(f"{path} is nothing that tiocross knows: it is {what}; save the sheet as CSV")
+    return "network"
 
 
 def _kind_of_json(path):
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{path} begins like JSON but is none: {error}") from None
+        content = read_json(path)
+    except ValueError as error:
+        reason = str(error).removeprefix(f"{path} is not JSON: ")
+        raise ValueError(f"{path} begins like JSON but is none: {reason}") from None
     kinds = {"tiocross device": "device", "tiocross plan": "plan"}
     mark = str(content.get("format", "")).rsplit(" ", 1)[0]
     return kinds.get(mark) or ("experiment" if "n_transfers" in content and "rows" in content else None)
 
 
-def _kind_of_table(text):
-    lines = [line for line in text.splitlines() if line.strip()]
-    if lines and lines[0].startswith("# tiocross pulse log"):
+def _kind_of_table(path, text):
+    first = text.lstrip()[:64].lstrip('"')
+    if first.startswith("# tiocross pulse log"):
         return "pulse log"
-    if lines and lines[0].startswith("n_rows"):
+    if first.startswith("n_rows"):
         return "lab map"
-    comment = " ".join(line for line in lines if line.startswith("#"))
-    names = next((line for line in lines if not line.startswith("#")), "")
+    sheet = sheet_of_text(path, text)
+    names = [name_and_unit(cell) for cell in sheet.rows[0][1]] if sheet.rows else []
     for kind, sign in (("disturb", "n_later_writes"), ("tuning", "programmed")):
-        if sign in names:
+        if any(sign in name for name, _ in names):
             return kind
-    unit = _UNIT.search(comment)
-    return unit and ("voltages" if unit[1].endswith("V") else "conductances")
+    units = [unit for _, unit in names if unit in _UNITS]
+    if not units and not sheet.stated_units():
+        return None
+    unit = units[0] if units else unit_of_comments(sheet, _UNITS, "# conductances [S]")[1]
+    return "voltages" if unit in VOLTAGES else "conductances"

@@ -8,7 +8,9 @@ import numpy as np
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.laws import LAWS
 from tiocross.circuit.solver import require_rtol, solve
+from tiocross.commands.arguments import as_float
 from tiocross.commands.destinations import require_no_input
+from tiocross.commands.progress import ProgressLine
 from tiocross.storage import require_writable_file, save_text
 from tiocross.checks import nearest_name
 from tiocross.lab.tables import read_conductance_csv, read_voltage_csv
@@ -45,7 +47,7 @@ def _as_law(text):
     if name not in _LAWS:
         raise ValueError(f"--iv {text!r}: unknown law {name!r}; {nearest_name(name, _LAWS)}")
     try:
-        values = [float(number) for number in numbers.split(",")]
+        values = [as_float(number) for number in numbers.split(",")]
     except ValueError:
         values = []
     if len(values) != len(fields(_LAWS[name])) or not all(map(math.isfinite, values)):
@@ -55,7 +57,12 @@ def _as_law(text):
 
 
 def _solve(crossbar, voltages, rtol, out):
-    solution = solve(crossbar, voltages, rtol=rtol)
+    progress = ProgressLine()
+    progress.start()
+    try:
+        solution = solve(crossbar, voltages, rtol=rtol)
+    finally:
+        progress.close()
     currents = solution.bit_line_currents
     if out is not None:  # before anything is printed, which may fail
         lines = ["# bit-line currents [A]; one line for each input, one column for each bit line"]

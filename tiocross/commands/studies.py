@@ -5,6 +5,7 @@ import time
 
 from tiocross.checks import as_count
 from tiocross.commands.progress import ProgressLine
+from tiocross.report.write import write_report
 from tiocross.study.crew import interrupts_ignored
 from tiocross.study.recipes import ExperimentSettings
 from tiocross.study.results import ResultsFolder
@@ -53,4 +54,6 @@ def _run_and_print(run, progress, held, announced):
         raise
     finally:
         progress.close()
-    print(f"{report}\nresults, networks and figures are in {run.folder.path} ({time.monotonic() - start:.1f} s)")
+    page = write_report(run.folder.path)
+    print(f"{report}\nresults, networks and figures are in {run.folder.path} ({time.monotonic() - start:.1f} s)"
+          f"; a page to read is {page}")

@@ -87,7 +87,8 @@ def characterise(instrument: CrossbarInstrument, targets: ArrayLike, scheme: Pul
 
     def found(report):
         later, amounts = np.array(changes, dtype=np.float64).reshape(-1, 2).T
-        return Characterisation(*tuning_pairs(tuned), later.astype(np.int64), amounts, stuck_map(tuned, report.shape), report)
+        return Characterisation(*tuning_pairs(tuned), later.astype(np.int64), amounts, stuck_map(tuned, report.shape),
+                                report)
 
     try:
         return found(program_array(instrument, targets, scheme, order=order, max_passes=1, on_event=watch,

@@ -30,7 +30,7 @@ def warn_of_floating(instrument, targets, tolerance):
     errors = (floating_readings(known) / np.where(known > 0, known, np.nan) - 1.0)[known > 0]
     if errors.size and errors.max() > tolerance:
         warnings.warn(f"the instrument reads with floating lines: with every target met, readings are by "
-                      f"{np.median(errors) / percent:.3g} % (median) to {errors.max() / percent:.3g} % too high, as current "
+                      f"{np.median(errors) / percent:.0f} % (median) to {errors.max() / percent:.0f} % too high, as current "
                       f"takes ways through other devices; the tolerance is {tolerance / percent:g} %. What is tuned then is "
                       "the reading, not the device. Read with the other lines at 0 V; a whole map read with floating lines "
                       "is put right by read_crossbar(..., unselected='floating')",

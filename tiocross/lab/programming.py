@@ -120,7 +120,7 @@ def program_array(instrument: CrossbarInstrument, targets: ArrayLike, scheme: Pu
         If an argument is wrong; nothing is pulsed.
     InstrumentError
         If the instrument raises; if three devices in a row, or the whole array, give no valid reading; without ``go_on``
-        also if three devices in a row moved against their pulses, so that the polarity must be wrong, or as many as two
+        also if three devices in a row moved against their pulses, so that the polarity must be wrong, or more than two
         lines hold, and 16 or more, ended stuck.
 
     Warns

@@ -6,6 +6,7 @@ the reader is told that it is column by column ("F").
 """
 
 import math
+import re
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tiocross.checks import as_conductances, as_finite, require_name
+from tiocross.checks import as_conductances, as_finite, number_of_text, require_name
 from tiocross.records import freeze
 from tiocross.storage import replacing
 
@@ -62,6 +63,11 @@ class LabMap:
                 raise ValueError(f"{key} is {header[key]} in the header, but the resistances have shape {resistances.shape}")
         object.__setattr__(self, "header", header)
         object.__setattr__(self, "resistances", resistances)
+
+    def __repr__(self):
+        rows, columns = self.resistances.shape
+        return (f"<LabMap of {rows} x {columns} devices, {self.resistances.min():.4g} to {self.resistances.max():.4g} ohm; "
+                f"{len(self.header)} settings>")
 
     @classmethod
     def from_conductances(cls, conductances: ArrayLike, header: dict) -> "LabMap":
@@ -134,6 +140,12 @@ def read_lab_map(path: str | PathLike, *, order: str = "C") -> LabMap:
         raise ValueError(f"{path}: {error}") from None
 
 
+def is_lab_map(path):
+    """Whether a file begins as the lab's resistance maps do."""
+    with open(path, "rb") as file:
+        return file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"n_rows")
+
+
 def write_lab_map(lab_map: LabMap, path: str | PathLike, *, order: str = "C") -> None:
     """Write a resistance map in the lab's form.
 
@@ -180,7 +192,8 @@ def _parse(text, order):
         raise ValueError(f"a map has three lines: names, values, resistances; got {len(lines)}"
                          + ("; is the file truncated?" if len(lines) < 3 else ""))
     names, values, listed = map(_split, lines)
-    header = _header(names, values)
+    names, listed = _without_padding(names), _without_padding(listed)
+    header = _header(names, values[:len(names)] + _without_padding(values[len(names):]))
     shape = int(header["n_rows"]), int(header["n_columns"])
     if len(listed) != shape[0] * shape[1]:
         guess = "is the file truncated?" if len(listed) < shape[0] * shape[1] else "are n_rows and n_columns right?"
@@ -199,6 +212,14 @@ def _split(line):
     """Parts of a line; one separator at its end separates nothing."""
     parts = [part.strip() for part in line.split(";")]
     return parts[:-1] if not parts[-1] else parts
+
+
+def _without_padding(parts):
+    """Parts without the empty ones at the end, with which spreadsheets make lines equally long."""
+    kept = len(parts)
+    while kept and not parts[kept - 1]:
+        kept -= 1
+    return parts[:kept]
 
 
 def _header(names, values):
@@ -221,8 +242,8 @@ def _as_text(key, value):
     text = value.strip() if isinstance(value, str) else repr(value.item() if isinstance(value, np.generic) else value)
     if set(text) & set(";\r\n") or ";" in key or not key.strip():
         raise ValueError(f"settings hold neither semicolons nor line breaks, and have a name; got {key!r}: {text!r}")
-    if key in ("n_rows", "n_columns") and not (text.isdecimal() and int(text) > 0):
-        raise ValueError(f"{key} must be a whole number from 1; got {text!r}")
+    if key in ("n_rows", "n_columns") and not re.fullmatch("0*[1-9][0-9]{0,8}", text):
+        raise ValueError(f"{key} must be a whole number from 1; got {text[:40]!r}")
     if key in _NUMBERS and not math.isfinite(_number(text)):
         raise ValueError(f"{key} must be a finite number; got {text!r}")
     return text
@@ -230,7 +251,5 @@ def _as_text(key, value):
 
 def _number(text):
     """Float of a text, NaN if it is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
+    value = number_of_text(text)
+    return math.nan if value is None else value

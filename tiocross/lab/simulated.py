@@ -14,7 +14,7 @@ from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.laws import Sinh
 from tiocross.circuit.sequence import CircuitSequence
 from tiocross.circuit.solver import solve
-from tiocross.devices.device import Device
+from tiocross.devices.device import LARGEST_WINDOW, Device
 from tiocross.devices.writes import draw_array_writes
 from tiocross.lab.instrument import require_place
 from tiocross.lab.switching import TIO2_SWITCHING, SwitchingModel, draw_traits, switch
@@ -98,6 +98,11 @@ class SimulatedCrossbar:
         self._paces = np.zeros(self.shape)  # of drift and fluctuation: 1 when written, 0 when at rest, as a fresh chip is
         self._selected = self._pulsed = self._read_place = None
         self._n_waiting, self._open = 0, True
+
+    def __repr__(self):
+        return (f"SimulatedCrossbar({self.shape[0]} x {self.shape[1]}, {int(self.stuck.sum())} stuck, "
+                f"{self.wire_resistance:g} ohm a segment, {self.scheme} pulses, {self.read_scheme} reads; {self.n_pulses} "
+                f"pulses, {self.n_reads} reads)")
 
     @property
     def wire_resistance(self) -> float:
@@ -275,7 +280,7 @@ class SimulatedCrossbar:
 
 def _draw_stuck(model, shape, rng):
     """Conductances of devices and lines that fail by chance, NaN elsewhere [S]."""
-    device = Device(0.0, LARGEST_CONDUCTANCE, stuck=model.stuck, lines=model.lines)
+    device = Device(0.0, LARGEST_WINDOW, stuck=model.stuck, lines=model.lines)
     faults = draw_array_writes(device, np.zeros(shape, dtype=np.int64), 1, rng)
     return np.where(faults.stuck[0], faults.constant[0], np.nan)
 

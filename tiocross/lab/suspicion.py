@@ -14,7 +14,7 @@ class Suspicion:
 
     def __init__(self, shape, scheme, go_on):
         self.scheme, self.go_on = scheme, go_on
-        self.n_stuck = max(N_STUCK, N_LINES * max(shape))
+        self.n_stuck = max(N_STUCK, N_LINES * max(shape) + 1)
         self.silent, self.against, self.stuck = [], [], []  # (row, column) of the devices in a row
 
     def note(self, place, device, outcome):

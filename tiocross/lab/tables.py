@@ -1,38 +1,36 @@
 """CSV tables with a unit in their header: matrices of conductances and voltages, lists of changes and of writes.
 
 A matrix is preceded by a comment that states its unit, ``# conductances [S], 3 word lines x 4 bit lines``; the columns of
-a list each state theirs, ``target [S],programmed [S]``. Without a unit nothing is read.
+a list each state theirs, ``target [S],programmed [S]``. Without a unit nothing is read. `sheets` has the separators and
+decimal signs that are understood, `matrices` the forms of an array.
 """
 
-import math
-import re
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tiocross.checks import LARGEST_CONDUCTANCE, as_conductances, as_count, as_shape, require_shape
-from tiocross.storage import replacing
-from tiocross.units import Mohm, kohm, mS, mV, nS, ohm, uS
+from tiocross.checks import LARGEST_CONDUCTANCE, as_conductances, as_count, as_reals, as_shape, require_shape
+from tiocross.lab.matrices import conductances_of, matrix_of, require_values_shape
+from tiocross.lab.resistance_maps import is_lab_map, read_lab_map
+from tiocross.lab.sheets import (
+    CONDUCTANCES, RESISTANCES, VOLTAGES, name_and_unit, read_sheet, require_unit, shortened,
+)
+from tiocross.storage import save_text
 
-_CONDUCTANCES = {"S": 1.0, "mS": mS, "uS": uS, "nS": nS}
-_RESISTANCES = {"ohm": ohm, "kohm": kohm, "Mohm": Mohm}
-_VOLTAGES = {"V": 1.0, "mV": mV}
 _MOST_WRITES = 10**9  # after one device; more is a slip of columns
-_UNIT = re.compile(r"\[([^\]]*)\]")
-_SHAPE = re.compile(r"(\d+)\s*word lines?\s*x\s*(\d+)\s*bit lines?")
 
 
 def read_conductance_csv(path: str | PathLike, *, shape: tuple[int, int] | None = None,
                          allow_missing: bool = False) -> np.ndarray:
-    """Conductances of one array from a CSV matrix, one row a word line.
+    """Conductances of one array from a CSV file, whichever of the usual forms it has.
 
     Parameters
     ----------
     path : str or Path
-        File with a comment that states the unit, [S], [mS], [uS], [nS], [ohm], [kohm] or [Mohm], and one line of
-        comma-separated values for each word line.
+        File with a comment that states the unit, [S], [mS], [uS], [nS], [ohm], [kohm] or [Mohm], and one line of values for
+        each word line, under a line of titles or not. Or a list with the columns ``row,column,conductance [uS]``, one line a
+        device. Or the lab's resistance map, see `read_lab_map`. Values are separated by commas, semicolons, tabs or blanks.
     shape : tuple of int, optional
         (n_word_lines, n_bit_lines) that the matrix must have (unitless).
     allow_missing : bool, optional
@@ -46,7 +44,8 @@ def read_conductance_csv(path: str | PathLike, *, shape: tuple[int, int] | None 
     Raises
     ------
     ValueError
-        If there is no unit, the matrix is not rectangular or of another shape, or a value is no conductance.
+        If there is no unit or more than one, the matrix is not rectangular or of another shape, a value is no conductance,
+        or the file can be read in more than one way.
 
     Examples
     --------
@@ -59,26 +58,26 @@ def read_conductance_csv(path: str | PathLike, *, shape: tuple[int, int] | None 
     >>> (conductances * 1e6).round(1).tolist()
     [[500.0, 200.0], [100.0, 250.0]]
     """
-    comment, matrix = _read_matrix(path, allow_missing)
-    unit = _unit_of(path, comment, {**_CONDUCTANCES, **_RESISTANCES}, "# conductances [S]")
-    if stated := _SHAPE.search(comment):
-        _require_matrix(path, matrix, tuple(map(int, stated.groups())), ", as its comment says")
-    if shape is not None:
-        _require_matrix(path, matrix, as_shape("shape", shape))
-    if unit in _RESISTANCES:
-        if (bad := matrix <= 0).any():
-            row, column = np.argwhere(bad)[0]
-            raise ValueError(f"{path}: resistances must be above zero; got {matrix[row, column]:g} {unit} at row {row}, "
-                             f"column {column} ({int(bad.sum())} such)")
-        with np.errstate(over="ignore"):  # infinite conductances are refused below
-            matrix = 1 / (matrix * _RESISTANCES[unit])
-    else:
-        matrix = matrix * _CONDUCTANCES[unit]
+    if is_lab_map(path):
+        conductances = read_lab_map(path).conductances
+        if shape is not None:
+            require_shape(f"the {conductances.shape[0]} x {conductances.shape[1]} resistances in {path}", conductances.shape,
+                          as_shape("shape", shape))
+        return conductances
+    return read_array(path, shape=shape, allow_missing=allow_missing)[0]
+
+
+def read_array(path, *, shape=None, allow_missing=False):
+    """Conductances [S] of one array in a CSV file of any form, and the `Matrix` that tells how the file was read."""
+    wanted = None if shape is None else as_shape("shape", shape)
+    matrix = matrix_of(read_sheet(path), {**CONDUCTANCES, **RESISTANCES}, "# conductances [S]", allow_missing=allow_missing,
+                       shape=wanted)
+    conductances = conductances_of(matrix)
     try:
-        as_conductances("conductances", np.where(np.isnan(matrix), 0.0, matrix))
+        as_conductances("conductances", np.where(np.isnan(conductances), 0.0, conductances))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    return matrix
+    return conductances, matrix
 
 
 def write_conductance_csv(path: str | PathLike, conductances: ArrayLike) -> None:
@@ -102,14 +101,13 @@ def write_conductance_csv(path: str | PathLike, conductances: ArrayLike) -> None
     # conductances [S], 1 word lines x 3 bit lines
     0.0005,0.0002,0.00012
     """
-    matrix = np.asarray(conductances, dtype=np.float64)
+    matrix = as_reals("conductances", conductances)
     if matrix.ndim != 2:
         raise ValueError(f"conductances must have shape (n_word_lines, n_bit_lines); got {matrix.shape}")
     as_conductances("conductances", np.where(np.isnan(matrix), 0.0, matrix))
     lines = [f"# conductances [S], {matrix.shape[0]} word lines x {matrix.shape[1]} bit lines"]
     lines += [",".join(map(repr, row)) for row in matrix.tolist()]
-    with replacing(path) as temporary:
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    save_text(path, "\n".join(lines) + "\n")
 
 
 def read_voltage_csv(path: str | PathLike, *, n_word_lines: int | None = None) -> np.ndarray:
@@ -142,12 +140,16 @@ def read_voltage_csv(path: str | PathLike, *, n_word_lines: int | None = None) -
     ...     read_voltage_csv(path, n_word_lines=2).tolist()
     [[0.2, -0.1], [0.0, 0.05]]
     """
-    comment, matrix = _read_matrix(path, False)
-    unit = _unit_of(path, comment, _VOLTAGES, "# voltages [V]")
+    matrix = read_voltages(path)
     if n_word_lines is not None:
-        wanted = matrix.shape[0], as_count("n_word_lines", n_word_lines)
-        _require_matrix(path, matrix, wanted, ", a value for each word line")
-    return matrix * _VOLTAGES[unit]
+        wanted = matrix.values.shape[0], as_count("n_word_lines", n_word_lines)
+        require_values_shape(matrix, wanted, ", a value for each word line")
+    return matrix.values * VOLTAGES[matrix.unit]
+
+
+def read_voltages(path):
+    """The `Matrix` of a file of voltages, one row an input."""
+    return matrix_of(read_sheet(path), VOLTAGES, "# voltages [V]")
 
 
 def read_disturb_csv(path: str | PathLike) -> tuple[np.ndarray, np.ndarray]:
@@ -181,7 +183,7 @@ def read_disturb_csv(path: str | PathLike) -> tuple[np.ndarray, np.ndarray]:
     >>> k.tolist(), (changes * 1e6).round(1).tolist()
     ([1, 12], [-2.5, 3.0])
     """
-    later, changes = _read_columns(path, {"n_later_writes": {"-": 1.0}, "delta_conductance": _CONDUCTANCES})
+    later, changes = _read_columns(path, {"n_later_writes": {"-": 1.0}, "delta_conductance": CONDUCTANCES})
     if (bad := (later < 0) | (later % 1 != 0) | (later > _MOST_WRITES)).any():
         raise ValueError(f"{path}: n_later_writes must be whole numbers from 0 to {_MOST_WRITES}; got {later[bad][0]:g} "
                          f"({int(bad.sum())} such)")
@@ -217,82 +219,27 @@ def read_tuning_csv(path: str | PathLike) -> tuple[np.ndarray, np.ndarray]:
     >>> (programmed / targets - 1).round(4).tolist()
     [0.01, -0.0067]
     """
-    targets, programmed = _read_columns(path, {"target": _CONDUCTANCES, "programmed": _CONDUCTANCES})
+    targets, programmed = _read_columns(path, {"target": CONDUCTANCES, "programmed": CONDUCTANCES})
     if (bad := (targets <= 0) | (targets > LARGEST_CONDUCTANCE)).any():
         raise ValueError(f"{path}: targets must be above 0 and at most 1 S; got {targets[bad][0]:g} S ({int(bad.sum())} "
                          "such); is the unit of the column right?")
     return targets, programmed
 
 
-def _read_lines(path):
-    """Comments as one text, and the other lines with their numbers."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text: {error}") from None
-    kept = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
-    comments = " ".join(line for _, line in kept if line.startswith("#"))
-    return comments, [(number, line) for number, line in kept if not line.startswith("#")]
-
-
-def _read_matrix(path, allow_missing):
-    comment, lines = _read_lines(path)
-    rows = [(number, line.removesuffix(",").split(",")) for number, line in lines]
-    if not rows:
-        raise ValueError(f"{path} holds no values")
-    for number, row in rows:
-        if len(row) != len(rows[0][1]):
-            cure = "; is the file truncated?" if number == rows[-1][0] and len(row) < len(rows[0][1]) else ""
-            raise ValueError(f"{path}, line {number}: expected {len(rows[0][1])} values as in the first row; "
-                             f"got {len(row)}{cure}")
-    return comment, np.array([_numbers(path, number, row, allow_missing) for number, row in rows])
-
-
-def _numbers(path, number, texts, allow_missing=False):
-    values = []
-    for place, text in enumerate(texts, 1):
-        try:
-            values.append(float(text))
-        except ValueError:
-            raise ValueError(f"{path}, line {number}, value {place}: not a number: {text!r}") from None
-        if not (math.isfinite(values[-1]) or (allow_missing and math.isnan(values[-1]))):
-            raise ValueError(f"{path}, line {number}, value {place}: values must be finite; got {text.strip()}")
-    return values
-
-
 def _read_columns(path, units_by_name):
     """Values of the named columns, in SI units."""
-    _, lines = _read_lines(path)
+    sheet = read_sheet(path)
     wanted = ",".join(f"{name} [{next(iter(units))}]" for name, units in units_by_name.items())
-    if not lines:
+    if not sheet.rows:
         raise ValueError(f"{path} is empty; expected a header such as {wanted!r} and one line a value")
-    names = [name.strip() for name in lines[0][1].split(",")]
+    names = sheet.rows[0][1]
     scales = []
     for name, (stated, units) in zip(names, units_by_name.items()):
-        if _UNIT.sub("", name).strip() != stated:
-            raise ValueError(f"{path}, line {lines[0][0]}: column {name!r} should be {stated!r}; expected {wanted!r}")
-        scales.append(units[_unit_of(path, name, units, f"{stated} [{next(iter(units))}]")])
+        own, unit = name_and_unit(name)
+        if own != stated:
+            raise ValueError(f"{sheet.place(0)}: column {shortened(name)} should be {stated!r}; expected {wanted!r}")
+        require_unit(path, unit, units, f"{stated} [{next(iter(units))}]")
+        scales.append(units[unit])
     if len(names) != len(units_by_name):
-        raise ValueError(f"{path}, line {lines[0][0]}: expected the columns {wanted!r}; got {names}")
-    rows = []
-    for number, line in lines[1:]:
-        row = line.split(",")
-        if len(row) != len(names):
-            raise ValueError(f"{path}, line {number}: expected {len(names)} values as in the header; got {len(row)}")
-        rows.append(_numbers(path, number, row))
-    table = np.array(rows).reshape(-1, len(names)) * scales
-    return tuple(table.T.copy())
-
-
-def _unit_of(path, text, units, example):
-    """The first unit in brackets that is one of ``units``."""
-    found = [unit.strip().replace("\u00b5", "u").replace("\u03bc", "u") for unit in _UNIT.findall(text)]  # both micro signs
-    for unit in found:
-        if unit in units:
-            return unit
-    problem = f"the unit [{found[0]}] is unknown" if found else "the unit is not stated"
-    raise ValueError(f"{path}: {problem}; expected {', '.join(f'[{name}]' for name in units)}, as in {example!r}")
-
-
-def _require_matrix(path, matrix, wanted, why=""):
-    require_shape(f"the {matrix.shape[0]} x {matrix.shape[1]} values in {path}", matrix.shape, wanted, why)
+        raise ValueError(f"{sheet.place(0)}: expected the columns {wanted!r}; got {names}")
+    return tuple((sheet.table(1, len(names)) * scales).T.copy())

@@ -30,25 +30,27 @@ from tiocross.jit import helper, kernel
 @kernel
 def classify_points(weights, sizes, kind, terms, points, places, boxes, hidden, ends, verdicts, classes):
     """Fill ``classes``; returns the number of tiles that were decided by their bounds."""
-    n_outputs, width = ends.shape[2], ends.shape[3]
+    n_outputs = ends.shape[2]
+    width = ends.shape[3]
+    logit = ends[0, 0, 0]
+    highest = ends[1, 0, 0]
     n_bounded = 0
     for c in range(weights.shape[0]):
         for tile in range(points.shape[1]):
             if n_outputs == 1 and tile % width == 0:
-                _run_copy(weights, c, sizes, kind, terms, boxes, tile // width, hidden, ends)
+                _run_copy(weights[c], sizes, kind, terms, boxes, tile // width, hidden, ends)
                 for p in range(width):
-                    low, high = ends[0, 0, 0, p], ends[1, 0, 0, p]
-                    slack = 1e-12 * (abs(low) + abs(high))  # rounding must not decide
-                    verdicts[p] = 1 if low > slack else (0 if high < -slack else 2)
+                    slack = 1e-12 * (abs(logit[p]) + abs(highest[p]))  # rounding must not decide
+                    verdicts[p] = 1 if logit[p] > slack else (0 if highest[p] < -slack else 2)
             verdict = verdicts[tile % width] if n_outputs == 1 else 2
             if verdict < 2:
                 n_bounded += 1
             else:
-                _run_copy(weights, c, sizes, kind, terms, points, tile, hidden, ends)
+                _run_copy(weights[c], sizes, kind, terms, points, tile, hidden, ends)
             for p in range(width):
                 best = verdict
                 if verdict == 2:
-                    best = 1 if n_outputs == 1 and ends[0, 0, 0, p] > 0.0 else 0
+                    best = 1 if n_outputs == 1 and logit[p] > 0.0 else 0
                     for k in range(1, n_outputs):
                         if ends[0, 0, k, p] > ends[0, 0, best, p]:
                             best = k
@@ -57,65 +59,70 @@ def classify_points(weights, sizes, kind, terms, points, places, boxes, hidden, 
 
 
 @helper
-def _run_copy(weights, c, sizes, kind, terms, inputs, tile, hidden, ends):
+def _run_copy(weights, sizes, kind, terms, inputs, tile, hidden, ends):
     """Fill ``hidden`` and ``ends`` for one tile of ``inputs``: points, or lower and upper bounds, which change sides where
     a weight is negative."""
-    n_layers = len(sizes) - 1
+    last = len(sizes) - 2
     n_sides = inputs.shape[0]
     start = 0
     first = 0  # row of the layer's first unit in ``hidden``
-    for layer in range(n_layers):
-        n_in, n_out = sizes[layer], sizes[layer + 1]
-        below = inputs if layer == 0 else hidden
-        source = tile if layer == 0 else 0
-        lowest = 0 if layer == 0 else first - n_in
-        here = ends if layer == n_layers - 1 else hidden
-        row = 0 if layer == n_layers - 1 else first
+    for layer in range(last + 1):
+        n_in = sizes[layer]
+        n_out = sizes[layer + 1]
         for k in range(n_out):
             for side in range(n_sides):
-                bias = weights[c, start + n_in * n_out + k]
+                row = hidden[side, 0, first + k] if layer < last else ends[side, 0, k]
+                bias = weights[start + n_in * n_out + k]
                 for i in range(0, n_in, 2):  # two inputs at a time: half the reading and writing of sums
-                    j = min(i + 1, n_in - 1)
-                    weight = weights[c, start + i * n_out + k]
-                    other = weights[c, start + j * n_out + k] if j > i else 0.0
+                    weight = weights[start + i * n_out + k]
+                    second = weights[start + (i + 1) * n_out + k] if i + 1 < n_in else 0.0
+                    j = i + 1 if i + 1 < n_in else i
                     a = side if weight > 0.0 else n_sides - 1 - side
-                    b = side if other > 0.0 else n_sides - 1 - side
+                    b = side if second > 0.0 else n_sides - 1 - side
+                    one = inputs[a, tile, i] if layer == 0 else hidden[a, 0, first - n_in + i]
+                    other = inputs[b, tile, j] if layer == 0 else hidden[b, 0, first - n_in + j]
                     if i == 0:
-                        for p in range(here.shape[3]):
-                            here[side, 0, row + k, p] = bias + (weight * below[a, source, lowest, p]
-                                                                + other * below[b, source, lowest + j, p])
+                        for p in range(len(row)):
+                            row[p] = bias + (weight * one[p] + second * other[p])
                     else:
-                        for p in range(here.shape[3]):
-                            here[side, 0, row + k, p] += (weight * below[a, source, lowest + i, p]
-                                                          + other * below[b, source, lowest + j, p])
-                if layer < n_layers - 1:
-                    _activate(hidden, side, row + k, kind, terms)
+                        for p in range(len(row)):
+                            row[p] += weight * one[p] + second * other[p]
+                if layer < last:
+                    _activate(row, kind, terms)
         first += n_out
         start += (n_in + 1) * n_out
 
 
 @helper
-def _activate(hidden, side, row, kind, terms):
+def _activate(row, kind, terms):
     """Turn a unit's sums into its outputs, in place. Each activation increases."""
     if kind == 0:
-        gain, shift = terms[0], terms[1]
-        for p in range(hidden.shape[3]):
-            hidden[side, 0, row, p] = shift + gain * (2.0 / (1.0 + _exp(-2.0 * gain * hidden[side, 0, row, p])) - 1.0)
+        gain = terms[0]
+        shift = terms[1]
+        steep = -2.0 * gain
+        high = 2.0 * gain
+        low = shift - gain
+        for p in range(len(row)):
+            row[p] = high / (1.0 + _exp(steep * row[p])) + low
     elif kind == 1:
-        low, high = terms[2], terms[3]
-        for p in range(hidden.shape[3]):
-            hidden[side, 0, row, p] = min(max(hidden[side, 0, row, p], low), high)
+        low = terms[2]
+        high = terms[3]
+        for p in range(len(row)):
+            x = row[p]
+            x = x if x > low else low
+            row[p] = x if x < high else high
     else:
-        for p in range(hidden.shape[3]):
-            x = hidden[side, 0, row, p]
-            hidden[side, 0, row, p] = max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+        for p in range(len(row)):
+            x = row[p]
+            row[p] = (x if x > 0.0 else 0.0) + math.log1p(math.exp(-abs(x)))
 
 
 @helper
 def _exp(x):
     """exp(x), held within exp(+-40), to 1e-14 where sigmoid and tanh are not yet flat in double precision: seven terms of
     the series at x / 256 and eight squarings. Unlike a call of the library it vectorises."""
-    y = min(max(x * (1.0 / 256.0), -40.0 / 256.0), 40.0 / 256.0)
+    y = x * (1.0 / 256.0)
+    y = min(max(y, -40.0 / 256.0), 40.0 / 256.0)
     e = 1.0 + y * (1.0 + y * (1 / 2 + y * (1 / 6 + y * (1 / 24 + y * (1 / 120 + y * (1 / 720))))))
     e = e * e
     e = e * e

@@ -34,7 +34,7 @@ def run_copies(weights, sizes, inputs, activations):
 
     def pull(slopes):
         slopes = _fill_up(np.swapaxes(slopes, -1, -2).reshape(len(flat), sizes[-1], n_points))
-        back, part = np.empty((2, max(sizes), length), np.float32), np.empty(length // 8, np.float32)
+        back, part = np.empty((3, max(sizes), length), np.float32), np.empty(length // 8, np.float32)
         gradient = np.empty_like(flat)
         pull_layers(*network, inputs, sources, signals, slopes, back, part, gradient)
         return (gradient.reshape(weights.shape),)

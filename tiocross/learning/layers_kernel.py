@@ -19,7 +19,7 @@ sources      (C,) int64                which set each copy sees
 signals      (C, n_hidden, P)          outputs of all hidden units, layer after layer; left by one kernel for the other
 logits       (C, n_outputs, P)         out
 slopes       (C, n_outputs, P)         gradient by the logits
-back         (2, widest layer, P)      scratch: gradient by a layer's sums, and by those of the layer before
+back         (3, widest layer, P)      scratch: gradients by the sums of a layer and of the one before, taking turns; ones
 part         (P / 8,)                  scratch: partial sums
 gradient     (C, n_weights)            out: gradient by the weights
 
@@ -32,8 +32,8 @@ import numpy as np
 
 from tiocross.jit import helper, kernel
 
-_ZERO, _ONE, _FAR = np.float32(0.0), np.float32(1.0), np.float32(8.0)
-# tanh(x) = x (p_0 + p_1 y + ...) / (1 + q_1 y + ...) with y = x^2: a fit on [0, 8] that is least wrong in the worst place,
+_ZERO, _ONE, _NEAR, _FAR = np.float32(0.0), np.float32(1.0), np.float32(-8.0), np.float32(8.0)
+# tanh(x) = x (p_0 + p_1 y + ...) / (1 + q_1 y + ...) with y = x^2: a fit on [-8, 8] that is least wrong in the worst place,
 # 1.5e-7 of the value. At 8 tanh is 1 - 2.3e-7.
 _P0, _P1, _P2, _P3 = [np.float32(p) for p in (0.999999855, 0.129256573, 0.00295101761, 1.14283574e-05)]
 _Q1, _Q2, _Q3, _Q4 = [np.float32(q) for q in (0.462588729, 0.023815529, 0.000238668299, 2.45918998e-07)]
@@ -42,142 +42,145 @@ _Q1, _Q2, _Q3, _Q4 = [np.float32(q) for q in (0.462588729, 0.023815529, 0.000238
 @kernel
 def run_layers(weights, sizes, kinds, terms, inputs, sources, signals, logits):
     """Fill ``signals`` and ``logits``."""
-    n_layers = len(sizes) - 1
+    last = len(sizes) - 2
     for c in range(weights.shape[0]):
         start = 0
-        first = 0  # row of the layer's first unit in ``signals``
-        for layer in range(n_layers):
-            n_in, n_out = sizes[layer], sizes[layer + 1]
-            below = inputs if layer == 0 else signals
-            source = sources[c] if layer == 0 else c
-            lowest = 0 if layer == 0 else first - n_in
+        below = inputs[sources[c]]
+        first = 0
+        for layer in range(last + 1):
+            n_in = sizes[layer]
+            n_out = sizes[layer + 1]
+            here = signals[c, first:] if layer < last else logits[c]
             for k in range(n_out):
                 bias = weights[c, start + n_in * n_out + k]
-                if layer == n_layers - 1:
-                    _weigh(logits, c, k, bias, weights, c, start + k, n_out, n_in, below, source, lowest)
-                else:
-                    _weigh(signals, c, first + k, bias, weights, c, start + k, n_out, n_in, below, source, lowest)
-                    _activate(signals, c, first + k, kinds[c], terms)
-            first += n_out
+                row = here[k]
+                _weigh(row, bias, weights[c, start + k:], n_out, below, n_in)
+                if layer < last:
+                    _activate(row, kinds[c], terms[c])
             start += (n_in + 1) * n_out
-    return n_layers
+            first += n_out
+            below = here
+    return last
+
+
+@helper
+def _weigh(row, bias, weights, step, below, n):
+    """Fill ``row`` with ``bias`` and ``n`` weighed rows of ``below``, two at a time: half the reading and writing. Their
+    weights are every ``step``-th of ``weights``."""
+    for i in range(0, n, 2):
+        weight = weights[i * step]
+        one = below[i]
+        if i + 1 < n:
+            second = weights[(i + 1) * step]
+            other = below[i + 1]
+        else:
+            second = _ZERO
+            other = one
+        if i == 0:
+            for p in range(len(row)):
+                row[p] = bias + (weight * one[p] + second * other[p])
+        else:
+            for p in range(len(row)):
+                row[p] += weight * one[p] + second * other[p]
+
+
+@helper
+def _activate(row, kind, terms):
+    """Turn a unit's sums into its outputs, in place."""
+    if kind == 0:
+        gain = terms[0]
+        shift = terms[1]
+        for p in range(len(row)):
+            x = gain * row[p]
+            x = x if x < _FAR else _FAR
+            x = x if x > _NEAR else _NEAR
+            y = x * x
+            row[p] = shift + gain * (x * (_P0 + y * (_P1 + y * (_P2 + y * _P3)))
+                                     / (_ONE + y * (_Q1 + y * (_Q2 + y * (_Q3 + y * _Q4)))))
+    elif kind == 1:
+        low = terms[2]
+        high = terms[3]
+        for p in range(len(row)):
+            x = row[p]
+            x = x if x > low else low
+            row[p] = x if x < high else high
+    else:
+        for p in range(len(row)):
+            x = row[p]
+            row[p] = (x if x > _ZERO else _ZERO) + math.log1p(math.exp(-abs(x)))
+
+
+@helper
+def _slope(signal, back, kind, terms):
+    """Turn the gradient by a unit's outputs ``signal`` into that by its sums, in place."""
+    if kind < 2:
+        low = terms[2]
+        high = terms[3]
+        constant = terms[4]
+        linear = terms[5]
+        quadratic = terms[6]
+        for p in range(len(back)):
+            y = signal[p]
+            slope = constant + y * (linear + y * quadratic)
+            back[p] *= slope if low < y and y < high else _ZERO
+    else:
+        for p in range(len(back)):
+            back[p] *= -math.expm1(-signal[p])
+
+
+@helper
+def _product(one, other, part):
+    """Sum of the products of two rows. Eighths of the rows go side by side, and what is left four by four: an addition need
+    not wait for the one before."""
+    n = len(one) // 8
+    n2 = n + n
+    n3 = n2 + n
+    n4 = n3 + n
+    n5 = n4 + n
+    n6 = n5 + n
+    n7 = n6 + n
+    for p in range(n):
+        part[p] = (
+            ((one[p] * other[p] + one[n + p] * other[n + p]) + (one[n2 + p] * other[n2 + p] + one[n3 + p] * other[n3 + p]))
+            + ((one[n4 + p] * other[n4 + p] + one[n5 + p] * other[n5 + p])
+               + (one[n6 + p] * other[n6 + p] + one[n7 + p] * other[n7 + p])))
+    a = _ZERO
+    b = _ZERO
+    c = _ZERO
+    d = _ZERO
+    for p in range(0, n, 4):
+        a += part[p]
+        b += part[p + 1]
+        c += part[p + 2]
+        d += part[p + 3]
+    return (a + b) + (c + d)
 
 
 @kernel
 def pull_layers(weights, sizes, kinds, terms, inputs, sources, signals, slopes, back, part, gradient):
     """Fill ``gradient``."""
     n_layers = len(sizes) - 1
+    ones = back[2, 0]
+    for p in range(len(ones)):
+        ones[p] = _ONE
     for c in range(weights.shape[0]):
         start = weights.shape[1]
         first = signals.shape[1]
-        now = 0
-        for k in range(slopes.shape[1]):
-            for p in range(slopes.shape[2]):
-                back[now, k, p] = slopes[c, k, p]
+        above = slopes[c]
         for layer in range(n_layers - 1, -1, -1):
-            n_in, n_out = sizes[layer], sizes[layer + 1]
+            n_in = sizes[layer]
+            n_out = sizes[layer + 1]
             start -= (n_in + 1) * n_out
             first -= n_in
-            below = inputs if layer == 0 else signals
-            source = sources[c] if layer == 0 else c
-            lowest = 0 if layer == 0 else first
-            for k in range(n_out):
-                gradient[c, start + n_in * n_out + k] = _sum(back, now, k, part)
-                for i in range(n_in):
-                    gradient[c, start + i * n_out + k] = _product(below, source, lowest + i, back, now, k, part)
+            below = signals[c, first:] if layer > 0 else inputs[sources[c]]
+            for i in range(n_in + 1):
+                row = below[i] if i < n_in else ones
+                for k in range(n_out):
+                    gradient[c, start + i * n_out + k] = _product(row, above[k], part)
             if layer > 0:
+                to = back[layer & 1]
                 for i in range(n_in):
-                    _weigh(back, 1 - now, i, _ZERO, weights, c, start + i * n_out, 1, n_out, back, now, 0)
-                    _slope(signals, c, first + i, back, 1 - now, i, kinds[c], terms)
-                now = 1 - now
+                    _weigh(to[i], _ZERO, weights[c, start + i * n_out:], 1, above, n_out)
+                    _slope(below[i], to[i], kinds[c], terms[c])
+                above = to
     return n_layers
-
-
-@helper
-def _weigh(sums, c, row, bias, weights, copy, start, step, n, below, source, lowest):
-    """Fill a row of ``sums`` with ``bias`` and ``n`` weighed rows of ``below``, two at a time: half the reading and writing.
-
-    The weights are every ``step``-th of the copy's, from ``start`` on."""
-    for i in range(0, n, 2):
-        j = min(i + 1, n - 1)
-        weight = weights[copy, start + i * step]
-        other = weights[copy, start + j * step] if j > i else _ZERO
-        if i == 0:
-            for p in range(sums.shape[2]):
-                sums[c, row, p] = bias + (weight * below[source, lowest, p] + other * below[source, lowest + j, p])
-        else:
-            for p in range(sums.shape[2]):
-                sums[c, row, p] += weight * below[source, lowest + i, p] + other * below[source, lowest + j, p]
-
-
-@helper
-def _activate(signals, c, row, kind, terms):
-    """Turn a unit's sums into its outputs, in place."""
-    if kind == 0:
-        gain, shift = terms[c, 0], terms[c, 1]
-        for p in range(signals.shape[2]):
-            signals[c, row, p] = shift + gain * _tanh(gain * signals[c, row, p])
-    elif kind == 1:
-        low, high = terms[c, 2], terms[c, 3]
-        for p in range(signals.shape[2]):
-            signals[c, row, p] = min(max(signals[c, row, p], low), high)
-    else:
-        for p in range(signals.shape[2]):
-            signals[c, row, p] = max(signals[c, row, p], _ZERO) + math.log1p(math.exp(-abs(signals[c, row, p])))
-
-
-@helper
-def _slope(signals, c, row, back, side, to, kind, terms):
-    """Turn the gradient by a unit's outputs ``signals`` into that by its sums, in place."""
-    if kind < 2:
-        low, high = terms[c, 2], terms[c, 3]
-        constant, linear, quadratic = terms[c, 4], terms[c, 5], terms[c, 6]
-        for p in range(back.shape[2]):
-            y = signals[c, row, p]
-            slope = constant + y * (linear + y * quadratic)
-            back[side, to, p] *= slope if low < y and y < high else _ZERO
-    else:
-        for p in range(back.shape[2]):
-            back[side, to, p] *= -math.expm1(-signals[c, row, p])
-
-
-@helper
-def _tanh(x):
-    """tanh(x) in single precision; unlike a call of the library it vectorises."""
-    x = min(max(x, -_FAR), _FAR)
-    y = x * x
-    return x * (_P0 + y * (_P1 + y * (_P2 + y * _P3))) / (_ONE + y * (_Q1 + y * (_Q2 + y * (_Q3 + y * _Q4))))
-
-
-@helper
-def _sum(values, a, i, part):
-    """Sum of a row."""
-    n = values.shape[2] // 8
-    for p in range(n):
-        part[p] = ((values[a, i, p] + values[a, i, n + p]) + (values[a, i, 2 * n + p] + values[a, i, 3 * n + p])) + (
-            (values[a, i, 4 * n + p] + values[a, i, 5 * n + p]) + (values[a, i, 6 * n + p] + values[a, i, 7 * n + p]))
-    return _total(part, n)
-
-
-@helper
-def _product(one, a, i, other, b, k, part):
-    """Sum of the products of two rows."""
-    n = one.shape[2] // 8
-    for p in range(n):
-        part[p] = ((one[a, i, p] * other[b, k, p] + one[a, i, n + p] * other[b, k, n + p])
-                   + (one[a, i, 2 * n + p] * other[b, k, 2 * n + p] + one[a, i, 3 * n + p] * other[b, k, 3 * n + p])) + (
-            (one[a, i, 4 * n + p] * other[b, k, 4 * n + p] + one[a, i, 5 * n + p] * other[b, k, 5 * n + p])
-            + (one[a, i, 6 * n + p] * other[b, k, 6 * n + p] + one[a, i, 7 * n + p] * other[b, k, 7 * n + p]))
-    return _total(part, n)
-
-
-@helper
-def _total(part, n):
-    """Sum of ``n`` partial sums, a multiple of 4, four side by side: an addition need not wait for the one before."""
-    one, two, three, four = _ZERO, _ZERO, _ZERO, _ZERO
-    for p in range(0, n, 4):
-        one += part[p]
-        two += part[p + 1]
-        three += part[p + 2]
-        four += part[p + 3]
-    return (one + two) + (three + four)

@@ -219,13 +219,12 @@ def point_margins(logits, labels):
 
 def softplus_and_sigmoid(x):
     """Two ndarrays, log(1 + exp(x)) and its slope 1 / (1 + exp(-x)), in the precision of ``x``, without overflow."""
-    e = np.abs(x)
-    np.negative(e, out=e)
-    np.exp(e, out=e)  # exp(-|x|)
-    total = e + 1
-    logs = np.log(total)
-    logs += np.maximum(x, 0)
-    return logs, np.divide(np.where(x < 0, e, 1), total, out=total)
+    logs = np.maximum(x, -80.0 if x.dtype == np.float32 else -700.0)  # where both vanish but in the exponent
+    total = np.negative(logs)
+    np.exp(total, out=total)
+    total += 1
+    logs += np.log(total)
+    return logs, np.reciprocal(total, out=total)
 
 
 def _is_own_class(logits, labels):

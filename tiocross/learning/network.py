@@ -7,16 +7,18 @@ those of transfers the last bits differ, because their exp is a series.
 
 from __future__ import annotations
 
+import math
 import os
 
 import numpy as np
 
-from tiocross.checks import as_count, as_finite, nearest_name, require_generator
+from tiocross.checks import as_count, as_finite, nearest_name, require_generator, transposed_hint
 from tiocross.learning.activations import ACTIVATIONS, find_activation
 from tiocross.storage import replacing
 from tiocross.tasks.dataset import Dataset
 
 FORMAT = "tiocross network 1"
+_MOST_BYTES = 100_000  # of a member that holds a few numbers or a text, and of the head of any other
 
 
 class MLP:
@@ -84,6 +86,10 @@ class MLP:
         """Number of classes that it tells apart."""
         return max(2, self.sizes[-1])
 
+    def __repr__(self):
+        sees = "" if (self.input_offset == 0).all() and (self.input_scale == 1).all() else ", inputs shifted and scaled"
+        return f"MLP {'-'.join(map(str, self.sizes))}, {self.activation} units{sees}"
+
     def copy(self) -> MLP:
         """A network of its own with the same weights."""
         return self.with_arrays([array.copy() for array in self.arrays])
@@ -94,11 +100,17 @@ class MLP:
         Parameters
         ----------
         arrays : list of (n_inputs + 1, n_outputs) ndarray
-            Weights of each layer, bias last; held as they are, not copied (unitless).
+            Weights of each layer, bias last; float64 arrays are held as they are, not copied. Inputs must be as many as
+            before; hidden layers and outputs may differ (unitless).
+
+        Raises
+        ------
+        ValueError, TypeError
+            If there is no layer, a weight is not a finite number, or the shapes of the layers do not follow on each other.
         """
         other = object.__new__(MLP)
         other.activation = self.activation
-        other.arrays = list(arrays)
+        other.arrays = _as_layers(arrays, self.sizes[0])
         other.input_offset, other.input_scale = self.input_offset.copy(), self.input_scale.copy()
         return other
 
@@ -120,6 +132,8 @@ class MLP:
         A crossbar reads positive and negative voltages alike. Inputs centred on zero need no large bias and use the
         conductance window evenly. A constant feature is only centred.
         """
+        if not isinstance(dataset, Dataset):
+            raise TypeError(f"dataset must be a Dataset; got a {type(dataset).__name__}")
         self._require_features(dataset.points)
         low, high = dataset.points.min(axis=0), dataset.points.max(axis=0)
         self.input_offset = (low + high) / 2
@@ -192,8 +206,12 @@ class MLP:
         Raises
         ------
         ValueError
-            If the file is no such file, or damaged.
+            If the file is no such file, or damaged; nothing that does not belong there is unpacked.
+        TypeError
+            If the path is neither a text nor a Path.
         """
+        if not isinstance(path, str | os.PathLike):  # open() takes numbers for files that are open already
+            raise TypeError(f"path must be a text or a Path; got {path!r}")
         content = _read_npz(path)
         try:
             return cls._from_content(content, path)
@@ -210,6 +228,9 @@ class MLP:
         if len(sizes) < 2 or set(content) != expected:
             odd = sorted(expected ^ set(content))
             raise ValueError(f"{path} is damaged: {odd[0] if odd else 'sizes'!r} is missing or does not belong there")
+        too_large = [name for name in sorted(expected) if content[name] is None]
+        if too_large:
+            raise ValueError(f"{path} is damaged: {too_large[0]!r} is larger than a network of sizes {sizes} has it")
         arrays = [as_finite(f"{key} of {path}", content[key], ndim=2) for key in keys]
         activation = str(content["activation"])
         if activation not in ACTIVATIONS:
@@ -257,14 +278,47 @@ def _start_weights(n_inputs, n_outputs, rng):
     return np.concatenate([rng.uniform(-bound, bound, (n_inputs, n_outputs)), np.zeros((1, n_outputs))])
 
 
+def _as_layers(arrays, n_inputs):
+    """List of checked weights, layer by layer."""
+    if not isinstance(arrays, list | tuple) or not arrays:
+        raise TypeError(f"arrays must be a list with the weights of each layer; got {type(arrays).__name__} of "
+                        f"{len(arrays) if isinstance(arrays, list | tuple) else np.shape(arrays)}")
+    layers = [as_finite(f"arrays[{k}]", array, ndim=2) for k, array in enumerate(arrays)]
+    for k, layer in enumerate(layers):
+        if len(layer) != n_inputs + 1 or layer.shape[1] == 0:
+            turned = f", {n_inputs} inputs and the bias"
+            raise ValueError(f"arrays[{k}] must have {n_inputs + 1} rows{turned}, and a column for each output; got shape "
+                             f"{layer.shape}{transposed_hint(layer.shape, (n_inputs + 1, layer.shape[0]))}")
+        n_inputs = layer.shape[1]
+    return layers
+
+
 def _read_npz(path):
+    """Arrays of the file by name. The directory is read first: what does not belong to a network, or is larger than its
+    sizes say, is not unpacked, and None stands for it."""
     try:
         with open(path, "rb") as file:
+            if file.read(2) != b"PK":
+                raise ValueError("it is no .npz archive")
+            file.seek(0)
             archive = np.load(file, allow_pickle=False)
-            if not hasattr(archive, "files"):
-                raise ValueError("it holds a single array")
-            return {name: archive[name] for name in archive.files}
+            unpacked = {info.filename.removesuffix(".npy"): info.file_size for info in archive.zip.infolist()}
+            content = dict.fromkeys(unpacked)
+            for name in content.keys() & {"format", "sizes", "activation"}:
+                content[name] = archive[name] if unpacked[name] <= _MOST_BYTES else None
+            sizes = content.get("sizes")
+            for name, shape in _shapes_of_members([] if sizes is None else sizes.ravel()).items():
+                if name in content and unpacked[name] <= _MOST_BYTES + 8 * math.prod(shape):
+                    content[name] = archive[name]
+            return content
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     except Exception as error:  # a damaged archive can make zipfile and NumPy raise almost anything
         raise ValueError(f"{path} is not a network that tiocross saved, or it is truncated: {error}") from None
+
+
+def _shapes_of_members(sizes):
+    """Shapes of the arrays that a network of these sizes is saved with, by name."""
+    sizes = [int(size) for size in sizes]
+    layers = {f"layer_{k}": (n_in + 1, n_out) for k, (n_in, n_out) in enumerate(zip(sizes, sizes[1:]))}
+    return {**layers, "input_offset": (sizes[0],), "input_scale": (sizes[0],)} if layers else {}

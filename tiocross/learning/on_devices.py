@@ -65,8 +65,9 @@ class WeightsOnDevices:
         """The same for differential pairs, as one operation whose gradient is written out. Targets, which all chips of a
         network share, are computed once."""
         mapped = self._mapped(weights)
-        w, s = mapped.value, getattr(scale, "value", scale)
-        targets = self.mapping.conductances(w, self.device, s)  # (n_networks, 1, n_mapped, 2)
+        kind = writes.linear.dtype
+        w, s = mapped.value.astype(kind), getattr(scale, "value", scale).astype(kind)
+        targets = self.mapping.conductances(w, self.device, s).astype(kind)  # (n_networks, 1, n_mapped, 2)
         writes = Writes(*(getattr(writes, name).reshape(*writes.stuck.shape[:-2], -1, 2) for name in _PARTS_OF_WRITES))
         programmed = apply_writes(targets, writes)
         values = self.mapping.differences(programmed) / s
@@ -145,10 +146,18 @@ class ChipSampler:
                              f"{layout.mapping!r}")
         self.device, self._conducting = device.only(*self.effects), conducting
         self._on_devices = WeightsOnDevices(self.device, layout, sizes)
+        self._are_plain_pairs = type(layout.mapping) is DifferentialPairs and not conducting
 
     def draw(self, n_chips, rngs):
         """Writes of shape (n_networks, n_chips, n_devices, 1), ``n_chips`` from each generator."""
         return self._on_devices.draw(self.device, self._on_devices.layout.n_later_writes, n_chips, rngs)
+
+    def shorten(self, writes):
+        """The same writes in single precision, 1e-7 of the largest weight, where `sample` needs no more."""
+        if not self._are_plain_pairs:
+            return writes
+        parts = (writes.constant, writes.linear, writes.quadratic)
+        return Writes(*(values.astype(np.float32) for values in parts), writes.stuck)
 
     def sample(self, weights, writes, course, *, through_scale=False):
         """(n_networks, n_chips, n_weights, 1) Tensor: what each chip computes with. ``through_scale`` lets gradients flow
@@ -156,7 +165,7 @@ class ChipSampler:
         something."""
         view = self._on_devices
         scale = view.scale_of(weights if through_scale else weights.value)
-        if type(view.mapping) is DifferentialPairs and not self._conducting:
+        if self._are_plain_pairs:
             return view.sample_pairs(weights, scale, writes)
         return view.sample_generally(weights, scale, writes, lambda programmed: self._conduct(programmed, course))
 

@@ -11,14 +11,15 @@ from tiocross.checks import as_count, as_number, require_generator, require_name
 from tiocross.learning.optimisers import Adam, Optimiser
 from tiocross.learning.tensor import Tensor
 from tiocross.learning.layers import run_copies
-from tiocross.learning.losses import Loss, MeanLoss, RememberedRates
-from tiocross.learning.network import MLP
+from tiocross.learning.losses import Loss, MeanLoss, RememberedRates, classification_loss
+from tiocross.learning.network import MLP, classify
 from tiocross.learning.on_devices import ChipSampler
 from tiocross.learning.techniques import Course, Technique, require_techniques, require_tensor, split_layers, uses
 from tiocross.mapping.layout import Layout
 from tiocross.mapping.targets import layout_for
 
 SCHEDULES = ("cosine", "constant")
+_N_CHECKPOINTS = 20
 _CHIPS_PER_DRAW = 256  # chips drawn at once: the cost of drawing is per call rather than per number
 
 
@@ -78,9 +79,43 @@ class TrainingSettings:
             as_number("scale_gradient_from", self.scale_gradient_from, low=0.0, high=1.0)
 
 
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A network on the way, as `train` hands it to ``on_checkpoint``.
+
+    Parameters
+    ----------
+    n_done : int
+        Steps so far (unitless).
+    network : MLP
+        A copy of the network, finished by the techniques; it may be kept, saved or put on chips.
+    validation_loss : float or None
+        Mean cross-entropy in software on the validation points, None without them (unitless).
+    validation_accuracy : float or None
+        Share of the validation points that it classifies rightly in software, None without them (unitless).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import MLP, TrainingSettings, tasks, train
+    >>> moons, rng, kept = tasks.load_moons(), np.random.default_rng(7), []
+    >>> _ = train(MLP(2, 8, 1, rng=rng), moons.train, rng=rng, settings=TrainingSettings(n_steps=200),
+    ...           validation=moons.validation, on_checkpoint=kept.append)
+    >>> best = max(kept, key=lambda checkpoint: checkpoint.validation_accuracy)
+    >>> len(kept), kept[0].n_done, best.network.sizes
+    (20, 10, (2, 8, 1))
+    """
+
+    n_done: int
+    network: MLP
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+
+
 def train(network: MLP, dataset: Dataset, techniques: Sequence[Technique] = (), *, device: Device | None = None,
           layout: Layout | None = None, rng: np.random.Generator, settings: TrainingSettings = TrainingSettings(),
-          on_progress: Callable | None = None) -> MLP:
+          on_progress: Callable | None = None, validation: Dataset | None = None,
+          on_checkpoint: Callable | None = None) -> MLP:
     """A trained copy of a network.
 
     Parameters
@@ -101,6 +136,11 @@ def train(network: MLP, dataset: Dataset, techniques: Sequence[Technique] = (), 
         Steps, batch, chips per step, optimiser, loss.
     on_progress : callable, optional
         Called as ``on_progress(n_done, n_steps)`` after each step; raise from it to stop.
+    validation : Dataset, optional
+        Points that nothing is learnt from, to be reported by checkpoints.
+    on_checkpoint : callable, optional
+        Called with a `Checkpoint` twenty times, at equal distances and after the last step. It changes nothing of the
+        training: keep its network where it does best, save it, plot its numbers.
 
     Returns
     -------
@@ -124,11 +164,17 @@ def train(network: MLP, dataset: Dataset, techniques: Sequence[Technique] = (), 
     >>> network.sizes
     (2, 8, 1)
     """
-    trained, = train_many([network], dataset, techniques, device=device, layout=layout, rngs=[rng], settings=settings,
-                          on_progress=on_progress)
-    for technique in techniques:
-        trained = technique.finish(trained)
-    return trained
+    if validation is not None:
+        if on_checkpoint is None:
+            raise ValueError("validation points are reported by checkpoints: give on_checkpoint too, such as kept.append")
+        require_matching(network, validation)
+    run = _begin([network], dataset, techniques, (device, layout), [rng], settings)
+    for n_done in run.steps():
+        if on_progress is not None:
+            on_progress(n_done, settings.n_steps)
+        if on_checkpoint is not None and _is_due(n_done, settings.n_steps):
+            on_checkpoint(_checkpoint(n_done, _finish(run.networks()[0], techniques), validation))
+    return _finish(run.networks()[0], techniques)
 
 
 def train_many(networks, dataset, techniques=(), *, device=None, layout=None, rngs, settings=TrainingSettings(),
@@ -136,6 +182,16 @@ def train_many(networks, dataset, techniques=(), *, device=None, layout=None, rn
     """Trained copies of several networks of the same layer sizes, not yet finished by techniques, otherwise as `train`: the
     same bits as one after the other, but faster. Networks given one and the same generator object meet the same points and
     the same simulated chips in each step, drawn once for all of them."""
+    run = _begin(networks, dataset, techniques, (device, layout), rngs, settings)
+    for n_done in run.steps():
+        if on_progress is not None:
+            on_progress(n_done, settings.n_steps)
+    return run.networks()
+
+
+def _begin(networks, dataset, techniques, hardware, rngs, settings):
+    """A checked `_Run`."""
+    device, layout = hardware
     if not isinstance(settings, TrainingSettings):
         raise TypeError(f"settings must be TrainingSettings(...); got {settings!r}")
     _require_trainable(networks, dataset, techniques, rngs)
@@ -145,30 +201,33 @@ def train_many(networks, dataset, techniques=(), *, device=None, layout=None, rn
     if device is not None:
         require_device(device)
         layout = layout_for(networks[0].sizes, device, layout)
-    run = _Run(networks, dataset, techniques, rngs, settings, (device, layout))
-    optimiser = settings.optimiser(run.weights, weight_decay=settings.weight_decay)
-    for step in range(settings.n_steps):
-        batch, chips = run.draw()
-        gradient = run.gradient(step, run.weights, batch, chips)
-        for technique in techniques:
-            moved = technique.ascend(run.weights, gradient, run.course)
-            if moved is not None:
-                if np.shape(moved) != run.weights.shape:
-                    raise ValueError(f"{type(technique).__name__}.ascend must give weights of shape {run.weights.shape}; "
-                                     f"got {np.shape(moved)}")
-                gradient = run.gradient(step, moved, batch, chips)
-        optimiser.step(gradient, _rate_at(step, settings))
-        if on_progress is not None:
-            on_progress(step + 1, settings.n_steps)
-    return [network.with_arrays([array.copy() for array in split_layers(trained, run.course.shapes)])
-            for network, trained in zip(networks, run.weights[:, 0])]
+    return _Run(networks, dataset, techniques, rngs, settings, (device, layout))
+
+
+def _is_due(n_done, n_steps):
+    """Whether a checkpoint follows this step."""
+    return n_done * _N_CHECKPOINTS // n_steps > (n_done - 1) * _N_CHECKPOINTS // n_steps
+
+
+def _checkpoint(n_done, network, validation):
+    if validation is None:
+        return Checkpoint(n_done, network)
+    logits = network.logits(validation.points)
+    return Checkpoint(n_done, network, float(classification_loss(Tensor(logits), validation.labels).value),
+                      float(np.mean(classify(logits) == validation.labels)))
+
+
+def _finish(network, techniques):
+    for technique in techniques:
+        network = technique.finish(network)
+    return network
 
 
 class _Run:
     """Networks under training: what a step is made of. Axes: network, simulated chip, weights of all layers, 1."""
 
     def __init__(self, networks, dataset, techniques, rngs, settings, hardware):
-        self.settings, self.techniques = settings, techniques
+        self.settings, self.techniques, self._starts = settings, techniques, networks
         self.sizes, self.activations = networks[0].sizes, [network.activation for network in networks]
         self.labels = dataset.labels
         self.inputs = np.stack([network.encode(dataset.points).T.astype(np.float32) for network in networks])
@@ -183,6 +242,27 @@ class _Run:
         rngs = [rngs[self._source.index(k)] for k in range(len(different))]
         self._batches = zip(*(draw_batches(len(dataset), settings.batch_size, rng) for rng in rngs))
         self._chips = _draw_chips(self.sampler, settings.n_chips, rngs)
+
+    def networks(self):
+        """The networks as they are now."""
+        return [network.with_arrays([array.copy() for array in split_layers(trained, self.course.shapes)])
+                for network, trained in zip(self._starts, self.weights[:, 0])]
+
+    def steps(self):
+        """Take all steps, one after the other; yields how many are done."""
+        optimiser = self.settings.optimiser(self.weights, weight_decay=self.settings.weight_decay)
+        for step in range(self.settings.n_steps):
+            batch, chips = self.draw()
+            gradient = self.gradient(step, self.weights, batch, chips)
+            for technique in self.techniques:
+                moved = technique.ascend(self.weights, gradient, self.course)
+                if moved is not None:
+                    if np.shape(moved) != self.weights.shape:
+                        raise ValueError(f"{type(technique).__name__}.ascend must give weights of shape "
+                                         f"{self.weights.shape}; got {np.shape(moved)}")
+                    gradient = self.gradient(step, moved, batch, chips)
+            optimiser.step(gradient, _rate_at(step, self.settings))
+            yield step + 1
 
     def draw(self):
         """Points of the next step for each network, and chips; one set of these where all networks share it."""
@@ -259,7 +339,7 @@ def _draw_chips(sampler, n_chips, rngs):
     """Endless draws of the chips of one step, many steps at once."""
     per_draw = max(1, _CHIPS_PER_DRAW // n_chips)
     while True:
-        drawn = sampler.draw(per_draw * n_chips, rngs)
+        drawn = sampler.shorten(sampler.draw(per_draw * n_chips, rngs))
         for k in range(per_draw):
             yield drawn[:, k * n_chips : (k + 1) * n_chips]
 

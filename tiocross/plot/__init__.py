@@ -17,5 +17,5 @@ from tiocross.plot.style import COLOURS, DASHES, house_style, new_figure
 
 __all__ = ["COLOURS", "DASHES", "Method", "accuracy_histogram", "approximation_errors", "bit_line_losses", "condition_curve",
            "conductance_map", "count_map", "decision_colour_bars", "decision_map", "disturb_fit", "fault_map", "house_style",
-           "legend_of_kinds", "limits_of", "method_map", "new_figure", "output_comparison", "output_deviations", "rate_curves",
-           "read_errors", "read_powers", "tuning_fit", "voltage_colour_bar", "voltage_map", "write_voltages"]
+           "legend_of_kinds", "limits_of", "method_map", "new_figure", "output_comparison", "output_deviations",
+           "rate_curves", "read_errors", "read_powers", "tuning_fit", "voltage_colour_bar", "voltage_map", "write_voltages"]

@@ -1,4 +1,4 @@
-"""Matplotlib imported, whatever backend or settings file the surroundings name: tiocross draws to files, never to a screen."""
+"""Matplotlib imported, whatever backend or settings file the surroundings name: tiocross draws to files only."""
 
 import contextlib
 import importlib

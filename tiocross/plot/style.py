@@ -16,9 +16,8 @@ COLOURS = ("#000000", "#E69F00", "#0072B2", "#56B4E9", "#D55E00", "#CC79A7", "#0
 BLACK, BLUE, VERMILION = COLOURS[0], COLOURS[2], COLOURS[4]
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)), (0, (1, 3)), (0, (3, 1)))
 # settings of programs rather than of drawings; of these the user's stay
-_OF_PROGRAMS = ("backend", "date.", "docstring.", "interactive", "keymap.", "macosx.", "savefig.directory", "timezone", "tk.",
-                "toolbar", "webagg.")
-
+_OF_PROGRAMS = ("backend", "date.", "docstring.", "interactive", "keymap.", "macosx.", "savefig.directory", "timezone",
+                "tk.", "toolbar", "webagg.")
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """The parts of a page, each as `Html`: what is plain text among what they are given is escaped."""
 
 import base64
-import re
+import shlex
 import struct
 
 from tiocross import __version__
@@ -44,14 +44,19 @@ def warning(*parts):
     return element("div", paragraph(*parts), class_="warning")
 
 
-def bullets(items):
+def bullets(items, class_=None):
     """A list of items."""
-    return element("ul", *(element("li", item) for item in items))
+    return element("ul", *(element("li", item) for item in items), class_=class_)
 
 
 def facts(pairs):
     """Names and what they are, pair by pair."""
     return element("dl", *(join(element("dt", name), element("dd", value)) for name, value in pairs))
+
+
+def command(*words):
+    """What to type: words with the quotes that a shell needs."""
+    return shlex.join(map(str, words))
 
 
 def code(text):
@@ -95,14 +100,6 @@ def pictures(folder, known):
     return section("Figures", *parts)
 
 
-def with_interval(value, low=None, high=None, digits=1):
+def with_interval(value, low, high, *, digits):
     """A number with its interval below it, for a cell of a table."""
-    text = f"{value:.{digits}f}"
-    if low is None:
-        return text
-    return join(text, element("span", f" [{low:.{digits}f}, {high:.{digits}f}]", class_="interval"))
-
-
-def plain_text(part):
-    """What a reader sees of a part."""
-    return re.sub("<[^>]*>", "", part)
+    return join(f"{value:.{digits}f}", element("span", f" [{low:.{digits}f}, {high:.{digits}f}]", class_="interval"))

@@ -1,24 +1,6 @@
 """Rows of a study as its page needs them: figures of a row over training seeds, with intervals."""
 
-from typing import NamedTuple
-
 import numpy as np
-
-from tiocross.intervals import normal_intervals
-from tiocross.units import percent
-
-_FEWEST_SEEDS = 3  # from which Student's interval of a difference tells something
-
-
-class Figure(NamedTuple):
-    """A figure with its 95 % interval, all in percent (unitless)."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self):
-        return f"{self.value:.1f}\N{NO-BREAK SPACE}% [{self.low:.1f},\N{NO-BREAK SPACE}{self.high:.1f}]"
 
 
 class Results:
@@ -35,17 +17,7 @@ class Results:
         return [row for row in self.rows if row["name"] == name and row["wire_resistance"] == wire]
 
     def figure(self, name, wire, column):
-        """Mean over seeds, from the lower end of the lowest to the upper end of the highest interval of a seed."""
+        """Mean over seeds, lower end of the lowest and upper end of the highest 95 % interval of a seed."""
         rows = self.of(name, wire)
-        ends = [row.get("intervals", {}).get(column, [row[column]] * 2) for row in rows]
-        value = float(np.mean([row[column] for row in rows]))
-        return Figure(*(number / percent for number in (value, min(low for low, _ in ends), max(high for _, high in ends))))
-
-    def difference(self, one, other, wire, column):
-        """Mean of one row less another's over the seeds of both, with Student's interval; None where these are too few."""
-        first, second = ({row["seed"]: row[column] for row in self.of(name, wire)} for name in (one, other))
-        apart = np.array([first[seed] - second[seed] for seed in first if seed in second]) / percent
-        if len(apart) < _FEWEST_SEEDS:
-            return None
-        (low, high), _ = normal_intervals(apart)
-        return Figure(float(apart.mean()), float(low), float(high))
+        lows, highs = zip(*(row["intervals"][column] for row in rows))
+        return float(np.mean([row[column] for row in rows])), min(lows), max(highs)

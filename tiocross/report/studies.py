@@ -1,35 +1,27 @@
 """The pages of ``tiocross experiment`` and ``tiocross compare``."""
 
-import shlex
+import re
 
 from tiocross.report import page as parts
-from tiocross.report.answers import answer_of
 from tiocross.report.captions import COMPARISON, EXPERIMENT
 from tiocross.report.cards import device_card
 from tiocross.report.results import Results
 from tiocross.shown import join, table
 
-_COLUMNS = {"nominal_accuracy": "nominal", "robust_fraction_95": "robust 95 %", "mean_accuracy": "mean",
-            "p05_accuracy": "5th percentile", "robust_fraction_99": "robust 99 %"}
-_DIGITS = {"robust_fraction_99": 0}  # it rests on few chips
-_QUESTIONS = {"experiment": "How well does a small network work on passive crossbars, and does training for them help?",
-              "compare": "Which way of training gives networks that work on passive crossbars?"}
+_COLUMNS = {"nominal_accuracy": "nominal", "robust_fraction_95": "robust\xa095\xa0%", "mean_accuracy": "mean",
+            "p05_accuracy": "5th pct", "robust_fraction_99": "robust\xa099\xa0%"}
+_DIGITS = {"robust_fraction_99": 2}  # it rests on few chips
 _FIGURES = {"experiment": EXPERIMENT, "compare": COMPARISON}
-_NOT = (
-    "The chips are simulated. Devices, faults and writes are drawn from the device card; a chip is only as good as its card.",
-    "The intervals hold for these points and this card. They know nothing of what a card or a data set leaves out.",
-    "A robust share says nothing without the accuracy in software beside it: a straight line is robust, and often wrong.",
-)
 
 
 def make_page(kind, summary, provenance, folder):
     """The page of a study's folder as text."""
     results = Results(summary)
     return parts.page(
-        f"tiocross {kind}", summary.get("question") or _QUESTIONS[kind], _lead(results, summary, provenance),
-        parts.answer(*(summary.get("conclusion") or answer_of(results))), _numbers(results, summary, provenance),
-        parts.pictures(folder, _captions(kind, summary)), _assumed(results, summary, provenance), _choices(summary),
-        parts.section("What it does not mean", parts.bullets(summary.get("not_meant") or _NOT)), _again(summary, provenance))
+        f"tiocross {kind}", summary["question"], _lead(results, summary, provenance),
+        parts.answer(*map(_typeset, summary["conclusion"])), _numbers(results, summary, provenance),
+        parts.pictures(folder, _captions(kind, summary)), _assumed(summary, provenance), _choices(summary),
+        parts.section("What it does not mean", parts.bullets(summary["not_meant"])), _again(summary, provenance))
 
 
 def _lead(results, summary, provenance):
@@ -45,11 +37,10 @@ def _lead(results, summary, provenance):
 
 
 def _captions(kind, summary):
-    """Title, how to read it and alternative text of each figure; what the folder says of a figure comes first."""
-    said = {figure["name"]: figure.get("caption", "") for figure in summary.get("figures", ())}
-    known = {**{name: (name.replace("_", " "), "", name) for name in said}, **_FIGURES[kind]}
-    return {name: (title, " ".join(filter(None, (said.get(name), caption))), alt)
-            for name, (title, caption, alt) in known.items() if not said or name in said}
+    """Title, how to read it and alternative text of each figure that the folder names."""
+    return {figure["name"]: _FIGURES[kind].get(figure["name"], (figure["name"].replace("_", " "), figure["caption"],
+                                                                figure["caption"]))
+            for figure in summary["figures"]}
 
 
 # Tables.
@@ -58,36 +49,33 @@ def _captions(kind, summary):
 def _numbers(results, summary, provenance):
     wire = results.wires[0]
     columns = {column: title for column, title in _COLUMNS.items() if all(column in row for row in results.rows)}
-    more = _more_columns(results, summary, provenance)
-    rows = [(name, *(parts.with_interval(*results.figure(name, wire, column), digits=_DIGITS.get(column, 1))
+    more = _more_columns(results, provenance)
+    rows = [(name, *(parts.with_interval(*results.figure(name, wire, column), digits=_DIGITS.get(column, 3))
                      for column in columns), *(cells.get(name, "-") for cells in more.values()))
             for name in results.names if results.of(name, wire)]
     spread = ("mean over the training seeds, in brackets from the lowest to the highest end of the seeds' 95 % intervals"
               if len(results.seeds) > 1 else "95 % intervals over chips and points in brackets")
-    caption = f"Wires of {wire:g} ohm per segment. Shares in percent: {spread}."
+    caption = f"Wires of {wire:g} ohm per segment. Shares of one; {spread}."
     main = table(caption, ("training", *columns.values(), *more), [("", rows)])
-    told = summary.get("how_to_read") or [
-        "Nominal: accuracy in software. Robust p %: share of test points that are right on at least p % of the chips. Mean "
-        "and 5th percentile are of the accuracy over chips; 95 % of the chips are better than the latter."]
-    return parts.section("The numbers", parts.scrolling(main, "results"), parts.paragraph(" ".join(told), class_="soft"),
-                         _wires(results) if len(results.wires) > 1 else "")
+    return parts.section(
+        "The numbers", parts.scrolling(main, "results"), parts.bullets(map(_typeset, summary["how_to_read"]), class_="soft"),
+        _wires(results) if len(results.wires) > 1 else "")
 
 
-def _more_columns(results, summary, provenance):
+def _more_columns(results, provenance):
     """Columns beside the shares, by title: a cell for each row's name."""
-    layouts = {entry["name"]: entry.get("layout", "") for entry in summary.get("arrays", ())}
     costs = {name: f"{seconds:.3g}" for name, seconds in provenance.get("core_seconds", {}).items()}
     devices = {row["name"]: str(row["n_devices"]) for row in results.rows if "n_devices" in row}
-    columns = {"devices": devices, "training (core s)": costs, "arrays": layouts}
+    columns = {"devices": devices, "training (core s)": costs}
     return {title: cells for title, cells in columns.items() if cells}
 
 
 def _wires(results):
     """Robust share with each wire resistance."""
     header = ("training", *(f"{wire:g} ohm" for wire in results.wires))
-    rows = [(name, *(parts.with_interval(*results.figure(name, wire, "robust_fraction_95")) if results.of(name, wire)
-                     else "-" for wire in results.wires)) for name in results.names]
-    caption = "Robust 95 % (in percent) with longer wires: resistance of a segment between neighbouring devices."
+    rows = [(name, *(parts.with_interval(*results.figure(name, wire, "robust_fraction_95"), digits=3)
+                     if results.of(name, wire) else "-" for wire in results.wires)) for name in results.names]
+    caption = "Robust share (95 % of the chips) with longer wires: resistance of a segment between neighbouring devices."
     return parts.scrolling(table(caption, header, [("", rows)]), "longer wires")
 
 
@@ -108,19 +96,26 @@ def _choices(summary):
 # What was assumed, and how to do it again.
 
 
-def _assumed(results, summary, provenance):
-    data, device = summary["data"], provenance["device"]
-    shape = device.get("array_shape [-]")
-    arrays = (f"arrays of {shape[0]} x {shape[1]} (word lines x bit lines); layers that are larger take several" if shape
-              else "each layer has one array of its own size")
-    pairs = [("points", f"{data['source']}; {data['n_train']} for training, {data['n_validation']} for validation, "
-                        f"{data['n_test']} for the test"), ("overlaps", _overlaps(data)),
-             ("chips", f"{summary['n_transfers']} for each network, the same for all networks of a seed"),
-             ("arrays", f"{arrays}; a signed weight is a differential pair unless the row says otherwise"),
-             ("wires", ", ".join(f"{wire:g}" for wire in results.wires) + " ohm per segment"),
+def _assumed(summary, provenance):
+    pairs = [*_layouts(summary), ("overlaps", _overlaps(summary["data"])),
              ("training", _training(provenance.get("training") or {}))]
-    said = parts.bullets(summary["assumptions"]) if summary.get("assumptions") else ""
-    return parts.section("What was assumed", said, parts.facts([pair for pair in pairs if pair[1]]), device_card(device))
+    return parts.section("What was assumed", parts.bullets(summary["assumptions"]),
+                         parts.facts([pair for pair in pairs if pair[1]]), device_card(provenance["device"]))
+
+
+def _layouts(summary):
+    """Which rows lie how on arrays: a pair for each layout."""
+    names = {}
+    for entry in summary["arrays"]:
+        names.setdefault(entry["layout"], []).append(entry["name"])
+    for layout, rows in names.items():
+        yield "layout", f"{_typeset(layout)}: " + ("all rows" if len(names) == 1 else ", ".join(rows))
+
+
+def _typeset(text):
+    """A sentence of the terminal with the signs of a page."""
+    signs = text.replace(" +- ", "\xa0±\xa0").replace("+-", "±")
+    return re.sub(r"\b(\d+) array\(s\)", lambda found: _many(int(found[1]), "array"), signs)
 
 
 def _overlaps(data):
@@ -140,7 +135,7 @@ def _training(settings):
 
 def _again(summary, provenance):
     versions = provenance.get("versions", {})
-    command = provenance.get("command") or shlex.join(["tiocross", *map(str, provenance.get("arguments", []))])
+    command = provenance.get("command") or parts.command("tiocross", *provenance.get("arguments", []))
     pairs = [("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
              ("machine", provenance.get("platform", "")), ("workers", provenance.get("workers", "")),
              ("run time", f"{provenance['seconds']:g} s" if "seconds" in provenance else ""),

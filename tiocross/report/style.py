@@ -23,7 +23,7 @@ li{margin:.25rem 0}
 .scroll:focus{outline:2px solid var(--mark)}
 table{border-collapse:collapse;font-size:.92rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;padding:0 0 .4rem}
-caption span{display:inline-block;position:sticky;left:0;max-width:min(46rem,calc(100vw - 2rem))}
+caption span{display:inline-block;position:sticky;left:0;width:max-content;max-width:min(46rem,calc(100vw - 2rem))}
 th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
 th{text-align:left;font-weight:600}
 tbody th{font-weight:500}
@@ -55,5 +55,6 @@ h1,h2,h3,caption{break-after:avoid}figure,.answer,.warning,tr,dl div,pre{break-i
 .card{border:0;padding:0}.card img,.card img.wide,.card img.wider{width:100%;max-height:215mm;object-fit:contain}
 .half .card img.wide{max-height:92mm}thead{display:table-header-group}
 table{font-size:8.4pt}th,td{padding:.18rem .35rem}p,ul,ol,figcaption{max-width:none;orphans:3;widows:3}
-details{display:none}caption span{max-width:none}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
+details{display:none}caption span{max-width:180mm}
+tbody:has(th.group){break-inside:avoid}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 """

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from tiocross.report import programs, studies
-from tiocross.storage import read_json, save_text
+from tiocross.report import calibrations, programs, studies
+from tiocross.storage import read_json, require_writable_file, save_text
 
 REPORT = "report.html"
-PROGRAMMING = "programming.json"  # in the folder of a finished programming run
 
 
 def write_report(folder: str | Path) -> Path:
@@ -15,28 +14,55 @@ def write_report(folder: str | Path) -> Path:
     Parameters
     ----------
     folder : str or Path
-        What ``tiocross experiment`` or ``tiocross compare`` wrote.
+        What ``tiocross experiment``, ``compare``, ``calibrate`` or ``program`` wrote.
 
     Returns
     -------
     Path
-        The page, ``report.html`` in the folder; it appears whole or not at all, and an earlier one is replaced.
+        The page, ``report.html`` in the folder. It appears whole or not at all, in place of an earlier one. It needs no
+        network and no script.
 
     Raises
     ------
     ValueError
-        If the folder holds no finished results, or they are damaged; nothing is written.
+        If the folder holds no finished results, or they are damaged, or it cannot be written to; nothing is written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from tiocross import write_report
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_report(folder)
+    Traceback (most recent call last):
+    ValueError: ... holds no finished results of tiocross experiment, compare, calibrate or program
     """
-    folder = Path(folder)
-    path = folder / REPORT
-    save_text(path, make_report(folder))
+    path, text = require_report(folder)
+    save_text(path, text)
     return path
 
 
-def make_report(folder):
-    """Text of the page of a results folder."""
-    if (folder / PROGRAMMING).exists():
-        return programs.make_page(read_json(folder / PROGRAMMING), folder)
+def require_report(folder):
+    """Where the page of a results folder goes, and its text; ValueError if there is nothing to tell or no place for it."""
+    folder = Path(folder)
+    try:
+        text = _make(folder)
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ValueError(f"the results in {folder} are damaged, or of another version of tiocross: "
+                         f"{type(error).__name__} {error}") from error
+    require_writable_file(folder / REPORT)
+    return folder / REPORT, text
+
+
+def _make(folder):
+    if (folder / "programming.json").exists():
+        return programs.make_page(read_json(folder / "programming.json"), folder)
+    if (folder / "calibration.json").exists():
+        return calibrations.make_page(read_json(folder / "calibration.json"), folder)
+    if (folder / "run.json").exists():
+        raise ValueError(f"the programming run in {folder} is not finished; go on with tiocross program and --resume")
+    if not (folder / "summary.json").exists() or not (folder / "provenance.json").exists():
+        raise ValueError(f"{folder} holds no finished results of tiocross experiment, compare, calibrate or program")
     summary, provenance = (read_json(folder / name) for name in ("summary.json", "provenance.json"))
-    kind = summary.get("study") or ("compare" if "compare" in provenance.get("arguments", [])[:1] else "experiment")
-    return studies.make_page(kind, summary, provenance, folder)
+    if not summary["rows"]:
+        raise ValueError(f"the run in {folder} was stopped before its first row was finished: there is nothing to tell")
+    return studies.make_page(summary["study"], summary, provenance, folder)

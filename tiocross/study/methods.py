@@ -178,7 +178,7 @@ def train_robust(dataset: Dataset, device: Device, *, rng: np.random.Generator, 
     settings : TrainingSettings, optional
         In place of those of the recipe, for example with fewer steps.
     on_progress : callable, optional
-        As in `train`.
+        Called as ``on_progress(n_done, n_all)`` after each step, and while the networks are judged to choose among them.
 
     Returns
     -------

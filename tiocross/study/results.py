@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from tiocross import __version__
-from tiocross.storage import locked_folder, replacing, require_folder, save_json, save_text
+from tiocross.storage import TEMPORARY, locked_folder, replacing, require_folder, save_json, save_text
 from tiocross.study.choosing import N_CHIPS, SEEDS
 from tiocross.study.conclusions import conclude
 from tiocross.study.tables import format_csv, format_latex
@@ -25,8 +25,7 @@ _MARK = "tiocross"  # in the provenance file: the folder was written by a run
 _FIGURES = ("decision_maps", "rate_curves", "accuracy_histograms", "conductance_maps", "methods", "conditions")
 _KINDS = ("png", "pdf")
 _FILES = ("summary.json", "table.txt", "table.csv", "table.tex", "curves.json", "report.html")
-_TEMPORARY = re.compile(r"\..+-[0-9a-f]{8}\.\w+")  # as `replacing` names files before they are whole
-_HIDDEN = re.compile(rf"\.lock|{_TEMPORARY.pattern}")
+_HIDDEN = re.compile(rf"\.lock|{TEMPORARY.pattern}")
 
 
 class ResultsFolder:
@@ -95,7 +94,7 @@ class ResultsFolder:
         ours += [self.path / f"{figure}.{kind}" for figure in _FIGURES for kind in _KINDS]
         for recipe in earlier.get("recipes", ()):
             ours += networks.glob(f"{file_name(recipe['name'])}_seed*.npz")
-        ours += [path for folder in (self.path, networks) for path in folder.iterdir() if _TEMPORARY.fullmatch(path.name)]
+        ours += [path for folder in (self.path, networks) for path in folder.iterdir() if TEMPORARY.fullmatch(path.name)]
         for file in ours:
             file.unlink(missing_ok=True)
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from tiocross.learning.literature import duplicate_units
 from tiocross.learning.network import MLP
-from tiocross.learning.training import train_many
+from tiocross.learning.training import TrainingSettings, train_many
+from tiocross.tasks import Dataset
 from tiocross.transfers.chips import Chips
 from tiocross.transfers.judging import judge_chips
 from tiocross.transfers.summary import robust_fraction
@@ -19,6 +20,10 @@ _CHIPS = 500  # that choose between starts
 def train_starts(recipe, dataset, device, *, rngs, settings, sizes=None, on_progress=None):
     """Trained networks of a recipe, one for each generator, ready to be put on chips; ``sizes`` are layer sizes in place of
     the recipe's. All are trained in one pass; starts of one generator meet the same points and chips."""
+    if not isinstance(dataset, Dataset):
+        raise TypeError(f"dataset must be a Dataset; got a {type(dataset).__name__}")
+    if not isinstance(settings, TrainingSettings):
+        raise TypeError(f"settings must be TrainingSettings(...); got {settings!r}")
     n_starts, layout = len(recipe.activations), recipe.layout(sizes or recipe.sizes_for(dataset), device)
     networks = [start_network(recipe, dataset, chance, activation=activation, sizes=sizes)
                 for rng in rngs for activation, chance in zip(recipe.activations, _split(rng, n_starts))]

@@ -1,11 +1,13 @@
 """Records of labelled points: a checked `Dataset`, and a `Task` of training and test points with their source."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from tiocross.checks import as_finite
+from tiocross.checks import as_count, as_finite
 
 PARTS = ("train", "validation", "test")
 
@@ -20,11 +22,15 @@ class Dataset:
         Features, finite (unitless).
     labels : (n_points,) array_like
         Class of each point, whole numbers from 0 (unitless).
+    n_classes : int, optional
+        Number of classes. State it where not every class has a point, as in a part of a larger set; without it every number
+        from 0 to the largest label must occur (unitless).
 
     Raises
     ------
     ValueError
-        If a value is not finite, the shapes do not fit, there is no point, or all points are of one class.
+        If a value is not finite, the shapes do not fit, there is no point, all points are of one class, or a class has no
+        point and ``n_classes`` does not say that there are others.
 
     Examples
     --------
@@ -36,6 +42,7 @@ class Dataset:
 
     points: np.ndarray
     labels: np.ndarray
+    n_classes: int | None = None
 
     def __post_init__(self):
         points = np.array(as_finite("points", self.points, ndim=2))
@@ -52,6 +59,7 @@ class Dataset:
         if labels.max() > 65535:
             raise ValueError(f"labels number the classes from 0, at most 65535; got {labels.max():g}")
         labels = labels.astype(np.int64)
+        object.__setattr__(self, "n_classes", _count_classes(labels, self.n_classes))
         points.flags.writeable = labels.flags.writeable = False  # what was checked stays as it was
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "labels", labels)
@@ -64,10 +72,32 @@ class Dataset:
         """Number of features of a point."""
         return self.points.shape[1]
 
-    @property
-    def n_classes(self) -> int:
-        """One more than the largest label."""
-        return int(self.labels.max()) + 1
+    def part(self, chosen: np.ndarray | slice) -> Dataset:
+        """Some of the points, with as many classes.
+
+        Parameters
+        ----------
+        chosen : slice or array_like
+            Which points, as an index of the arrays (unitless).
+        """
+        return Dataset(self.points[chosen], self.labels[chosen], self.n_classes)
+
+
+def _count_classes(labels, stated):
+    """Number of classes; ValueError where one has no point and nobody says that there are others."""
+    n_classes = int(labels.max()) + 1
+    if stated is not None:
+        if as_count("n_classes", stated, low=2) < n_classes:
+            raise ValueError(f"labels must be below n_classes, {stated}; got {n_classes - 1}")
+        return int(stated)
+    present = np.unique(labels)
+    if len(present) < n_classes:
+        missing = np.setdiff1d(np.arange(n_classes), present)
+        first = ", ".join(map(str, present[:5])) + (", ..." if len(present) > 5 else "")
+        raise ValueError(f"labels must number the classes from 0 without gaps; got {first} and no {missing[0]}. Number them "
+                         "anew, for example with np.unique(labels, return_inverse=True)[1], or state n_classes if the class "
+                         "has points elsewhere")
+    return n_classes
 
 
 @dataclass(frozen=True)
@@ -81,7 +111,7 @@ class Task:
     source : str
         Where the points come from.
     validation : Dataset, optional
-        Further points, kept apart from both. tiocross only counts and saves them.
+        Further points, kept apart from both; `train` reports how a network does on them if it is given them.
 
     Examples
     --------

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tiocross.checks import number_of_text
 from tiocross.storage import replacing
 from tiocross.tasks.dataset import PARTS, Dataset, Task
 
@@ -95,7 +96,7 @@ def save_moons(moons: Task, folder: str | os.PathLike) -> None:
             writer.writerows([*map(repr, map(float, point)), int(label)] for point, label in zip(part.points, part.labels))
 
 
-def read_dataset(path: str | os.PathLike) -> Dataset:
+def read_dataset(path: str | os.PathLike, *, n_classes: int | None = None) -> Dataset:
     """Labelled points from a CSV file whose header states a unit behind every name.
 
     Parameters
@@ -103,6 +104,8 @@ def read_dataset(path: str | os.PathLike) -> Dataset:
     path : str or Path
         File with comment lines (``#``), a header such as ``x0 [-],x1 [-],label [-]`` and one row a point. The last
         column is the label.
+    n_classes : int, optional
+        Number of classes, where not every class has a point in the file (unitless).
 
     Returns
     -------
@@ -112,7 +115,8 @@ def read_dataset(path: str | os.PathLike) -> Dataset:
     Raises
     ------
     ValueError
-        If the header states no unit or another one than ``[-]``, or a row is not of the header's length or not numbers.
+        If the header states no unit or another one than ``[-]``, or a row is not of the header's length or not numbers, or
+        labels leave out a class.
 
     Examples
     --------
@@ -142,7 +146,7 @@ def read_dataset(path: str | os.PathLike) -> Dataset:
         raise ValueError(f"{path}, line {rows[0][0]}: the last column must be 'label [-]'; got {header}")
     table = np.array([_parse_row(path, line, row, len(header)) for line, row in rows[1:]]).reshape(-1, len(header))
     try:
-        return Dataset(table[:, :-1], table[:, -1])
+        return Dataset(table[:, :-1], table[:, -1], n_classes)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -150,10 +154,10 @@ def read_dataset(path: str | os.PathLike) -> Dataset:
 def _parse_row(path, line, row, n_columns):
     if len(row) != n_columns:
         raise ValueError(f"{path}, line {line}: expected {n_columns} values as in the header; got {len(row)}")
-    try:
-        return [float(value) for value in row]
-    except ValueError:
-        raise ValueError(f"{path}, line {line}: not numbers: {row}") from None
+    values = [number_of_text(value) for value in row]
+    if None in values:
+        raise ValueError(f"{path}, line {line}: not numbers: {row}")
+    return values
 
 
 def shipped_folder():

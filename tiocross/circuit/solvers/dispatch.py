@@ -9,11 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from tiocross.circuit.solvers.checks import require_anchored, require_consistent, require_resolved, require_solved
+from tiocross.circuit.solvers.checks import require_consistent, require_solved
 from tiocross.circuit.solvers.hierarchy import find_geometries
-from tiocross.circuit.solvers.multilevel_kernel import FROM_GUESS, FROM_ZERO
+from tiocross.circuit.solvers.mesh import Mesh
+from tiocross.circuit.solvers.multilevel_kernel import FAR, FROM_GUESS, FROM_ZERO, RHO
 from tiocross.circuit.solvers.newton import require_known, solve_nonlinear
-from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, WORDS, Solved, allocate_results
+from tiocross.circuit.solvers.paths import find_islands, longest_way
+from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, WORDS, Solved, allocate_results, rounding_step
 from tiocross.circuit.solvers.small_arrays_kernel import solve_small
 from tiocross.circuit.solvers.workspace import Workspace, connect_ends
 
@@ -21,28 +23,30 @@ _LANES = 32  # arrays side by side: enough to fill the vector units, few enough 
 _SMALL = 1_024  # devices of an array up to which many go side by side
 _MOST_PLAIN_SWEEPS = 60
 _CROSSINGS_PER_CALL = 1_000_000  # in one kernel call, about 0.1 s
+_GOOD_VOLTAGES = 1e3  # times rtol times the largest voltage between ends: voltages known worse are found by elimination
 
 
-def run_circuits(circuit, ends, goal, selected=None):
-    """Solve each array for each set of end voltages; the bit line of a selected device sets the scale of ``goal.rtol``.
+def run_circuits(circuit, ends, selected=None, *, goal):
+    """Solve each array for each set of end voltages; the bit line of a selected device, given in ``selected`` (C or 1, B),
+    sets the scale of ``goal.rtol``.
 
-    ConvergenceError if one is not solved; whether it can be is for `require_solvable` to find out before."""
+    ConvergenceError if one is not solved; whether the ends contradict each other is for `require_consistent` to find out
+    before. Voltages of lines that no connected end reaches are NaN."""
     solved = allocate_results((len(circuit), ends.shape[1]), circuit.shape, goal.nodes)
-    for of_arrays, of_inputs in _groups(ends, len(circuit)):
-        some = ends[of_arrays if len(ends) > 1 else slice(None)][:, of_inputs]
-        solved.put((of_arrays, of_inputs), _run_group(circuit.part(of_arrays), some, goal, selected))
+    for of_arrays, of_inputs, bit_line in _groups(ends, len(circuit), selected):
+        some, part = ends[of_arrays if len(ends) > 1 else slice(None)][:, of_inputs], circuit.part(of_arrays)
+        islands = find_islands(part.arrays, ~np.isnan(some[0, 0]).all(axis=1))
+        if islands is not None:
+            part = part.without(islands)
+        found = _run_group(part, some, goal, bit_line)
+        if islands is not None and goal.nodes:
+            found.nodes.word_lines[np.broadcast_to(islands[0][:, None, :, None], found.nodes.word_lines.shape)] = np.nan
+            found.nodes.bit_lines[np.broadcast_to(islands[1][:, None, None, :], found.nodes.bit_lines.shape)] = np.nan
+        solved.put((of_arrays, of_inputs), found)
     bottom = ends[:, :, BITS, ROOT_END, : circuit.shape[1]]
     solved.currents[np.broadcast_to(np.isnan(bottom), solved.currents.shape)] = 0.0  # nothing leaves an open end
-    require_solved(solved.report, goal.rtol, ends)
+    require_solved(solved.report, goal.rtol)
     return solved
-
-
-def require_solvable(circuit, ends):
-    """Raise ValueError where ends contradict each other or a line has no path to one that is connected."""
-    require_consistent(circuit, ends)
-    for of_arrays, of_inputs in _groups(ends, len(circuit)):
-        connected = ~np.isnan(ends[of_arrays.start if len(ends) > 1 else 0, of_inputs][0])
-        require_anchored(circuit.arrays, range(len(circuit))[of_arrays], connected.any(axis=1))
 
 
 def run_read(circuit, voltages, goal):
@@ -59,18 +63,19 @@ def run_read(circuit, voltages, goal):
     return solved
 
 
-def share_between_threads(solver, circuit, inputs, workers=1):
-    """Let several threads take a share of the arrays each: ``solver(part of the circuit, inputs (C or 1, ...) of it)``.
+def share_between_threads(solver, circuit, inputs, workers=1, *more):
+    """Let several threads take a share of the arrays each: ``solver(part of the circuit, inputs (C or 1, ...) of it)``, and
+    more such inputs.
 
     The results do not depend on their number."""
     n_parts = min(workers, len(circuit))
     if n_parts < 2:
-        return solver(circuit, inputs)
+        return solver(circuit, inputs, *more)
     edges = [len(circuit) * k // n_parts for k in range(n_parts + 1)]
 
     def run(start, stop):
         part = slice(start, stop)
-        return solver(circuit.part(part), inputs[part] if len(inputs) > 1 else inputs)
+        return solver(circuit.part(part), *(values[part] if len(values) > 1 else values for values in (inputs, *more)))
 
     with ThreadPoolExecutor(n_parts, thread_name_prefix="tiocross") as executor:
         found = list(executor.map(run, edges[:-1], edges[1:]))
@@ -117,49 +122,141 @@ def _run_workspaces(workspaces, arrays, drives, goal, start):
     return solved
 
 
-def _groups(ends, n_arrays):
-    """Arrays and inputs whose ends float alike, as pairs of slices or indices; usually one of all."""
+def _groups(ends, n_arrays, selected):
+    """Arrays and inputs whose ends float alike and whose selected bit line is the same: slices or indices of arrays and of
+    inputs, and the bit line, or None; usually one of all. ``selected`` (C or 1, B): bit lines, or None."""
     floating = np.isnan(ends)
     everything = slice(0, n_arrays)
-    if (floating == floating[0, 0]).all():
-        yield everything, slice(None)
+    if (floating == floating[0, 0]).all() and (selected is None or (selected == selected[0, 0]).all()):
+        yield everything, slice(None), None if selected is None else int(selected[0, 0])
         return
     for c in range(len(ends)):
         patterns = floating[c].reshape(ends.shape[1], -1)
+        if selected is not None:
+            patterns = np.column_stack([patterns, selected[c]])
         _, kinds = np.unique(patterns, axis=0, return_inverse=True)
         for kind in range(kinds.max() + 1):
-            yield (slice(c, c + 1) if len(ends) > 1 else everything), np.flatnonzero(kinds.ravel() == kind)
+            inputs = np.flatnonzero(kinds.ravel() == kind)
+            bit_line = None if selected is None else int(selected[c, inputs[0]])
+            yield (slice(c, c + 1) if len(ends) > 1 else everything), inputs, bit_line
 
 
 def _run_group(circuit, ends, goal, selected):
-    """Circuits whose ends float alike."""
-    n_word, n_bit = circuit.shape
+    """Circuits whose ends float alike; ``selected`` is the bit line of the selected device, or None."""
+    n_bit = circuit.shape[1]
     connected = ~np.isnan(ends[0, 0])
-    if circuit.law is None and selected is None and _is_read(ends, connected, circuit.shape):
-        return run_read(circuit, np.ascontiguousarray(ends[:, :, WORDS, ROOT_END, :n_word]), goal)
-    sensed = connected[BITS, ROOT_END, :n_bit].copy() if selected is None else np.arange(n_bit) == selected[1]
-    sensed |= ~sensed.any()
     resistances, drives = connect_ends(circuit, ends)
+    if circuit.law is None and selected is None and _is_read(ends, connected, circuit.shape):
+        sensed = np.ones(n_bit, dtype=bool)
+        solved = run_read(circuit, np.ascontiguousarray(ends[:, :, WORDS, ROOT_END, : circuit.shape[0]]), goal)
+        rounding = _bound_rounding(circuit, resistances, drives, circuit.arrays.sum(axis=(1, 2))[:, None]) if goal.nodes else 0
+    else:
+        sensed = connected[BITS, ROOT_END, :n_bit].copy() if selected is None else np.arange(n_bit) == selected
+        sensed |= ~sensed.any()
+        drives, given = drives.copy(), drives
+        reference = _refer(drives, resistances, sensed)
+        solved, slopes = _run_general(circuit, resistances, drives, sensed, goal)
+        rounding = 0
+        solved.report.total[...] += _bound_rounding(circuit, resistances, drives, slopes)
+        solved.voltages[...] += reference[..., None, None, None]
+        drives = given
+    if goal.nodes:
+        _bound_voltages(circuit, resistances, drives, solved, rounding)
+    _eliminate_others(circuit, resistances, drives, sensed, solved, goal)
+    return solved
+
+
+def _refer(drives, resistances, sensed):
+    """Take the voltage of a sensed bit line off all others, in place, and return it (C or 1, B): what is at 0 V loses least
+    to rounding."""
+    connected = np.isfinite(resistances[:, 1:])
+    roots = np.flatnonzero(connected[BITS, ROOT_END, : len(sensed)] & sensed)
+    if len(roots):
+        reference = drives[:, :, BITS, ROOT_END, roots[len(roots) // 2]].copy()
+    else:
+        given = drives[:, :, connected]
+        reference = given[:, :, 0].copy() if given.shape[2] else np.zeros(drives.shape[:2])
+    if reference.any():
+        np.subtract(drives, reference[..., None, None, None], out=drives, where=connected & np.ones_like(drives, dtype=bool))
+    return reference
+
+
+def _run_general(circuit, resistances, drives, sensed, goal):
+    """`Solved` by sweeps, and sums of the slopes of all devices (C, B or 1) [S]."""
     workspaces = ((Workspace(resistances, geometry, sensed), some)
                   for geometry, some in find_geometries(circuit.arrays, resistances))
-    if circuit.law is None:
-        solved = _run_workspaces(workspaces, circuit.arrays, drives, goal, FROM_ZERO)
-    else:
-        solved = _run_nonlinear(workspaces, circuit, drives, goal)
-    require_resolved(circuit.arrays, resistances, drives, sensed, solved, goal.rtol)
-    return solved
+    if circuit.law is not None:
+        return _run_nonlinear(workspaces, circuit, drives, goal)
+    return _run_workspaces(workspaces, circuit.arrays, drives, goal, FROM_ZERO), circuit.arrays.sum(axis=(1, 2))[:, None]
+
+
+def _bound_rounding(circuit, resistances, drives, slopes):
+    """What rounding may add to the error of a current (C, B) [A]: every device may carry a current beside its own, that of
+    a rounded voltage, and so may every far end."""
+    with np.errstate(divide="ignore"):
+        far_ends = 1.0 / (resistances[:, RHO] + resistances[:, FAR])
+    step = rounding_step(sum(circuit.shape)) * np.abs(drives).max(axis=(2, 3, 4))
+    return step * (slopes + far_ends[np.isfinite(far_ends)].sum())
+
+
+def _eliminate_others(circuit, resistances, drives, sensed, solved, goal):
+    """Find by elimination what sweeps left open, as far as it is small enough for that."""
+    report = solved.report
+    todo = ~(report.total <= goal.rtol * report.gross)
+    if goal.nodes:
+        todo |= report.voltage_error > _GOOD_VOLTAGES * goal.rtol * _spans(resistances, drives)
+    todo &= report.n_sweeps < goal.max_sweeps
+    if not todo.any():
+        return
+    mesh = Mesh(resistances, circuit.shape, sensed)
+    if not mesh.is_affordable:
+        return
+    for c, k in np.argwhere(todo):
+        law = None if circuit.law is None else type(circuit.law)(*circuit.parameters[c])
+        found = allocate_results((), circuit.shape, goal.nodes)
+        mesh.solve((circuit.arrays[c], law), drives[min(c, len(drives) - 1), k], goal, found)
+        found.report.n_sweeps[...] += report.n_sweeps[c, k]
+        if found.report.is_one_within(goal.rtol) or not report.total[c, k] <= goal.rtol * report.gross[c, k]:
+            solved.put((c, k), found)
+        elif found.report.voltage_error <= report.voltage_error[c, k]:
+            solved.voltages[c, k] = found.voltages
+            report.voltage_error[c, k] = found.report.voltage_error
+
+
+def _spans(resistances, drives):
+    """Largest voltage between ends of each circuit (C or 1, B) [V]."""
+    connected = np.isfinite(resistances[:, 1:]) & np.ones_like(drives, dtype=bool)
+    low = drives.min(axis=(2, 3, 4), initial=np.inf, where=connected)
+    return np.maximum(drives.max(axis=(2, 3, 4), initial=-np.inf, where=connected) - low, 0.0)
+
+
+def _bound_voltages(circuit, resistances, drives, solved, rounding):
+    """Bound the error of node voltages: residuals and ``rounding`` [A], as far as it is not among them, may all go through
+    the longest way to an end, and voltages are rounded."""
+    largest = np.abs(drives).max(axis=(2, 3, 4))
+    least = circuit.least_slopes()
+    held = np.isfinite(resistances[:, 1:]).any(axis=1)
+    if all(held[side, :n].all() for side, n in enumerate(circuit.shape)):
+        least = least[:1]  # the ways do not lead over devices
+    ways = np.array([longest_way(array, resistances) for array in least])[:, None]
+    report = solved.report
+    total = np.nan_to_num(report.total, nan=np.inf)
+    report.voltage_error[...] = np.where(ways > 0, (total + rounding) * np.maximum(ways, 1e-300), 0.0) + rounding_step(sum(circuit.shape) ** 2) * largest
 
 
 def _run_nonlinear(workspaces, circuit, drives, goal):
-    """Circuit by circuit, Newton's method."""
+    """Circuit by circuit, Newton's method: `Solved`, and sums of the slopes of all devices (C, B) [S]."""
     require_known(circuit.law)
     solved = allocate_results((len(circuit), drives.shape[1]), circuit.shape, goal.nodes)
+    slopes = np.empty(solved.report.total.shape)
     for workspace, some in workspaces:
         for c in some:
-            devices = circuit.arrays[c], circuit.parameters[c]
+            devices, law = (circuit.arrays[c], circuit.parameters[c]), type(circuit.law)(*circuit.parameters[c])
             for k, drive in enumerate(drives[min(c, len(drives) - 1)]):
-                solve_nonlinear(workspace, circuit.law.code, devices, drive, goal, solved.at(c, k))
-    return solved
+                nodes = solve_nonlinear(workspace, law.code, devices, drive, goal, solved.at(c, k))
+                with np.errstate(over="ignore", invalid="ignore"):
+                    slopes[c, k] = law.slopes(circuit.arrays[c], nodes.device_voltages).sum()
+    return solved, slopes
 
 
 def _is_read(ends, connected, shape):

@@ -19,6 +19,7 @@ _WEAK_COUPLING = 0.05  # segment resistance times lumped conductance up to which
 _LARGEST_COUPLING = 2.0  # and beyond which no further lines are
 _MOST_LEVELS = 8
 _SMALLEST = 9  # crossings of an array that is not lumped further
+_OPEN = 1e30  # ohm, as good as infinite
 _FAST_ENOUGH = 0.03  # contraction of plain sweeps below which nothing coarse is needed
 
 
@@ -29,7 +30,7 @@ def _choose_blocks(means, resistances, shape):
     for side, n in enumerate(shape):
         across = shape[1 - side]  # devices on a line of this side
         wire = resistances[side, 0, :n].sum() / n
-        ends = np.minimum(resistances[side, 1, :n], resistances[side, 2, :n]).max()
+        ends = min(np.minimum(resistances[side, 1, :n], resistances[side, 2, :n]).max(), _OPEN)
         wires.append(wire)
         load = means * (0.4 * wire * across**2 + ends * across)
         left *= 1.0 - 1.0 / (1.0 + load)

@@ -19,10 +19,11 @@ symbol     shape                meaning                                         
 g          (M, N)               devices                                                            S
 b, w       (M, N)               bit-line and word-line node voltages                               V
 f          (M, N)               attenuation from node j - 1 to j (words), i - 1 to i (bits)        -
-line       (8, M) or (8, N)     one column a line: RHO resistance per segment, ROOT and FAR        ohm
+line       (9, M) or (9, N)     one column a line: RHO resistance per segment, ROOT and FAR        ohm
                                 resistance behind the end segments (inf: floating), PASS           ohm
                                 root voltage per unit J, SHARE root voltage per unit drive,        V/A, -
                                 END conductance at the far end, DRIVE and FED: what the ends add   S, V, A
+                                ONE: 1 for each line                                               -
 at         (N + 2,), (M + 2,)   positions of the nodes along the line, its two ends included       segments
 q          (M, N)               current injected at word-line nodes                                A
 norton     (M, AT_ONCE)         scratch: J of each node of AT_ONCE bit lines, or of 4 word lines   A
@@ -51,7 +52,7 @@ import numpy as np
 from tiocross.jit import helper, kernel
 
 WORDS, BITS = range(2)
-RHO, ROOT, FAR, PASS, SHARE, END, DRIVE, FED = range(8)  # rows of ``line``
+RHO, ROOT, FAR, PASS, SHARE, END, DRIVE, FED, ONE = range(9)  # rows of ``line``
 VOLTAGE, CHANGE, SUM, TOTAL, GROSS, LARGEST, OUT = range(7)  # rows of ``row``
 AT_WORD, AT_BIT, SHARE_WORD, SHARE_BIT = range(4)  # of ``places``
 SIZE, BLOCK_WORD, BLOCK_BIT, FIRST, BEFORE = range(5)  # of ``numbers``
@@ -67,41 +68,56 @@ N_WORD, N_BIT, F_WORD, F_BIT, B, W, Q, G, WIDE, CG = range(10)  # of numbers[lev
 def _factor_word_lines(g, n_word, n_bit, line, at, f):
     """Four lines at a time, for the recurrence waits for its own result; at the last lines some are done twice."""
     d = at[n_bit + 1] - at[n_bit]
+    rho, far, end, past = line[RHO], line[FAR], line[END], line[PASS]
     for i in range(n_word):
-        line[END, i] = 1.0 / max(line[RHO, i] * d + line[FAR, i], SHORT)
+        r = rho[i] * d + far[i]
+        end[i] = 1.0 / (r if r > SHORT else SHORT)
     for i0 in range(0, n_word, 4):
-        i1, i2, i3 = min(i0 + 1, n_word - 1), min(i0 + 2, n_word - 1), min(i0 + 3, n_word - 1)
-        r0, r1, r2, r3 = line[RHO, i0], line[RHO, i1], line[RHO, i2], line[RHO, i3]
-        y0, y1, y2, y3 = line[END, i0], line[END, i1], line[END, i2], line[END, i3]
+        i1 = i0 + 1 if i0 + 1 < n_word else n_word - 1
+        i2 = i0 + 2 if i0 + 2 < n_word else n_word - 1
+        i3 = i0 + 3 if i0 + 3 < n_word else n_word - 1
+        g0, g1 = g[i0], g[i1]
+        g2, g3 = g[i2], g[i3]
+        a0, a1 = f[i0], f[i1]
+        a2, a3 = f[i2], f[i3]
+        r0, r1 = rho[i0], rho[i1]
+        r2, r3 = rho[i2], rho[i3]
+        y0, y1 = end[i0], end[i1]
+        y2, y3 = end[i2], end[i3]
         for j in range(n_bit - 1, -1, -1):
             d = at[j + 1] - at[j]
-            y0 += g[i0, j]
-            y1 += g[i1, j]
-            y2 += g[i2, j]
-            y3 += g[i3, j]
+            y0 += g0[j]
+            y1 += g1[j]
+            y2 += g2[j]
+            y3 += g3[j]
             if j > 0:
                 f0, f1 = 1.0 / (1.0 + r0 * d * y0), 1.0 / (1.0 + r1 * d * y1)
                 f2, f3 = 1.0 / (1.0 + r2 * d * y2), 1.0 / (1.0 + r3 * d * y3)
-                f[i0, j], f[i1, j], f[i2, j], f[i3, j] = f0, f1, f2, f3
+                a0[j], a1[j] = f0, f1
+                a2[j], a3[j] = f2, f3
                 y0 *= f0
                 y1 *= f1
                 y2 *= f2
                 y3 *= f3
-        line[PASS, i0], line[PASS, i1], line[PASS, i2], line[PASS, i3] = y0, y1, y2, y3
+        past[i0], past[i1] = y0, y1
+        past[i2], past[i3] = y2, y3
     _close_roots(line, n_word, at[1])
 
 
 @helper
 def _factor_bit_lines(g, n_word, n_bit, line, at, f):
+    rho, far, end, past = line[RHO], line[FAR], line[END], line[PASS]
+    g_i = g[0]
     for j in range(n_bit):
-        line[END, j] = 1.0 / max(line[RHO, j] * at[1] + line[FAR, j], SHORT)
-        line[PASS, j] = line[END, j] + g[0, j]
+        r = rho[j] * at[1] + far[j]
+        end[j] = 1.0 / (r if r > SHORT else SHORT)
+        past[j] = end[j] + g_i[j]
     for i in range(1, n_word):
-        d = at[i + 1] - at[i]
+        d, f_i, g_i = at[i + 1] - at[i], f[i], g[i]
         for j in range(n_bit):
-            f[i, j] = 1.0 / (1.0 + line[RHO, j] * d * line[PASS, j])
+            f_i[j] = 1.0 / (1.0 + rho[j] * d * past[j])
         for j in range(n_bit):
-            line[PASS, j] = f[i, j] * line[PASS, j] + g[i, j]
+            past[j] = f_i[j] * past[j] + g_i[j]
     _close_roots(line, n_bit, at[n_word + 1] - at[n_word])
 
 
@@ -120,76 +136,103 @@ def _close_roots(line, n_lines, d):
 
 @helper
 def _solve_word_lines(g, b, n_word, n_bit, f, line, at, q, injected, w, norton):
+    """Four lines at a time, as above."""
+    rho, past, drive, fed = line[RHO], line[PASS], line[DRIVE], line[FED]
     for i0 in range(0, n_word, 4):
-        i1, i2, i3 = min(i0 + 1, n_word - 1), min(i0 + 2, n_word - 1), min(i0 + 3, n_word - 1)
+        i1 = i0 + 1 if i0 + 1 < n_word else n_word - 1
+        i2 = i0 + 2 if i0 + 2 < n_word else n_word - 1
+        i3 = i0 + 3 if i0 + 3 < n_word else n_word - 1
         for k in range(4):
-            i = min(i0 + k, n_word - 1)
+            i = i0 + k if i0 + k < n_word else n_word - 1
+            here, g_i, b_i = norton[k], g[i], b[i]
             for j in range(n_bit):
-                norton[k, j] = g[i, j] * b[i, j]
+                here[j] = g_i[j] * b_i[j]
             if injected:
+                q_i = q[i]
                 for j in range(n_bit):
-                    norton[k, j] += q[i, j]
-        c0, c1, c2, c3 = line[FED, i0], line[FED, i1], line[FED, i2], line[FED, i3]
+                    here[j] += q_i[j]
+        n0, n1 = norton[0], norton[1]
+        n2, n3 = norton[2], norton[3]
+        f0, f1 = f[i0], f[i1]
+        f2, f3 = f[i2], f[i3]
+        c0, c1 = fed[i0], fed[i1]
+        c2, c3 = fed[i2], fed[i3]
         for j in range(n_bit - 1, -1, -1):
-            c0 += norton[0, j]
-            c1 += norton[1, j]
-            c2 += norton[2, j]
-            c3 += norton[3, j]
-            norton[0, j], norton[1, j], norton[2, j], norton[3, j] = c0, c1, c2, c3
-            c0 *= f[i0, j]
-            c1 *= f[i1, j]
-            c2 *= f[i2, j]
-            c3 *= f[i3, j]
-        c0 = line[PASS, i0] * norton[0, 0] + line[DRIVE, i0]
-        c1 = line[PASS, i1] * norton[1, 0] + line[DRIVE, i1]
-        c2 = line[PASS, i2] * norton[2, 0] + line[DRIVE, i2]
-        c3 = line[PASS, i3] * norton[3, 0] + line[DRIVE, i3]
-        w[i0, 0], w[i1, 0], w[i2, 0], w[i3, 0] = c0, c1, c2, c3
-        r0, r1, r2, r3 = line[RHO, i0], line[RHO, i1], line[RHO, i2], line[RHO, i3]
+            c0 += n0[j]
+            c1 += n1[j]
+            c2 += n2[j]
+            c3 += n3[j]
+            n0[j], n1[j] = c0, c1
+            n2[j], n3[j] = c2, c3
+            c0 *= f0[j]
+            c1 *= f1[j]
+            c2 *= f2[j]
+            c3 *= f3[j]
+        c0 = past[i0] * n0[0] + drive[i0]
+        c1 = past[i1] * n1[0] + drive[i1]
+        c2 = past[i2] * n2[0] + drive[i2]
+        c3 = past[i3] * n3[0] + drive[i3]
+        w0, w1 = w[i0], w[i1]
+        w2, w3 = w[i2], w[i3]
+        w0[0], w1[0] = c0, c1
+        w2[0], w3[0] = c2, c3
+        r0, r1 = rho[i0], rho[i1]
+        r2, r3 = rho[i2], rho[i3]
         for j in range(1, n_bit):
             d = at[j + 1] - at[j]
-            c0 = f[i0, j] * (c0 + r0 * d * norton[0, j])
-            c1 = f[i1, j] * (c1 + r1 * d * norton[1, j])
-            c2 = f[i2, j] * (c2 + r2 * d * norton[2, j])
-            c3 = f[i3, j] * (c3 + r3 * d * norton[3, j])
-            w[i0, j], w[i1, j], w[i2, j], w[i3, j] = c0, c1, c2, c3
+            c0 = f0[j] * (c0 + r0 * d * n0[j])
+            c1 = f1[j] * (c1 + r1 * d * n1[j])
+            c2 = f2[j] * (c2 + r2 * d * n2[j])
+            c3 = f3[j] * (c3 + r3 * d * n3[j])
+            w0[j], w1[j] = c0, c1
+            w2[j], w3[j] = c2, c3
 
 
 @helper
 def _eliminate_bit_lines(g, w, n_word, start, stop, f, line, drawn, norton, row):
     """Downwards, for some bit lines: J of every node; leaves the root nodes' voltages in row[VOLTAGE]. ``drawn``: what is
     injected at the word-line nodes is drawn from the bit-line nodes."""
+    carried, fed, here = row[VOLTAGE], line[FED], norton[0]
     for j in range(start, stop):
-        row[VOLTAGE, j] = line[FED, j]
+        carried[j] = fed[j]
     for i in range(n_word):
+        here, g_i, w_i = norton[i], g[i], w[i]
         for j in range(start, stop):
-            norton[i, j - start] = g[i, j] * w[i, j] + row[VOLTAGE, j]
+            here[j - start] = g_i[j] * w_i[j] + carried[j]
         if len(drawn) > 0:
+            drawn_i = drawn[i]
             for j in range(start, stop):
-                norton[i, j - start] -= drawn[i, j]
+                here[j - start] -= drawn_i[j]
         if i < n_word - 1:
+            f_i = f[i + 1]
             for j in range(start, stop):
-                row[VOLTAGE, j] = f[i + 1, j] * norton[i, j - start]
+                carried[j] = f_i[j] * here[j - start]
+    out, share = row[OUT], line[SHARE]
+    past, drive = line[PASS], line[DRIVE]
     for j in range(start, stop):
-        row[OUT, j] = line[SHARE, j] * norton[n_word - 1, j - start]
-        row[VOLTAGE, j] = line[PASS, j] * norton[n_word - 1, j - start] + line[DRIVE, j]
+        out[j] = share[j] * here[j - start]
+        carried[j] = past[j] * here[j - start] + drive[j]
 
 
 @helper
 def _raise_bit_lines(i, g, w, start, stop, drawn, measure, b, row):
     """Store the new voltages of row i; count what its word-line nodes now lack and, to ``measure``, the devices' currents
     and the largest lack."""
+    g_i, b_i = g[i], b[i]
+    voltage, change = row[VOLTAGE], row[CHANGE]
+    total, summed = row[TOTAL], row[SUM]
     for j in range(start, stop):
-        row[CHANGE, j] = g[i, j] * (row[VOLTAGE, j] - b[i, j])
-        b[i, j] = row[VOLTAGE, j]
+        change[j] = g_i[j] * (voltage[j] - b_i[j])
+        b_i[j] = voltage[j]
     for j in range(start, stop):
-        row[SUM, j] += row[CHANGE, j]
-        row[TOTAL, j] += abs(row[CHANGE, j])
+        summed[j] += change[j]
+        total[j] += abs(change[j])
     if measure:
+        w_i, gross, largest = w[i], row[GROSS], row[LARGEST]
         for j in range(start, stop):
-            lack, current = abs(row[CHANGE, j]), g[i, j] * (w[i, j] - row[VOLTAGE, j])
-            row[LARGEST, j] = lack if lack > row[LARGEST, j] else row[LARGEST, j]
-            row[GROSS, j] += abs(current - drawn[i, j] if len(drawn) > 0 else current)
+            lack, current = abs(change[j]), g_i[j] * (w_i[j] - voltage[j])
+            largest[j] = lack if lack > largest[j] else largest[j]
+            gross[j] += abs(current - drawn[i, j] if len(drawn) > 0 else current)
 
 
 @helper
@@ -223,8 +266,9 @@ def _prolong(coarse_b, m, n, n_word, n_bit, block, before, share, at, coarse_at,
     """Add the correction of the bit lines: constant across a block, linear along the lines, tapered at their ends."""
     for k in range(m):
         for c in range(n):
+            value = coarse_b[k, c]
             for j in range(block[c], block[c + 1]):
-                wide[k, j] = coarse_b[k, c]
+                wide[k, j] = value
     for c in range(n):  # two more rows: how the correction goes on above the first coarse node and below the last
         top = _taper(at[1], coarse_at[1], line[FAR, c], line[RHO, c])
         end = _taper(at[n_word + 1] - at[n_word], at[n_word + 1] - coarse_at[m], line[ROOT, c], line[RHO, c])
@@ -232,26 +276,29 @@ def _prolong(coarse_b, m, n, n_word, n_bit, block, before, share, at, coarse_at,
             wide[m, j] = coarse_b[0, c] * top
             wide[m + 1, j] = coarse_b[m - 1, c] * end
     for i in range(n_word):
-        lower = before[i] - 1 if before[i] > 0 else m
-        upper = before[i] if before[i] < m else m + 1
-        t = share[i]
+        lower = wide[before[i] - 1 if before[i] > 0 else m]
+        upper = wide[before[i] if before[i] < m else m + 1]
+        t, b_i = share[i], b[i]
         for j in range(n_bit):
-            b[i, j] += (1.0 - t) * wide[lower, j] + t * wide[upper, j]
+            b_i[j] += (1.0 - t) * lower[j] + t * upper[j]
 
 
 @helper
 def _lump(g, weights, n_bit, m, n, block_word, block_bit, row, coarse):
     """Sums of g over the blocks, each word line times its weight."""
+    summed = row[SUM]
     for k in range(m):
         for j in range(n_bit):
-            row[SUM, j] = 0.0
+            summed[j] = 0.0
         for i in range(block_word[k], block_word[k + 1]):
+            g_i, weight = g[i], weights[i]
             for j in range(n_bit):
-                row[SUM, j] += g[i, j] * weights[i]
+                summed[j] += g_i[j] * weight
         for c in range(n):
-            coarse[k, c] = 0.0
+            total = 0.0
             for j in range(block_bit[c], block_bit[c + 1]):
-                coarse[k, c] += row[SUM, j]
+                total += summed[j]
+            coarse[k, c] = total
 
 
 @helper
@@ -274,8 +321,8 @@ def _sweep_bit_lines(g, w, n_word, n_bit, f, b, drawn, measure, level, places, n
     """Exact bit lines, as many at a time as leave their J in the cache; hands what the word lines now lack to the next
     coarser crossbar, if there is one. Counts are unsigned: an index that might be negative would not be vectorised."""
     line, at = lines[level, BITS], places[level, AT_BIT]
-    for j in range(n_bit):
-        row[SUM, j] = row[TOTAL, j] = row[GROSS, j] = row[LARGEST, j] = 0.0
+    rho, voltage, summed = line[RHO], row[VOLTAGE], row[SUM]
+    row[SUM:OUT] = 0.0
     n_blocks = numbers[level + 1, SIZE, N_WORD] if level + 1 < len(numbers) else 0
     for first in range(0, n_bit, AT_ONCE):
         start, stop = np.uint64(first), np.uint64(min(first + AT_ONCE, n_bit))
@@ -284,13 +331,14 @@ def _sweep_bit_lines(g, w, n_word, n_bit, f, b, drawn, measure, level, places, n
         for i in range(n_word - 1, -1, -1):
             _raise_bit_lines(i, g, w, start, stop, drawn, measure, b, row)
             if i > 0:
-                d = at[i + 1] - at[i]
+                d, f_i, below = at[i + 1] - at[i], f[i], norton[i - 1]
                 for j in range(start, stop):
-                    row[VOLTAGE, j] = f[i, j] * (row[VOLTAGE, j] + line[RHO, j] * d * norton[i - 1, j - start])
+                    voltage[j] = f_i[j] * (voltage[j] + rho[j] * d * below[j - start])
             if k >= 0 and i == numbers[level, BLOCK_WORD, k]:
+                wide_k = wide[k]
                 for j in range(start, stop):
-                    wide[k, j] = row[SUM, j]
-                    row[SUM, j] = 0.0
+                    wide_k[j] = summed[j]
+                    summed[j] = 0.0
                 k -= 1
     for k in range(n_blocks):
         size = numbers[level + 1, SIZE]
@@ -303,17 +351,16 @@ def _solve_coarsest(g, n_word, n_bit, f_word, f_bit, level, places, numbers, lin
     """Conjugate gradients for S = (word lines) - g (bit lines)^-1 g, until a tenth of the residual's norm is left.
     ``p`` holds four arrays: zeros, S p, the bit lines of p, and the sum of those, which is wanted."""
     n, always = n_word, n_word > 0  # a literal True would have numba compile what it is given to once more
-    for i in range(4 * n):
-        for j in range(n_bit):
-            p[i, j] = 0.0
+    p[:] = 0.0
     start, before, p_s_p = 0.0, 1.0, 0.0
     for step in range(min(8 * n_word * n_bit, 20 + STEPS // (n_word * n_bit))):
         _solve_word_lines(g, p, n_word, n_bit, f_word, lines[level, WORDS], places[level, AT_WORD], q, always, w, row[7:])
         r_w = 0.0
         for i in range(n):
+            q_i, w_i, b_i = q[i], w[i], b[i]
             for j in range(n_bit):
-                r_w += q[i, j] * w[i, j]
-                b[i, j] = 0.0
+                r_w += q_i[j] * w_i[j]
+                b_i[j] = 0.0
         start = r_w if step == 0 else start
         if not r_w > 0.01 * start:
             break
@@ -322,20 +369,24 @@ def _solve_coarsest(g, n_word, n_bit, f_word, f_bit, level, places, numbers, lin
         beta = r_w / before if step > 0 else 0.0
         w_s_w, w_s_p = 0.0, 0.0
         for i in range(n):
+            q_i, g_i, b_i = q[i], g[i], b[i]
+            w_i, s_i, p_i = w[i], p[n + i], p[2 * n + i]
             for j in range(n_bit):
-                s_w = q[i, j] - g[i, j] * b[i, j]
-                w_s_w += w[i, j] * s_w
-                w_s_p += w[i, j] * p[n + i, j]
-                p[n + i, j] = s_w + beta * p[n + i, j]
-                p[2 * n + i, j] = b[i, j] + beta * p[2 * n + i, j]
+                s_w = q_i[j] - g_i[j] * b_i[j]
+                w_s_w += w_i[j] * s_w
+                w_s_p += w_i[j] * s_i[j]
+                s_i[j] = s_w + beta * s_i[j]
+                p_i[j] = b_i[j] + beta * p_i[j]
         p_s_p = w_s_w + beta * (2.0 * w_s_p + beta * p_s_p)
         if not p_s_p > 0.0:  # only rounding is left
             break
         before, alpha = r_w, r_w / p_s_p
         for i in range(n):
+            q_i, s_i = q[i], p[n + i]
+            p_i, sum_i = p[2 * n + i], p[3 * n + i]
             for j in range(n_bit):
-                q[i, j] -= alpha * p[n + i, j]
-                p[3 * n + i, j] += alpha * p[2 * n + i, j]
+                q_i[j] -= alpha * s_i[j]
+                sum_i[j] += alpha * p_i[j]
     for i in range(n):
         for j in range(n_bit):
             b[i, j] = p[3 * n + i, j]
@@ -344,7 +395,6 @@ def _solve_coarsest(g, n_word, n_bit, f_word, f_bit, level, places, numbers, lin
 @helper
 def _prepare(g, fine, pool, places, numbers, lines, row):
     """Eliminate the lines of every level and lump the next."""
-    ones = np.ones(g.shape[0])
     for level in range(len(numbers)):
         s = numbers[level, SIZE]
         m, n = s[N_WORD], s[N_BIT]
@@ -355,14 +405,15 @@ def _prepare(g, fine, pool, places, numbers, lines, row):
         if level + 1 < len(numbers):
             t = numbers[level + 1, SIZE]
             coarse_g = pool[t[G]:t[G] + t[N_WORD]]
-            _lump(g, ones, n, t[N_WORD], t[N_BIT], numbers[level, BLOCK_WORD], numbers[level, BLOCK_BIT], row, coarse_g)
+            _lump(g, lines[0, WORDS, ONE], n, t[N_WORD], t[N_BIT], numbers[level, BLOCK_WORD], numbers[level, BLOCK_BIT],
+                  row, coarse_g)
             for side in range(2):
                 _join_lines(lines[level, side], numbers[level, BLOCK_WORD + side], t[side], lines[level + 1, side])
             g = coarse_g
 
 
 @helper
-def _climb(level, visits, fine, wide, pool, places, numbers, lines):
+def _climb(level, twice, fine, wide, pool, places, numbers, lines):
     """Hand corrections to finer levels, up to one that is to be swept again; returns it."""
     while level > 0:
         level -= 1
@@ -372,7 +423,7 @@ def _climb(level, visits, fine, wide, pool, places, numbers, lines):
         _prolong(pool[t[B]:t[B] + t[N_WORD]], t[N_WORD], t[N_BIT], s[N_WORD], s[N_BIT], numbers[level, BLOCK_BIT],
                  numbers[level, BEFORE], places[level, SHARE_BIT], places[level, AT_BIT], places[level + 1, AT_BIT],
                  lines[level + 1, BITS], wider, b)
-        if visits[level] < 2:
+        if not twice >> level & 1:
             break
     return level
 
@@ -400,7 +451,7 @@ def _iterate(g, injected, fine, wide, pool, places, numbers, lines, sensed, rtol
     """Up to ``budget`` sweeps of the array, each but the last followed by a coarse correction: two sweeps at each coarser
     level, corrected likewise, and the solution of the coarsest. True when the residuals' sum is within rtol * gross."""
     last = len(numbers) - 1
-    visits = np.zeros(last + 1, np.int64)
+    once, twice = 0, 0  # bit l: how often level l has been swept since the next finer one was
     level = 1 if resumed and last > 0 else 0  # what the last sweep lacked is still in the pool
     while True:
         s = numbers[level, SIZE]
@@ -415,7 +466,7 @@ def _iterate(g, injected, fine, wide, pool, places, numbers, lines, sensed, rtol
             _solve_coarsest(here, m, n, f_word, f_bit, level, places, numbers, lines, q, w, b, pool[s[CG]:s[CG] + 4 * m],
                             pool, norton, row)
         else:
-            if level > 0 and visits[level] == 0:
+            if level > 0 and not once >> level & 1:
                 for i in range(m):
                     for j in range(n):
                         b[i, j] = 0.0
@@ -428,17 +479,18 @@ def _iterate(g, injected, fine, wide, pool, places, numbers, lines, sensed, rtol
                              wider, pool, norton, row)
         if level == 0:
             budget -= 1
-            visits[0] = 0
+            once = twice = 0
             _sum_up(row, sensed, n, measure, report)
             done = measure and report[2] <= rtol * report[3]
             if done or budget <= 0 or report[5] >= PATIENCE:
                 return done
-        visits[level] += 1
+        twice |= once & 1 << level
+        once |= 1 << level
         if level < last:
             level += 1
-            visits[level] = 0
+            once, twice = once & ~(1 << level), twice & ~(1 << level)
         else:
-            level = _climb(level, visits, fine, wide, pool, places, numbers, lines)
+            level = _climb(level, twice, fine, wide, pool, places, numbers, lines)
 
 
 @helper
@@ -454,7 +506,8 @@ def _guess(g, voltages, fine, wide, pool, places, numbers, lines, norton, row):
         for c in range(n):
             q[k, c] = -q[k, c]
             w[k, c] = b[k, c] = 0.0
-    _sweep_bit_lines(here, w, m, n, pool[t[F_BIT]:t[F_BIT] + m], b, q, m < 0, 1, places, numbers, lines, pool[t[WIDE]:],
+    level = 1 if m > 0 else 0  # a literal 1 would have numba compile what it is given to once more
+    _sweep_bit_lines(here, w, m, n, pool[t[F_BIT]:t[F_BIT] + m], b, q, m < 0, level, places, numbers, lines, pool[t[WIDE]:],
                      pool, norton, row)
     _prolong(b, m, n, s[N_WORD], s[N_BIT], numbers[0, BLOCK_BIT], numbers[0, BEFORE], places[0, SHARE_BIT],
              places[0, AT_BIT], places[1, AT_BIT], lines[1, BITS], wide, fine[0])

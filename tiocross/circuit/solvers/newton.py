@@ -24,7 +24,8 @@ def require_known(law):
 def solve_nonlinear(workspace, code, devices, drive, goal, into):
     """Solve one circuit of ``devices``: conductances at 0 V (M, N) [S], and parameters of the law (P, M, N).
 
-    ``drive`` (2, 2, W) is one of the workspace's [V]; ``into`` is `Solved` without leading axes, to be filled."""
+    ``drive`` (2, 2, W) is one of the workspace's [V]; ``into`` is `Solved` without leading axes, to be filled. Returns the
+    `Nodes`, to be read at once."""
     array, parameters = devices
     solver, report = workspace, into.report
     n_sweeps, left, gross = report.n_sweeps, report.total, report.gross  # views of what each call fills
@@ -40,7 +41,7 @@ def solve_nonlinear(workspace, code, devices, drive, goal, into):
         if total <= goal.rtol * float(gross) or n_sweeps >= goal.max_sweeps or waiting >= _PATIENCE:
             report.largest[...] += 2.0 * largest
             left[...] = total
-            return
+            return solver.nodes
         waiting = 0 if total < 0.5 * best else waiting + 1
         best = min(best, total)
         start = GO_ON

@@ -1,6 +1,6 @@
 """A crossbar as the solvers want it: made once for each crossbar, and kept as long as the crossbar is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
@@ -55,6 +55,17 @@ class PreparedCrossbar:
             return self
         parameters = None if self.parameters is None else self.parameters[which]
         return PreparedCrossbar(self.arrays[which], self.resistances, self.law, parameters)
+
+    def without(self, islands):
+        """The same without the devices of lines that no connected end reaches: words (C, M) and bits (C, N) bool."""
+        words, bits = islands
+        return replace(self, arrays=np.where(words[:, :, None] | bits[:, None, :], 0.0, self.arrays))
+
+    def least_slopes(self):
+        """Least slope of each device at any voltage, (C, M, N) [S]."""
+        if self.law is None:
+            return self.arrays
+        return self.arrays * self.law.least_slope(*self.parameters.swapaxes(0, 1))
 
 
 def prepare(crossbar):

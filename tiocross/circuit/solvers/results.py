@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-N_FIGURES = 6  # of each circuit, as the kernels fill them; the last two, smallest sum of residuals so far and sweeps since
-_SWEEPS, _LARGEST, _TOTAL, _GROSS, _SMALLEST, _WAITED = range(N_FIGURES)  # without half of it, are their own
+N_FIGURES = 7  # of each circuit; kernels fill all but the last, and smallest sum of residuals so far and sweeps since
+_SWEEPS, _LARGEST, _TOTAL, _GROSS, _SMALLEST, _WAITED, _VOLTAGE_ERROR = range(N_FIGURES)  # without half of it are their own
 WORDS, BITS = range(2)  # of the axes of ends and drives (..., 2, 2, n): word lines and bit lines;
 ROOT_END, FAR_END = range(2)  # left or bottom, and right or top
 
@@ -35,13 +35,18 @@ class Report(NamedTuple):
 
     @property
     def total(self):
-        """Sum of all residuals [A]."""
+        """Bound on the error of a current: sum of all residuals, and rounding where it was looked at [A]."""
         return self.figures[..., _TOTAL]
 
     @property
     def gross(self):
         """Largest sum of the currents of a sensed bit line's devices, without their signs [A]."""
         return self.figures[..., _GROSS]
+
+    @property
+    def voltage_error(self):
+        """Bound on the error of a node voltage, where voltages were wanted [V]."""
+        return self.figures[..., _VOLTAGE_ERROR]
 
     def is_one_within(self, rtol):
         """Whether it is about one circuit, which is solved; ten times as fast as to compare arrays."""
@@ -50,7 +55,7 @@ class Report(NamedTuple):
 
     def lose_no_patience(self):
         """As if no sweep had been without success: the caller is the one to lose patience."""
-        self.figures[..., _SMALLEST:] = np.inf, 0.0
+        self.figures[..., _SMALLEST:_VOLTAGE_ERROR] = np.inf, 0.0
 
 
 class Nodes(NamedTuple):
@@ -58,6 +63,7 @@ class Nodes(NamedTuple):
 
     bit_lines: np.ndarray
     word_lines: np.ndarray
+    error: np.ndarray | None = None  # bound on that of all nodes of a circuit (...), where it was looked for [V]
 
     @property
     def device_voltages(self):
@@ -81,7 +87,7 @@ class Solved(NamedTuple):
     @property
     def nodes(self):
         """Views of the node voltages."""
-        return Nodes(self.voltages[..., 0, :, :], self.voltages[..., 1, :, :])
+        return Nodes(self.voltages[..., 0, :, :], self.voltages[..., 1, :, :], self.report.voltage_error)
 
     def at(self, *where):
         """Views of some of the circuits."""
@@ -104,3 +110,9 @@ def make_report(batch, uncertainty):
     report = Report(np.zeros((*batch, N_FIGURES)))
     report.largest[...] = report.total[...] = uncertainty
     return report
+
+
+def rounding_step(n_lines):
+    """Rounding of a node voltage at the end of lines with so many devices, over the largest voltage: every device may carry
+    a current beside its own, that of this voltage (unitless)."""
+    return 4.0 * 2.0**-53 * np.sqrt(n_lines)

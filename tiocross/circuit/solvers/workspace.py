@@ -10,6 +10,7 @@ from tiocross.circuit.solvers.multilevel_kernel import (
     FROM_LAST,
     FROM_ZERO,
     GO_ON,
+    ONE,
     RHO,
     ROOT,
     solve_arrays,
@@ -37,8 +38,9 @@ class Workspace:
         width = _padded(self.n_bit_lines)
         self.fine = np.empty((4, self.n_word_lines, width))
         self.scratch = (np.empty((geometry.n_wide, width)), np.empty(geometry.pool),
-                        np.zeros((len(geometry.numbers), 2, 8, resistances.shape[2])),
+                        np.zeros((len(geometry.numbers), 2, 9, resistances.shape[2])),
                         np.empty((self.n_word_lines, min(width, AT_ONCE))), np.empty((11, width)))
+        self.scratch[2][:, :, ONE] = 1.0
         self.nothing = np.empty((0, self.n_bit_lines))
         # Voltages of the circuit solved last; views, to be read or to start from.
         self.nodes = Nodes(self.fine[0, :, : self.n_bit_lines], self.fine[1, :, : self.n_bit_lines])

@@ -1,0 +1,124 @@
+"""Exit codes: 0 done, 2 for what the user can mend, with one line that says how; 1 and 130 are in the neighbouring files."""
+
+import os
+import sys
+
+import numpy as np
+import pytest
+
+from tiocross import MLP, TIO2, save_device, write_conductance_csv
+from tiocross.commands.main import main
+
+CASES = """
+describe TIO2                                                        -> 0
+describe device.json                                                 -> 0
+describe network.npz                                                 -> 0
+describe conductances.csv                                            -> 0
+describe voltages.csv                                                -> 0
+describe tuning.csv                                                  -> 0
+describe half.json                                                   -> half.json begins like JSON but is none
+describe huge.json                                                   -> too large
+describe plain.csv                                                   -> plain.csv is nothing that tiocross knows
+describe empty.csv                                                   -> empty.csv is nothing that tiocross knows
+describe binary.csv                                                  -> binary.csv is nothing that tiocross knows
+describe dangling                                                    -> dangling: No such file
+describe loop                                                        -> loop: Too many levels of symbolic links
+describe hollow                                                      -> hollow is a folder with neither plan.json nor
+describe nothing.csv                                                 -> nothing.csv: No such file
+describe device.json more.json                                       -> one argument too many: 'more.json'; see tiocross describe
+describe                                                             -> the following arguments are required
+solve conductances.csv voltages.csv --iv sinh                        -> such as sinh:0.37
+solve conductances.csv voltages.csv --iv sinh:0                      -> v0 must be above zero; got 0
+solve conductances.csv voltages.csv --iv sinh:1_0                    -> such as sinh:0.37
+solve conductances.csv voltages.csv --iv cubc:1                      -> unknown law 'cubc'; did you mean 'cubic'?
+solve conductances.csv voltages.csv --rtol 0                         -> rtol must be finite and within
+solve conductances.csv voltages.csv --rtol nan                       -> rtol must be finite and within
+solve conductances.csv voltages.csv --wire-resistance -1             -> at least 0 ohm; got -1 ohm
+solve conductances.csv voltages.csv --wire-resistance \u0661         -> must be a number; got '\u0661'
+solve conductances.csv voltages.csv --wire-resistance 1_0            -> must be a number; got '1_0'
+solve conductances.csv voltages.csv --out hollow                     -> cannot write the file 'hollow': it is a folder
+solve conductances.csv voltages.csv --out no/such/file.csv           -> choose another with --out
+solve conductances.csv voltages.csv --out ./conductances.csv         -> would take the place of conductances.csv, which is read
+solve conductances.csv voltages.csv --out voltages.csv               -> would take the place of voltages.csv, which is read
+solve voltages.csv conductances.csv                                  -> voltages.csv
+solve conductances.csv turned.csv                                    -> transposed?
+solve conductances.csv                                               -> the following arguments are required: VOLTAGES.csv
+solve plain.csv voltages.csv                                         -> plain.csv: the unit is not stated
+plan network.npz --out full                                          -> exists already; choose another with --out
+plan network.npz --out loop/plan                                     -> choose another with --out
+plan device.json --out new                                           -> device.json is not a network that tiocross saved
+plan nothing.npz --out new                                           -> nothing.npz: No such file
+plan network.npz --out new --array-shape 8                           -> must be word lines x bit lines, such as 8x8
+plan network.npz --out new --array-shape 0x8                         -> must be word lines x bit lines, such as 8x8
+plan network.npz --out new --array-shape 1000000x1000000             -> an array has at most 1048576 devices
+plan network.npz --out new --order rastr                             -> did you mean 'raster'?
+plan network.npz --out new --device half.json                        -> half.json is not JSON
+plan network.npz --out new --data hollow                             -> moons_train.csv: No such file
+program hollow --simulate                                            -> hollow/plan.json: No such file
+program hollow --simulate --seed 1e3                                 -> must be a whole number; got '1e3'
+calibrate tuning.csv                                                 -> the following arguments are required: --out
+calibrate tuning.csv --out tuning.csv                                -> would take the place of tuning.csv, which is read
+calibrate tuning.csv --out hollow                                    -> cannot write the file 'hollow': it is a folder
+calibrate plain.csv --out new.json                                   -> plain.csv
+calibrate tuning.csv --out new.json --g-min 500 --g-max 100          -> g_min must be below g_max
+calibrate tuning.csv --out new.json --effects tunin                  -> did you mean 'tuning'?
+calibrate nothing.csv --out new.json                                 -> nothing.csv: No such file
+experiment --out full                                                -> holds files that tiocross did not write
+experiment --out loop                                                -> choose another with --out
+experiment --out device.json                                         -> device.json is not a folder; choose another with --out
+experiment --seeds 1000000000                                        -> --seeds: must be at most 10000; got '1000000000'
+experiment --transfers NINES                                         -> --transfers: must be at most 1000000000000000; got '9999
+experiment --workers 100000                                          -> --workers: must be at most 1024; got '100000'
+experiment --seeds two                                               -> --seeds: must be a whole number; got 'two'
+experiment --seed 3                                                  -> '--seed'; it belongs to tiocross program and 
+experiment --seed=3                                                  -> did you mean '--seeds'?
+experiment --quik                                                    -> unknown argument '--quik'; did you mean '--quick'?
+experiment --device voltages.csv                                     -> voltages.csv is not JSON
+compare --seeds 1.5                                                  -> --seeds: must be a whole number; got '1.5'
+compare --tasks moons                                                -> unknown argument '--tasks'; did you mean '--task'?
+example                                                              -> the following arguments are required: --out
+example --out full                                                   -> exists already; choose another with --out
+--frobnicate                                                         -> the command is missing; there are experiment, compare
+descrbe TIO2                                                         -> unknown command 'descrbe'; did you mean 'describe'?
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Good files, and bad ones of every kind."""
+    path = tmp_path_factory.mktemp("invocations")
+    rng = np.random.default_rng(1)
+    MLP(2, 3, 1, rng=rng).save(path / "network.npz")
+    save_device(TIO2, path / "device.json")
+    write_conductance_csv(path / "conductances.csv", rng.uniform(1e-4, 5e-4, (3, 2)))
+    for name, text in {"voltages.csv": "# voltages [mV]\n200,-100,150\n50,50,0\n", "plain.csv": "1,2\n3,4\n", "empty.csv": "",
+                       "turned.csv": "# voltages [mV]\n200,50\n-100,50\n150,0\n", "half.json": '{"format": "tiocross dev',
+                       "tuning.csv": "target [uS],programmed [uS]\n100,101\n300,298\n",
+                       "huge.json": (path / "device.json").read_text().replace("0.0005", "9" * 400)}.items():
+        (path / name).write_text(text)
+    (path / "binary.csv").write_bytes(bytes(range(256)))
+    (path / "hollow").mkdir()
+    (path / "full").mkdir()
+    (path / "full" / "mine").touch()
+    if sys.platform != "win32":
+        os.symlink("nowhere", path / "dangling")
+        os.symlink("loop", path / "loop")
+    return path
+
+
+@pytest.mark.parametrize("case", CASES.strip().splitlines(), ids=lambda case: case.partition(" ->")[0].strip())
+def test_an_invocation_ends_with_its_exit_code_and_says_why(case, folder, monkeypatch, capsys):
+    typed, wanted = (part.strip() for part in case.split("->"))
+    monkeypatch.chdir(folder)
+    before = sorted(folder.rglob("*"))
+    try:
+        code = main(typed.replace("NINES", "9" * 5000).split())
+    except SystemExit as stop:
+        code = stop.code
+    shown = capsys.readouterr()
+    if wanted == "0":
+        assert (code, shown.err) == (0, "") and shown.out
+    else:
+        assert code == 2 and wanted in shown.err, shown.err
+        assert shown.out == "" and len(shown.err.splitlines()) == 1
+    assert sorted(folder.rglob("*")) == before  # nothing was made or removed

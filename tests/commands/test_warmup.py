@@ -1,0 +1,69 @@
+"""After ``tiocross warmup`` nothing is compiled any more."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from tiocross import jit
+from tiocross.commands.main import main
+
+TYPICAL = """
+import json, sys
+import numpy as np
+from tiocross import (MLP, TIO2, Crossbar, Cubic, Dataset, Sinh, custom, read_device, sensitivities, solve,
+                      train, transfer, transfer_matrix, write_device)
+from tiocross import NoiseInjection, TrainingSettings
+rng = np.random.default_rng(0)
+for shape in ((4, 3), (70, 60)):
+    g = rng.uniform(1e-5, 1e-3, shape)
+    x = Crossbar(g, 2.0, source_resistance=5.0)
+    volts = rng.uniform(-0.2, 0.2, shape[0])
+    solve(x, volts).power
+    solve(x, np.tile(volts, (200, 1)))
+    solve(Crossbar(np.asfortranarray(g), 2.0), volts)
+    solve(Crossbar(np.stack([g, g]), 2.0), volts, workers=2)
+    solve(x, read_device(x, 1, 2, 0.2))
+    solve(x, custom(x, left=volts, right=0.1, bottom=0.0)).power
+    sensitivities(x, volts, np.ones(shape[1]))
+    transfer_matrix(x)
+    for law in (Sinh(0.3), Cubic(2.0)):
+        y = Crossbar(g, 2.0, iv=law)
+        solve(y, volts)
+        solve(y, write_device(y, 0, 1, 1.0, scheme="V/2"))
+for n_outputs, activation in ((1, "tanh"), (3, "relu"), (1, "softplus")):
+    network = MLP(2, 4, n_outputs, rng=rng, activation=activation)
+    data = Dataset(rng.uniform(0, 1, (70, 2)), np.arange(70) % max(n_outputs, 2))
+    train(network, data, [NoiseInjection()], device=TIO2, rng=rng, settings=TrainingSettings(n_steps=2, n_chips=2))
+    transfer(network, data, device=TIO2, wire_resistance=3.0, n_transfers=3, rng=rng)
+from numba.core.dispatcher import Dispatcher
+kernels = {name: value for module in list(sys.modules.values()) if getattr(module, "__name__", "").endswith("_kernel")
+           for name, value in vars(module).items() if isinstance(value, Dispatcher) and not name.startswith("_")}
+print(json.dumps({name: [len(kernel.signatures), sum(kernel.stats.cache_misses.values())] for name, kernel in kernels.items()}))
+"""
+
+
+@pytest.mark.slow
+def test_after_warming_up_nothing_is_compiled(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR", str(tmp_path))}
+
+    def run(*arguments):
+        done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=ROOT, env=environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    said = run("-m", "tiocross", "warmup")
+    assert "together" in said and "transfer matrices" in said
+    kernels = json.loads(run("-W", "error", "-c", TYPICAL))
+    assert len(kernels) >= 7
+    assert kernels == dict.fromkeys(kernels, [1, 0])  # one kind of arguments each, and none of it was new
+
+
+@pytest.mark.slow
+def test_warming_up_in_vain_is_said(monkeypatch, capsys):
+    monkeypatch.setattr(jit, "not_kept", lambda: "/full: No space left on device")
+    assert main(["warmup"]) == 1
+    assert "cannot be kept: /full: No space left on device" in capsys.readouterr().err

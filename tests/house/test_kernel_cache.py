@@ -1,0 +1,129 @@
+"""What is kept between processes may be damaged or lost, and compiling is watched."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from conftest import ROOT
+
+from tiocross import jit
+
+ADD = """
+from tiocross.jit import helper, kernel
+
+
+@helper
+def twice(x):
+    return 2.0 * x
+
+
+@kernel
+def add(x, y):
+    return twice(x) + y
+"""
+CALL = """
+import json
+from sums import add
+print(json.dumps([add(1.5, 0.25), sum(add.stats.cache_hits.values())]))
+"""
+DAMAGES = {"empty": lambda data: b"", "truncated": lambda data: data[: len(data) // 2],
+           "one bit": lambda data: data[:-40] + bytes([data[-40] ^ 1]) + data[-39:]}
+
+
+def call(folder):
+    """Value of a kernel in a process of its own, and whether it came from the cache in ``folder``."""
+    source = folder / "sums.py"
+    if not source.exists():
+        source.write_text(ADD)
+    done = subprocess.run([sys.executable, "-W", "error", "-c", CALL], capture_output=True, text=True, cwd=ROOT,
+                          env={**os.environ, "NUMBA_CACHE_DIR": str(folder / "cache"), "PYTHONPATH": f"{folder}:{ROOT}"})
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def kept(folder, suffix):
+    return sorted((folder / "cache").rglob(f"*.{suffix}"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
+def test_a_damaged_file_of_the_cache_means_to_compile_anew(tmp_path, suffix):
+    assert call(tmp_path) == [3.25, 0]
+    assert call(tmp_path) == [3.25, 1]
+    for name, damage in DAMAGES.items():
+        (path,) = kept(tmp_path, suffix)
+        path.write_bytes(damage(path.read_bytes()))
+        value, n_hits = call(tmp_path)
+        assert value == 3.25 and (n_hits == 0 or (suffix, name) == ("nbi", "one bit")), name
+    assert call(tmp_path) == [3.25, 1]  # and it is mended
+
+
+@pytest.mark.slow
+def test_a_lost_file_of_the_cache_means_to_compile_anew(tmp_path):
+    call(tmp_path)
+    kept(tmp_path, "nbc")[0].unlink()
+    assert call(tmp_path) == [3.25, 0]
+    assert call(tmp_path) == [3.25, 1]
+
+
+@pytest.mark.slow
+def test_a_cache_that_cannot_be_written_after_the_import_is_done_without(tmp_path, monkeypatch):
+    for error in (PermissionError(13, "Permission denied"), OSError(28, "No space left on device"),
+                  OSError(30, "Read-only file system")):
+        def refuse(self, path, error=error):
+            raise error
+
+        monkeypatch.setattr(jit._CheckedFile, "_open_for_write", refuse)
+        assert jit.kernel(lambda x: x + 1)(2) == 3
+
+
+@pytest.mark.slow
+def test_a_cache_whose_folder_became_a_file_is_done_without(tmp_path):
+    import numba
+
+    add = jit.kernel(lambda x, y: x - y)
+    blocked = tmp_path / "blocked"
+    blocked.write_text("")
+    add._cache._cache_file._cache_path = str(blocked)
+    add._cache._cache_file._index_path = str(blocked / "index.nbi")
+    assert add(5, 3) == 2 and numba.__version__
+
+
+@pytest.mark.slow
+def test_compiling_says_for_how_long_and_logs_once_when_it_is_long(monkeypatch, caplog):
+    monkeypatch.setattr(jit, "_LONG", 0.0)
+    assert jit.compiling() == 0.0
+    seen, done = [], threading.Event()
+
+    def watch():
+        while not done.is_set():
+            seen.append(jit.compiling())
+            time.sleep(0.002)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        with caplog.at_level(logging.INFO, logger="tiocross"):
+            jit.kernel(lambda x: x * 3)(2)
+    finally:
+        done.set()
+        watcher.join()
+    assert max(seen) > 0.0 and jit.compiling() == 0.0
+    assert len(caplog.records) == 1 and caplog.records[0].name == "tiocross"
+    assert caplog.records[0].levelno == logging.INFO and "compiling" in caplog.records[0].getMessage()
+
+
+@pytest.mark.slow
+def test_a_kernel_that_cannot_be_compiled_leaves_nothing_under_way():
+    import gc
+
+    import numba
+
+    with pytest.raises(numba.core.errors.TypingError):
+        jit.kernel(lambda x: x.nothing)(2)
+    assert jit.compiling() == 0.0 and gc.isenabled()

@@ -1,0 +1,42 @@
+"""Which lines current can reach, and through how much resistance, over devices from lines with a connected end."""
+
+import numpy as np
+
+from tiocross.circuit.solvers.results import BITS, WORDS
+
+
+def find_islands(arrays, connected):
+    """Lines from which no path over devices leads to a connected end, two bool arrays (C, M) and (C, N), or None if there
+    are none. Their voltage could be anything, and no current flows in them.
+
+    ``arrays`` (C, M, N) [S]; ``connected`` (2, n) bool tells of each line whether an end of it is."""
+    words, bits = (connected[side, :n] for side, n in enumerate(arrays.shape[1:]))
+    if words.all() and bits.all():
+        return None
+    joined = arrays > 0
+    words, bits = np.tile(words, (len(arrays), 1)), np.tile(bits, (len(arrays), 1))
+    while not (words.all() and bits.all()):
+        more_words = words | (joined & bits[:, None, :]).any(axis=2)
+        more_bits = bits | (joined & words[:, :, None]).any(axis=1)
+        if (more_words == words).all() and (more_bits == bits).all():
+            return ~words, ~bits
+        words, bits = more_words, more_bits
+    return None
+
+
+def longest_way(array, resistances):
+    """Resistance [ohm] to a connected end that no node's is above, whatever the other devices do; of islands, none.
+
+    ``array`` (M, N): the least that each device conducts [S]; ``resistances`` (2, 3, W) as for a `Workspace`."""
+    along = [array.shape[1 - side] * resistances[side, 0, :n] for side, n in enumerate(array.shape)]
+    words, bits = (wire + resistances[side, 1:, : len(wire)].min(axis=0) for side, wire in ((WORDS, along[0]),
+                                                                                           (BITS, along[1])))
+    if not (np.isfinite(words).all() and np.isfinite(bits).all()):
+        with np.errstate(divide="ignore"):
+            devices = 1.0 / array
+        while True:
+            over = along[0] + (devices + bits).min(axis=1), along[1] + (devices + words[:, None]).min(axis=0)
+            if (over[0] >= words).all() and (over[1] >= bits).all():
+                break
+            words, bits = np.minimum(words, over[0]), np.minimum(bits, over[1])
+    return max(np.where(np.isfinite(line), line, 0.0).max() for line in (words, bits))

@@ -1,0 +1,78 @@
+"""``tiocross warmup``: compile beforehand what is otherwise compiled when it is first needed."""
+
+import time
+
+import numpy as np
+
+from tiocross import jit
+from tiocross.circuit.crossbar import Crossbar
+from tiocross.circuit.laws import Sinh
+from tiocross.circuit.matrices import transfer_matrix
+from tiocross.circuit.solver import solve
+from tiocross.devices.tio2 import TIO2
+from tiocross.learning.network import MLP
+from tiocross.learning.techniques import NoiseInjection
+from tiocross.learning.training import TrainingSettings, train
+from tiocross.tasks.dataset import Dataset
+from tiocross.transfers.judging import transfer
+
+
+def prepare(arguments):
+    """The compilation, ready to be called."""
+    return warm_up
+
+
+def warm_up():
+    """Compile every kernel by small uses of each, and say how long it took; OSError if that was in vain."""
+    start = time.monotonic()
+    print("compiling what tiocross computes with; once on this computer, until tiocross or numba is updated")
+    for name, use in _USES.items():
+        before = time.monotonic()
+        use()
+        print(f"{name:<46}{time.monotonic() - before:>6.1f} s", flush=True)
+    print(f"{'together':<46}{time.monotonic() - start:>6.1f} s")
+    lost = jit.not_kept()
+    if lost:
+        raise OSError(f"what was compiled cannot be kept: {lost}; set NUMBA_CACHE_DIR to a folder that can be written")
+
+
+def _solve_small():
+    solve(_crossbar(3, 2), np.ones(3))
+
+
+def _solve_large():
+    solve(_crossbar(40, 30), np.ones(40))
+
+
+def _solve_nonlinear():
+    solve(_crossbar(3, 2, iv=Sinh(0.3)), np.ones(3))
+
+
+def _make_matrix():
+    transfer_matrix(_crossbar(50, 49))
+
+
+def _crossbar(*shape, iv=None):
+    return Crossbar(np.full(shape, 1e-4), 2.0, iv=iv)
+
+
+def _train():
+    train(_network(), _points(), [NoiseInjection()], device=TIO2, rng=np.random.default_rng(0),
+          settings=TrainingSettings(n_steps=1, batch_size=8, n_chips=2))
+
+
+def _transfer():
+    transfer(_network(), _points(), device=TIO2, wire_resistance=2.0, n_transfers=2, rng=np.random.default_rng(0))
+
+
+def _network():
+    return MLP(2, 3, 1, rng=np.random.default_rng(0))
+
+
+def _points():
+    return Dataset(np.random.default_rng(0).uniform(0.0, 1.0, (16, 2)), np.arange(16) % 2)
+
+
+_USES = {"circuits of small arrays, many at once": _solve_small, "circuits of large arrays, and any connections": _solve_large,
+         "devices with curved current-voltage laws": _solve_nonlinear, "transfer matrices": _make_matrix, "training": _train,
+         "classes of points on simulated chips": _transfer}
