@@ -129,6 +129,8 @@ def test_every_method_has_the_same_budget_and_states_its_source():
     keep_theirs = {recipe.name for recipe in COMPARED if not recipe.chosen_as}
     assert keep_theirs == {"ROBUST at a rate of 0.1", *(name for name in BY_NAME if name.endswith("the paper's budget"))}
     assert set(STRENGTHS) <= {recipe.name for recipe in methods} and set(CHOSEN) <= {recipe.name for recipe in methods}
+    for name, values in CHOSEN.items():
+        assert values in grid_of(STRENGTHS.get(name))
     assert set(QUICK_ROWS) | set(FOLLOWED) <= set(BY_NAME)
 
 
