@@ -1,4 +1,4 @@
-"""Random circuits against an elimination in long double: is the solver ever silently wrong, or does it refuse what is defined?
+"""Random circuits against an elimination in long double: what is silently wrong, or refused though defined?
 
     python scripts/soak.py --minutes 10 --seed 1
 
@@ -281,7 +281,8 @@ def judge(crossbar, biasing):
         return "refused and undefined" if balanced else "refused though defined"
     error = np.abs(found.bit_line_currents - exact.currents)
     allowed = np.where(sensed, found.uncertainty, max(found.uncertainty, RTOL * through.max())) * (1 + 1e-6)
-    largest = max(np.nanmax(np.abs(volts), initial=0.0) for volts in (biasing.left, biasing.right, biasing.top, biasing.bottom))
+    ends = biasing.left, biasing.right, biasing.top, biasing.bottom
+    largest = max(np.nanmax(np.abs(volts), initial=0.0) for volts in ends)
     allowed = allowed + 1e-17 * exact.superposed + 1e-30 * largest * crossbar.conductances.max()  # the reference's own error
     if not (error <= allowed).all():
         return "wrong and silent: a current"

@@ -15,8 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-_LOCKS = importlib.import_module("fcntl" if os.name == "posix" else "msvcrt")
-
+_POSIX = os.name == "posix"
+_LOCKS = importlib.import_module("fcntl" if _POSIX else "msvcrt")
 _DAY = 86_400.0  # [s]
 TEMPORARY = re.compile(r"\.tiocross-[0-9a-f]{16}(\.\w{1,8})?")  # names of files before they are whole
 
@@ -50,6 +50,29 @@ def replacing(path):
         if temporary is not None:
             temporary.unlink(missing_ok=True)
             _release(lock)
+
+
+@contextlib.contextmanager
+def new_folder(path):
+    """Temporary folder beside ``path``, whose place it takes when the block ends well; ``path`` may be an empty folder."""
+    place = Path(os.path.realpath(path))
+    _remove_stale(place.parent)
+    temporary, lock = place.with_name(f".tiocross-{os.urandom(8).hex()}"), None
+    try:
+        temporary.mkdir()
+        lock = os.open(temporary, os.O_RDONLY) if _POSIX else None
+        if lock is not None:
+            _holds(lock)
+        yield temporary
+        os.replace(temporary, place)
+    except OSError as error:
+        if error.errno is None or not (error.filename is None or str(error.filename).startswith(str(temporary))):
+            raise
+        inside = str(error.filename or temporary).removeprefix(str(temporary))
+        raise type(error)(error.errno, error.strerror, f"{path}{inside}") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        _release(lock)
 
 
 def save_json(path, content):
@@ -103,7 +126,7 @@ def _new_file_beside(path):
         temporary = path.with_name(f".tiocross-{os.urandom(8).hex()}{suffix}")
         with contextlib.suppress(FileExistsError):
             lock = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-            if fcntl is None:  # Windows neither locks such a file nor replaces by one that is open
+            if not _POSIX:  # Windows neither locks such a file nor replaces by one that is open
                 os.close(lock)
                 return temporary, None
             if _holds(lock) and temporary.exists():  # nobody took it for a stale one meanwhile
@@ -114,7 +137,7 @@ def _new_file_beside(path):
 def _holds(lock):
     """Whether this process now holds the lock; True where the file system knows no locks."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _LOCKS.flock(lock, _LOCKS.LOCK_EX | _LOCKS.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
@@ -128,21 +151,28 @@ def _release(lock):
 
 
 def _remove_stale(folder):
-    """Remove the temporary files that killed processes left in a folder: those that nobody holds locked, or, where files
-    cannot be locked, those older than a day."""
+    """Remove the temporary files and folders that killed processes left in a folder: those that nobody holds locked, or,
+    where files cannot be locked, those older than a day."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for path in [entry.path for entry in entries if TEMPORARY.fullmatch(entry.name)]:
             with contextlib.suppress(OSError):
-                if fcntl is None:
+                if not _POSIX:
                     if time.time() - os.stat(path).st_mtime > _DAY:
-                        os.unlink(path)
+                        _remove(path)
                     continue
                 lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
                 try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    os.unlink(path)
+                    _LOCKS.flock(lock, _LOCKS.LOCK_EX | _LOCKS.LOCK_NB)
+                    _remove(path)
                 finally:
                     os.close(lock)
+
+
+def _remove(path):
+    if os.path.isdir(path):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
 
 
 def save_text(path, text):
@@ -241,7 +271,8 @@ def _lock(folder):
             pass
         except OSError:
             file.close()
-            raise ValueError(f"another process writes to {folder}; wait for it, or choose another folder with --out") from None
+            raise ValueError(f"another process writes to {folder}; wait for it, or choose another folder with "
+                             "--out") from None
         file.close()  # the holder before removed this file in the meantime
 
 

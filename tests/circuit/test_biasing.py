@@ -148,7 +148,7 @@ CROSSBAR = crossbar_of()
     (lambda: read_device(CROSSBAR, 0, 0, np.inf), ValueError, "voltage must be finite; got inf V"),
     (lambda: read_device(CROSSBAR, 0, 0, [0.1, NAN]), ValueError, r"voltage must be finite; got nan at index \(1,\)"),
     (lambda: read_device(CROSSBAR, [0, 4], 0, 0.1), ValueError, r"word_line must lie in 0 .. 3; got 4 at index \(1,\)"),
-    (lambda: read_device(CROSSBAR, 0, [0.0, 1.0], 0.1), TypeError, "bit_line must be whole numbers; got an array of float64"),
+    (lambda: read_device(CROSSBAR, 0, [0.0, 1.0], 0.1), TypeError, "bit_line must be whole numbers; got an array of float"),
     (lambda: read_device(CROSSBAR, [0, 1], [0, 1, 2], 0.1), ValueError, "do not broadcast against each other"),
     (lambda: read_device(CROSSBAR, 0, 0, 0.2, unselected="V/4"), ValueError, "unselected 'V/4' is unknown; did you mean"),
     (lambda: write_device(CROSSBAR, 0, 0, 0.2, scheme="floating"), ValueError, "scheme 'floating' is unknown"),

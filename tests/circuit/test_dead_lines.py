@@ -68,7 +68,8 @@ def test_a_nearly_dead_bit_line_is_read_within_the_bound(scheme, law):
     biasing = read_device(crossbar, 1, 2, 0.2, unselected=scheme)
     solution = solve(crossbar, biasing)
     iv = law if law is None else ("sinh", law.v0) if isinstance(law, Sinh) else ("cubic", law.c)
-    exact = dense_circuit(g, biasing.left, NAN, NAN, biasing.bottom, word_line_resistance=2.0, bit_line_resistance=2.0, iv=iv)
+    exact = dense_circuit(g, biasing.left, NAN, NAN, biasing.bottom, word_line_resistance=2.0, bit_line_resistance=2.0,
+                          iv=iv)
     error = abs(solution.bit_line_currents[2] + exact.end_currents.bottom[2])
     assert error <= solution.uncertainty <= 1e-9 * np.abs(exact.device_currents[:, 2]).sum() * (1 + 1e-6)
 
@@ -122,12 +123,12 @@ def test_a_device_beside_an_island_has_no_sensitivity():
 
 
 @pytest.mark.parametrize(("call", "error", "message"), [
-    (lambda x: sensitivities(x, [0.1, NAN, 0.1], [1.0, 1.0]), ValueError, r"voltages must be finite; got nan at index \(1,\)"),
+    (lambda x: sensitivities(x, [0.1, NAN, 0.1], [1.0, 1.0]), ValueError, r"voltages must be finite; got nan at index"),
     (lambda x: sensitivities(x, None, [1.0, 1.0]), TypeError, "inputs must be voltages .* got None"),
     (lambda x: read_columns(x, [0.1, NAN, 0.1]), ValueError, "voltages must be finite; got nan"),
     (lambda x: solve(x, [1e308] * 3), ValueError, r"voltages must be finite and at most 1e\+120 V; got 1e\+308 V"),
     (lambda x: solve(Crossbar(np.ones((3, 2))), [1e308] * 3), ValueError, r"at most 1e\+120 V"),
-    (lambda x: custom(x, left=np.ma.array([0.1, 0.2, 0.3], mask=[0, 1, 0]), bottom=0.0), TypeError, "left must not be masked"),
+    (lambda x: custom(x, left=np.ma.array([0.1, 0.2, 0.3], mask=[0, 1, 0])), TypeError, "left must not be masked"),
     (lambda x: custom(x, left=[0.1, 0.2, 0.3j], bottom=0.0), TypeError, "left must be an array of real numbers"),
     (lambda x: custom(x, left=True, bottom=0.0), TypeError, "left must be an array of real numbers"),
 ])

@@ -280,7 +280,7 @@ def test_commands_run_outside_the_main_thread(tmp_path, capsys):
 @pytest.mark.slow
 def test_a_study_runs_outside_the_main_thread(tmp_path, capsys, monkeypatch):
     short = replace(RECIPES[0], training=TrainingSettings(n_steps=50, n_chips=2), weight_decay=0.0)
-    monkeypatch.setattr("tiocross.commands.experiment.RECIPES", (short,))
+    monkeypatch.setattr("tiocross.commands.experiment.ROWS", (short,))
     tasks.save_moons(tasks.generate_moons(rng=np.random.default_rng(1), n_train=40, n_test=40), tmp_path)
     arguments = ["experiment", "--seeds", "1", "--transfers", "10", "--workers", "1", "--data", str(tmp_path),
                  "--out", str(tmp_path / "out")]

@@ -11,7 +11,8 @@ import pytest
 from conftest import ROOT
 
 from tiocross.storage import (
-    locked_folder, read_json, replacing, require_folder, require_new_folder, require_writable_file, save_json, save_text,
+    locked_folder, new_folder, read_json, replacing, require_folder, require_new_folder, require_writable_file, save_json,
+    save_text,
 )
 
 
@@ -162,3 +163,23 @@ def test_json_of_editors_is_read_and_of_doubled_keys_refused(tmp_path):
         path.write_text(content)
         with pytest.raises(ValueError, match=r"card.json is not JSON: (the key 'c' is given twice|Exceeds)"):
             read_json(path)
+
+
+def test_a_folder_is_whole_or_absent_and_what_a_killed_writer_left_is_removed(tmp_path):
+    with pytest.raises(RuntimeError), new_folder(tmp_path / "run") as whole:
+        (whole / "half.txt").write_text("half")
+        raise RuntimeError
+    assert not list(tmp_path.iterdir())
+    killed = ("import os, sys\nfrom tiocross.storage import new_folder\nwith new_folder(sys.argv[1]) as whole:\n"
+              "    (whole / 'half.txt').write_text('half')\n    os.kill(os.getpid(), 9)")
+    subprocess.run([sys.executable, "-c", killed, str(tmp_path / "run")], cwd=ROOT, check=False)
+    left = list(tmp_path.iterdir())
+    assert len(left) == 1 and (left[0] / "half.txt").exists()
+    with new_folder(tmp_path / ("r" * 250)) as whole:
+        assert not left[0].exists()
+        save_json(tmp_path / "other.json", 1)  # a writer that lives keeps its folder
+        save_json(whole / "all.json", 2)
+    assert read_json(tmp_path / ("r" * 250) / "all.json") == 2 and len(list(tmp_path.iterdir())) == 2
+    with pytest.raises(FileNotFoundError) as raised, new_folder(tmp_path / "no" / "run"):
+        pass
+    assert raised.value.filename == str(tmp_path / "no" / "run")

@@ -80,7 +80,7 @@ def test_the_front_joins_what_no_rival_beats_in_both():
 def test_a_comparison_of_one_method_has_one_panel():
     one = [plot.Method("regular", "k", np.array([0.9]), np.array([0.5]))]
     assert len([axes for axes in figures.method_maps(one, ["regular"], 0.0).axes]) == 1
-    top = [*one, plot.Method("b", "k", np.array([0.96]), np.array([0.93])), plot.Method("c", "k", np.array([0.96]), np.array([0.92]))]
+    top = [*one, *(plot.Method(name, "k", np.array([0.96]), np.array([y])) for name, y in (("b", 0.93), ("c", 0.92)))]
     assert len(figures.method_maps(top, ["b"], 0.0).axes) == 2
 
 

@@ -138,7 +138,7 @@ def read_device(crossbar: Crossbar, word_line: ArrayLike, bit_line: ArrayLike, v
     260.9
     >>> row = solve(crossbar, read_device(crossbar, 2, [0, 1], 0.2, unselected="grounded"))  # two reads
     >>> (row.selected_current / 0.2 * 1e6).round(1).tolist()  # through the devices themselves [uS]
-    [498.0, 99.6]
+    [498.9, 99.8]
     """
     require_name("unselected", unselected, READ_SCHEMES)
     return _select(crossbar, word_line, bit_line, voltage, unselected)

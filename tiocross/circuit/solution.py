@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from os import PathLike
 
 import numpy as np
 
 from tiocross.circuit.biasing import Biasing, is_plain_read, read_columns
 from tiocross.circuit.crossbar import Crossbar
+from tiocross.circuit.solution_files import read_solution, write_solution
 from tiocross.circuit.solvers.results import Report, rounding_step
 
 
@@ -106,6 +108,32 @@ class Solution:
         """Which bit lines float without any path over devices to a connected end, (..., n_bit_lines) bool."""
         return np.isnan(self.bit_line_voltages).any(axis=-2)
 
+    def save(self, path: str | PathLike) -> None:
+        """Write it as ``.npz`` without pickle, with its node voltages. The file appears whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file to write.
+        """
+        write_solution(self, self._nodes, self._report, path)
+
+    @classmethod
+    def load(cls, path: str | PathLike) -> "Solution":
+        """The solution in a file that `save` wrote, bit for bit; its ``inputs`` are a `Biasing` then.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file to read.
+
+        Raises
+        ------
+        ValueError
+            If the file is no such file, or damaged.
+        """
+        return read_solution(path, make_solution)
+
     def __repr__(self):
         batch, currents = self._batch, self.bit_line_currents
         of = f"{'x'.join(map(str, batch))} circuits of " if batch else ""
@@ -119,8 +147,9 @@ class Solution:
     def _count_undetermined(self):
         """Number of lines in the whole batch, found only where there may be some."""
         biasing = self.biasing
-        floating = [(np.isnan(a) & np.isnan(b)).any() for a, b in ((biasing.left, biasing.right), (biasing.top, biasing.bottom))]
-        if not any(floating) or self.crossbar.conductances.all() or not self.bit_line_currents.size:
+        pairs = (biasing.left, biasing.right), (biasing.top, biasing.bottom)
+        floating = any((np.isnan(first) & np.isnan(last)).any() for first, last in pairs)
+        if not floating or self.crossbar.conductances.all() or not self.bit_line_currents.size:
             return 0
         return int(self.undetermined_word_lines.sum() + self.undetermined_bit_lines.sum())
 

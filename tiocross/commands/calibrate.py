@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from tiocross import plot
-from tiocross.report.write import write_report
 from tiocross.storage import replacing, require_new_folder, require_writable_file, save_json
 from tiocross.commands.describe import columns_as_read
 from tiocross.commands.destinations import require_no_input
@@ -19,6 +18,7 @@ from tiocross.checks import require_name
 from tiocross.lab.log import later_changes, log_shape, read_events, stuck_map, tuning_pairs
 from tiocross.lab.tables import read_array, read_conductance_csv, read_disturb_csv, read_tuning_csv
 from tiocross.mapping.faults import stuck_outside_window
+from tiocross.report.write import REPORT, write_report
 from tiocross.units import uS
 
 _FEWEST_CHIPS = 3  # that tell offsets of chips apart
@@ -59,7 +59,7 @@ def _require_destinations(out, figures, files):
         require_writable_file(figures / "a file")
     else:
         require_new_folder(figures)
-    own = [figures / name for name in (CONTENT, *(f"{effect}.png" for effect in EFFECTS))]
+    own = [figures / name for name in (CONTENT, REPORT, *(f"{effect}.png" for effect in EFFECTS))]
     for path in own:
         require_no_input(path, *files)
     if any(os.path.realpath(out) == os.path.realpath(path) for path in (figures, *own)):
@@ -151,9 +151,10 @@ def _finish(calibration, measured, out, figures):
                 figure.savefig(temporary, dpi=120)
             drawn[name] = f"{name}.png"
         save_json(figures / CONTENT, _content(calibration, measured, out, drawn))
+        page = write_report(figures)
     print(f"{calibration}\n\nthe device is in {out}")
     if figures is not None:
-        print(f"figures are in {figures}; a page to read is {write_report(figures)}")
+        print(f"figures are in {figures}, all fits in {figures / CONTENT}, a page for people is {page}")
 
 
 def _content(calibration, measured, out, drawn):

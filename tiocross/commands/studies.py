@@ -46,6 +46,7 @@ def _run_and_print(run, progress, held, announced):
     try:
         with held:
             report = run.execute()
+            page = write_report(run.folder.path)
     except KeyboardInterrupt:
         with interrupts_ignored():  # once is enough
             progress.close()
@@ -54,6 +55,5 @@ def _run_and_print(run, progress, held, announced):
         raise
     finally:
         progress.close()
-    page = write_report(run.folder.path)
     print(f"{report}\nresults, networks and figures are in {run.folder.path} ({time.monotonic() - start:.1f} s)"
           f"; a page to read is {page}")

@@ -14,7 +14,7 @@ terms        (7,)                      its numbers: gain, shift, low, high, and 
 points       (1, T, n_inputs, W)       encoded points in T tiles, feature by feature
 places       (T, W) int                column of ``classes`` for each point; a last tile is filled up with one point
 boxes        (2, ceil(T / W), n_inputs, W)    lower and upper corner of each tile's box, W tiles together
-hidden       (2, 1, n_hidden, W)       scratch: outputs of hidden units, or their lower and upper bounds
+hidden       (2, n_hidden * W)         scratch: outputs of hidden units, or their lower and upper bounds
 ends         (2, 1, n_outputs, W)      scratch: logits, or their lower and upper bounds
 verdicts     (W,) uint8                scratch
 classes      (C, n_points) uint8       out: class of each point
@@ -64,6 +64,7 @@ def _run_copy(weights, sizes, kind, terms, inputs, tile, hidden, ends):
     a weight is negative."""
     last = len(sizes) - 2
     n_sides = inputs.shape[0]
+    width = inputs.shape[3]
     start = 0
     first = 0  # row of the layer's first unit in ``hidden``
     for layer in range(last + 1):
@@ -71,7 +72,7 @@ def _run_copy(weights, sizes, kind, terms, inputs, tile, hidden, ends):
         n_out = sizes[layer + 1]
         for k in range(n_out):
             for side in range(n_sides):
-                row = hidden[side, 0, first + k] if layer < last else ends[side, 0, k]
+                row = hidden[side, (first + k) * width : (first + k + 1) * width] if layer < last else ends[side, 0, k]
                 bias = weights[start + n_in * n_out + k]
                 for i in range(0, n_in, 2):  # two inputs at a time: half the reading and writing of sums
                     weight = weights[start + i * n_out + k]
@@ -79,16 +80,18 @@ def _run_copy(weights, sizes, kind, terms, inputs, tile, hidden, ends):
                     j = i + 1 if i + 1 < n_in else i
                     a = side if weight > 0.0 else n_sides - 1 - side
                     b = side if second > 0.0 else n_sides - 1 - side
-                    one = inputs[a, tile, i] if layer == 0 else hidden[a, 0, first - n_in + i]
-                    other = inputs[b, tile, j] if layer == 0 else hidden[b, 0, first - n_in + j]
+                    at = first - n_in
+                    one = inputs[a, tile, i] if layer == 0 else hidden[a, (at + i) * width : (at + i + 1) * width]
+                    other = inputs[b, tile, j] if layer == 0 else hidden[b, (at + j) * width : (at + j + 1) * width]
                     if i == 0:
-                        for p in range(len(row)):
+                        for p in range(width):
                             row[p] = bias + (weight * one[p] + second * other[p])
                     else:
-                        for p in range(len(row)):
+                        for p in range(width):
                             row[p] += weight * one[p] + second * other[p]
-                if layer < last:
-                    _activate(row, kind, terms)
+        if layer < last:  # of all units together: long rows keep the processor busy
+            for side in range(n_sides):
+                _activate(hidden[side, first * width : (first + n_out) * width], kind, terms)
         first += n_out
         start += (n_in + 1) * n_out
 

@@ -175,7 +175,7 @@ def method_map(axes: Axes, methods: list[Method], *, limits: Limits | None = Non
     for method in methods:
         x, y = float(np.mean(method.nominal)), float(np.mean(method.robust))
         colour, marker = _colour_and_marker(kinds.index(method.kind))
-        reach = [np.maximum([[mean - min(values)], [max(values) - mean]], 0.0)  # equal seeds: a mean may be off by a rounding
+        reach = [np.maximum([[mean - min(values)], [max(values) - mean]], 0.0)  # a mean of equals may be off by a rounding
                  for mean, values in ((x, method.nominal), (y, method.robust))]
         axes.errorbar(x, y, xerr=reach[0], yerr=reach[1], color=colour, marker=marker, markersize=5, elinewidth=0.8,
                       linestyle="none", label=method.name)

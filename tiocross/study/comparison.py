@@ -36,7 +36,7 @@ _CHOSEN_HERE = ("Learning rates and strengths were chosen by the robust share on
                 "values for each method, with training seeds and chips of their own.")
 _CHOSEN_BEFORE = "Learning rates and strengths were chosen before, for half moons on the published card; not for this run."
 _COLUMNS = ("nominal: accuracy in software. worst: robust 95 % of the worst seed. Columns in ohm: robust 95 % with wires of "
-            "this resistance per segment. core-s: seconds of one core for training one network, choice of its start included.")
+            "this resistance per segment. core-s: seconds of one core for training one network, choice of start included.")
 _PARTS = ("Rows that change a part of ROBUST keep the learning rate of ROBUST. Rows that know each chip (placed, retrained, "
           "read back) and rows with more devices are no rivals of the others.")
 _CAPTIONS = {

@@ -30,7 +30,7 @@ class PointClassifier:
         (n_copies, n_inputs + 1, n_outputs), bias last."""
         n_copies = len(arrays[0])
         flat = np.concatenate([np.reshape(array, (n_copies, -1)) for array in arrays], axis=1)
-        hidden = np.empty((2, 1, int(self._sizes[1:-1].sum()), _TILE))
+        hidden = np.empty((2, int(self._sizes[1:-1].sum()) * _TILE))
         ends = np.empty((2, 1, int(self._sizes[-1]), _TILE))
         verdicts = np.empty(_TILE, dtype=np.uint8)
         classes = np.empty((n_copies, self._n_points), dtype=np.uint8)

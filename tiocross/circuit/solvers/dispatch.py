@@ -27,11 +27,9 @@ _GOOD_VOLTAGES = 1e3  # times rtol times the largest voltage between ends: volta
 
 
 def run_circuits(circuit, ends, selected=None, *, goal):
-    """Solve each array for each set of end voltages; the bit line of a selected device, given in ``selected`` (C or 1, B),
-    sets the scale of ``goal.rtol``.
-
-    ConvergenceError if one is not solved; whether the ends contradict each other is for `require_consistent` to find out
-    before. Voltages of lines that no connected end reaches are NaN."""
+    """Solve each array for each set of end voltages, NaN on lines that no connected end reaches; ConvergenceError if one is
+    not solved. ``selected`` (C or 1, B): bit lines of selected devices, which set the scale of ``goal.rtol``. Contradictory
+    ends are for `require_consistent` to find before."""
     solved = allocate_results((len(circuit), ends.shape[1]), circuit.shape, goal.nodes)
     for of_arrays, of_inputs, bit_line in _groups(ends, len(circuit), selected):
         some, part = ends[of_arrays if len(ends) > 1 else slice(None)][:, of_inputs], circuit.part(of_arrays)
@@ -65,9 +63,7 @@ def run_read(circuit, voltages, goal):
 
 def share_between_threads(solver, circuit, inputs, workers=1, *more):
     """Let several threads take a share of the arrays each: ``solver(part of the circuit, inputs (C or 1, ...) of it)``, and
-    more such inputs.
-
-    The results do not depend on their number."""
+    more such inputs. The results do not depend on their number."""
     n_parts = min(workers, len(circuit))
     if n_parts < 2:
         return solver(circuit, inputs, *more)
@@ -149,7 +145,8 @@ def _run_group(circuit, ends, goal, selected):
     if circuit.law is None and selected is None and _is_read(ends, connected, circuit.shape):
         sensed = np.ones(n_bit, dtype=bool)
         solved = run_read(circuit, np.ascontiguousarray(ends[:, :, WORDS, ROOT_END, : circuit.shape[0]]), goal)
-        rounding = _bound_rounding(circuit, resistances, drives, circuit.arrays.sum(axis=(1, 2))[:, None]) if goal.nodes else 0
+        slopes = circuit.arrays.sum(axis=(1, 2))[:, None]
+        rounding = _bound_rounding(circuit, resistances, drives, slopes) if goal.nodes else 0
     else:
         sensed = connected[BITS, ROOT_END, :n_bit].copy() if selected is None else np.arange(n_bit) == selected
         sensed |= ~sensed.any()
@@ -241,7 +238,8 @@ def _bound_voltages(circuit, resistances, drives, solved, rounding):
     ways = np.array([longest_way(array, resistances) for array in least])[:, None]
     report = solved.report
     total = np.nan_to_num(report.total, nan=np.inf)
-    report.voltage_error[...] = np.where(ways > 0, (total + rounding) * np.maximum(ways, 1e-300), 0.0) + rounding_step(sum(circuit.shape) ** 2) * largest
+    unbalanced = np.where(ways > 0, (total + rounding) * np.maximum(ways, 1e-300), 0.0)
+    report.voltage_error[...] = unbalanced + rounding_step(sum(circuit.shape) ** 2) * largest
 
 
 def _run_nonlinear(workspaces, circuit, drives, goal):

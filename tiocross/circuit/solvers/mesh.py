@@ -1,4 +1,4 @@
-"""Circuits that sweeps leave open, by star-mesh elimination: slower, but exact to rounding however far apart conductances are.
+"""Circuits that sweeps leave open, by star-mesh elimination: slower, but exact to rounding whatever the conductances.
 
 Without subtractions every conductance between terminals, the connected ends of lines, keeps its digits. So the current of an
 end is right relative to the sum of what the other ends drive through it, each alone; nearly always that is its own size.

@@ -68,39 +68,27 @@ N_WORD, N_BIT, F_WORD, F_BIT, B, W, Q, G, WIDE, CG = range(10)  # of numbers[lev
 def _factor_word_lines(g, n_word, n_bit, line, at, f):
     """Four lines at a time, for the recurrence waits for its own result; at the last lines some are done twice."""
     d = at[n_bit + 1] - at[n_bit]
-    rho, far, end, past = line[RHO], line[FAR], line[END], line[PASS]
     for i in range(n_word):
-        r = rho[i] * d + far[i]
-        end[i] = 1.0 / (r if r > SHORT else SHORT)
+        line[END, i] = 1.0 / max(line[RHO, i] * d + line[FAR, i], SHORT)
     for i0 in range(0, n_word, 4):
-        i1 = i0 + 1 if i0 + 1 < n_word else n_word - 1
-        i2 = i0 + 2 if i0 + 2 < n_word else n_word - 1
-        i3 = i0 + 3 if i0 + 3 < n_word else n_word - 1
-        g0, g1 = g[i0], g[i1]
-        g2, g3 = g[i2], g[i3]
-        a0, a1 = f[i0], f[i1]
-        a2, a3 = f[i2], f[i3]
-        r0, r1 = rho[i0], rho[i1]
-        r2, r3 = rho[i2], rho[i3]
-        y0, y1 = end[i0], end[i1]
-        y2, y3 = end[i2], end[i3]
+        i1, i2, i3 = min(i0 + 1, n_word - 1), min(i0 + 2, n_word - 1), min(i0 + 3, n_word - 1)
+        r0, r1, r2, r3 = line[RHO, i0], line[RHO, i1], line[RHO, i2], line[RHO, i3]
+        y0, y1, y2, y3 = line[END, i0], line[END, i1], line[END, i2], line[END, i3]
         for j in range(n_bit - 1, -1, -1):
             d = at[j + 1] - at[j]
-            y0 += g0[j]
-            y1 += g1[j]
-            y2 += g2[j]
-            y3 += g3[j]
+            y0 += g[i0, j]
+            y1 += g[i1, j]
+            y2 += g[i2, j]
+            y3 += g[i3, j]
             if j > 0:
                 f0, f1 = 1.0 / (1.0 + r0 * d * y0), 1.0 / (1.0 + r1 * d * y1)
                 f2, f3 = 1.0 / (1.0 + r2 * d * y2), 1.0 / (1.0 + r3 * d * y3)
-                a0[j], a1[j] = f0, f1
-                a2[j], a3[j] = f2, f3
+                f[i0, j], f[i1, j], f[i2, j], f[i3, j] = f0, f1, f2, f3
                 y0 *= f0
                 y1 *= f1
                 y2 *= f2
                 y3 *= f3
-        past[i0], past[i1] = y0, y1
-        past[i2], past[i3] = y2, y3
+        line[PASS, i0], line[PASS, i1], line[PASS, i2], line[PASS, i3] = y0, y1, y2, y3
     _close_roots(line, n_word, at[1])
 
 
@@ -136,56 +124,39 @@ def _close_roots(line, n_lines, d):
 
 @helper
 def _solve_word_lines(g, b, n_word, n_bit, f, line, at, q, injected, w, norton):
-    """Four lines at a time, as above."""
-    rho, past, drive, fed = line[RHO], line[PASS], line[DRIVE], line[FED]
     for i0 in range(0, n_word, 4):
-        i1 = i0 + 1 if i0 + 1 < n_word else n_word - 1
-        i2 = i0 + 2 if i0 + 2 < n_word else n_word - 1
-        i3 = i0 + 3 if i0 + 3 < n_word else n_word - 1
+        i1, i2, i3 = min(i0 + 1, n_word - 1), min(i0 + 2, n_word - 1), min(i0 + 3, n_word - 1)
         for k in range(4):
-            i = i0 + k if i0 + k < n_word else n_word - 1
-            here, g_i, b_i = norton[k], g[i], b[i]
+            i = min(i0 + k, n_word - 1)
             for j in range(n_bit):
-                here[j] = g_i[j] * b_i[j]
+                norton[k, j] = g[i, j] * b[i, j]
             if injected:
-                q_i = q[i]
                 for j in range(n_bit):
-                    here[j] += q_i[j]
-        n0, n1 = norton[0], norton[1]
-        n2, n3 = norton[2], norton[3]
-        f0, f1 = f[i0], f[i1]
-        f2, f3 = f[i2], f[i3]
-        c0, c1 = fed[i0], fed[i1]
-        c2, c3 = fed[i2], fed[i3]
+                    norton[k, j] += q[i, j]
+        c0, c1, c2, c3 = line[FED, i0], line[FED, i1], line[FED, i2], line[FED, i3]
         for j in range(n_bit - 1, -1, -1):
-            c0 += n0[j]
-            c1 += n1[j]
-            c2 += n2[j]
-            c3 += n3[j]
-            n0[j], n1[j] = c0, c1
-            n2[j], n3[j] = c2, c3
-            c0 *= f0[j]
-            c1 *= f1[j]
-            c2 *= f2[j]
-            c3 *= f3[j]
-        c0 = past[i0] * n0[0] + drive[i0]
-        c1 = past[i1] * n1[0] + drive[i1]
-        c2 = past[i2] * n2[0] + drive[i2]
-        c3 = past[i3] * n3[0] + drive[i3]
-        w0, w1 = w[i0], w[i1]
-        w2, w3 = w[i2], w[i3]
-        w0[0], w1[0] = c0, c1
-        w2[0], w3[0] = c2, c3
-        r0, r1 = rho[i0], rho[i1]
-        r2, r3 = rho[i2], rho[i3]
+            c0 += norton[0, j]
+            c1 += norton[1, j]
+            c2 += norton[2, j]
+            c3 += norton[3, j]
+            norton[0, j], norton[1, j], norton[2, j], norton[3, j] = c0, c1, c2, c3
+            c0 *= f[i0, j]
+            c1 *= f[i1, j]
+            c2 *= f[i2, j]
+            c3 *= f[i3, j]
+        c0 = line[PASS, i0] * norton[0, 0] + line[DRIVE, i0]
+        c1 = line[PASS, i1] * norton[1, 0] + line[DRIVE, i1]
+        c2 = line[PASS, i2] * norton[2, 0] + line[DRIVE, i2]
+        c3 = line[PASS, i3] * norton[3, 0] + line[DRIVE, i3]
+        w[i0, 0], w[i1, 0], w[i2, 0], w[i3, 0] = c0, c1, c2, c3
+        r0, r1, r2, r3 = line[RHO, i0], line[RHO, i1], line[RHO, i2], line[RHO, i3]
         for j in range(1, n_bit):
             d = at[j + 1] - at[j]
-            c0 = f0[j] * (c0 + r0 * d * n0[j])
-            c1 = f1[j] * (c1 + r1 * d * n1[j])
-            c2 = f2[j] * (c2 + r2 * d * n2[j])
-            c3 = f3[j] * (c3 + r3 * d * n3[j])
-            w0[j], w1[j] = c0, c1
-            w2[j], w3[j] = c2, c3
+            c0 = f[i0, j] * (c0 + r0 * d * norton[0, j])
+            c1 = f[i1, j] * (c1 + r1 * d * norton[1, j])
+            c2 = f[i2, j] * (c2 + r2 * d * norton[2, j])
+            c3 = f[i3, j] * (c3 + r3 * d * norton[3, j])
+            w[i0, j], w[i1, j], w[i2, j], w[i3, j] = c0, c1, c2, c3
 
 
 @helper
@@ -207,8 +178,7 @@ def _eliminate_bit_lines(g, w, n_word, start, stop, f, line, drawn, norton, row)
             f_i = f[i + 1]
             for j in range(start, stop):
                 carried[j] = f_i[j] * here[j - start]
-    out, share = row[OUT], line[SHARE]
-    past, drive = line[PASS], line[DRIVE]
+    out, share, past, drive = row[OUT], line[SHARE], line[PASS], line[DRIVE]
     for j in range(start, stop):
         out[j] = share[j] * here[j - start]
         carried[j] = past[j] * here[j - start] + drive[j]
@@ -218,9 +188,8 @@ def _eliminate_bit_lines(g, w, n_word, start, stop, f, line, drawn, norton, row)
 def _raise_bit_lines(i, g, w, start, stop, drawn, measure, b, row):
     """Store the new voltages of row i; count what its word-line nodes now lack and, to ``measure``, the devices' currents
     and the largest lack."""
-    g_i, b_i = g[i], b[i]
-    voltage, change = row[VOLTAGE], row[CHANGE]
-    total, summed = row[TOTAL], row[SUM]
+    g_i, b_i, voltage = g[i], b[i], row[VOLTAGE]
+    change, total, summed = row[CHANGE], row[TOTAL], row[SUM]
     for j in range(start, stop):
         change[j] = g_i[j] * (voltage[j] - b_i[j])
         b_i[j] = voltage[j]
@@ -369,8 +338,7 @@ def _solve_coarsest(g, n_word, n_bit, f_word, f_bit, level, places, numbers, lin
         beta = r_w / before if step > 0 else 0.0
         w_s_w, w_s_p = 0.0, 0.0
         for i in range(n):
-            q_i, g_i, b_i = q[i], g[i], b[i]
-            w_i, s_i, p_i = w[i], p[n + i], p[2 * n + i]
+            q_i, g_i, b_i, w_i, s_i, p_i = q[i], g[i], b[i], w[i], p[n + i], p[2 * n + i]
             for j in range(n_bit):
                 s_w = q_i[j] - g_i[j] * b_i[j]
                 w_s_w += w_i[j] * s_w
@@ -382,8 +350,7 @@ def _solve_coarsest(g, n_word, n_bit, f_word, f_bit, level, places, numbers, lin
             break
         before, alpha = r_w, r_w / p_s_p
         for i in range(n):
-            q_i, s_i = q[i], p[n + i]
-            p_i, sum_i = p[2 * n + i], p[3 * n + i]
+            q_i, s_i, p_i, sum_i = q[i], p[n + i], p[2 * n + i], p[3 * n + i]
             for j in range(n_bit):
                 q_i[j] -= alpha * s_i[j]
                 sum_i[j] += alpha * p_i[j]
@@ -557,9 +524,7 @@ def solve_arrays(conductances, injected, drives, ends, places, numbers, sensed, 
             if start != GO_ON:
                 _take_drives(lines[0], drive[k])
             if start == FROM_ZERO or start == FROM_GUESS:
-                for i in range(n_word):
-                    for j in range(n_bit):
-                        fine[0, i, j] = 0.0
+                fine[0] = 0.0
             guessed = start == FROM_GUESS and len(numbers) > 1
             if guessed:
                 _guess(g, drive[k, WORDS, 0], fine, wide, pool, places, numbers, lines, norton, row)
