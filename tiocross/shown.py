@@ -11,7 +11,7 @@ from tiocross.units import percent, uS
 
 SCALES = {"%": percent, "uS": uS, "%/uS": percent / uS}  # units for people; any other is shown as it is
 _VOID = ("img", "meta")
-_RIGHT = "text-align:right"
+_RIGHT, _LEFT = "text-align:right", "text-align:left"  # stated in place: notebooks have no style sheet of ours
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")  # would spoil a page
 
 
@@ -37,7 +37,7 @@ def table(caption, header, bodies, **attributes):
     The first cell of a row is its heading. Numbers, and titles of columns that begin with one, are set to the right.
     """
     first = next((rows[0] for _, rows in bodies if rows), ())
-    heads = [element("th", title, scope="col", style=_RIGHT if cell is not None and _is_number(cell) else None)
+    heads = [element("th", title, scope="col", style=_RIGHT if cell is not None and _is_number(cell) else _LEFT)
              for title, cell in zip_longest(header, (None, *first[1:]))]
     return element("table", element("caption", element("span", caption)) if caption else "",
                    element("thead", element("tr", *heads)),
@@ -69,14 +69,15 @@ def records_table(caption, records, **attributes):
 
 
 def _body(heading, rows, width):
-    first = [element("tr", element("th", heading, colspan=width, scope="rowgroup", class_="group"))] if heading else []
-    lines = [element("tr", element("th", row[0], scope="row"), *map(_cell, row[1:])) for row in rows]
+    first = [element("tr", element("th", heading, colspan=width, scope="rowgroup", class_="group",
+                                   style=f"{_LEFT};font-weight:normal"))] if heading else []
+    lines = [element("tr", element("th", row[0], scope="row", style=_LEFT), *map(_cell, row[1:])) for row in rows]
     return element("tbody", *first, *lines)
 
 
 def _cell(content):
     numeric = _is_number(content)
-    return element("td", content, class_="number" if numeric else None, style=_RIGHT if numeric else None)
+    return element("td", content, class_="number" if numeric else None, style=_RIGHT if numeric else _LEFT)
 
 
 def _is_number(content):

@@ -50,8 +50,8 @@ def test_texts_are_escaped_and_html_is_not_escaped_twice():
 
 def test_numbers_stand_on_the_right_and_headings_say_their_scope():
     text = table("what", ("name", "value"), [("", [("a", "-1.5"), ("b", "none")])])
-    assert '<th scope="row">a</th><td class="number" style="text-align:right">-1.5</td>' in text
-    assert '<th scope="col" style="text-align:right">value</th>' in text and "<td>none</td>" in text
+    assert '<th scope="row" style="text-align:left">a</th><td class="number" style="text-align:right">-1.5</td>' in text
+    assert '<th scope="col" style="text-align:right">value</th>' in text and '<td style="text-align:left">none</td>' in text
 
 
 def test_a_device_shows_every_value_with_unit_and_source():
