@@ -132,6 +132,8 @@ def make_calibration(folder, name="chip 7", goodness=0.4, warnings=()):
                    "warning": "", "estimates": [
                        {"name": "offset_mean", "unit": "-", "shown": "%", "k [-]": None, "value": 0.002,
                         "interval": [0.001, 0.003]},
+                       {"name": "g_high", "unit": "S", "shown": "uS", "k [-]": None, "value": 5e-3,
+                        "interval": [5e-3, 0.01]},
                        {"name": "offset_std", "unit": "-", "shown": "%", "k [-]": None, "value": 0.0, "interval": None}]},
         "disturb": {"law": "quantile table", "n_samples [-]": 900, "test": "power law", "goodness [-]": goodness,
                     "warning": "", "estimates": [{"name": "median", "unit": "S", "shown": "uS", "k [-]": k,
@@ -273,7 +275,8 @@ def test_a_calibration_is_told_with_intervals_in_the_units_of_people(folders):
     assert "Nothing in the data speaks against the model (p = 0.53 and p = 0.4)" in page.text
     rows = page.tables[0]["rows"]
     assert ["offset mean", "0.2", "[0.1, 0.3]", "%"] in rows
-    assert ["offset std", "0", "not told by these data", "%"] in rows
+    assert ["offset standard deviation", "0", "not told by these data", "%"] in rows
+    assert ["g high", "5000", "[5000, 10000]", "µS"] in rows
     medians = [row for row in rows if row[0].startswith("median")]
     assert medians[0] == ["median after k = 1 later writes", "-2", "[-3, -1]", "µS"] and len(medians) == 6
     assert sum(row[0].startswith("median") for row in page.tables[1]["rows"]) == 30  # all of them, folded
