@@ -142,6 +142,7 @@ def program(array, programming, number, folder):
     with EventLog(folder / f"array_{number:02d}_log.csv", shape=array.shape) as log:
         report = program_array(array, targets, programming.scheme, order=order, max_passes=5, on_event=log)
     save_readback(programming, number, report.conductances, folder / f"array_{number:02d}_readback.csv")
+    report.save(folder / f"array_{number:02d}_report.json")
     return report
 
 

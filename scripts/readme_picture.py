@@ -9,6 +9,7 @@ import io
 import statistics
 from pathlib import Path
 
+from options import make_folder, require_file_place
 from PIL import Image
 from readme_tables import ROOT, Results
 
@@ -58,9 +59,15 @@ def main(arguments=None):
     parser.add_argument("--out", type=Path, default=ROOT / "data" / "pictures" / "robustness.png", metavar="FILE",
                         help="the picture (default: %(default)s)")
     arguments = parser.parse_args(arguments)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(parser, arguments.out.parent)
+    require_file_place(parser, "--out", arguments.out)
+    try:
+        results = Results(arguments.results)
+    except (OSError, ValueError, KeyError) as error:
+        parser.error(f"--results {arguments.results} holds no results of tiocross compare: {error}")
     drawn = io.BytesIO()
-    draw(Results(arguments.results)).savefig(drawn, dpi=130)
+    with plot.house_style():
+        draw(results).savefig(drawn, dpi=130)
     Image.open(drawn).convert("RGB").quantize(48).save(arguments.out, optimize=True)  # few colours: a small file
     print(arguments.out)
 

@@ -4,7 +4,7 @@ A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`. Table
 are. What makes the results of each:
 
     experiment      tiocross experiment
-    compare         tiocross compare
+    compare         tiocross compare (and choices: what it chose for each method)
     tasks           tiocross compare --task circles --out results/circles   (and spirals, patterns)
     layouts         tiocross compare --only "ROBUST" "ROBUST, spread" "ROBUST, all on one array" --out results/layouts
     write_disturb   python scripts/write_disturb.py
@@ -16,14 +16,15 @@ import argparse
 import json
 import re
 import statistics
+import textwrap
 from datetime import date
 from pathlib import Path
+
+from tiocross.study.tables import align, format_table
 
 ROOT = Path(__file__).resolve().parent.parent
 READMES = (ROOT / "tiocross" / "study" / "README.md", ROOT / "tiocross" / "lab" / "README.md")
 TASKS = ("circles", "spirals", "patterns")
-EXPERIMENT_COLUMNS = {"nominal_accuracy": "nominal", "mean_accuracy": "mean", "p05_accuracy": "5th pct",
-                      "robust_fraction_95": "robust 95 %", "robust_fraction_99": "robust 99 %"}
 _MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
@@ -32,7 +33,10 @@ class Results:
 
     def __init__(self, folder):
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        self.arguments = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["arguments"]
+        provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+        self.arguments, self.costs = provenance["arguments"], provenance.get("core_seconds", {})
+        self.choice_costs = provenance.get("choice_core_seconds", {})
+        self.conclusion, self.choices = summary.get("conclusion", []), summary.get("choices", [])
         self.made = date.fromtimestamp((folder / "summary.json").stat().st_mtime)
         self.n_seeds, self.n_chips = len(summary["seeds"]), summary["n_transfers"]
         self.n_points, self.wires = summary["data"]["n_test"], summary["wire_resistances"]
@@ -44,11 +48,6 @@ class Results:
         chosen = [row for row in self.rows if (row["name"], row["wire_resistance"]) == (name, wire_resistance)]
         return [row[key] for row in sorted(chosen, key=lambda row: row["seed"])]
 
-    def ratios(self, name, wire_resistance):
-        """Robust at 95 % over nominal accuracy, of every seed."""
-        return [robust / nominal for robust, nominal in zip(self.values(name, "robust_fraction_95", wire_resistance),
-                                                            self.values(name, "nominal_accuracy", wire_resistance))]
-
     @property
     def heading(self):
         """Command, date and size of the run."""
@@ -59,10 +58,10 @@ class Results:
 def command_of(arguments):
     """The command as one would type it, without what does not change the numbers."""
     shown = list(arguments)
-    for option in ("--out", "--workers"):
+    for option, n_words in (("--out", 2), ("--workers", 2), ("--overwrite", 1)):
         if option in shown:
             place = shown.index(option)
-            del shown[place : place + 2]
+            del shown[place : place + n_words]
     return " ".join(["tiocross", *(f'"{word}"' if " " in word else word for word in shown)])
 
 
@@ -74,45 +73,33 @@ def spread(values, digits=3):
     return mean if len(values) == 1 else f"{mean} +- {statistics.stdev(values):.{digits}f}"
 
 
-def align(rows):
-    """Lines of cells: names to the left, figures to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return "\n".join("  ".join(cell.rjust(width) if place else cell.ljust(width)
-                               for place, (cell, width) in enumerate(zip(row, widths))).rstrip() for row in rows)
-
-
 def experiment_table(results):
-    """Every figure of every row, one block for each wire resistance."""
-    run = Results(results / "experiment")
-    blocks = []
-    for resistance in run.wires:
-        rows = [[f"{resistance:g} ohm per wire segment", *EXPERIMENT_COLUMNS.values(), "devices"]]
-        rows += [[name, *(spread(run.values(name, key, resistance)) for key in EXPERIMENT_COLUMNS),
-                  str(run.values(name, "n_devices", resistance)[0])] for name in run.names]
-        blocks.append(align(rows))
-    return "\n\n".join([run.heading, *blocks])
+    """What `tiocross experiment` printed: the conclusion, and every figure of every row."""
+    return _printed(Results(results / "experiment"))
 
 
 def compare_table(results):
-    """Robust points of every method without wires, and the ratio to the nominal accuracy with wires."""
-    return _table_of_rows(Results(results / "compare"))
+    """The same of `tiocross compare`: every method, with longer wires and the cost of training."""
+    return _printed(Results(results / "compare"))
 
 
 def layouts_table(results):
     """The same for layouts of one network."""
-    return _table_of_rows(Results(results / "layouts"))
+    return _printed(Results(results / "layouts"))
 
 
-def _table_of_rows(run):
-    first, *others = run.wires
-    rows = [["", "nominal", "robust 95 %", "robust/nominal", "worst", *(f"{wire:g} ohm" for wire in others), "devices"]]
-    for name in run.names:
-        ratios = run.ratios(name, first)
-        rows.append([name, f"{statistics.fmean(run.values(name, 'nominal_accuracy', first)):.3f}",
-                     spread(run.values(name, "robust_fraction_95", first)), spread(ratios), f"{min(ratios):.3f}",
-                     *(f"{statistics.fmean(found):.3f}" if (found := run.ratios(name, wire)) else "-" for wire in others),
-                     str(run.values(name, "n_devices", first)[0])])
+def choices_table(results):
+    """What `tiocross compare` chose for each method."""
+    run = Results(results / "compare")
+    rows = [["", "chosen", "at the edge of the grid", "core-s"]]
+    rows += [[choice["name"], choice["text"], ", ".join(choice["at_edge"]) or "-", f"{run.choice_costs[choice['name']]:.0f}"]
+             for choice in run.choices]
     return f"{run.heading}\n\n{align(rows)}"
+
+
+def _printed(run):
+    conclusion = "\n".join(textwrap.fill(sentence, 100) for sentence in run.conclusion)
+    return "\n\n".join(part for part in (run.heading, conclusion, format_table(run.rows, run.costs).rstrip()) if part)
 
 
 def tasks_table(results):
@@ -139,7 +126,7 @@ def write_disturb_table(results):
     return f"python scripts/write_disturb.py   ({made})\n\n{path.read_text(encoding='utf-8').rstrip()}"
 
 
-MAKERS = {"experiment": experiment_table, "compare": compare_table, "layouts": layouts_table, "tasks": tasks_table,
+MAKERS = {"experiment": experiment_table, "compare": compare_table, "choices": choices_table, "layouts": layouts_table, "tasks": tasks_table,
           "write_disturb": write_disturb_table}
 
 
@@ -164,7 +151,10 @@ def main(arguments=None):
     parser.add_argument("--readme", type=Path, nargs="+", default=READMES, metavar="FILE", help="files to write")
     arguments = parser.parse_args(arguments)
     for path in arguments.readme:
-        text, made = renew(path.read_text(encoding="utf-8"), arguments.results)
+        try:
+            text, made = renew(path.read_text(encoding="utf-8"), arguments.results)
+        except (OSError, ValueError, KeyError) as error:
+            parser.error(f"{path} or results in {arguments.results}: {error}")
         path.write_text(text, encoding="utf-8")
         print(f"{path}: {', '.join(made) or 'no results, nothing written'}")
 

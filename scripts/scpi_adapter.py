@@ -9,7 +9,7 @@ Copy the class and put your instruments' own commands in: the ones below are gen
     print(report.summary())
 
 A positive amplitude is SET and raises the conductance. If a positive voltage at your word lines lowers it, exchange the
-leads or turn the sign in ``pulse``. The relays switch only while the output is off, and no device stays connected between
+leads or turn the sign in ``pulse``; `program_array` stops after three devices that move the wrong way. The relays switch only while the output is off, and no device stays connected between
 calls. SCPI's 9.91E37 for "not a number" comes out as an impossible conductance, which drivers treat as a failed reading.
 Set compliance, range, integration time and edges on the meter beforehand.
 """

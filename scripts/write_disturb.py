@@ -145,7 +145,7 @@ def draw_quantiles(axes, comparison):
                       marker="o", markersize=3.5, elinewidth=0.7)
         axes.annotate(f"{100 * level:.0f} %", (later[-1], simulated[-1]), xytext=(8, 0), textcoords="offset points",
                       fontsize=8, va="center", color=colour)
-    axes.set(xscale="log", xlabel="later writes k", ylabel="change of conductance (uS)", xlim=(0.85, 64),
+    axes.set(xscale="log", xlabel="later writes k", ylabel="change of conductance (µS)", xlim=(0.85, 64),
              title="quantiles; lines: simulated, dots: measured")
     axes.set_xticks([1, 2, 4, 8, 16, 32], ["1", "2", "4", "8", "16", "32"])
     axes.minorticks_off()
@@ -158,7 +158,7 @@ def draw_spreads(axes, comparison):
     axes.loglog(later, stds, color=plot.COLOURS[2], label="simulated")
     axes.loglog(later, measured, "o", markersize=4, color=plot.COLOURS[0], label="measured")
     axes.loglog(later, 6.6 * later**0.28, "--", color="0.5", label="6.6 uS k^0.28")
-    axes.set(xlabel="later writes k", ylabel="standard deviation (uS)", title="spread of the changes within 40 uS")
+    axes.set(xlabel="later writes k", ylabel="standard deviation (µS)", title="spread of the changes within 40 uS")
     axes.set_xticks([1, 2, 4, 8, 16, 32], ["1", "2", "4", "8", "16", "32"])
     axes.set_yticks([5, 10, 20], ["5", "10", "20"])
     axes.minorticks_off()

@@ -69,6 +69,8 @@ _HOMES = {
     "custom": "circuit.biasing",
     "Solution": "circuit.solution",
     "read_crossbar": "circuit.readout",
+    "read_errors": "circuit.margins",
+    "read_margin": "circuit.margins",
     "solve": "circuit.solver",
     "transfer_matrix": "circuit.matrices",
     "sensitivities": "circuit.sensitivity",
@@ -188,6 +190,8 @@ if TYPE_CHECKING:
     from tiocross.circuit.biasing import custom as custom
     from tiocross.circuit.solution import Solution as Solution
     from tiocross.circuit.readout import read_crossbar as read_crossbar
+    from tiocross.circuit.margins import read_errors as read_errors
+    from tiocross.circuit.margins import read_margin as read_margin
     from tiocross.circuit.solver import solve as solve
     from tiocross.circuit.matrices import transfer_matrix as transfer_matrix
     from tiocross.circuit.sensitivity import sensitivities as sensitivities

@@ -12,6 +12,9 @@ import re
 import numpy as np
 
 _NUMBER = re.compile(r"\s*[+-]?(?:[0-9.]+(?:[eE][+-]?[0-9]+)?|nan|inf)\s*", re.ASCII | re.IGNORECASE)
+_UNSHOWN = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff]")  # control characters, halves of characters
+_OHMS_FROM = 1_000.0
+_LARGEST_COUNT = 2**53  # beyond it floats skip whole numbers
 LARGEST_CONDUCTANCE = 1.0  # [S]; no memristive device comes near it, a number in microsiemens usually passes it
 
 
@@ -35,8 +38,20 @@ def transposed_hint(shape, wanted):
 
 
 def siemens_cure(value):
-    """What to add to an error about a conductance of ``value`` [S] outside [0, 1] S: it may be in microsiemens."""
-    return ". If these are microsiemens, multiply by tiocross.units.uS" if value > LARGEST_CONDUCTANCE else ""
+    """What to add to an error about a conductance of ``value`` [S] outside [0, 1] S: in which unit it may be."""
+    if not LARGEST_CONDUCTANCE < value < math.inf:
+        return ""
+    if value >= _OHMS_FROM:  # as microsiemens beyond the devices of memory, as ohms among them
+        return ". If these are ohms, give 1 / values"
+    return ". If these are microsiemens, multiply by tiocross.units.uS"
+
+
+def require_text(what, value):
+    """Raise TypeError unless ``value`` is a text, ValueError if it holds what no file and no terminal can show."""
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be a text; got {_shown(value)}")
+    if odd := _UNSHOWN.search(value):
+        raise ValueError(f"{what} must be text on one line that can be shown; got {odd[0]!r} at place {odd.start()}")
 
 
 def require_shape(what, shape, wanted, why=""):
@@ -54,15 +69,28 @@ def as_shape(what, shape, *, low=1):
 
 def as_reals(what, values):
     """Float64 array of ``values``, which may be NaN or infinite; TypeError unless they are real numbers."""
+    _require_nothing_hidden(what, values)
     try:
         given = np.asarray(values)
     except ValueError as error:
         raise TypeError(f"{what} must be an array of numbers; got a ragged {type(values).__name__}: {error}") from None
     if given.dtype.kind not in "iuf" and given.size:
         raise TypeError(f"{what} must be an array of real numbers; got a {type(values).__name__} of {given.dtype}")
-    if np.ma.is_masked(values):
-        raise TypeError(f"{what} must not be masked; fill or drop the masked values first")
-    return given.astype(np.float64, copy=False)
+    with np.errstate(over="ignore"):  # of longer floats
+        return given.astype(np.float64, copy=False)
+
+
+def _require_nothing_hidden(what, values):
+    """Raise TypeError for what NumPy would drop in silence: masks, and booleans among numbers."""
+    if isinstance(values, np.ma.MaskedArray):
+        if np.ma.is_masked(values):
+            raise TypeError(f"{what} must not be masked; fill or drop the masked values first")
+    elif isinstance(values, (list, tuple)):
+        for value in values:
+            if isinstance(value, (bool, np.bool_)):
+                raise TypeError(f"{what} must be an array of real numbers; got a {type(values).__name__} with {value}")
+            if isinstance(value, (list, tuple, np.ma.MaskedArray)):
+                _require_nothing_hidden(what, value)
 
 
 def as_finite(what, values, *, ndim=None):
@@ -90,7 +118,7 @@ def as_conductances(what, values):
         position = tuple(int(i) for i in np.argwhere(bad)[0])
         chip = f"array {', '.join(map(str, position[:-2]))}, " if len(position) > 2 else ""
         raise ValueError(f"{what} must lie in [0, 1] S; got {array[position]:g} at {chip}word line {position[-2]}, "
-                         f"bit line {position[-1]} ({int(bad.sum())} such){siemens_cure(array[position])}.")
+                         f"bit line {position[-1]} ({int(bad.sum())} such){siemens_cure(float(np.median(array[bad])))}.")
     return array
 
 
@@ -99,25 +127,39 @@ def as_number(what, value, *, low=-math.inf, high=math.inf, unit=""):
     if type(value) is float and low <= value <= high and -math.inf < value < math.inf:
         return value
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{what} must be a number; got {value!r} ({type(value).__name__})")
-    if not (math.isfinite(value) and low <= value <= high):
-        space = f" {unit}" if unit else ""
-        bounds = f"at least {low:g}{space}" if high == math.inf else f"within [{low:g}, {high:g}]{space}"
-        cure = siemens_cure(value) if unit == "S" and high <= LARGEST_CONDUCTANCE and math.isfinite(value) else ""
-        raise ValueError(f"{what} must be {'finite' if low == -math.inf and high == math.inf else 'finite and ' + bounds}; "
-                         f"got {value:g}{space}{cure}")
-    return float(value)
+        raise TypeError(f"{what} must be a number; got {_shown(value)} ({type(value).__name__})")
+    space = f" {unit}" if unit else ""
+    bounds = "" if low == -math.inf and high == math.inf else (
+        f" and at least {low:g}{space}" if high == math.inf else f" and within [{low:g}, {high:g}]{space}")
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError(f"{what} must be finite{bounds}; got a number beyond 1e308") from None
+    if not (math.isfinite(number) and low <= number <= high):
+        cure = siemens_cure(number) if unit == "S" and high <= LARGEST_CONDUCTANCE else ""
+        raise ValueError(f"{what} must be finite{bounds}; got {number:g}{space}{cure}")
+    return number
 
 
 def as_count(what, value, *, low=1):
     """Int of ``value`` of at least ``low``; a TypeError or ValueError names it otherwise."""
-    if type(value) is int and value >= low:
+    if type(value) is int and low <= value <= _LARGEST_COUNT:
         return value
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{what} must be a whole number; got {value!r} ({type(value).__name__})")
+        raise TypeError(f"{what} must be a whole number; got {_shown(value)} ({type(value).__name__})")
     if value < low:
-        raise ValueError(f"{what} must be at least {low}; got {value}")
+        raise ValueError(f"{what} must be at least {low}; got {_shown(value)}")
+    if value > _LARGEST_COUNT:
+        raise ValueError(f"{what} must be at most 2**53; got {_shown(value)}")
     return int(value)
+
+
+def _shown(value):
+    """A value for an error's text, cut where it is long."""
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        return str(value) if abs(value) < 10**20 else f"a number beyond {'-' * (value < 0)}1e20"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def number_of_text(text):

@@ -59,7 +59,10 @@ def freeze(values):
 
 
 class ArrayRecord:
-    """Equality and hash of frozen records that hold arrays, by content."""
+    """Equality, hash and short text of frozen records that hold arrays, by content; they are declared with repr=False."""
+
+    def __repr__(self):
+        return short_text(self)
 
     def __eq__(self, other):
         return type(self) is type(other) and all(
@@ -68,6 +71,19 @@ class ArrayRecord:
     def __hash__(self):
         values = (getattr(self, place.name) for place in fields(self))
         return hash(tuple(value.tobytes() if isinstance(value, np.ndarray) else value for value in values))
+
+
+def short_text(record):
+    """A record on one line: its name and its fields, arrays by their shape."""
+    shown = (f"{place.name}={_short(getattr(record, place.name))}" for place in fields(record))
+    return f"{type(record).__name__}({', '.join(shown)})"
+
+
+def _short(value):
+    if isinstance(value, np.ndarray):
+        return f"<{' x '.join(map(str, value.shape))} array>"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def to_json(record):

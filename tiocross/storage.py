@@ -5,6 +5,7 @@ temporary file is locked while its writer lives, so that the next writer in the 
 """
 
 import contextlib
+import importlib
 import json
 import os
 import re
@@ -14,12 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    import msvcrt
-    fcntl = None
-
+_POSIX = os.name == "posix"
+_LOCKS = importlib.import_module("fcntl" if _POSIX else "msvcrt")
 _DAY = 86_400.0  # [s]
 TEMPORARY = re.compile(r"\.tiocross-[0-9a-f]{16}(\.\w{1,8})?")  # names of files before they are whole
 
@@ -45,13 +42,37 @@ def replacing(path):
                 os.chmod(temporary, stat.S_IMODE(place.stat().st_mode))
             os.replace(temporary, place)
     except OSError as error:
-        if error.errno is None or error.filename not in (None, str(temporary), str(place)):
+        named = error.filename
+        if error.errno is None or not (named in (None, str(place)) or TEMPORARY.fullmatch(os.path.basename(named))):
             raise
         raise type(error)(error.errno, error.strerror, str(path)) from None
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
             _release(lock)
+
+
+@contextlib.contextmanager
+def new_folder(path):
+    """Temporary folder beside ``path``, whose place it takes when the block ends well; ``path`` may be an empty folder."""
+    place = Path(os.path.realpath(path))
+    _remove_stale(place.parent)
+    temporary, lock = place.with_name(f".tiocross-{os.urandom(8).hex()}"), None
+    try:
+        temporary.mkdir()
+        lock = os.open(temporary, os.O_RDONLY) if _POSIX else None
+        if lock is not None:
+            _holds(lock)
+        yield temporary
+        os.replace(temporary, place)
+    except OSError as error:
+        if error.errno is None or not (error.filename is None or str(error.filename).startswith(str(temporary))):
+            raise
+        inside = str(error.filename or temporary).removeprefix(str(temporary))
+        raise type(error)(error.errno, error.strerror, f"{path}{inside}") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        _release(lock)
 
 
 def save_json(path, content):
@@ -105,7 +126,7 @@ def _new_file_beside(path):
         temporary = path.with_name(f".tiocross-{os.urandom(8).hex()}{suffix}")
         with contextlib.suppress(FileExistsError):
             lock = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-            if fcntl is None:  # Windows neither locks such a file nor replaces by one that is open
+            if not _POSIX:  # Windows neither locks such a file nor replaces by one that is open
                 os.close(lock)
                 return temporary, None
             if _holds(lock) and temporary.exists():  # nobody took it for a stale one meanwhile
@@ -116,7 +137,7 @@ def _new_file_beside(path):
 def _holds(lock):
     """Whether this process now holds the lock; True where the file system knows no locks."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _LOCKS.flock(lock, _LOCKS.LOCK_EX | _LOCKS.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
@@ -130,21 +151,28 @@ def _release(lock):
 
 
 def _remove_stale(folder):
-    """Remove the temporary files that killed processes left in a folder: those that nobody holds locked, or, where files
-    cannot be locked, those older than a day."""
+    """Remove the temporary files and folders that killed processes left in a folder: those that nobody holds locked, or,
+    where files cannot be locked, those older than a day."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for path in [entry.path for entry in entries if TEMPORARY.fullmatch(entry.name)]:
             with contextlib.suppress(OSError):
-                if fcntl is None:
+                if not _POSIX:
                     if time.time() - os.stat(path).st_mtime > _DAY:
-                        os.unlink(path)
+                        _remove(path)
                     continue
                 lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
                 try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    os.unlink(path)
+                    _LOCKS.flock(lock, _LOCKS.LOCK_EX | _LOCKS.LOCK_NB)
+                    _remove(path)
                 finally:
                     os.close(lock)
+
+
+def _remove(path):
+    if os.path.isdir(path):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
 
 
 def save_text(path, text):
@@ -155,7 +183,7 @@ def save_text(path, text):
 
 def require_writable_file(path):
     """Raise ValueError unless a file can be written there, or what is there can be written into."""
-    if not str(path) or Path(path).is_dir():
+    if not str(path) or os.path.isdir(path):
         raise ValueError(f"cannot write the file {str(path)!r}: it is a folder; choose another with --out")
     try:
         if os.path.islink(path) and not os.path.exists(path):
@@ -226,7 +254,7 @@ def locked_folder(path):
         try:
             yield
         finally:
-            if fcntl is None:  # Windows removes no open file
+            if os.name != "posix":  # Windows removes no open file
                 file.close()
             (path / ".lock").unlink(missing_ok=True)
 
@@ -243,13 +271,14 @@ def _lock(folder):
             pass
         except OSError:
             file.close()
-            raise ValueError(f"another process writes to {folder}; wait for it, or choose another folder with --out") from None
+            raise ValueError(f"another process writes to {folder}; wait for it, or choose another folder with "
+                             "--out") from None
         file.close()  # the holder before removed this file in the meantime
 
 
 def _hold(file):
     """Take the lock of an open file, or raise OSError."""
-    if fcntl is None:
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    if os.name == "posix":
+        _LOCKS.flock(file, _LOCKS.LOCK_EX | _LOCKS.LOCK_NB)
     else:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _LOCKS.locking(file.fileno(), _LOCKS.LK_NBLCK, 1)

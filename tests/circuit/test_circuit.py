@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from oracle import dense_crossbar, kirchhoff_sums, plain_read, reduced_crossbar
 
-from tiocross import ConvergenceError, Crossbar, solve, transfer_matrix
+from tiocross import ConvergenceError, Crossbar, custom, solve, transfer_matrix
 from tiocross.units import mV, ohm, uS
 
 SHAPES = [(1, 1), (1, 7), (6, 1), (3, 16), (9, 2), (5, 8), (12, 10)]
@@ -263,11 +263,13 @@ def test_large_resistive_array_converges_or_says_so():
 
 
 def test_precision_that_floating_point_cannot_give_is_refused():
-    conductances, voltages = random_case((60, 40), seed=14, low=5e-3, high=1e-2)
+    crossbar = Crossbar([[1e-4]], 1.0)
+    nearly_balanced = custom(crossbar, left=1.0, right=-1.0 + 1e-8, bottom=0.0)
     with pytest.raises(ConvergenceError, match="double precision does not resolve"):
-        solve(Crossbar(conductances, 1e4), voltages, rtol=1e-14)
+        solve(crossbar, nearly_balanced)
+    assert solve(crossbar, nearly_balanced, rtol=1e-4).bit_line_currents[0] == pytest.approx(5e-13, rel=1e-3)
     with pytest.raises(ValueError, match="rtol must be finite and within"):
-        solve(Crossbar(conductances, 10.0), voltages, rtol=1e-19)
+        solve(crossbar, [0.1], rtol=1e-19)
 
 
 @pytest.mark.parametrize(("conductances", "message"), [

@@ -99,11 +99,27 @@ def test_readings_within_the_noise_open_a_device():
 def test_a_dead_line_is_open_also_where_lines_float(iv):
     written = draw((4, 3), seed=7)
     written[2] = 0.0
-    chip = Crossbar(np.maximum(written, 1e-16), 5.0, iv=iv)  # joined, so that the reference can be solved at all
+    chip = Crossbar(written, 5.0, iv=iv)
     currents = np.where(written > 0, read(chip, 0.2, "floating"), 0.0)
     found = read_crossbar(currents, 0.2, noise_floor=1e-12, wire_resistance=5.0, unselected="floating", iv=iv)
     np.testing.assert_allclose(found.conductances, written, rtol=1e-8)
     assert not read_crossbar(np.zeros((4, 3)), 0.2, unselected="floating", iv=iv).conductances.any()
+
+
+@pytest.mark.parametrize("iv", [None, Sinh(0.3)])
+@pytest.mark.parametrize("unselected", ["grounded", "floating"])
+def test_a_device_that_was_not_read_leaves_the_others_alone(unselected, iv):
+    written = draw((4, 3), seed=11)
+    chip = Crossbar(written, 20.0, iv=iv)
+    currents = read(chip, 0.2, unselected)
+    currents[2, 1] = np.nan
+    known = {"wire_resistance": 20.0, "unselected": unselected, "iv": iv}
+    found = read_crossbar(currents, 0.2, unread=written[2, 1], **known).conductances
+    np.testing.assert_allclose(found, written, rtol=1e-8)
+    assert found[2, 1] == written[2, 1]
+    assert read_crossbar(currents, 0.2, **known).conductances[2, 1] == 0.0  # open, if nothing else is said
+    nothing = read_crossbar(np.full((2, 3), np.nan), 0.2, unread=1e-4).conductances
+    assert np.array_equal(nothing, np.full((2, 3), 1e-4))
 
 
 def test_noise_grows_little():
@@ -132,8 +148,8 @@ def test_bad_readings():
     with pytest.raises(ValueError, match=r"bit line 0 \(12 such\) at 0.2 V is more than .* 1 S .*tiocross.units.uA"):
         read_crossbar(good / uA, 0.2)
     broken = good.copy()
-    broken[at] = np.nan
-    with pytest.raises(ValueError, match=r"currents must be finite; got nan at index \(1, 2\)"):
+    broken[at] = np.inf
+    with pytest.raises(ValueError, match=r"currents must be finite; got inf at index \(1, 2\)"):
         read_crossbar(broken, 0.2)
     with pytest.raises(ValueError, match="currents must have 2 axes"):
         read_crossbar(good[0], 0.2)

@@ -37,7 +37,7 @@ def run_rows(out, data, recipes, *, n_seeds=1, n_transfers=20, wires=(0.0,), wor
     """Run rows of the experiment in this process, without figures."""
     settings = ExperimentSettings(seeds=tuple(range(n_seeds)), wire_resistances=wires, n_transfers=n_transfers, recipes=recipes)
     study = replace(make_experiment(tasks.load_moons(data), TIO2, settings), after_rows=lambda run, crew: None)
-    return Run(study, ResultsFolder(out), workers=workers).execute()
+    return Run(study, ResultsFolder(out, overwrite=True), workers=workers).execute()
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def finished(tmp_path_factory):
                  "--wire-resistance", "0", "5", "--workers", "2"]
     output, error = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(output), contextlib.redirect_stderr(error):
-        patch.setattr("tiocross.commands.experiment.RECIPES", ROWS)
+        patch.setattr("tiocross.commands.experiment.ROWS", ROWS)
         patch.setattr(sys, "argv", ["tiocross", *arguments])
         code = main(arguments)
     assert code == 0, error.getvalue()
@@ -61,11 +61,14 @@ def test_results_folder_holds_what_is_promised(finished):
     names = {path.name for path in (folder / "out").iterdir()}
     figures = {f"{name}.{kind}" for name in ("decision_maps", "rate_curves", "accuracy_histograms", "conductance_maps")
                for kind in ("png", "pdf")}
-    assert names == {"summary.json", "provenance.json", "table.txt", "report.html", "networks", *figures}
+    assert names == {"summary.json", "provenance.json", "table.txt", "table.csv", "table.tex", "report.html", "networks",
+                     *figures}
     for name in figures:
         start = (folder / "out" / name).read_bytes()[:8]
         assert start.startswith(b"\x89PNG" if name.endswith("png") else b"%PDF")
     assert len(list((folder / "out" / "networks").glob("*.npz"))) == len(ROWS)
+    page = (folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 4 and all(f"<h2>{part}</h2>" in page for part in ("The answer", "The numbers"))
 
 
 def test_summary_follows_its_schema(finished):
@@ -75,7 +78,12 @@ def test_summary_follows_its_schema(finished):
         raise AssertionError(f"{word} in summary.json")
 
     summary = json.loads((folder / "out" / "summary.json").read_text(), parse_constant=refuse)
-    assert (summary["schema"], summary["n_transfers"], summary["seeds"], summary["complete"]) == (1, 600, [0], True)
+    assert (summary["schema"], summary["n_transfers"], summary["seeds"], summary["complete"]) == (2, 600, [0], True)
+    assert summary["study"] == "experiment" and summary["choices"] == [] and len(summary["figures"]) == 4
+    assert all(text.endswith((".", "?")) for key in ("conclusion", "assumptions", "not_meant", "how_to_read")
+               for text in [summary["question"], *summary[key]])
+    assert [(row["n_devices"], row["layout"]) for row in summary["arrays"]] == [
+        (66, "1 array(s) of 3 x 16, 1 array(s) of 9 x 2"), (6, "1 array(s) of 3 x 2")]
     assert summary["wire_resistances"] == [0.0, 5.0]
     assert len(summary["rows"]) == 2 * len(ROWS)
     for row in summary["rows"]:
@@ -103,16 +111,18 @@ def test_provenance_names_versions_arguments_and_device(finished):
     facts = json.loads((folder / "out" / "provenance.json").read_text())
     assert facts["versions"]["tiocross"] == __version__ and set(facts["versions"]) >= {"python", "numpy", "numba", "matplotlib"}
     assert facts["arguments"][:2] == ["experiment", "--quick"]
+    assert facts["command"].startswith("tiocross experiment --quick --data ")
     assert facts["device"]["g_max [S]"] == 5e-4 and facts["training"]["n_steps"] > 0 and len(facts["data_sha256"]) == 64
 
 
 def test_table_and_warnings_are_printed_and_progress_stays_quiet(finished):
     output, error, folder = finished
     assert error == ""
-    assert "Read it beside the nominal accuracy" in output and str(folder / "out") in output
+    assert "Read it beside the nominal" in " ".join(output.split()) and str(folder / "out") in output
+    assert output.startswith("The most robust row is ") and max(map(len, output.splitlines()[:-1])) <= 100
     assert (folder / "out" / "table.txt").read_text() in output
     for recipe in ROWS:
-        assert output.count(f"  {recipe.name} ") == 2
+        assert output.count(f"\n{recipe.name} ") == 2
 
 
 def test_outcome_does_not_depend_on_workers(finished, tmp_path):
@@ -135,7 +145,7 @@ def test_overlap_of_test_and_training_points_is_reported(finished, tmp_path):
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (["experiment", "--transfers", "0"], "n_transfers must be at least 1; got 0"),
-    (["experiment", "--wire-resistance", "-3"], "wire_resistance must be finite and at least 0 ohm; got -3 ohm"),
+    (["experiment", "--wire-resistance", "-3"], "wire_resistance must be finite and within [0, 1e+09] ohm; got -3"),
     (["experiment", "--wire-resistance", "2", "2"], "wire_resistances must differ"),
     (["experiment", "--seeds", "0"], "the number of seeds must be at least 1; got 0"),
     (["experiment", "--workers", "0"], "the number of workers must be at least 1; got 0"),
@@ -148,6 +158,8 @@ def test_overlap_of_test_and_training_points_is_reported(finished, tmp_path):
     (["experiment", "--transfers", "1000000000"], "GB of memory; ask for fewer"),
     (["experiment", "--out", "README.md/results"], "README.md is not a folder; choose another with --out"),
     (["compare", "--only", "regular", "ROBUS"], "row 'ROBUS' is unknown; did you mean 'ROBUST'?"),
+    (["experiment", "--wire-resistance", "0", "1e16"], "wire_resistance must be finite and within [0, 1e+09] ohm; got 1e+16"),
+    (["compare", "--device", "TIO2.json", "--only", "ROBUST, all on one array"], "TIO2.json: No such file or directory"),
     (["compare", "--task", "moon"], "task 'moon' is unknown; did you mean 'moons'?"),
     (["compare", "--task", "circles", "--data", "."], "--data is for half moons; circles are generated"),
     (["compare", "--seeds", "0"], "the number of seeds must be at least 1; got 0"),
@@ -197,9 +209,10 @@ def test_folder_with_files_of_others_is_left_alone(tmp_path, capsys):
     mine = [tmp_path / "summary.json", tmp_path / "networks" / "my_seed_study.npz"]
     for file in mine:
         file.write_text("{}")
-    assert main(["experiment", "--out", str(tmp_path)]) == 2
-    assert "holds files that tiocross did not write; choose another with --out" in capsys.readouterr().err
-    assert all(file.read_text() == "{}" for file in mine)
+    for more in ([], ["--overwrite"]):
+        assert main(["experiment", "--out", str(tmp_path), *more]) == 2
+        assert "holds files that tiocross did not write; choose another with --out" in capsys.readouterr().err
+    assert all(file.read_text() == "{}" for file in mine) and len(list(tmp_path.iterdir())) == 2
 
 
 def test_new_run_takes_the_place_of_an_earlier_one_only(finished, tmp_path):
@@ -210,10 +223,66 @@ def test_new_run_takes_the_place_of_an_earlier_one_only(finished, tmp_path):
     mine = [tmp_path / "out" / "notes.txt", networks / "my_seed_study.npz", networks / "regular_seed7.npz"]
     for file in mine:
         file.write_text("mine")
+    half = [tmp_path / "out" / ".table-0123abcd.txt", networks / ".regular_seed0-0123abcd.npz"]  # of a killed run
+    for file in half:
+        file.write_text("half a file")
     run_rows(tmp_path / "out", folder, ROWS[1:])
     assert {path.name for path in networks.iterdir()} == {
         "straight_line_robustly_trained_seed0.npz", *(path.name for path in mine[1:])}
-    assert all(file.read_text() == "mine" for file in mine)
+    assert all(file.read_text() == "mine" for file in mine) and not any(file.exists() for file in half)
+
+
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_earlier_results_stay_unless_overwrite_is_asked_for_and_all_else_is_good(finished, capsys):
+    *_, folder = finished
+    before = contents(folder / "out")
+    for arguments, message in (
+            ([], "holds results of an earlier run (tiocross experiment --quick"),
+            (["--overwrite", "--wire-resistance", "0", "1e16"], "within [0, 1e+09] ohm"),
+            (["--overwrite", "--device", "none.json"], "none.json: No such file"),
+            (["--overwrite", "--workers", "0"], "the number of workers must be at least 1")):
+        assert main(["experiment", "--out", str(folder / "out"), *arguments]) == 2
+        assert message in capsys.readouterr().err
+        assert contents(folder / "out") == before
+    assert main(["compare", "--out", str(folder / "out")]) == 2
+    assert "or replace them with --overwrite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_in_which_a_run_died_early_is_used_without_asking(tmp_path, overwrite):
+    (tmp_path / "networks").mkdir()
+    (tmp_path / ".provenance-0123abcd.json").write_text("{")
+    (tmp_path / ".lock").touch()
+    folder = ResultsFolder(tmp_path, overwrite=overwrite)
+    with folder.locked():
+        folder.begin()
+        folder.save_provenance()
+    assert {path.name for path in tmp_path.iterdir()} == {"networks", "provenance.json"}
+    ResultsFolder(tmp_path).require_free()  # it died before its first row
+    (tmp_path / "summary.json").write_text(json.dumps({"rows": [{}]}))
+    with pytest.raises(ValueError, match="holds results of an earlier run"):
+        ResultsFolder(tmp_path)
+    (tmp_path / "summary.json").write_text("{")
+    with pytest.raises(ValueError, match="holds results of an earlier run"):
+        ResultsFolder(tmp_path)
+    ResultsFolder(tmp_path, overwrite=True)
+
+
+def test_two_runs_do_not_write_into_one_folder(tmp_path, capsys):
+    with ResultsFolder(tmp_path / "out").locked():
+        assert main(["experiment", "--quick", "--out", str(tmp_path / "out")]) == 2
+    assert "another process writes to" in capsys.readouterr().err
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_layouts_that_a_row_cannot_have_are_refused_before_any_training(tmp_path, capsys):
+    save_device(TIO2, tmp_path / "card.json")
+    assert main(["compare", "--device", str(tmp_path / "card.json"), "--only", "ROBUST, all on one array", "--out",
+                 str(tmp_path / "out")]) == 2
+    assert "layers share arrays of a stated size" in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_a_figure_that_no_later_run_would_remove_is_refused(tmp_path):

@@ -13,12 +13,14 @@ from tiocross import MLP, TIO2, Crossbar, Sinh, tasks, load_device, save_device,
 from tiocross.commands import program
 from tiocross.commands.main import main
 from tiocross.commands.recognition import recognise
-from tiocross.lab.resistance_maps import LabMap, write_lab_map
+from tiocross.devices.files import from_json as device_from_json
+from tiocross.lab.resistance_maps import LabMap, read_lab_map, write_lab_map
 from tiocross.lab.log import EventLog, read_events
 from tiocross.lab.plan_files import load_readback
 from tiocross.lab.plans import load_plan
 from tiocross.lab.simulated import SimulatedCrossbar
 from tiocross.lab.tables import read_conductance_csv, write_conductance_csv
+from tiocross.storage import read_json
 from tiocross.units import mV, uA, uS
 
 HEADER = {"vread": 0.2, "Vmax_set": 2.0, "Vmin_reset": -2.0, "Vset": 1.1, "Vreset": -1.1, "tolerance": 0.02,
@@ -109,7 +111,7 @@ def test_describe_knows_files_by_their_content(folder, programmed, name, kind, p
 
 def test_describe_measured_files_and_the_card(measured, capsys):
     code, text, _ = run(capsys, "describe", measured / "write_disturb.csv")
-    assert code == 0 and "disturb\n17692 changes after 1 to 54 later writes" in text
+    assert code == 0 and "disturb\n" in text and "\n17692 changes after 1 to 54 later writes" in text
     for path in sorted(measured.glob("dead_xbar_*.csv")):
         assert "8 word lines x 8 bit lines" in run(capsys, "describe", path)[1]
     assert run(capsys, "describe", "tio2")[1] == f"{TIO2}\n"
@@ -317,7 +319,56 @@ def test_calibrate_finds_what_the_files_were_made_of(folder, programmed, tmp_pat
     assert device.name == "chip" and device.source == "a test" and device.stuck is not None
     n_stuck = sum(event.outcome == "stuck_low" for log in logs for event in read_events(log) if event.n_pass == 0)
     assert device.stuck.probability_lrs + device.stuck.probability_hrs == pytest.approx((2 + n_stuck) / (24 + 26), rel=1e-12)
-    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"tuning.png", "faults.png"}
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {
+        "tuning.png", "faults.png", "calibration.json", "report.html"}
+    content = read_json(tmp_path / "figures" / "calibration.json")
+    assert device_from_json(content["device"]) == device
+    assert content["figures"] == {"faults": "faults.png", "tuning": "tuning.png"}
+    assert [file["kind"] for file in content["files"]] == ["lab map", *["pulse log"] * 3]
+    found = {estimate["name"]: estimate for estimate in content["fits"]["stuck"]["estimates"]}["probability_lrs"]
+    low, high = found["interval"]
+    assert found["value"] == device.stuck.probability_lrs and 0 <= low < found["value"] < high and found["shown"] == "%"
+
+
+def test_calibrate_reads_maps_of_any_form(folder, tmp_path, capsys):
+    conductances = read_lab_map(folder / "map.csv").conductances
+    np.savetxt(tmp_path / "plain.csv", conductances / uS, header="conductances [uS]")
+    rows = "".join(f"{i};{j};{str(1e-3 / g).replace('.', ',')}\n" for (i, j), g in np.ndenumerate(conductances))
+    (tmp_path / "list.csv").write_text(f"row;column;resistance [kohm]\n{rows}")
+    shown = []
+    for path in (folder / "map.csv", tmp_path / "plain.csv", tmp_path / "list.csv"):
+        code, text, error = run(capsys, "calibrate", path, "--source", "a map", "--out", tmp_path / "device.json")
+        assert (code, error) == (0, "")
+        shown.append(text)
+    assert shown[0] == shown[1] == shown[2] and "stuck: 4.16667 % stuck at LRS" in shown[0]  # 2 of 24 outside the window
+
+
+def test_calibrate_touches_nothing_before_all_is_known_to_be_good(folder, tmp_path, capsys):
+    levels = tmp_path / "levels.csv"
+    levels.write_text("target [uS],programmed [uS]\n" + "".join(f"300,{300 + k % 7}\n" for k in range(40)))
+    for options, message in (
+            ([levels, "--out", tmp_path / "new.json"], "at least two different conductances to tell a slope; all are 0.0003 S. Prog"),
+            ([levels, "--out", levels], "would take the place of"),
+            ([folder / "tuning.csv", "--out", tmp_path / "new", "--figures", tmp_path / "new"], "would write one over the other"),
+            ([folder / "tuning.csv", "--out", "/proc/new.json"], "/proc takes no new files"),
+            ([folder / "tuning.csv", "--out", tmp_path / "new.json", "--name", "two\nlines"], "name must be text on one line"),
+            ([folder / "tuning.csv", "--out", tmp_path / "new.json", "--g-max", "2e4"], "g_max must be at most 0.01 S")):
+        code, _, error = run(capsys, "calibrate", *options)
+        assert code == 2 and message in error and len(error.splitlines()) == 1
+        assert [path.name for path in tmp_path.iterdir()] == ["levels.csv"]
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("# measured\n# conductances [uS]\n100;200,5\n", "read as: [uS] (line 2), separated by semicolons, with decimal commas, one line"),
+    ("row,column,resistance [kohm]\n1,1,10\n1,2,5\n", "one line for each device, row (word line) and column (bit line) counted from 1"),
+    ("# voltages [mV]\n100 200\n", "read as: [mV] (line 1), separated by blanks, one line for each input"),
+    ("target [uS]\tprogrammed [uS]\n100\t101\n", "read as: target [uS], programmed [uS] (line 1), separated by tabs"),
+    ("n_rows; n_columns\n1; 2\n2000; 4000; \n", "read as: [ohm], separated by semicolons, listed row (word line) by row"),
+])
+def test_describe_says_what_a_file_was_understood_as(text, said, tmp_path, capsys):
+    (tmp_path / "file.csv").write_text(text)
+    code, shown, _ = run(capsys, "describe", tmp_path / "file.csv")
+    assert code == 0 and said in shown
 
 
 @pytest.mark.slow
@@ -329,7 +380,7 @@ def test_calibrate_on_the_measured_data(measured, tmp_path, capsys):
     device = load_device(tmp_path / "device.json")
     assert device.disturb is not None and device.lines is not None
     names = {path.name for path in (tmp_path / "figures").iterdir() if path.read_bytes().startswith(b"\x89PNG")}
-    assert names == {"disturb.png", "faults.png"}
+    assert names == {"disturb.png", "faults.png"} and (tmp_path / "figures" / "calibration.json").exists()
 
 
 @pytest.mark.parametrize(("files", "options", "message"), [
@@ -362,7 +413,7 @@ def test_calibrate_refuses_a_folder_of_figures_that_cannot_be_written_to(folder,
 
 
 @pytest.mark.parametrize(("command", "parts"), [
-    ("describe", ["DEVICE|NETWORK|FILE"]), ("solve", ["in ohm", "in volt", "1/V^2", "ampere"]), ("plan", ["(ohm)", "volt"]),
+    ("describe", ["DEVICE|NETWORK|FILE"]), ("solve", ["in ohm", "in volt", "1/V^2", "ampere"]), ("plan", ["in ohm", "volt"]),
     ("program", ["in ohm", "siemens"]), ("calibrate", ["microsiemens", "[S]"]),
 ])
 def test_help_states_units_and_exit_codes(command, parts, capsys):

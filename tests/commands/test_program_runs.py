@@ -170,7 +170,7 @@ def test_the_lock_ends_with_the_run_however_it_ends(small, tmp_path, monkeypatch
 def test_a_folder_with_results_is_refused_and_replaced_when_told_so(small, whole, tmp_path, capsys):
     out = tmp_path / "run"
     out.mkdir()
-    for name in ("array_07_log.csv", "array_07_report.txt", "programming.json", "report.html", ".array_07_log-0123abcd.csv"):
+    for name in ("array_07_log.csv", "array_07_report.txt", "programming.json", "report.html", ".tiocross-0123456789abcdef.csv"):
         (out / name).write_text("old")
     code, text, error = run(capsys, *command(small, out))
     assert code == 2 and "holds results of an earlier run, such as 'array_07_log.csv'" in error and "--overwrite" in error
@@ -191,7 +191,7 @@ def test_a_folder_with_results_is_refused_and_replaced_when_told_so(small, whole
 def test_a_run_that_died_in_its_first_moment_is_no_obstacle(small, whole, tmp_path, capsys):
     out = tmp_path / "run"
     out.mkdir()
-    for name in ("run.json", ".run-01234567.json", ".lock"):
+    for name in ("run.json", ".tiocross-0123456789abcdef.json", ".lock"):
         (out / name).write_text("")
     assert run(capsys, *command(small, out))[0] == 0
     assert contents(out) == contents(whole)

@@ -25,7 +25,8 @@ from tiocross.study.figures import draw_all
 from tiocross.study.recipes import RECIPES
 from tiocross.study.results import ResultsFolder
 
-COMMANDS = ("experiment", "compare", "plan", "program", "judge", "calibrate", "describe", "solve", "example")
+COMMANDS = ("experiment", "compare", "plan", "program", "judge", "calibrate", "describe", "report", "solve", "example",
+            "warmup")
 
 
 def end_of(arguments):
@@ -82,7 +83,7 @@ def test_every_help_text_has_an_example_and_fits_the_terminal(name, columns, cap
     assert end_of([name, "--help"]) == 0
     text = capsys.readouterr().out
     example = text[text.index("\nexample"):]
-    typed = [line for line in example.splitlines() if line.startswith(f"  tiocross {name} ")]
+    typed = [line for line in example.splitlines() if line.startswith(f"  tiocross {name}")]
     assert typed and "exit codes: 0 done" in text
     prose = [line for line in text.splitlines() if line not in typed]
     assert max(map(len, prose)) <= int(columns)
@@ -175,6 +176,9 @@ def test_progress_tells_what_is_left(terminal):
     assert line_after(1, 0, networks=10) == "1 s: 10/40 networks, 0/60 transfers"  # too early
     assert line_after(30, 0, networks=2) == "30 s: 2/40 networks, 0/60 transfers"  # too little
     assert line_after(90, 60, networks=40, transfers=10) == "90 s: 40/40 networks, 10/60 transfers"  # the guess was wrong
+    alone = ProgressLine()  # where nothing can be counted
+    alone._began = alone._updated = 0.0
+    assert alone.text(7.0) == "7 s"
     assert [duration(seconds) for seconds in (0.4, 99, 100, 3600, 7500)] == ["0 s", "99 s", "2 min", "60 min", "2 h 5 min"]
 
 
@@ -276,7 +280,7 @@ def test_commands_run_outside_the_main_thread(tmp_path, capsys):
 @pytest.mark.slow
 def test_a_study_runs_outside_the_main_thread(tmp_path, capsys, monkeypatch):
     short = replace(RECIPES[0], training=TrainingSettings(n_steps=50, n_chips=2), weight_decay=0.0)
-    monkeypatch.setattr("tiocross.commands.experiment.RECIPES", (short,))
+    monkeypatch.setattr("tiocross.commands.experiment.ROWS", (short,))
     tasks.save_moons(tasks.generate_moons(rng=np.random.default_rng(1), n_train=40, n_test=40), tmp_path)
     arguments = ["experiment", "--seeds", "1", "--transfers", "10", "--workers", "1", "--data", str(tmp_path),
                  "--out", str(tmp_path / "out")]

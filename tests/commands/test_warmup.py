@@ -42,7 +42,8 @@ for n_outputs, activation in ((1, "tanh"), (3, "relu"), (1, "softplus")):
 from numba.core.dispatcher import Dispatcher
 kernels = {name: value for module in list(sys.modules.values()) if getattr(module, "__name__", "").endswith("_kernel")
            for name, value in vars(module).items() if isinstance(value, Dispatcher) and not name.startswith("_")}
-print(json.dumps({name: [len(kernel.signatures), sum(kernel.stats.cache_misses.values())] for name, kernel in kernels.items()}))
+print(json.dumps({name: [len(kernel.signatures), sum(kernel.stats.cache_misses.values())]
+                  for name, kernel in kernels.items()}))
 """
 
 

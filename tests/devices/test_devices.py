@@ -1,6 +1,7 @@
 """The published card, its file form, and what a device record refuses."""
 
 import hashlib
+import inspect
 import json
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from tiocross import (
-    TIO2, TIO2_8X8, Device, DisturbQuantiles, LineFailures, StuckDevices, TuningError, load_device, save_device,
+    TIO2, TIO2_8X8, Device, DisturbQuantiles, LineFailures, StuckDevices, TuningError, infer, load_device, save_device,
 )
 from tiocross.devices.writes import count_later_writes, disturb_changes, draw_array_writes, program
 from tiocross.learning.techniques import ConductanceDropout, NoiseInjection
@@ -194,6 +195,13 @@ def test_saving_fails_whole(tmp_path, monkeypatch):
     (lambda: Device(5e-4, 1e-4), "g_min must be below g_max"),
     (lambda: Device(100, 500), "If these are microsiemens"),
     (lambda: TuningError(0, -1, 0, 0, ""), "offset_std must be finite and within"),
+    (lambda: TuningError(0, 0.5, 0, 1, "percent"), "an offset of 50 % is no tuning; give fractions, as in 0.5 "),
+    (lambda: TuningError(-0.589, 0, 0, 0.1, "percent"), "an offset of 58.9 % is no tuning"),
+    (lambda: Device(1e-4, 5e-4, TuningError(0, 0.1, 0, 0.7, "")), "spread of tuning reaches 70 % within the window"),
+    (lambda: Device(g_min=0.02, g_max=0.2), "g_max must be at most 0.01 S.*got 0.2 S, 5 ohm. If these are millisiemens"),
+    (lambda: Device(1e-4, 5e-4, name="two\nlines"), "name must be text on one line"),
+    (lambda: LineFailures(0, 0, 1e-6, 1e-4, "half \ud800"), "source must be text on one line"),
+    (lambda: Device(1e-4, 10**400), "g_max must be finite .* got a number beyond 1e308"),
     (lambda: Device(1e-4, 5e-4, TuningError(0, 0, -100.0, 0.01, "")), "spread of tuning becomes negative before g_max"),
     (lambda: DisturbQuantiles([3, 1], [0, 1], [[0, 1], [0, 1]], 0, ""), "n_later_writes must increase"),
     (lambda: DisturbQuantiles([1], [0.1, 1], [[0, 1e-6]], 0, ""), "probabilities must increase from 0 to 1"),
@@ -271,3 +279,26 @@ def test_print_and_switching_off_of_failed_lines():
 
 def test_techniques_treat_failed_lines_like_stuck_devices():
     assert set(NoiseInjection.effects) == {"tuning", "disturb"} and set(ConductanceDropout.effects) == {"stuck", "lines"}
+
+
+def test_cards_print_on_one_line(tmp_path):
+    for record in (TIO2, TIO2.disturb, TIO2.without("disturb", "lines"), TIO2.tuning):
+        assert len(repr(record).splitlines()) == 1 and len(repr(record)) < 250
+    assert repr(TIO2) == "<Device 'TiO2 (Drolet et al. 2023)': 100 to 500 uS; tuning, disturb, stuck>"
+    assert repr(replace(TIO2.ideal(), array_shape=(8, 8))).endswith("500 uS, arrays of 8 x 8; no effects>")
+    assert repr(TIO2.disturb).startswith("DisturbQuantiles(n_later_writes=<15 array>, probabilities=<31 array>, changes=<15 x 31")
+    assert len(str(inspect.signature(infer))) < 1_000  # a card is its default
+
+
+def test_cards_of_editors_are_read_and_of_doubled_keys_refused(tmp_path):
+    save_device(TIO2, tmp_path / "device.json")
+    text = (tmp_path / "device.json").read_text(encoding="utf-8")
+    (tmp_path / "device.json").write_text("\ufeff" + text, encoding="utf-8")
+    assert load_device(tmp_path / "device.json") == TIO2
+    for changed, message in ((text.replace('"g_max [S]"', '"g_min [S]"'), "the key 'g_min \\[S\\]' is given twice"),
+                             (text.replace("0.0001", "9" * 400, 1), "g_min must be finite and within .* beyond 1e308"),
+                             (text.replace("TiO2 (", "\\ud800 ("), "name must be text on one line")):
+        assert changed != text
+        (tmp_path / "device.json").write_text(changed, encoding="utf-8")
+        with pytest.raises(ValueError, match=f"device.json.*{message}"):
+            load_device(tmp_path / "device.json")

@@ -110,12 +110,17 @@ def test_the_picture_of_the_rooms_is_true():
 def make_results(folder, names=("regular", "ROBUST"), wires=(0.0, 2.0)):
     """A small results folder, as `tiocross compare` writes it."""
     rows = [{"name": name, "wire_resistance": wire, "seed": seed, "nominal_accuracy": 0.8, "mean_accuracy": 0.7,
-             "p05_accuracy": 0.6, "robust_fraction_95": 0.4 + 0.2 * seed, "robust_fraction_99": 0.1, "n_devices": 66}
+             "p05_accuracy": 0.6, "robust_fraction_95": 0.4 + 0.2 * seed, "robust_fraction_99": 0.1, "n_devices": 66,
+             **({} if folder.name == "experiment" else {"kind": "a kind"})}
             for name in names for wire in wires for seed in (0, 1)]
     folder.mkdir(parents=True)
     (folder / "summary.json").write_text(json.dumps({"complete": True, "seeds": [0, 1], "n_transfers": 50,
-                                                     "wire_resistances": wires, "data": {"n_test": 40}, "rows": rows}))
-    (folder / "provenance.json").write_text(json.dumps({"arguments": ["compare", "--only", "a b", "--out", str(folder)]}))
+                                                     "wire_resistances": wires, "data": {"n_test": 40}, "rows": rows,
+                                                     "conclusion": ["One is ahead."], "choices": [
+                                                         {"name": "regular", "text": "rate 0.3", "at_edge": []}]}))
+    arguments = ["compare", "--only", "a b", "--overwrite", "--out", str(folder)]
+    (folder / "provenance.json").write_text(json.dumps({"arguments": arguments, "core_seconds": {"regular": 1.25},
+                                                        "choice_core_seconds": {"regular": 9.0}}))
 
 
 def test_tables_are_made_from_results(tmp_path):
@@ -128,13 +133,14 @@ def test_tables_are_made_from_results(tmp_path):
         copy.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
     readme_tables.main(["--results", str(tmp_path / "results"), "--readme", *map(str, copies)])
     study, lab = (copy.read_text(encoding="utf-8") for copy in copies)
-    assert study.count("2 seeds, 50 chips each, 40 test points") == 6  # four tables, one of three runs
+    assert study.count("2 seeds, 50 chips each, 40 test points") == 7  # five tables, one of three runs
+    assert study.count("One is ahead.") == 3 and "rate 0.3" in study and "--overwrite" not in study.split("<!-- table: compare")[1][:200]
     assert 'tiocross compare --only "a b"   (' in study and "--out" not in re.search(r"```\ntiocross.*?```", study, re.DOTALL)[0]
-    assert "0.500 +- 0.141  0.625 +- 0.177  0.500  0.625       66" in study  # robust, ratio, worst, 2 ohm, devices
+    assert "regular  0.800 +- 0.000  0.500 +- 0.141  0.400  0.500       66     1.2" in study  # worst, 2 ohm, devices, core-s
     assert study.count("0.500 +- 0.141 (0.800)") == 6
     assert "python scripts/write_disturb.py   (" in lab and "  1 -26.4\n```\n<!-- end of table -->" in lab
     again = [readme_tables.renew(text, tmp_path / "results") for text in (study, lab)]
-    assert again == [(study, ["experiment", "compare", "layouts", "tasks"]), (lab, ["write_disturb"])]
+    assert again == [(study, ["experiment", "compare", "choices", "layouts", "tasks"]), (lab, ["write_disturb"])]
 
 
 def test_tables_without_results_stay_as_they_are(tmp_path):

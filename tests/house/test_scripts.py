@@ -1,6 +1,7 @@
 """The scripts run as they stand, on small numbers."""
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -104,9 +105,9 @@ def test_a_lab_could_start_from_chip_on_the_table(tmp_path):
 
 @pytest.mark.slow  # a process for each
 @pytest.mark.parametrize(("name", "options", "message"), [
-    ("write_disturb.py", ["--chips", "1"], "--chips must be at least 2"),
-    ("write_disturb.py", ["--seed", "-1"], "--seed must be at least 0"),
-    ("chip_on_the_table.py", ["--seed", "-1"], "--seed must be at least 0"),
+    ("write_disturb.py", ["--chips", "1"], "--chips: must be at least 2"),
+    ("write_disturb.py", ["--seed", "-1"], "--seed: must be at least 0"),
+    ("chip_on_the_table.py", ["--seed", "-1"], "--seed: must be at least 0"),
     ("chip_on_the_table.py", ["--wire-resistance", "nan"], "--wire-resistance must be finite"),
 ])
 def test_scripts_refuse_bad_options_before_they_write(name, options, message, tmp_path):
@@ -116,7 +117,29 @@ def test_scripts_refuse_bad_options_before_they_write(name, options, message, tm
 
 
 def load(name):
+    sys.path.append(str(ROOT / "scripts"))  # as for a script that is run
     spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.mark.slow  # a process for each
+@pytest.mark.parametrize(("name", "options", "message"), [
+    ("paper_coordinates.py", ["--steps", "0"], "--steps: must be at least 1; got 0"),
+    ("paper_coordinates.py", ["--transfers", "0"], "--transfers: must be at least 1; got 0"),
+    ("paper_coordinates.py", ["--seeds", "1_0"], "--seeds: must be a whole number; got '1_0'"),
+    ("crossbar_physics.py", ["--out", ""], "--out needs the name of a folder; got an empty one"),
+    ("write_disturb.py", ["--out", ""], "--out needs the name of a folder; got an empty one"),
+    ("chip_on_the_table.py", ["--out", ""], "--out needs the name of a folder; got an empty one"),
+    ("benchmark.py", ["--json", ""], "--json '' is no file that can be written"),
+    ("benchmark.py", ["--repetitions", "0"], "--repetitions: must be at least 1; got 0"),
+    ("readme_picture.py", ["--out", ""], "--out '.' is no file that can be written"),
+    ("readme_picture.py", ["--results", "nowhere", "--out", "picture.png"], "--results nowhere holds no results of tiocross"),
+    ("readme_tables.py", ["--readme", "nowhere.md"], "nowhere.md"),
+])
+def test_scripts_say_in_one_line_what_is_wrong_and_write_nothing(name, options, message, tmp_path):
+    done = subprocess.run([sys.executable, str(ROOT / "scripts" / name), *options], capture_output=True, text=True, cwd=tmp_path,
+                          env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())

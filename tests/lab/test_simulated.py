@@ -320,4 +320,5 @@ def test_dead_lines_are_read_and_pulsed_like_any_others(scheme, read_scheme, g_d
     np.testing.assert_allclose(seen[np.ix_(rows, columns)], smaller.read_array(), rtol=1e-3)
     chip.pulse(row, column, 2.0, 1e-6)
     if read_scheme in ("grounded", "floating"):  # else other word lines, at a voltage, lead current to the bit line
-        assert np.abs(seen[row]).max() <= 2e-12 and chip.read(row, column) <= 2e-12
+        # Floating, all four devices of the dead word line lead current, 1e-12 S each and curved upwards by less than half.
+        assert np.abs(seen[row]).max() <= 6e-12 and chip.read(row, column) <= 6e-12

@@ -6,6 +6,7 @@ from matplotlib.text import Text
 
 from tiocross import plot
 from tiocross.plot.labels import keep_apart
+from tiocross.study import figures
 
 
 def test_labels_are_moved_as_little_as_it_takes():
@@ -52,3 +53,36 @@ def test_condition_curve_draws_mean_and_range():
     line = panel.lines[-1]
     np.testing.assert_allclose(line.get_ydata(), [0.8, 0.4])
     assert panel.get_xlabel() == "wires (ohm)" and line.get_label() == "one"
+
+
+def test_rates_of_one_network_are_one_seed_not_one_for_each_point():
+    rates = np.linspace(0.6, 1.0, 135)
+    line, *_ = plot.rate_curves(plot.new_figure()[1][0, 0], {"a": rates}).lines
+    again, *_ = plot.rate_curves(plot.new_figure()[1][0, 0], {"a": [rates]}).lines
+    np.testing.assert_allclose(line.get_ydata(), again.get_ydata())
+    assert line.get_ydata()[100] == pytest.approx((rates >= 0.75).mean())
+    two = plot.rate_curves(plot.new_figure()[1][0, 0], {"a": np.stack([rates, rates**2])}).lines[0].get_ydata()
+    assert two[100] == pytest.approx(((rates >= 0.75).mean() + (rates**2 >= 0.75).mean()) / 2)
+    for wrong in (np.ones((2, 3, 4)), [rates, []], rates * 2, [np.nan, 0.5]):
+        with pytest.raises(ValueError, match="the rates of 'a' must be shares of chips within"):
+            plot.rate_curves(plot.new_figure()[1][0, 0], {"a": wrong})
+
+
+def test_the_front_joins_what_no_rival_beats_in_both():
+    methods = [plot.Method(name, "k", np.array([x]), np.array([y])) for name, x, y in (
+        ("a", 0.97, 0.3), ("b", 0.96, 0.9), ("c", 0.95, 0.8), ("d", 0.86, 0.92), ("huge", 0.98, 0.99))]
+    panel = plot.method_map(plot.new_figure()[1][0, 0], methods, front=["a", "b", "c", "d"])
+    front, = [line for line in panel.lines if line.get_label() == "front"]
+    assert list(zip(*front.get_data()))[1:-1] == [(0.97, 0.3), (0.96, 0.9), (0.86, 0.92)]
+    assert "nominal" in panel.get_xlabel() and "robust" in panel.get_ylabel()
+
+
+def test_a_comparison_of_one_method_has_one_panel():
+    one = [plot.Method("regular", "k", np.array([0.9]), np.array([0.5]))]
+    assert len([axes for axes in figures.method_maps(one, ["regular"], 0.0).axes]) == 1
+    top = [*one, *(plot.Method(name, "k", np.array([0.96]), np.array([y])) for name, y in (("b", 0.93), ("c", 0.92)))]
+    assert len(figures.method_maps(top, ["b"], 0.0).axes) == 2
+
+
+def test_no_axis_of_a_study_says_unitless():
+    assert not any("unitless" in label for label, _ in figures.CURVES.values())

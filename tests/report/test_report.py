@@ -78,10 +78,12 @@ def make_study(folder, kind="experiment", rows=None, names=("regular", LINE, "RO
     folder.mkdir(exist_ok=True)
     save_json(folder / "summary.json", {
         "schema": 2, "study": kind, "complete": True, "question": "Does it work?", "conclusion": ["It works."],
-        "assumptions": ["Wires are lines."], "not_meant": ["Nothing about rain."], "how_to_read": ["Columns."], "arrays": [],
+        "assumptions": ["Wires are lines."], "not_meant": ["Nothing about rain."], "how_to_read": ["Columns."],
+        "arrays": [{"name": "regular", "n_devices": 66, "layout": "1 array(s) of 3 x 16, 2 array(s) of 9 x 2"}],
+        "figures": [{"name": name, "caption": ""} for name in (drawn or ("decision_maps",))],
         "n_transfers": 50, "seeds": sorted({row["seed"] for row in rows}),
         "wire_resistances": [0.0, 2.0], "rows": rows,
-        "data": {"source": "generated", "n_train": 8, "n_validation": 2, "n_test": 40, "test_points_in_train": 0}, **more})
+        "data": {"source": "generated", "n_train": 8, "n_validation": 2, "n_test": 40, "test_points_in_train": 0}} | more)
     save_json(folder / "provenance.json", {
         "versions": {"tiocross": "0.1.0", "numpy": "2.0"}, "platform": "Linux", "arguments": [kind, "--out", "a b"],
         "device": to_json(device), "data_sha256": "80eda001", "workers": 2, "seconds": 1.5})
@@ -130,6 +132,8 @@ def make_calibration(folder, name="chip 7", goodness=0.4, warnings=()):
                    "warning": "", "estimates": [
                        {"name": "offset_mean", "unit": "-", "shown": "%", "k [-]": None, "value": 0.002,
                         "interval": [0.001, 0.003]},
+                       {"name": "g_high", "unit": "S", "shown": "uS", "k [-]": None, "value": 5e-3,
+                        "interval": [5e-3, 0.01]},
                        {"name": "offset_std", "unit": "-", "shown": "%", "k [-]": None, "value": 0.0, "interval": None}]},
         "disturb": {"law": "quantile table", "n_samples [-]": 900, "test": "power law", "goodness [-]": goodness,
                     "warning": "", "estimates": [{"name": "median", "unit": "S", "shown": "uS", "k [-]": k,
@@ -192,7 +196,7 @@ def test_the_table_of_a_study_has_the_numbers_of_its_summary(tmp_path):
     rows = json.loads((folder / "summary.json").read_text())["rows"]
     page = Page(write_report(folder))
     main, wires = page.tables[:2]
-    assert main["rows"][0][:3] == ["training", "nominal", "robust 95 %"]  # first what matters
+    assert main["rows"][0][:3] == ["training", "nominal", "robust\xa095\xa0%"]  # first what matters
     for name, *cells in main["rows"][1:]:
         here = [row for row in rows if row["name"] == name and row["wire_resistance"] == 0.0]
         for column, cell in zip(("nominal_accuracy", "robust_fraction_95", "mean_accuracy", "p05_accuracy"), cells):
@@ -208,20 +212,19 @@ def test_the_table_of_a_study_has_the_numbers_of_its_summary(tmp_path):
 
 
 def test_what_the_folder_says_of_itself_is_on_the_page(tmp_path):
-    said = {"question": "Why & how?", "conclusion": ["ROBUST wins <clearly>."], "assumptions": ["Wires are lines."],
-            "not_meant": ["Nothing about rain."], "how_to_read": ["Columns are columns."],
-            "figures": [{"name": "decision_maps", "caption": "Seed 3."}],
-            "arrays": [{"name": "ROBUST", "n_devices": 66, "layout": "4 arrays of 8 x 8"}],
+    said = {"question": "Why & how?", "conclusion": ["ROBUST wins <by 0.1 +- 0.02>."], "how_to_read": ["Columns."],
+            "figures": [{"name": "decision_maps", "caption": "Seed 3."}, {"name": "a_new_one", "caption": "Look here."}],
             "choices": [{"name": "ROBUST", "text": "rate 0.3", "at_edge": ["rate"], "grid": {"rate": [0.1, 0.3]}}]}
-    page = Page(write_report(make_study(tmp_path / "a", drawn=("decision_maps",), **said)))
-    for text in ("Why & how?", "ROBUST wins <clearly>.", "Wires are lines.", "Nothing about rain.", "Columns are columns.",
-                 "Seed 3.", "4 arrays of 8 x 8", "rate: 0.1, 0.3", "tiocross experiment --out 'a b'", "80eda001"):
+    page = Page(write_report(make_study(tmp_path / "a", drawn=("decision_maps", "a_new_one"), **said)))
+    for text in ("Why & how?", "ROBUST wins <by 0.1 ± 0.02>.", "Wires are lines.", "Nothing about rain.", "Columns.",
+                 "Look here.", "1 array of 3 x 16, 2 arrays of 9 x 2: all rows", "rate: 0.1, 0.3", "80eda001",
+                 "tiocross experiment --out 'a b'"):
         assert text in page.text, text
-    assert len(page.images) == 1 and "Not in the folder" not in page.text
+    assert len(page.images) == 2 and "Not in the folder" not in page.text
 
 
 def test_missing_and_damaged_figures_are_named(tmp_path):
-    folder = make_study(tmp_path / "a", "compare", drawn=("methods",))
+    folder = make_study(tmp_path / "a", "compare", drawn=("methods", "conditions"))
     (folder / "conditions.png").write_bytes(b"torn")
     page = Page(write_report(folder))
     assert "Not in the folder, and so not shown: conditions.png." in page.text and len(page.images) == 1
@@ -272,7 +275,8 @@ def test_a_calibration_is_told_with_intervals_in_the_units_of_people(folders):
     assert "Nothing in the data speaks against the model (p = 0.53 and p = 0.4)" in page.text
     rows = page.tables[0]["rows"]
     assert ["offset mean", "0.2", "[0.1, 0.3]", "%"] in rows
-    assert ["offset std", "0", "not told by these data", "%"] in rows
+    assert ["offset standard deviation", "0", "not told by these data", "%"] in rows
+    assert ["g high", "5000", "[5000, 10000]", "µS"] in rows
     medians = [row for row in rows if row[0].startswith("median")]
     assert medians[0] == ["median after k = 1 later writes", "-2", "[-3, -1]", "µS"] and len(medians) == 6
     assert sum(row[0].startswith("median") for row in page.tables[1]["rows"]) == 30  # all of them, folded

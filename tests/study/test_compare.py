@@ -25,6 +25,7 @@ from tiocross.study.starts import choose_start, train_starts
 from tiocross.study.recipes import RECIPES, ExperimentSettings, Recipe, chip_generator, train_recipe, training_generator
 from tiocross.study.choosing import ONLY_RATES, RATES, choose_values, grid_of, try_recipe, with_values
 from tiocross.study.crew import Crew
+from tiocross.study.effort import count_effort, describe_effort
 from tiocross.study.methods import CHOSEN, COMPARED, ROBUST, STRENGTHS, WIRES_TRAINED_FOR, train_robust
 from tiocross.transfers.judging import judge_chips, transfer
 from tiocross.learning.literature import GaussianNoise
@@ -128,6 +129,8 @@ def test_every_method_has_the_same_budget_and_states_its_source():
     keep_theirs = {recipe.name for recipe in COMPARED if not recipe.chosen_as}
     assert keep_theirs == {"ROBUST at a rate of 0.1", *(name for name in BY_NAME if name.endswith("the paper's budget"))}
     assert set(STRENGTHS) <= {recipe.name for recipe in methods} and set(CHOSEN) <= {recipe.name for recipe in methods}
+    for name, values in CHOSEN.items():
+        assert values in grid_of(STRENGTHS.get(name))
     assert set(QUICK_ROWS) | set(FOLLOWED) <= set(BY_NAME)
 
 
@@ -251,6 +254,39 @@ def test_choices_are_the_best_of_their_grids_and_go_into_the_rows(few):
     assert (taken.training.learning_rate, taken.techniques) == (choice.values["rate"], (GaussianNoise(choice.values["noise"], clip=2.5),))
     assert (robust, kept) == (ROBUST, RECIPES[0])
     assert choice._replace(values=values[0]).at_edge == ["rate", "noise"] and choice._replace(values=values[4]).at_edge == []
+
+
+@pytest.mark.slow
+def test_a_run_chooses_first_and_says_what(few, tmp_path):
+    recipes = [replace(once(BY_NAME[name]), chosen_as="drop-connect, fault values") for name in ("drop-connect, fault values",)]
+    recipes.append(replace(once(RECIPES[0]), name="regular"))
+    run_comparison(tmp_path / "out", few, *recipes, n_transfers=20)
+    summary, provenance = (json.loads((tmp_path / "out" / name).read_text()) for name in ("summary.json", "provenance.json"))
+    choice, = summary["choices"]
+    assert choice["grid"] == {"rate": list(RATES), "faults": [1.0, 2.0, 4.0]} and len(choice["shares"]) == 9
+    assert choice["values"] == max(choice["shares"], key=lambda pair: pair[1])[0] and choice["rows"] == [recipes[0].name]
+    trained, = [recipe for recipe in provenance["recipes"] if recipe["name"] == recipes[0].name]
+    assert trained["training"]["learning_rate"] == choice["values"]["rate"]
+    expected = 2 * choice["values"]["faults"] * TIO2_8X8.stuck.probability_lrs
+    assert trained["techniques"][0]["probability_lrs"] == pytest.approx(expected)
+    assert provenance["choice_core_seconds"][recipes[0].name] > 0
+    assert choice["text"] in (tmp_path / "out" / "table.txt").read_text() and "chosen values" in summary_text(tmp_path / "out")
+    assert summary["conclusion"][0].startswith("The most robust row is ") and summary["complete"] is True
+
+
+def summary_text(folder):
+    return (folder / "table.txt").read_text()
+
+
+def test_the_work_is_counted_before_it_begins(few):
+    sizes = ExperimentSettings(seeds=(0, 1, 2), recipes=COMPARED, n_transfers=5_000, wire_resistances=(0.0, 2.0))
+    n_starts, n_chips, n_adapted = count_effort(make_comparison(few, TIO2_8X8, sizes))
+    groups = group_by_training(COMPARED)
+    assert n_starts == 3 * sum(len(group[0].activations) for group in groups) + 14 * 9 * 2 * 3 + 4 * 3 * 18
+    assert n_adapted == 3 * 2 * (3 * 1_000 + 1_000 + 1_000 + 200 + 50)
+    n_plain = sum(not recipe.adaptation.knows_chip for recipe in COMPARED)
+    assert n_chips == 3 * 2 * 5_000 * n_plain + len(make_conditions(TIO2_8X8)) * 3 * 3 * 2_000
+    assert "min with 2 workers" in describe_effort(make_comparison(few, TIO2_8X8, sizes, quick=True), 2)
 
 
 def test_rows_take_the_values_of_their_method_and_keep_their_parts():

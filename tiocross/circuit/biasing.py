@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tiocross.checks import as_number, as_reals, require_name
+from tiocross.checks import as_finite, as_number, as_reals, require_name
 from tiocross.circuit.crossbar import Crossbar, require_crossbar
 from tiocross.circuit.solvers.checks import as_values_of_lines, require_moderate
 from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, WORDS
@@ -37,8 +37,8 @@ class Biasing:
         At the ends of the word lines [V].
     top, bottom : (..., n_bit_lines) ndarray
         At the ends of the bit lines [V].
-    selected : (int, int), optional
-        Word line and bit line of the device that is read or written (unitless).
+    selected : (int, int) or pair of int arrays, optional
+        Word line and bit line of the device that is read or written; arrays broadcast to the batch (unitless).
 
     Raises
     ------
@@ -58,7 +58,7 @@ class Biasing:
     right: np.ndarray
     top: np.ndarray
     bottom: np.ndarray
-    selected: tuple[int, int] | None = None
+    selected: tuple[int | np.ndarray, int | np.ndarray] | None = None
 
     def __post_init__(self):
         ends = {name: _as_end(name, getattr(self, name)) for name in ("left", "right", "top", "bottom")}
@@ -67,10 +67,10 @@ class Biasing:
         except ValueError:
             raise ValueError("the leading axes of the ends do not broadcast against each other: "
                              + ", ".join(f"{name} {end.shape}" for name, end in ends.items())) from None
-        if self.selected is not None and np.shape(self.selected) != (2,):
-            raise ValueError(f"selected must be a pair, word line and bit line; got {self.selected!r}")
         for name, end in ends.items():
             object.__setattr__(self, name, end)
+        if self.selected is not None:
+            object.__setattr__(self, "selected", _as_selected(self.selected, self.batch))
 
     def __reduce__(self):
         return type(self), (self.left, self.right, self.top, self.bottom, self.selected)  # read-only again
@@ -108,17 +108,17 @@ def read_columns(crossbar: Crossbar, voltages: ArrayLike) -> Biasing:
     return custom(crossbar, left=as_values_of_lines("voltages", voltages, crossbar.n_word_lines, "word line"), bottom=0.0)
 
 
-def read_device(crossbar: Crossbar, word_line: int, bit_line: int, voltage: float, *,
+def read_device(crossbar: Crossbar, word_line: ArrayLike, bit_line: ArrayLike, voltage: ArrayLike, *,
                 unselected: str = "floating") -> Biasing:
-    """Read of one device: its word line at ``voltage``, its bit line sensed at 0 V.
+    """Read of one device: its word line at ``voltage``, its bit line sensed at 0 V. Arrays are many reads, a batch.
 
     Parameters
     ----------
     crossbar : Crossbar
         The circuit.
-    word_line, bit_line : int
-        The selected device (unitless).
-    voltage : float
+    word_line, bit_line : int or int array_like
+        The selected device, or those of many reads; they and the voltages broadcast against each other (unitless).
+    voltage : float or array_like
         Of the selected word line [V].
     unselected : str, optional
         What the other lines do: "floating"; "grounded", all at 0 V; "V/2", all at half the voltage; "V/3", word lines at
@@ -136,21 +136,26 @@ def read_device(crossbar: Crossbar, word_line: int, bit_line: int, voltage: floa
     >>> solution = solve(crossbar, read_device(crossbar, 2, 1, 0.2))
     >>> float(round(solution.bit_line_currents[1] / 0.2 * 1e6, 1))  # through a device of 100 uS and other paths [uS]
     260.9
+    >>> row = solve(crossbar, read_device(crossbar, 2, [0, 1], 0.2, unselected="grounded"))  # two reads
+    >>> (row.selected_current / 0.2 * 1e6).round(1).tolist()  # through the devices themselves [uS]
+    [498.9, 99.8]
     """
     require_name("unselected", unselected, READ_SCHEMES)
     return _select(crossbar, word_line, bit_line, voltage, unselected)
 
 
-def write_device(crossbar: Crossbar, word_line: int, bit_line: int, voltage: float, *, scheme: str = "V/2") -> Biasing:
-    """Write of one device: its word line at ``voltage``, its bit line at 0 V, the others half or third selected.
+def write_device(crossbar: Crossbar, word_line: ArrayLike, bit_line: ArrayLike, voltage: ArrayLike, *,
+                 scheme: str = "V/2") -> Biasing:
+    """Write of one device: its word line at ``voltage``, its bit line at 0 V, the others half or third selected. Arrays are
+    many writes, a batch.
 
     Parameters
     ----------
     crossbar : Crossbar
         The circuit.
-    word_line, bit_line : int
-        The selected device (unitless).
-    voltage : float
+    word_line, bit_line : int or int array_like
+        The selected device, or those of many writes; they and the voltages broadcast against each other (unitless).
+    voltage : float or array_like
         Of the selected word line; positive to SET [V].
     scheme : str, optional
         "V/2", all other lines at half the voltage; "V/3", other word lines at a third, bit lines at two thirds.
@@ -233,8 +238,8 @@ def require_fitting(crossbar, biasing):
                              f"crossbar; got {end.shape}")
     if biasing.selected is not None:
         word_line, bit_line = biasing.selected
-        _as_line("selected word line", word_line, crossbar.n_word_lines)
-        _as_line("selected bit line", bit_line, crossbar.n_bit_lines)
+        _as_lines("selected word line", word_line, crossbar.n_word_lines)
+        _as_lines("selected bit line", bit_line, crossbar.n_bit_lines)
 
 
 def is_plain_read(biasing):
@@ -264,19 +269,57 @@ def _as_end(name, values):
     return end
 
 
+def _as_selected(selected, batch):
+    """Two numbers of lines, or two read-only arrays of them with the shape of the batch."""
+    if not isinstance(selected, (tuple, list)) or len(selected) != 2:
+        raise ValueError(f"selected must be a pair, word line and bit line; got {selected!r}")
+    if all(np.ndim(lines) == 0 for lines in selected):
+        return tuple(selected)
+    try:
+        spread = tuple(np.broadcast_to(lines, batch) for lines in selected)
+    except ValueError:
+        shapes = " and ".join(str(np.shape(lines)) for lines in selected)
+        raise ValueError(f"selected lines of shapes {shapes} do not broadcast to the batch {batch}") from None
+    return spread
+
+
 def _select(crossbar, word_line, bit_line, voltage, scheme):
     require_crossbar(crossbar)
-    voltage = as_number("voltage", voltage, unit="V")
-    word_line = _as_line("word_line", word_line, crossbar.n_word_lines)
-    bit_line = _as_line("bit_line", bit_line, crossbar.n_bit_lines)
-    of_words, of_bits = _SCHEMES[scheme](voltage)
-    left, bottom = np.full(crossbar.n_word_lines, of_words), np.full(crossbar.n_bit_lines, of_bits)
-    left[word_line], bottom[bit_line] = voltage, 0.0
-    return Biasing(left, np.full_like(left, np.nan), np.full_like(bottom, np.nan), bottom, (word_line, bit_line))
+    voltage = as_number("voltage", voltage, unit="V") if np.ndim(voltage) == 0 else as_finite("voltage", voltage)
+    word_line = _as_lines("word_line", word_line, crossbar.n_word_lines)
+    bit_line = _as_lines("bit_line", bit_line, crossbar.n_bit_lines)
+    try:
+        batch = np.broadcast_shapes(np.shape(word_line), np.shape(bit_line), np.shape(voltage))
+    except ValueError:
+        raise ValueError(f"word_line {np.shape(word_line)}, bit_line {np.shape(bit_line)} and voltage {np.shape(voltage)} "
+                         "do not broadcast against each other") from None
+    lines = np.broadcast_to(word_line, batch)[..., None], np.broadcast_to(bit_line, batch)[..., None]
+    volts = np.broadcast_to(voltage, batch)[..., None]
+    of_words, of_bits = _SCHEMES[scheme](volts)
+    left = np.where(np.arange(crossbar.n_word_lines) == lines[0], volts, of_words)
+    bottom = np.where(np.arange(crossbar.n_bit_lines) == lines[1], 0.0, of_bits)
+    floating = np.full(crossbar.n_word_lines, np.nan), np.full(crossbar.n_bit_lines, np.nan)
+    return Biasing(left, *floating, bottom, (word_line, bit_line))
+
+
+def _as_lines(name, lines, n_lines):
+    """One number of a line as an int, or an array of them."""
+    if np.ndim(lines) == 0:
+        return _as_line(name, lines, n_lines)
+    array = np.asarray(lines)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be whole numbers; got an array of {array.dtype}")
+    bad = (array < 0) | (array >= n_lines)
+    if bad.any():
+        at = tuple(int(k) for k in np.argwhere(bad)[0])
+        raise ValueError(f"{name} must lie in 0 .. {n_lines - 1}; got {array[at]} at index {at}")
+    return array.astype(np.int64)
 
 
 def _as_line(name, line, n_lines):
-    if isinstance(line, bool) or not isinstance(line, (int, np.integer)):
+    if isinstance(line, np.ndarray):
+        line = line[()]
+    if isinstance(line, (bool, np.bool_)) or not isinstance(line, (int, np.integer)):
         raise TypeError(f"{name} must be a whole number; got {line!r}")
     if not 0 <= line < n_lines:
         raise ValueError(f"{name} must lie in 0 .. {n_lines - 1}; got {line}")

@@ -17,7 +17,7 @@ from tiocross.circuit.laws import Law, require_law
 _LARGEST_RESISTANCE = 1e15  # [ohm]; more is an open line
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Crossbar:
     """One crossbar, or many of the same shape and wires.
 
@@ -95,6 +95,18 @@ class Crossbar:
         return type(self), (self.conductances, self.wire_resistance, self.word_line_resistance, self.bit_line_resistance,
                             self.source_resistance, self.sense_resistance, self.iv)
 
+    def __repr__(self):
+        devices = self.conductances
+        arrays = f"{'x'.join(map(str, devices.shape[:-2]))} arrays of " if devices.ndim > 2 else ""
+        n_open = int(devices.size - np.count_nonzero(devices))
+        ends = {"wires": np.concatenate([self.word_line_resistance, self.bit_line_resistance]),
+                "sources": self.source_resistance, "sensing": self.sense_resistance}
+        parts = [f"{devices.min() * 1e6:.4g} to {devices.max() * 1e6:.4g} uS"]
+        parts += [f"{n_open} open"] if n_open else []
+        parts += [f"{name} {_range(values)} ohm" for name, values in ends.items() if values.any()] or ["ideal wires"]
+        parts += [type(self.iv).__name__] if self.iv is not None else []
+        return f"<Crossbar: {arrays}{self.n_word_lines} x {self.n_bit_lines} devices, {', '.join(parts)}>"
+
     @property
     def n_word_lines(self) -> int:
         """Number of word lines (unitless)."""
@@ -116,6 +128,11 @@ class Crossbar:
         if self.iv is None:
             return self.conductances * device_voltages
         return self.iv.currents(self.conductances, device_voltages)
+
+
+def _range(values):
+    low, high = values.min(), values.max()
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
 
 
 def require_crossbar(crossbar):

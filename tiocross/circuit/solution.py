@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from os import PathLike
 
 import numpy as np
 
 from tiocross.circuit.biasing import Biasing, is_plain_read, read_columns
 from tiocross.circuit.crossbar import Crossbar
+from tiocross.circuit.solution_files import read_solution, write_solution
 from tiocross.circuit.solvers.results import Report, rounding_step
 
 
@@ -79,11 +81,17 @@ class Solution:
         of its bit line; the others are known to ``rtol`` of the largest gross current of a bit line. Where a matrix product
         served, an estimate [A]."""
         total = self._report.total.reshape(self._batch)
-        if self.crossbar.iv is not None or self.biasing.selected is not None or not is_plain_read(self.biasing):
+        crossbar, biasing = self.crossbar, self.biasing
+        if crossbar.iv is not None or not is_plain_read(biasing):
+            return total
+        if crossbar.is_ideal:
+            lost = np.matmul(np.abs(biasing.left)[..., None, :], crossbar.conductances)[..., 0, :]
+            lost = lost.max(axis=-1) if biasing.selected is None else _pick(lost, biasing.selected[1:])
+        elif biasing.selected is None:
+            lost = np.abs(biasing.left).max(axis=-1) * crossbar.conductances.sum(axis=(-2, -1))
+        else:
             return total  # rounding was looked at
-        largest = np.abs(self.biasing.left).max(axis=-1)
-        lines = sum(self.crossbar.conductances.shape[-2:])
-        return total + rounding_step(lines) * largest * self.crossbar.conductances.sum(axis=(-2, -1))
+        return total + rounding_step(sum(crossbar.conductances.shape[-2:])) * lost
 
     @property
     def voltage_uncertainty(self) -> np.ndarray:
@@ -100,6 +108,32 @@ class Solution:
         """Which bit lines float without any path over devices to a connected end, (..., n_bit_lines) bool."""
         return np.isnan(self.bit_line_voltages).any(axis=-2)
 
+    def save(self, path: str | PathLike) -> None:
+        """Write it as ``.npz`` without pickle, with its node voltages. The file appears whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file to write.
+        """
+        write_solution(self, self._nodes, self._report, path)
+
+    @classmethod
+    def load(cls, path: str | PathLike) -> "Solution":
+        """The solution in a file that `save` wrote, bit for bit; its ``inputs`` are a `Biasing` then.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file to read.
+
+        Raises
+        ------
+        ValueError
+            If the file is no such file, or damaged.
+        """
+        return read_solution(path, make_solution)
+
     def __repr__(self):
         batch, currents = self._batch, self.bit_line_currents
         of = f"{'x'.join(map(str, batch))} circuits of " if batch else ""
@@ -113,8 +147,9 @@ class Solution:
     def _count_undetermined(self):
         """Number of lines in the whole batch, found only where there may be some."""
         biasing = self.biasing
-        floating = [(np.isnan(a) & np.isnan(b)).any() for a, b in ((biasing.left, biasing.right), (biasing.top, biasing.bottom))]
-        if not any(floating) or self.crossbar.conductances.all() or not self.bit_line_currents.size:
+        pairs = (biasing.left, biasing.right), (biasing.top, biasing.bottom)
+        floating = any((np.isnan(first) & np.isnan(last)).any() for first, last in pairs)
+        if not floating or self.crossbar.conductances.all() or not self.bit_line_currents.size:
             return 0
         return int(self.undetermined_word_lines.sum() + self.undetermined_bit_lines.sum())
 
@@ -189,23 +224,33 @@ class Solution:
     @property
     def selected_current(self) -> np.ndarray:
         """Current through the selected device, (...) [A]."""
-        return self.device_currents[(..., *self._selected)]
+        return _pick(self.device_currents, self._selected)
 
     @property
     def selected_voltage(self) -> np.ndarray:
         """Voltage across the selected device, (...) [V]."""
-        return self.device_voltages[(..., *self._selected)]
+        return _pick(self.device_voltages, self._selected)
 
     @property
     def sneak_current(self) -> np.ndarray:
         """What the selected bit line's current has besides the selected device's, (...) [A]."""
-        return self.bit_line_currents[..., self._selected[1]] - self.selected_current
+        return _pick(self.bit_line_currents, self._selected[1:]) - self.selected_current
 
     @property
     def _selected(self):
         if self.biasing.selected is None:
             raise ValueError("no device is selected; solve with a biasing from read_device or write_device")
         return self.biasing.selected
+
+
+def _pick(values, lines):
+    """Those of the selected lines: ``lines`` are numbers of the last axes, or arrays of them, with the axes of a batch."""
+    if all(np.ndim(each) == 0 for each in lines):
+        return values[(..., *lines)]
+    batch = values.shape[: values.ndim - len(lines)]
+    flat = values.reshape(-1, *values.shape[len(batch):])
+    chosen = (np.broadcast_to(each, batch).ravel() for each in lines)
+    return flat[(np.arange(len(flat)), *chosen)].reshape(batch)
 
 
 def make_solution(crossbar, inputs, bit_line_currents, report, find_nodes):

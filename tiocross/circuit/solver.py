@@ -157,8 +157,11 @@ def run_batch(crossbar, biasing, goal, workers=1):
     ends = ends.reshape(1 if shared else math.prod(batch[:n_axes]), math.prod(batch[n_axes:]), *ends.shape[-3:])
     circuit = prepare(crossbar)
     require_consistent(circuit, ends)
-    selected = None if biasing.selected is None else np.full(ends.shape[1], biasing.selected[1])
-    found = share_between_threads(partial(run_circuits, goal=goal, selected=selected), circuit, ends, workers)
+    selected = ()
+    if biasing.selected is not None:
+        lines = np.broadcast_to(biasing.selected[1], biasing.batch).reshape(inputs)
+        selected = (np.broadcast_to(lines, batch if not shared else (1,) * n_axes + batch[n_axes:]).reshape(ends.shape[:2]),)
+    found = share_between_threads(partial(run_circuits, goal=goal), circuit, ends, workers, *selected)
     return Solved(*(values.reshape(*batch, *values.shape[2:]) for values in found))
 
 

@@ -46,7 +46,7 @@ def shortened(text):
 def _add(commands, name, summary, text, *examples):
     """Add a command with examples of its use; what is given back adds its arguments."""
     title = "examples:" if len(examples) > 1 else "example:"
-    shown = "\n".join((title, *(f"  tiocross {name} {line}" for line in examples)))
+    shown = "\n".join((title, *(f"  tiocross {name} {line}".rstrip() for line in examples)))
     return commands.add_parser(name, help=summary, description=text, epilog=f"{shown}\n\n{EPILOG}", formatter_class=HelpText,
                                allow_abbrev=False).add_argument
 
@@ -88,8 +88,9 @@ def _array_shape(text):
 
 def _add_experiment(commands):
     add = _add(commands, "experiment", "the paper's experiment, end to end",
-               "Train a regular network, hardware-aware ones and one by the recommended recipe on half moons, transfer each to thousands of simulated "
-               "passive TiO2 crossbars, solve their circuits, and report how robust each network is.",
+               "Train a regular network, hardware-aware ones and one by the recommended recipe on half moons, transfer each "
+               "to thousands of simulated passive TiO2 crossbars, solve their circuits, and report how robust each network "
+               "is.",
                "--quick", "--seeds 5 --wire-resistance 0 2 10 --out results/five_seeds")
     add("--out", metavar="DIR", help="results folder (default: results/experiment; with --quick results/experiment_quick)")
     add("--overwrite", action="store_true",
@@ -110,21 +111,23 @@ def _add_experiment(commands):
 def _add_compare(commands):
     add = _add(commands, "compare", "the recommended training compared with other methods",
                "Train networks on half moons or another generated task: by the recommended recipe, by this recipe without "
-               "each of its parts, by the recipe of the paper, and by methods of the literature, all with the same budget; learning "
-               "rates and strengths are chosen from grids of one size on validation points. Transfer each network to "
-               "thousands of simulated chips and print one table. Three of the rows are also judged on chips with more "
+               "each of its parts, by the recipe of the paper, and by methods of the literature, all with the same budget; "
+               "learning rates and strengths are chosen from grids of one size on validation points. Transfer each network "
+               "to thousands of simulated chips and print one table. Three of the rows are also judged on chips with more "
                "stuck devices, stronger write disturb or longer wires, and trained anew for other numbers of devices.",
                "--quick", "--only regular ROBUST --seeds 3 --out results/two_rows")
     add("--out", metavar="DIR", help="results folder (default: results/compare; with --quick results/compare_quick)")
     add("--overwrite", action="store_true",
         help="replace earlier results in the folder; without it a folder that holds some is refused")
     add("--task", default="moons", metavar="TASK", help="moons, circles, spirals or patterns (default: %(default)s)")
-    add("--only", nargs="+", metavar="NAME", help="rows of these names, as in the table or as --list shows them (default: all)")
+    add("--only", nargs="+", metavar="NAME",
+        help="rows of these names, as in the table or as --list shows them (default: all)")
     add("--list", action="store_true", help="show the names of the rows, and nothing else")
     add("--data", metavar="DIR", help="folder with moons_train.csv, moons_validation.csv and moons_test.csv "
                                       "(default: points are generated)")
     add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card on 8 x 8 arrays)")
-    add("--quick", action="store_true", help="2 seeds, 2 000 chips and five rows with values chosen before, for a first look")
+    add("--quick", action="store_true",
+        help="2 seeds, 2 000 chips and five rows with values chosen before, for a first look")
     add("--seeds", type=_whole(_MOST_SEEDS), metavar="N", help="number of training seeds (default: 10; with --quick 2)")
     add("--transfers", type=_whole(), metavar="N",
         help="simulated chips for each network (default: 5000; with --quick 2000)")
@@ -148,7 +151,7 @@ def _add_plan(commands):
     add("--scheme-from", metavar="LABCSV", help="pulse scheme (volt, seconds) from the header of a resistance map of the "
                                                 "lab (default: that of a measured array)")
     add("--stuck", nargs="+", metavar="MAP",
-        help="maps, one for each array at hand: measured ones (resistance maps of the lab in ohm, or CSV that states its "
+        help="maps, one for each array at hand: measured ones (resistance maps of the lab (ohm), or CSV that states its "
              "unit), in which devices more than 10 %% outside the window count as stuck; or CSV with numbers where devices "
              "are stuck and nan elsewhere. The weights are placed around them")
     add("--order", default="raster", metavar="ORDER",
@@ -205,8 +208,8 @@ def _add_calibrate(commands):
                "write the device as JSON. The kind of a file is recognised by its content.",
                "tuning.csv disturb.csv --g-min 100 --g-max 500 --out device.json --figures FIGURES")
     add("files", nargs="+", metavar="FILE",
-        help="CSV with the columns 'target [S],programmed [S]', or 'n_later_writes [-],delta_conductance [S]'; resistance "
-             "maps of the lab (ohm); pulse logs, each of one chip")
+        help="CSV with the columns 'target [S],programmed [S]', or 'n_later_writes [-],delta_conductance [S]'; maps of "
+             "arrays (conductances or resistances, with the unit), also those of the lab; pulse logs, each of one chip")
     add("--g-min", type=_real, default=100.0, metavar="US",
         help="low end of the tuning window in microsiemens (default: %(default)g, as of the published card)")
     add("--g-max", type=_real, default=500.0, metavar="US",
@@ -214,7 +217,8 @@ def _add_calibrate(commands):
     add("--out", required=True, metavar="device.json", help="the device file to write")
     add("--effects", nargs="+", default=["tuning", "disturb", "faults"], metavar="EFFECT",
         help="what to fit: any of tuning, disturb and faults (default: all for which there are data)")
-    add("--figures", metavar="DIR", help="also draw what was measured beside what was fitted, as PNG, in this folder")
+    add("--figures", metavar="DIR", help="also draw what was measured beside what was fitted, as PNG, in this folder, "
+                                  "with all fits in calibration.json")
     add("--dead", action="store_true", help="count every device of the resistance maps as stuck; without it only those "
                                             "more than 10 %% outside the window")
     add("--name", metavar="NAME", help="what to call the device (default: the name of the file)")

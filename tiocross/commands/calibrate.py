@@ -1,47 +1,69 @@
 """``tiocross calibrate``: a device from measured files."""
 
+import os
 import textwrap
 from pathlib import Path
 
 import numpy as np
 
 from tiocross import plot
-from tiocross.storage import replacing, require_new_folder, require_writable_file
+from tiocross.storage import replacing, require_new_folder, require_writable_file, save_json
+from tiocross.commands.describe import columns_as_read
 from tiocross.commands.destinations import require_no_input
 from tiocross.commands.recognition import recognise
-from tiocross.devices.calibration.card import calibrate
+from tiocross.devices.calibration.card import calibrate, to_json
 from tiocross.devices.device import Device
 from tiocross.devices.files import save_device
 from tiocross.checks import require_name
 from tiocross.lab.log import later_changes, log_shape, read_events, stuck_map, tuning_pairs
-from tiocross.lab.tables import read_conductance_csv, read_disturb_csv, read_tuning_csv
+from tiocross.lab.tables import read_array, read_conductance_csv, read_disturb_csv, read_tuning_csv
 from tiocross.mapping.faults import stuck_outside_window
+from tiocross.report.write import REPORT, write_report
 from tiocross.units import uS
 
 _FEWEST_CHIPS = 3  # that tell offsets of chips apart
 _MOST_COLUMNS = 4  # of a figure
 EFFECTS = ("tuning", "disturb", "faults")
+FORMAT = "tiocross calibration 1"
+CONTENT = "calibration.json"  # beside the figures
 
 
 def prepare(arguments):
     """The calibration that the command line asks for, done and ready to be written."""
-    window = Device(arguments.g_min * uS, arguments.g_max * uS)
-    require_writable_file(arguments.out)
-    require_no_input(arguments.out, *arguments.files)
-    figures = None if arguments.figures is None else Path(arguments.figures)
-    if figures is not None and figures.is_dir():
-        require_writable_file(figures / "a file")
-    elif figures is not None:
-        require_new_folder(figures)
+    name = _plain(Path(arguments.out).stem) if arguments.name is None else arguments.name
+    source = arguments.source or "measured: " + ", ".join(_plain(Path(path).name) for path in arguments.files)
+    window = Device(arguments.g_min * uS, arguments.g_max * uS, name=name, source=source)
     for effect in arguments.effects:
         require_name("effect", effect, EFFECTS)
+    figures = None if arguments.figures is None else Path(arguments.figures)
+    _require_destinations(arguments.out, figures, arguments.files)
     measured = _Measured(window, arguments.dead, arguments.effects)
     for path in arguments.files:
         measured.add(path)
-    name = arguments.name or Path(arguments.out).stem
-    source = arguments.source or "measured: " + ", ".join(Path(path).name for path in arguments.files)
     calibration = calibrate(g_min=window.g_min, g_max=window.g_max, name=name, source=source, **measured.arguments())
     return lambda: _finish(calibration, measured, arguments.out, figures)
+
+
+def _plain(name):
+    """A file's name as text that any file can hold."""
+    return "".join(sign if sign.isprintable() else "?" for sign in name)
+
+
+def _require_destinations(out, figures, files):
+    """Raise ValueError unless the device and the figures can be written, each to a place of its own."""
+    require_writable_file(out)
+    require_no_input(out, *files)
+    if figures is None:
+        return
+    if figures.is_dir():
+        require_writable_file(figures / "a file")
+    else:
+        require_new_folder(figures)
+    own = [figures / name for name in (CONTENT, REPORT, *(f"{effect}.png" for effect in EFFECTS))]
+    for path in own:
+        require_no_input(path, *files)
+    if any(os.path.realpath(out) == os.path.realpath(path) for path in (figures, *own)):
+        raise ValueError(f"--out {out} and --figures {figures} would write one over the other; choose another for --out")
 
 
 class _Measured:
@@ -49,13 +71,15 @@ class _Measured:
 
     def __init__(self, window, dead, effects):
         self.window, self.dead, self.effects = window, dead, effects
-        self.tuning, self.disturb, self.maps, self.map_files = [], [], [], []
+        self.tuning, self.disturb, self.maps, self.map_files, self.files = [], [], [], [], []
 
     def add(self, path):
         """Read one file of whatever kind."""
         readers = {"tuning": self._add_tuning, "disturb": self._add_disturb, "lab map": self._add_map,
                    "conductances": self._add_map, "pulse log": self._add_log}
         kind = recognise(path)
+        if kind in readers:
+            self.files.append({"name": _plain(Path(path).name), "kind": kind, "understood": _understood(kind, path)})
         if kind not in readers:
             raise ValueError(f"{path} ({kind}) tells nothing of how devices are written; calibrate takes lists of tuning "
                              "(target [S],programmed [S]) and of disturb (n_later_writes [-],delta_conductance [S]), "
@@ -98,6 +122,13 @@ class _Measured:
             self.map_files.append(path)
 
 
+def _understood(kind, path):
+    """One line for people: how a file was read."""
+    if kind == "conductances":
+        return str(read_array(path)[1])
+    return columns_as_read(path) if kind in ("tuning", "disturb") else f"read as: {kind}"
+
+
 def _of_tested(events, stuck):
     """The part of a stuck map in which every device was tuned: of the others nobody knows whether they answer."""
     tested = np.zeros(stuck.shape, dtype=bool)
@@ -112,13 +143,24 @@ def _of_tested(events, stuck):
 @plot.house_style()
 def _finish(calibration, measured, out, figures):
     save_device(calibration.device, out)
-    print(f"{calibration}\n\nthe device is in {out}")
     if figures is not None:
         figures.mkdir(exist_ok=True)
+        drawn = {}
         for name, figure in _draw(calibration, measured):
             with replacing(figures / f"{name}.png") as temporary:
                 figure.savefig(temporary, dpi=120)
-        print(f"figures are in {figures}")
+            drawn[name] = f"{name}.png"
+        save_json(figures / CONTENT, _content(calibration, measured, out, drawn))
+        page = write_report(figures)
+    print(f"{calibration}\n\nthe device is in {out}")
+    if figures is not None:
+        print(f"figures are in {figures}, all fits in {figures / CONTENT}, a page for people is {page}")
+
+
+def _content(calibration, measured, out, drawn):
+    """What a page about the calibration needs; numbers in SI units."""
+    return {"format": FORMAT, **to_json(calibration), "device_file": _plain(Path(out).name), "files": measured.files,
+            "effects asked": list(measured.effects), "all devices dead": measured.dead, "figures": drawn}
 
 
 def _draw(calibration, measured):

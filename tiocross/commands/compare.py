@@ -9,6 +9,7 @@ from tiocross.commands.studies import prepare_run, settings_from
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2_8X8
 from tiocross.study.comparison import kind_of_method, make_comparison
+from tiocross.study.effort import describe_effort
 from tiocross.study.methods import COMPARED
 from tiocross.study.results import file_name
 from tiocross.tasks import generate_circles, generate_moons, generate_patterns, generate_spirals, load_moons
@@ -30,7 +31,7 @@ def prepare(arguments):
                              n_transfers=2_000 if arguments.quick else 5_000, first_seed=_FIRST_SEED)
     device = TIO2_8X8 if arguments.device is None else load_device(arguments.device)
     task = make_task(arguments.task, arguments.data)
-    return prepare_run(make_comparison(task, device, settings, quick=arguments.quick), arguments)
+    return prepare_run(make_comparison(task, device, settings, quick=arguments.quick), arguments, announce=describe_effort)
 
 
 def list_rows():
@@ -55,7 +56,8 @@ def choose_recipes(names, quick):
 
 def _rows_named(name):
     """Rows that a word of the command line names: one, or several with commas between them."""
-    known = {spelling: recipe.name for recipe in COMPARED for spelling in (recipe.name.lower(), short_name(recipe.name))}
+    names = [recipe.name for recipe in COMPARED]
+    known = {name.lower(): name for name in names} | {short_name(name): name for name in names}
     if name.lower() in known:
         return [known[name.lower()]]
     parts = [part.strip().lower() for part in name.split(",")]
@@ -64,7 +66,8 @@ def _rows_named(name):
     hint = nearest_name(name.lower(), known)
     for spelling, row in known.items():
         hint = hint.replace(f"{spelling!r}", f"{row!r}")
-    raise ValueError(f"row {name!r} is unknown; " + (hint if hint.startswith("did") else "tiocross compare --list shows all"))
+    hint = hint if hint.startswith("did") else "tiocross compare --list shows all"
+    raise ValueError(f"row {name!r} is unknown; {hint}")
 
 
 def make_task(name, folder):
@@ -73,8 +76,8 @@ def make_task(name, folder):
     if name == "moons" and folder is not None:
         task = load_moons(folder)
         if task.validation is None:
-            raise ValueError(f"--data {folder}: learning rates and strengths are chosen on validation points; put some of the "
-                             "training points into moons_validation.csv")
+            raise ValueError(f"--data {folder}: learning rates and strengths are chosen on validation points; put some of "
+                             "the training points into moons_validation.csv")
         return task
     if folder is not None:
         raise ValueError(f"--data is for half moons; {name} are generated")

@@ -1,6 +1,5 @@
 """``tiocross describe``: what a device, network or file holds, for people."""
 
-import json
 from collections import Counter
 from pathlib import Path
 
@@ -13,8 +12,10 @@ from tiocross.study.tables import format_table
 from tiocross.lab.resistance_maps import read_lab_map
 from tiocross.lab.log import log_shape, read_events, tuning_pairs
 from tiocross.lab.plans import load_plan
-from tiocross.lab.tables import read_conductance_csv, read_disturb_csv, read_tuning_csv, read_voltage_csv
+from tiocross.lab.sheets import VOLTAGES, read_sheet
+from tiocross.lab.tables import read_array, read_disturb_csv, read_tuning_csv, read_voltages
 from tiocross.learning.network import MLP
+from tiocross.storage import read_json
 from tiocross.units import kohm, percent, uS, us
 
 
@@ -68,7 +69,7 @@ def _describe_network(path):
 
 
 def _describe_experiment(path):
-    content = json.loads((path / "summary.json" if path.is_dir() else path).read_text(encoding="utf-8"))
+    content = read_json(path / "summary.json" if path.is_dir() else path)
     try:
         head = (f"{content['n_transfers']} simulated chips for each network, {len(content['seeds'])} training seeds"
                 + ("" if content["complete"] else "; NOT COMPLETE: the run was stopped"))
@@ -97,7 +98,8 @@ def _describe_log(path):
 def _describe_lab_map(path):
     lab_map = read_lab_map(path)
     settings = "; ".join(f"{key} {value}" for key, value in lab_map.header.items())
-    return f"{settings}\n{_spread(lab_map.resistances / kohm, 'kohm')}\n{_describe_conductances(lab_map.conductances)}"
+    return (f"read as: [ohm], separated by semicolons, listed row (word line) by row\n{settings}\n"
+            f"{_spread(lab_map.resistances / kohm, 'kohm')}\n{_describe_conductances(lab_map.conductances)}")
 
 
 def _describe_conductances(conductances):
@@ -110,21 +112,34 @@ def _describe_conductances(conductances):
             f"{TIO2.g_max / uS:g} uS")
 
 
+def _describe_array(path):
+    conductances, matrix = read_array(path, allow_missing=True)
+    return f"{matrix}\n{_describe_conductances(conductances)}"
+
+
 def _describe_voltages(path):
-    voltages = read_voltage_csv(path)
-    return f"{voltages.shape[0]} inputs for {voltages.shape[1]} word lines; {_spread(voltages, 'V')}"
+    matrix = read_voltages(path)
+    voltages = matrix.values * VOLTAGES[matrix.unit]
+    return (f"read as: [{matrix.unit}] ({matrix.unit_place}), {matrix.sheet}, one line for each input\n"
+            f"{voltages.shape[0]} inputs for {voltages.shape[1]} word lines; {_spread(voltages, 'V')}")
+
+
+def columns_as_read(path):
+    """How the columns of a list were understood."""
+    sheet = read_sheet(path)
+    return f"read as: {', '.join(sheet.rows[0][1])} (line {sheet.rows[0][0]}), {sheet}"
 
 
 def _describe_tuning(path):
     targets, programmed = read_tuning_csv(path)
-    return (f"{len(targets)} devices; targets: {_spread(targets / uS, 'uS')}\n"
+    return (f"{columns_as_read(path)}\n{len(targets)} devices; targets: {_spread(targets / uS, 'uS')}\n"
             f"relative error: {_spread((programmed / targets - 1) / percent, '%')}")
 
 
 def _describe_disturb(path):
     later, changes = read_disturb_csv(path)
     when = f" after {later.min()} to {later.max()} later writes" if len(later) else ""
-    return f"{len(later)} changes{when}: {_spread(changes / uS, 'uS')}"
+    return f"{columns_as_read(path)}\n{len(later)} changes{when}: {_spread(changes / uS, 'uS')}"
 
 
 def _listed(values):
@@ -142,6 +157,5 @@ _DESCRIPTIONS = {
     "device": lambda path: str(load_device(path)), "network": _describe_network, "plan": _describe_plan,
     "experiment": _describe_experiment, "pulse log": _describe_log, "lab map": _describe_lab_map,
     "tuning": _describe_tuning, "disturb": _describe_disturb,
-    "conductances": lambda path: _describe_conductances(read_conductance_csv(path, allow_missing=True)),
-    "voltages": _describe_voltages,
+    "conductances": _describe_array, "voltages": _describe_voltages,
 }

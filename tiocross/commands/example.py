@@ -1,7 +1,5 @@
 """``tiocross example``: a small project with generated data, to start from."""
 
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +7,7 @@ import numpy as np
 from tiocross.devices.files import save_device
 from tiocross.devices.tio2 import TIO2
 from tiocross.devices.writes import count_later_writes, program
-from tiocross.storage import require_new_folder, save_text
+from tiocross.storage import new_folder, require_new_folder, save_text
 from tiocross.tasks.files import shipped_folder
 from tiocross.units import kohm, uS
 
@@ -30,16 +28,14 @@ def prepare(arguments):
 
 
 def _write(folder):
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
-        whole = Path(temporary, "example")
-        (whole / "measured").mkdir(parents=True)
+    with new_folder(folder) as whole:
+        (whole / "measured").mkdir()
         for source in sorted((shipped_folder() / "example").iterdir()):
             if source.is_file():
                 save_text(whole / source.name, source.read_text(encoding="utf-8"))
         save_device(TIO2, whole / "device.json")
         for name, text in _measured_like(np.random.default_rng(_SEED)):
             save_text(whole / "measured" / name, text)
-        os.replace(whole, folder)
     print(f"a project is in {folder}; its data are generated, and say so\n  python {folder / 'first_chip.py'}\n"
           f"  tiocross describe {folder / 'measured' / 'tuning.csv'}")
 

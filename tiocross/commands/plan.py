@@ -1,15 +1,13 @@
 """``tiocross plan``: the programming targets of a network."""
 
-import os
 import re
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from tiocross.commands.describe import describe_plan
 from tiocross.commands.recognition import recognise
-from tiocross.storage import require_new_folder
+from tiocross.storage import new_folder, require_new_folder
 from tiocross.tasks import load_moons
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2
@@ -82,11 +80,9 @@ def _points_for(network, folder):
 
 
 def _write(made, network, folder):
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
-        whole = Path(temporary, "plan")
+    with new_folder(folder) as whole:
         made.save(whole)
         network.save(whole / NETWORK)
-        os.replace(whole, folder)
     notes = "".join(f"note: {note}\n" for note in made.notes)
     print(f"{describe_plan(made)}\n{notes}the plan is in {folder}; program it with tiocross program {folder} --simulate, or "
           "from Python with program_array")

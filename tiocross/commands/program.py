@@ -135,7 +135,7 @@ class _ProgrammingRun:
         """Program the arrays that are not yet programmed, then print the predicted accuracy; ``held`` is the lock."""
         with held:
             for path in self.earlier:
-                path.unlink()
+                path.unlink(missing_ok=True)
             save_json(self.folder / SETTINGS, self.settings)
             print("\n".join([*self._about(), *self.plan.notes]))
             n_devices = sum(int((~np.isnan(targets)).sum()) for targets in self.plan.targets)

@@ -54,7 +54,7 @@ class ProgressLine:
         """The line at a time [s] of the monotonic clock."""
         counts = ", ".join(f"{done:g}/{self._totals[name]} {name}" for name, done in self._done.items())
         compiling = "compiling kernels (once) ... " if _seconds_of_compilation() > _NOTICED else ""
-        return f"{compiling}{duration(now - self._began)}{self._rest(now)}: {counts}"
+        return f"{compiling}{duration(now - self._began)}{self._rest(now)}" + (f": {counts}" if counts else "")
 
     def _rest(self, now):
         """What is left, from the pace until the last step; nothing while that is a guess, or once it was wrong."""
@@ -66,7 +66,7 @@ class ProgressLine:
         return f", about {duration(left)} left" if left > 0 else ""
 
     def _keep_drawing(self):
-        while not self._stop.wait(_PERIOD if self._drawn else 0.0):
+        while not self._stop.wait(_PERIOD):
             if not self._draw(self.text(time.monotonic())):
                 return
         self._draw("")

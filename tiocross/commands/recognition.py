@@ -55,7 +55,8 @@ def _kind_of_json(path):
     try:
         content = read_json(path)
     except ValueError as error:
-        raise ValueError(f"{path} begins like JSON but is none: {str(error).removeprefix(f'{path} is not JSON: ')}") from None
+        reason = str(error).removeprefix(f"{path} is not JSON: ")
+        raise ValueError(f"{path} begins like JSON but is none: {reason}") from None
     kinds = {"tiocross device": "device", "tiocross plan": "plan"}
     mark = str(content.get("format", "")).rsplit(" ", 1)[0]
     return kinds.get(mark) or ("experiment" if "n_transfers" in content and "rows" in content else None)

@@ -10,6 +10,7 @@ from tiocross.circuit.laws import LAWS
 from tiocross.circuit.solver import require_rtol, solve
 from tiocross.commands.arguments import as_float
 from tiocross.commands.destinations import require_no_input
+from tiocross.commands.progress import ProgressLine
 from tiocross.storage import require_writable_file, save_text
 from tiocross.checks import nearest_name
 from tiocross.lab.tables import read_conductance_csv, read_voltage_csv
@@ -56,7 +57,12 @@ def _as_law(text):
 
 
 def _solve(crossbar, voltages, rtol, out):
-    solution = solve(crossbar, voltages, rtol=rtol)
+    progress = ProgressLine()
+    progress.start()
+    try:
+        solution = solve(crossbar, voltages, rtol=rtol)
+    finally:
+        progress.close()
     currents = solution.bit_line_currents
     if out is not None:  # before anything is printed, which may fail
         lines = ["# bit-line currents [A]; one line for each input, one column for each bit line"]

@@ -2,7 +2,6 @@
 
 import os
 import time
-from pathlib import Path
 
 from tiocross.checks import as_count
 from tiocross.commands.progress import ProgressLine
@@ -21,14 +20,15 @@ def settings_from(arguments, recipes, *, n_seeds, n_transfers, first_seed=0):
                               wire_resistances=tuple(float(r) for r in arguments.wire_resistance))
 
 
-def prepare_run(study, arguments):
-    """The run of a study in the folder that the command line names, checked and ready to be called."""
+def prepare_run(study, arguments, announce=None):
+    """The run of a study in the folder that the command line names, checked and ready to be called; what ``announce`` makes
+    of the study and the number of workers is printed first."""
     progress = ProgressLine(**study.counts)
-    out = Path("results") / (f"{study.name}_quick" if arguments.quick else study.name) if arguments.out is None else arguments.out
+    out = f"results/{study.name}{'_quick' if arguments.quick else ''}" if arguments.out is None else arguments.out
     folder = ResultsFolder(out, overwrite=arguments.overwrite)
     run = Run(study, folder, workers=count_workers(arguments.workers), on_progress=progress.update)
     held = folder.locked()  # the last step: all else is known to be good
-    return lambda: _run_and_print(run, progress, held)
+    return lambda: _run_and_print(run, progress, held, "" if announce is None else announce(study, run.workers))
 
 
 def count_workers(asked):
@@ -38,12 +38,15 @@ def count_workers(asked):
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _run_and_print(run, progress, held):
+def _run_and_print(run, progress, held, announced):
     start = time.monotonic()
+    if announced:
+        print(announced, flush=True)
     progress.start()
     try:
         with held:
             report = run.execute()
+            page = write_report(run.folder.path)
     except KeyboardInterrupt:
         with interrupts_ignored():  # once is enough
             progress.close()
@@ -52,6 +55,5 @@ def _run_and_print(run, progress, held):
         raise
     finally:
         progress.close()
-    page = write_report(run.folder.path)
     print(f"{report}\nresults, networks and figures are in {run.folder.path} ({time.monotonic() - start:.1f} s)"
           f"; a page to read is {page}")

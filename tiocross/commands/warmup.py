@@ -73,6 +73,11 @@ def _points():
     return Dataset(np.random.default_rng(0).uniform(0.0, 1.0, (16, 2)), np.arange(16) % 2)
 
 
-_USES = {"circuits of small arrays, many at once": _solve_small, "circuits of large arrays, and any connections": _solve_large,
-         "devices with curved current-voltage laws": _solve_nonlinear, "transfer matrices": _make_matrix, "training": _train,
-         "classes of points on simulated chips": _transfer}
+_USES = {
+    "circuits of small arrays, many at once": _solve_small,
+    "circuits of large arrays, and any connections": _solve_large,
+    "devices with curved current-voltage laws": _solve_nonlinear,
+    "transfer matrices": _make_matrix,
+    "training": _train,
+    "classes of points on simulated chips": _transfer,
+}

@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tiocross.checks import LARGEST_CONDUCTANCE, as_count, as_shape, require_name, siemens_cure
+from tiocross.checks import LARGEST_CONDUCTANCE, as_count, as_shape, require_name, require_text, siemens_cure
 from tiocross.records import ArrayRecord, array, check_fields, number, stated
 from tiocross.shown import records_table
-from tiocross.units import percent, uS
+from tiocross.units import mS, percent, uS
+
+LARGEST_WINDOW = 10 * mS  # what a device is tuned to; 100 ohm
+_LEAST_ODD_ERROR = 0.5  # relative errors from here on are percents that were taken for fractions
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,10 @@ class TuningError:
 
     def __post_init__(self):
         check_fields(self)
+        require_text("source", self.source)
+        if max(abs(self.offset_mean), self.offset_std) >= _LEAST_ODD_ERROR:
+            raise ValueError(f"an offset of {max(abs(self.offset_mean), self.offset_std) / percent:g} % is no tuning; give "
+                             "fractions, as in 0.5 * tiocross.units.percent")
 
     def __str__(self):
         slope = self.spread_slope * uS / percent
@@ -50,7 +57,7 @@ class TuningError:
                 f"spread ({slope:.3g} %/uS) G + {self.spread_intercept / percent:.3g} %")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DisturbQuantiles(ArrayRecord):
     """Additive conductance change of a programmed device after k later writes in its array, as quantiles.
 
@@ -81,6 +88,7 @@ class DisturbQuantiles(ArrayRecord):
 
     def __post_init__(self):
         check_fields(self)
+        require_text("source", self.source)
         k, p, changes = self.n_later_writes, self.probabilities, self.changes
         if len(k) == 0 or k[0] < 1 or (np.diff(k) <= 0).any():
             raise ValueError(f"n_later_writes must increase from 1 or more; got {k}")
@@ -126,6 +134,7 @@ class StuckDevices:
 
     def __post_init__(self):
         check_fields(self)
+        require_text("source", self.source)
         if self.probability_lrs + self.probability_hrs > 1:
             raise ValueError("probability_lrs and probability_hrs must add up to at most 1; got "
                              f"{self.probability_lrs:g} and {self.probability_hrs:g}")
@@ -164,6 +173,7 @@ class LineFailures:
 
     def __post_init__(self):
         check_fields(self)
+        require_text("source", self.source)
         if not 0 < self.g_low <= self.g_high:
             raise ValueError(f"g_low must be above zero and not exceed g_high; got {self.g_low:g} and {self.g_high:g} S")
 
@@ -216,16 +226,33 @@ class Device:
             if not isinstance(getattr(self, name), (kind, type(None))):
                 raise TypeError(f"{name} must be a {kind.__name__}, or None to switch it off; got {getattr(self, name)!r}")
         for name in ("name", "source"):
-            if not isinstance(getattr(self, name), str):
-                raise TypeError(f"{name} must be a text; got {getattr(self, name)!r}")
+            require_text(name, getattr(self, name))
         if self.array_shape is not None:
             object.__setattr__(self, "array_shape", as_shape("array_shape", self.array_shape))
             as_count("bit lines of array_shape", self.array_shape[1], low=2)
         if not self.g_min < self.g_max:
             raise ValueError(f"g_min must be below g_max; got {self.g_min:g} and {self.g_max:g} S")
-        if self.tuning is not None and self.tuning.spread_slope * self.g_max + self.tuning.spread_intercept < 0:
+        if self.g_max > LARGEST_WINDOW:
+            raise ValueError(f"g_max must be at most {LARGEST_WINDOW:g} S, more than memristive devices are tuned to; got "
+                             f"{self.g_max:g} S, {1 / self.g_max:.3g} ohm. If these are millisiemens, multiply by "
+                             "tiocross.units.mS")
+        if self.tuning is not None:
+            self._check_spread()
+
+    def _check_spread(self):
+        tuning = self.tuning
+        if tuning.spread_slope * self.g_max + tuning.spread_intercept < 0:
             raise ValueError(f"the relative spread of tuning becomes negative before g_max = {self.g_max:g} S; got slope "
-                             f"{self.tuning.spread_slope:g} 1/S and intercept {self.tuning.spread_intercept:g}")
+                             f"{tuning.spread_slope:g} 1/S and intercept {tuning.spread_intercept:g}")
+        largest = tuning.spread_intercept + max(tuning.spread_slope * self.g_min, tuning.spread_slope * self.g_max)
+        if largest >= _LEAST_ODD_ERROR:
+            raise ValueError(f"the relative spread of tuning reaches {largest / percent:g} % within the window, which is no "
+                             "tuning; give fractions, as in 0.5 * tiocross.units.percent")
+
+    def __repr__(self):
+        on = ", ".join(effect for effect in EFFECTS if getattr(self, effect) is not None) or "no effects"
+        shape = "" if self.array_shape is None else f", arrays of {self.array_shape[0]} x {self.array_shape[1]}"
+        return f"<Device {self.name!r}: {self.g_min / uS:g} to {self.g_max / uS:g} uS{shape}; {on}>"
 
     def only(self, *effects: str) -> "Device":
         """The same device with the named effects alone.

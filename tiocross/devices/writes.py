@@ -128,7 +128,7 @@ def count_later_writes(shape, order=None):
 
     ``order`` is the turn of each, a permutation of 0 to n_devices - 1; raster order without it."""
     n_devices = int(np.prod(shape))
-    turns = np.arange(n_devices).reshape(shape) if order is None else np.asarray(order)
+    turns = np.arange(n_devices).reshape(shape) if order is None else as_reals("order", order)
     if turns.size == 0 or turns.shape != tuple(shape) or not np.array_equal(np.sort(turns, axis=None), np.arange(n_devices)):
         raise ValueError(f"order must be a permutation of 0 to {n_devices - 1} in shape {tuple(shape)}; "
                          f"got shape {turns.shape}" + (f", values {turns.min()} to {turns.max()}" if turns.size else ""))

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tiocross.checks import number_of_text, require_shape
-from tiocross.lab.sheets import CONDUCTANCES, RESISTANCES, VOLTAGES, Sheet, name_and_unit, require_unit, shortened, unit_of_comments
+from tiocross.lab.sheets import (
+    CONDUCTANCES, RESISTANCES, VOLTAGES, Sheet, name_and_unit, require_unit, shortened, unit_of_comments,
+)
 
 MATRIX, DEVICE_LIST, TITLED = "matrix", "list of devices", "table with titles"
 _ROWS = {"row", "rows", "n_row", "word_line", "word line", "wordline", "wl", "i"}
@@ -34,7 +36,7 @@ class Matrix:
 
     def __str__(self):
         form = {MATRIX: "one line for each word line, one column for each bit line",
-                DEVICE_LIST: f"one line for each device, rows (word lines) and columns (bit lines) counted from {self.first}",
+                DEVICE_LIST: f"one line for each device, row (word line) and column (bit line) counted from {self.first}",
                 TITLED: "a table with titles, one line for each word line, one column for each bit line"}[self.form]
         return f"read as: [{self.unit}] ({self.unit_place}), {self.sheet}, {form}"
 
@@ -73,10 +75,9 @@ def require_values_shape(matrix, wanted, why=""):
 
 def _plain(sheet, units, example, allow_missing, shape):
     line, unit = unit_of_comments(sheet, units, example)
-    values = [sheet.numbers(k, allow_missing=allow_missing) for k in range(1)]  # a title in line 1 is named before a width
-    sheet.require_width(len(sheet.rows[0][1]), "the first row")
-    values += [sheet.numbers(k, allow_missing=allow_missing) for k in range(1, len(sheet.rows))]
-    values = np.array(values)
+    first = sheet.numbers(0, allow_missing=allow_missing)  # a title there is named before widths are compared
+    sheet.require_width(len(first), "the first row")
+    values = np.array([first, *(sheet.numbers(k, allow_missing=allow_missing) for k in range(1, len(sheet.rows)))])
     if unit not in VOLTAGES and shape is None and _looks_listed(values):  # voltages may be a truth table
         raise ValueError(f"{sheet.path}: three columns of which two count devices, as in a list of row, column and value; "
                          "name the columns, as in 'row,column,conductance [uS]', or state the shape in a comment, as in "
@@ -96,15 +97,7 @@ def _looks_listed(values):
 
 
 def _titled(sheet, units, example, allow_missing, shape):
-    corner = sheet.rows[0][1][0]
-    unit, place = name_and_unit(corner)[1], f"line {sheet.rows[0][0]}"
-    if unit in units:
-        if other := [one for one in sheet.stated_units() if one[2] and one[1] != unit]:
-            raise ValueError(f"{sheet.path}, lines {other[0][0]} and {sheet.rows[0][0]}: two units are stated, "
-                             f"[{other[0][1]}] and [{unit}]; leave one")
-    else:
-        number, unit = unit_of_comments(sheet, units, example)
-        place = f"line {number}"
+    unit, place = _unit_of_header(sheet, name_and_unit(sheet.rows[0][1][0])[1], units, example)
     sheet.require_width(len(sheet.rows[0][1]), "the line of titles", 1)
     if len(sheet.rows) == 1:
         raise ValueError(f"{sheet.path} holds titles, but no values")
@@ -114,6 +107,20 @@ def _titled(sheet, units, example, allow_missing, shape):
                          f"one; got {', '.join(map(shortened, titles[:3]))}")
     values = np.array([sheet.numbers(k, 1, allow_missing=allow_missing) for k in range(1, len(sheet.rows))])
     return Matrix(values, unit, TITLED, sheet, place)
+
+
+def _unit_of_header(sheet, unit, units, example):
+    """Unit and where it is stated: in the header, which no comment may contradict, or else in the comments."""
+    if unit is None:
+        number, unit = unit_of_comments(sheet, units, example)
+        return unit, f"line {number}"
+    require_unit(sheet.place(0), unit, units, example)
+    line = sheet.rows[0][0]
+    for number, other, has_quantity in sheet.stated_units():
+        if has_quantity and other != unit:
+            raise ValueError(f"{sheet.path}, lines {number} and {line}: two units are stated, [{other}] and [{unit}]; leave "
+                             "one")
+    return unit, f"line {line}"
 
 
 def _counted(titles):
@@ -136,22 +143,15 @@ def _listed(sheet, units, example, allow_missing, shape):
     if name not in _VALUES:
         raise ValueError(f"{sheet.place(0)}: column {shortened(name)} should be a quantity with its unit, as in "
                          "'row,column,conductance [uS]'")
-    place = f"line {sheet.rows[0][0]}"
-    if unit is None:
-        number, unit = unit_of_comments(sheet, units, "row,column,conductance [uS]")
-        place = f"line {number}"
-    require_unit(sheet.place(0), unit, units, "row,column,conductance [uS]")
-    for other in sheet.stated_units():
-        if other[2] and other[1] != unit:
-            raise ValueError(f"{sheet.path}, lines {other[0]} and {sheet.rows[0][0]}: two units are stated, [{other[1]}] and "
-                             f"[{unit}]; leave one")
+    unit, place = _unit_of_header(sheet, unit, units, "row,column,conductance [uS]")
     sheet.require_width(3, "the header", 1)
     if len(sheet.rows) == 1:
         raise ValueError(f"{sheet.path} holds a header, but no values")
     table = np.array([sheet.numbers(k, allow_missing=allow_missing) for k in range(1, len(sheet.rows))])
     places = _places(sheet, table[:, [row, column]])
     first = _first(sheet, places, shape)
-    return Matrix(_placed(sheet, places - first, table[:, value], allow_missing, shape), unit, DEVICE_LIST, sheet, place, first)
+    values = _placed(sheet, places - first, table[:, value], allow_missing, shape)
+    return Matrix(values, unit, DEVICE_LIST, sheet, place, first)
 
 
 def _places(sheet, places):
@@ -179,11 +179,11 @@ def _first(sheet, places, shape):
 def _placed(sheet, places, values, allow_missing, shape):
     shape = tuple((places.max(axis=0) + 1).tolist()) if shape is None else shape
     if shape[0] * shape[1] > _MOST_DEVICES:
-        raise ValueError(f"{sheet.path}: an array has at most {_MOST_DEVICES} devices; the list names {shape[0]} x {shape[1]}")
+        raise ValueError(f"{sheet.path}: an array has at most {_MOST_DEVICES} devices; it is of {shape[0]} x {shape[1]}")
     if (places >= shape).any():
         k = int(np.flatnonzero((places >= shape).any(axis=1))[0])
-        raise ValueError(f"{sheet.place(k + 1)}: row {places[k, 0]}, column {places[k, 1]} (from 0) lies beyond the array of "
-                         f"{shape[0]} word lines x {shape[1]} bit lines")
+        raise ValueError(f"{sheet.place(k + 1)}: row {places[k, 0]}, column {places[k, 1]} (from 0) lies beyond the array "
+                         f"of {shape[0]} word lines x {shape[1]} bit lines")
     lines = {}
     for k, place in enumerate(map(tuple, places.tolist())):
         if place in lines:
@@ -194,8 +194,8 @@ def _placed(sheet, places, values, allow_missing, shape):
     matrix[places[:, 0], places[:, 1]] = values
     if not allow_missing and len(lines) < matrix.size:
         i, j = np.argwhere(np.isnan(matrix))[0]
-        raise ValueError(f"{sheet.path}: {shape[0]} x {shape[1]} are {matrix.size} devices, the list holds {len(lines)}; row "
-                         f"{i}, column {j} (from 0) is missing")
+        raise ValueError(f"{sheet.path}: {shape[0]} x {shape[1]} are {matrix.size} devices, the list holds {len(lines)}; "
+                         f"row {i}, column {j} (from 0) is missing")
     return matrix
 
 
@@ -206,7 +206,7 @@ def conductances_of(matrix):
         return values * CONDUCTANCES[matrix.unit]
     if (bad := values <= 0).any():
         row, column = np.argwhere(bad)[0]
-        raise ValueError(f"{matrix.sheet.path}: resistances must be above zero; got {values[row, column]:g} {matrix.unit} at "
-                         f"row {row}, column {column} ({int(bad.sum())} such)")
+        raise ValueError(f"{matrix.sheet.path}: resistances must be above zero; got {values[row, column]:g} {matrix.unit} "
+                         f"at row {row}, column {column} ({int(bad.sum())} such)")
     with np.errstate(over="ignore", divide="ignore"):  # infinite conductances are refused by who reads them
         return 1 / (values * RESISTANCES[matrix.unit])

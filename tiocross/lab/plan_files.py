@@ -6,8 +6,6 @@ in each column; when a plan is loaded they must be what plan.json says. Numbers 
 the same bits; ``nan`` stands where there is none.
 """
 
-import os
-import tempfile
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from tiocross.checks import as_conductances, as_reals
 from tiocross.lab.tables import read_conductance_csv
-from tiocross.storage import read_json, replacing, save_json
+from tiocross.storage import new_folder, read_json, replacing, save_json
 
 if TYPE_CHECKING:
     from tiocross.lab.plans import Plan
@@ -33,13 +31,10 @@ def write_folder(folder, content, tables):
         raise ValueError(f"{folder} exists already; choose a new folder, or remove what is there")
     if not folder.parent.is_dir():
         raise FileNotFoundError(f"{folder.parent}, where the folder {folder.name} is to be made, does not exist")
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
-        whole = Path(temporary, "plan")
-        whole.mkdir()
+    with new_folder(folder) as whole:
         save_json(whole / PLAN, content)
         for name, text in tables.items():
             (whole / name).write_text(text, encoding="utf-8", newline="\n")
-        os.replace(whole, folder)
 
 
 def read_content(folder):

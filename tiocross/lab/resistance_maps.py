@@ -6,6 +6,7 @@ the reader is told that it is column by column ("F").
 """
 
 import math
+import re
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -62,6 +63,11 @@ class LabMap:
                 raise ValueError(f"{key} is {header[key]} in the header, but the resistances have shape {resistances.shape}")
         object.__setattr__(self, "header", header)
         object.__setattr__(self, "resistances", resistances)
+
+    def __repr__(self):
+        rows, columns = self.resistances.shape
+        return (f"<LabMap of {rows} x {columns} devices, {self.resistances.min():.4g} to {self.resistances.max():.4g} ohm; "
+                f"{len(self.header)} settings>")
 
     @classmethod
     def from_conductances(cls, conductances: ArrayLike, header: dict) -> "LabMap":
@@ -186,7 +192,8 @@ def _parse(text, order):
         raise ValueError(f"a map has three lines: names, values, resistances; got {len(lines)}"
                          + ("; is the file truncated?" if len(lines) < 3 else ""))
     names, values, listed = map(_split, lines)
-    header = _header(names, values)
+    names, listed = _without_padding(names), _without_padding(listed)
+    header = _header(names, values[:len(names)] + _without_padding(values[len(names):]))
     shape = int(header["n_rows"]), int(header["n_columns"])
     if len(listed) != shape[0] * shape[1]:
         guess = "is the file truncated?" if len(listed) < shape[0] * shape[1] else "are n_rows and n_columns right?"
@@ -205,6 +212,14 @@ def _split(line):
     """Parts of a line; one separator at its end separates nothing."""
     parts = [part.strip() for part in line.split(";")]
     return parts[:-1] if not parts[-1] else parts
+
+
+def _without_padding(parts):
+    """Parts without the empty ones at the end, with which spreadsheets make lines equally long."""
+    kept = len(parts)
+    while kept and not parts[kept - 1]:
+        kept -= 1
+    return parts[:kept]
 
 
 def _header(names, values):
@@ -227,8 +242,8 @@ def _as_text(key, value):
     text = value.strip() if isinstance(value, str) else repr(value.item() if isinstance(value, np.generic) else value)
     if set(text) & set(";\r\n") or ";" in key or not key.strip():
         raise ValueError(f"settings hold neither semicolons nor line breaks, and have a name; got {key!r}: {text!r}")
-    if key in ("n_rows", "n_columns") and not (text.isdecimal() and int(text) > 0):
-        raise ValueError(f"{key} must be a whole number from 1; got {text!r}")
+    if key in ("n_rows", "n_columns") and not re.fullmatch("0*[1-9][0-9]{0,8}", text):
+        raise ValueError(f"{key} must be a whole number from 1; got {text[:40]!r}")
     if key in _NUMBERS and not math.isfinite(_number(text)):
         raise ValueError(f"{key} must be a finite number; got {text!r}")
     return text

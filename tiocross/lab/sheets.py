@@ -20,8 +20,9 @@ RESISTANCES = {"ohm": ohm, "kohm": kohm, "Mohm": Mohm}
 VOLTAGES = {"V": 1.0, "mV": mV}
 SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas", " ": "blanks"}  # in the order in which they are looked for
 _QUANTITIES = {"conductance": CONDUCTANCES, "resistance": RESISTANCES, "voltage": VOLTAGES}
-_UNIT = re.compile(r"([\w-]*)\W*\[([^\]]*)\]")
-_BRACKETS = re.compile(r"\[[^\]]*\]")
+_UNIT = re.compile(r"\[([^\[\]]*)\]")
+_LAST_WORD = re.compile(r"([\w-]*)\W*\Z")
+_FARTHEST = 40  # characters before a unit in which its quantity is looked for
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d*(?:[eE][+-]?\d+)?", re.ASCII)
 
 
@@ -71,8 +72,9 @@ class Sheet:
         """(line number, unit, whether its quantity stands before it) of the comments' units; all if no quantity does."""
         found = []
         for number, text in self.comments:
-            for word, unit in _UNIT.findall(text):
-                unit, quantity = plain_unit(unit), word.lower().removesuffix("s")
+            for place in _UNIT.finditer(text):
+                before = _LAST_WORD.search(text[max(0, place.start() - _FARTHEST):place.start()])
+                unit, quantity = plain_unit(place[1]), before[1].lower().removesuffix("s")
                 if any(unit in units for units in _QUANTITIES.values()):
                     found.append((number, unit, unit in _QUANTITIES.get(quantity, ())))
         return [one for one in found if one[2]] or found
@@ -92,7 +94,8 @@ def read_sheet(path):
 
 def sheet_of_text(path, text):
     """The `Sheet` of the text of a file."""
-    lines = [(number, line.strip(" ")) for number, line in enumerate(re.split("\r\n|\r|\n", text), 1) if line.strip(" \t,;\"")]
+    lines = [(number, line.strip(" ")) for number, line in enumerate(re.split("\r\n|\r|\n", text), 1)
+             if line.strip(" \t,;\"")]
     is_comment = [line.lstrip("\t \"").startswith("#") for _, line in lines]
     comments = [(number, line.strip("\t ,;\"")) for (number, line), is_one in zip(lines, is_comment) if is_one]
     others = [(number, line) for (number, line), is_one in zip(lines, is_comment) if not is_one]
@@ -110,8 +113,8 @@ def sheet_of_text(path, text):
 
 
 def _cells(line, sign):
-    """Parts of a line without quotes; empty ones at its end, as spreadsheets pad lines, separate nothing."""
-    parts = re.sub(r"\s+\[", "[", line).split() if sign in (" ", "") else line.split(sign)  # a unit stays with its name
+    """Parts of a line without quotes, units beside their names; empty ones at its end, as spreadsheets pad, are nothing."""
+    parts = " ".join(line.split()).replace(" [", "[").split() if sign in (" ", "") else line.split(sign)
     cells = [part.strip().strip('"').strip() for part in parts]
     while cells and not cells[-1]:
         cells.pop()
@@ -134,14 +137,14 @@ def shortened(text):
 
 def plain_unit(text):
     """A unit as tiocross writes it, whichever sign for micro or ohm it had."""
-    text = text.strip().replace("\u00b5", "u").replace("\u03bc", "u")
-    return re.sub("\u03a9|\u2126|Ohm|OHM", "ohm", text)
+    text = "".join(sign if sign.isprintable() else "?" for sign in text.strip())
+    return re.sub("\u03a9|\u2126|Ohm|OHM", "ohm", re.sub("\u00b5|\u03bc", "u", text))
 
 
 def name_and_unit(text):
     """A column's name in small letters without its unit, and the unit or None."""
     found = _UNIT.search(text)
-    return _BRACKETS.sub("", text).strip().lower(), plain_unit(found[2]) if found else None
+    return _UNIT.sub("", text).strip().lower(), plain_unit(found[1]) if found else None
 
 
 def require_unit(where, unit, units, example):
@@ -158,10 +161,10 @@ def unit_of_comments(sheet, units, example):
         if unit != stated[0][1]:
             first = stated[0]
             where = f"lines {first[0]} and {number}" if number != first[0] else f"line {number}"
-            raise ValueError(f"{sheet.path}, {where}: two units are stated, [{first[1]}] and [{unit}]; leave one, or put its "
-                             f"quantity before the one that holds, as in {example!r}")
+            raise ValueError(f"{sheet.path}, {where}: two units are stated, [{first[1]}] and [{unit}]; leave one, or put "
+                             f"its quantity before the one that holds, as in {example!r}")
     if not stated:
-        unknown = [plain_unit(unit) for _, text in sheet.comments for _, unit in _UNIT.findall(text)]
+        unknown = [plain_unit(unit)[:20] for _, text in sheet.comments for unit in _UNIT.findall(text)]
         require_unit(sheet.path, unknown[0] if unknown else None, units, example)
     number, unit, _ = stated[0]
     require_unit(sheet.path, unit, units, example)

@@ -14,7 +14,7 @@ from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.laws import Sinh
 from tiocross.circuit.sequence import CircuitSequence
 from tiocross.circuit.solver import solve
-from tiocross.devices.device import Device
+from tiocross.devices.device import LARGEST_WINDOW, Device
 from tiocross.devices.writes import draw_array_writes
 from tiocross.lab.instrument import require_place
 from tiocross.lab.switching import TIO2_SWITCHING, SwitchingModel, draw_traits, switch
@@ -280,7 +280,7 @@ class SimulatedCrossbar:
 
 def _draw_stuck(model, shape, rng):
     """Conductances of devices and lines that fail by chance, NaN elsewhere [S]."""
-    device = Device(0.0, LARGEST_CONDUCTANCE, stuck=model.stuck, lines=model.lines)
+    device = Device(0.0, LARGEST_WINDOW, stuck=model.stuck, lines=model.lines)
     faults = draw_array_writes(device, np.zeros(shape, dtype=np.int64), 1, rng)
     return np.where(faults.stuck[0], faults.constant[0], np.nan)
 

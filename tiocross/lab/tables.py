@@ -44,8 +44,8 @@ def read_conductance_csv(path: str | PathLike, *, shape: tuple[int, int] | None 
     Raises
     ------
     ValueError
-        If there is no unit or more than one, the matrix is not rectangular or of another shape, a value is no conductance, or
-        the file can be read in more than one way.
+        If there is no unit or more than one, the matrix is not rectangular or of another shape, a value is no conductance,
+        or the file can be read in more than one way.
 
     Examples
     --------

@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from tiocross.checks import as_finite
 from tiocross.plot.labels import keep_apart
 from tiocross.plot.style import BLACK, BLUE, COLOURS, DASHES, VERMILION
 
@@ -82,10 +81,11 @@ def rate_curves(axes: Axes, rates_by_name: dict[str, np.ndarray | list[np.ndarra
 def _rates_of_seeds(name, given):
     """List of (n_points,) arrays, one for each training seed; one array is that of a single seed."""
     given = [given] if np.ndim(given[0] if len(given) else 0.0) == 0 else given
-    seeds = [as_finite(f"the rates of {name!r}", rates, ndim=1) for rates in given]
-    if any(len(rates) == 0 or rates.min() < 0.0 or rates.max() > 1.0 for rates in seeds):
-        raise ValueError(f"the rates of {name!r} must be shares of chips within [0, 1], one for each test point; got "
-                         f"{[rates.tolist()[:3] for rates in seeds]} ...")
+    seeds = [np.asarray(rates, dtype=np.float64) for rates in given]
+    for rates in seeds:
+        if rates.ndim != 1 or rates.size == 0 or not (rates >= 0.0).all() or not (rates <= 1.0).all():
+            raise ValueError(f"the rates of {name!r} must be shares of chips within [0, 1], one for each test point; got "
+                             f"an array of shape {rates.shape}, {rates.min(initial=0):g} to {rates.max(initial=0):g}")
     return seeds
 
 
@@ -175,7 +175,8 @@ def method_map(axes: Axes, methods: list[Method], *, limits: Limits | None = Non
     for method in methods:
         x, y = float(np.mean(method.nominal)), float(np.mean(method.robust))
         colour, marker = _colour_and_marker(kinds.index(method.kind))
-        reach = [[[mean - min(values)], [max(values) - mean]] for mean, values in ((x, method.nominal), (y, method.robust))]
+        reach = [np.maximum([[mean - min(values)], [max(values) - mean]], 0.0)  # a mean of equals may be off by a rounding
+                 for mean, values in ((x, method.nominal), (y, method.robust))]
         axes.errorbar(x, y, xerr=reach[0], yerr=reach[1], color=colour, marker=marker, markersize=5, elinewidth=0.8,
                       linestyle="none", label=method.name)
         places[method.name] = x, y, colour

@@ -65,8 +65,13 @@ def _shown(estimate):
     """Value, interval and unit of an estimate, for people."""
     scale, unit = SCALES.get(estimate["shown"], 1.0), estimate["shown"] or estimate["unit"].strip("-")
     interval = estimate["interval"]
-    bounds = "not told by these data" if interval is None else "[{:.3g}, {:.3g}]".format(*(end / scale for end in interval))
-    return f"{estimate['value'] / scale:.3g}", bounds, micro(unit)
+    bounds = "not told by these data" if interval is None else "[{}, {}]".format(*(_digits(end / scale) for end in interval))
+    return _digits(estimate["value"] / scale), bounds, micro(unit)
+
+
+def _digits(number):
+    """A number with three digits, or all of them before the point."""
+    return f"{number:.3g}" if abs(number) < 1000 else f"{number:.0f}"
 
 
 def _numbers(fits):
@@ -104,11 +109,13 @@ def _place(estimate):
 
 
 def _words(name):
-    return name.replace("_", " ").replace("lrs", "LRS").replace("hrs", "HRS")
+    words = {"lrs": "LRS", "hrs": "HRS", "std": "standard deviation"}
+    return " ".join(words.get(word, word) for word in name.split("_"))
 
 
 def _assumed(found):
-    rows = [(entry["name"], entry["kind"], entry["understood"]) for entry in found.get("files", [])]
+    rows = [(entry["name"], entry["kind"], entry["understood"].removeprefix("read as: "))
+            for entry in found.get("files", [])]
     files = table("Files, and how they were understood", ("file", "kind", "understood as"), [("", rows)])
     asked = ", ".join(found.get("effects asked", []))
     dead = ("every device of the resistance maps counts as stuck" if found.get("all devices dead") else

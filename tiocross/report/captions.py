@@ -29,9 +29,9 @@ EXPERIMENT = {
 COMPARISON = {
     "methods": (
         "All methods",
-        "Each method at its accuracy in software (to the right is better) and its robust share (upwards is better). No "
-        "method can be above the diagonal: a point that is wrong in software cannot be robust. Bars go from the lowest to "
-        "the highest training seed. The right panel is the upper corner of the left one.",
+        "Each method at its accuracy in software (to the right is better) and its robust share (upwards is better). Black "
+        "line: no rival is better in both. Nothing can be above the diagonal, for a point that is wrong in software cannot "
+        "be robust. Bars go from the lowest to the highest training seed. A second panel is the upper corner of the first.",
         "Robust share against nominal accuracy of every method"),
     "conditions": (
         "Other chips",

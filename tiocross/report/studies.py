@@ -1,13 +1,15 @@
 """The pages of ``tiocross experiment`` and ``tiocross compare``."""
 
+import re
+
 from tiocross.report import page as parts
 from tiocross.report.captions import COMPARISON, EXPERIMENT
 from tiocross.report.cards import device_card
 from tiocross.report.results import Results
 from tiocross.shown import join, table
 
-_COLUMNS = {"nominal_accuracy": "nominal", "robust_fraction_95": "robust 95 %", "mean_accuracy": "mean",
-            "p05_accuracy": "5th percentile", "robust_fraction_99": "robust 99 %"}
+_COLUMNS = {"nominal_accuracy": "nominal", "robust_fraction_95": "robust\xa095\xa0%", "mean_accuracy": "mean",
+            "p05_accuracy": "5th pct", "robust_fraction_99": "robust\xa099\xa0%"}
 _DIGITS = {"robust_fraction_99": 2}  # it rests on few chips
 _FIGURES = {"experiment": EXPERIMENT, "compare": COMPARISON}
 
@@ -17,7 +19,7 @@ def make_page(kind, summary, provenance, folder):
     results = Results(summary)
     return parts.page(
         f"tiocross {kind}", summary["question"], _lead(results, summary, provenance),
-        parts.answer(*summary["conclusion"]), _numbers(results, summary, provenance),
+        parts.answer(*map(_typeset, summary["conclusion"])), _numbers(results, summary, provenance),
         parts.pictures(folder, _captions(kind, summary)), _assumed(summary, provenance), _choices(summary),
         parts.section("What it does not mean", parts.bullets(summary["not_meant"])), _again(summary, provenance))
 
@@ -35,11 +37,10 @@ def _lead(results, summary, provenance):
 
 
 def _captions(kind, summary):
-    """Title, how to read it and alternative text of each figure; what the folder says of a figure comes first."""
-    said = {figure["name"]: figure.get("caption", "") for figure in summary.get("figures", ())}
-    known = {**{name: (name.replace("_", " "), "", name) for name in said}, **_FIGURES[kind]}
-    return {name: (title, " ".join(filter(None, (said.get(name), caption))), alt)
-            for name, (title, caption, alt) in known.items() if not said or name in said}
+    """Title, how to read it and alternative text of each figure that the folder names."""
+    return {figure["name"]: _FIGURES[kind].get(figure["name"], (figure["name"].replace("_", " "), figure["caption"],
+                                                                figure["caption"]))
+            for figure in summary["figures"]}
 
 
 # Tables.
@@ -48,7 +49,7 @@ def _captions(kind, summary):
 def _numbers(results, summary, provenance):
     wire = results.wires[0]
     columns = {column: title for column, title in _COLUMNS.items() if all(column in row for row in results.rows)}
-    more = _more_columns(results, summary, provenance)
+    more = _more_columns(results, provenance)
     rows = [(name, *(parts.with_interval(*results.figure(name, wire, column), digits=_DIGITS.get(column, 3))
                      for column in columns), *(cells.get(name, "-") for cells in more.values()))
             for name in results.names if results.of(name, wire)]
@@ -57,16 +58,15 @@ def _numbers(results, summary, provenance):
     caption = f"Wires of {wire:g} ohm per segment. Shares of one; {spread}."
     main = table(caption, ("training", *columns.values(), *more), [("", rows)])
     return parts.section(
-        "The numbers", parts.scrolling(main, "results"), parts.bullets(summary["how_to_read"], class_="soft"),
+        "The numbers", parts.scrolling(main, "results"), parts.bullets(map(_typeset, summary["how_to_read"]), class_="soft"),
         _wires(results) if len(results.wires) > 1 else "")
 
 
-def _more_columns(results, summary, provenance):
+def _more_columns(results, provenance):
     """Columns beside the shares, by title: a cell for each row's name."""
-    layouts = {entry["name"]: entry.get("layout", "") for entry in summary.get("arrays", ())}
     costs = {name: f"{seconds:.3g}" for name, seconds in provenance.get("core_seconds", {}).items()}
     devices = {row["name"]: str(row["n_devices"]) for row in results.rows if "n_devices" in row}
-    columns = {"devices": devices, "training (core s)": costs, "arrays": layouts}
+    columns = {"devices": devices, "training (core s)": costs}
     return {title: cells for title, cells in columns.items() if cells}
 
 
@@ -97,9 +97,25 @@ def _choices(summary):
 
 
 def _assumed(summary, provenance):
-    pairs = [("overlaps", _overlaps(summary["data"])), ("training", _training(provenance.get("training") or {}))]
+    pairs = [*_layouts(summary), ("overlaps", _overlaps(summary["data"])),
+             ("training", _training(provenance.get("training") or {}))]
     return parts.section("What was assumed", parts.bullets(summary["assumptions"]),
                          parts.facts([pair for pair in pairs if pair[1]]), device_card(provenance["device"]))
+
+
+def _layouts(summary):
+    """Which rows lie how on arrays: a pair for each layout."""
+    names = {}
+    for entry in summary["arrays"]:
+        names.setdefault(entry["layout"], []).append(entry["name"])
+    for layout, rows in names.items():
+        yield "layout", f"{_typeset(layout)}: " + ("all rows" if len(names) == 1 else ", ".join(rows))
+
+
+def _typeset(text):
+    """A sentence of the terminal with the signs of a page."""
+    signs = text.replace(" +- ", "\xa0±\xa0").replace("+-", "±")
+    return re.sub(r"\b(\d+) array\(s\)", lambda found: _many(int(found[1]), "array"), signs)
 
 
 def _overlaps(data):

@@ -21,7 +21,7 @@ from tiocross.transfers.summary import robust_fraction
 
 RATE = "rate"
 RATES = (0.1, 0.3, 0.9)  # beside three strengths
-ONLY_RATES = (0.1, 0.13, 0.17, 0.23, 0.3, 0.4, 0.5, 0.7, 0.9)  # where there is no strength: as many trials, over the same range
+ONLY_RATES = (0.1, 0.13, 0.17, 0.23, 0.3, 0.4, 0.5, 0.7, 0.9)  # where there is no strength: as many trials, the same range
 SEEDS = (0, 1)  # each value is tried with
 N_CHIPS = 500  # of each network that is tried
 

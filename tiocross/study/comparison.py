@@ -27,21 +27,21 @@ DISTURB_FACTORS = (0.0, 0.5, 1.0, 1.5, 2.0)
 WIRE_RESISTANCES = (0.0, 5.0, 10.0, 15.0, 20.0)  # [ohm]
 _ADAPTED, _OTHER_SIZES = "adapted to each chip", "ROBUST with other sizes or layouts"
 HIDDEN_UNITS = (4, 8, 16, 31)  # of half moons: 34 to 250 devices
-_MOST_SEEDS, _MOST_TRANSFERS = 5, 2_000  # of a curve
-_QUESTION = ("Which way of training leaves the most test points right on nearly every chip, at which accuracy in software and at "
-             "what cost, if all have the same budget?")
-_BUDGET = ("Budget of every method: 2 000 steps, 16 chips a step, the best of six starts with three kinds of units; learning rate "
-           "and strength chosen by the robust share on validation points, from grids of nine values each, with seeds and chips "
-           "of their own. Rows \"the paper's budget\" are those of tiocross experiment.")
-_QUICK = ("Learning rates and strengths are those that a full run chose for half moons on the published card; nothing was chosen "
-          "for this run.")
-_COLUMNS = ("nominal: accuracy in software. worst: robust 95 % of the worst seed. Columns in ohm: robust 95 % with wires of this "
-            "resistance per segment. core-s: seconds of one core for training one network, choice of its start included.")
-_PARTS = ("Rows that change a part of ROBUST keep the learning rate chosen for it. Rows that know each chip (placed, retrained, "
+_MOST_SEEDS, _MOST_TRANSFERS = 3, 2_000  # of a curve
+_QUESTION = ("Which way of training leaves the most test points right on nearly every chip, at which accuracy in software "
+             "and at what cost, if all have the same budget?")
+_BUDGET = ("Budget of every method: 2 000 steps, 16 chips a step, the best of six starts with three kinds of units. Rows "
+           "\"the paper's budget\" are those of tiocross experiment: 3 000 steps, 2 chips a step, one start.")
+_CHOSEN_HERE = ("Learning rates and strengths were chosen by the robust share on validation points, from grids of nine "
+                "values for each method, with training seeds and chips of their own.")
+_CHOSEN_BEFORE = "Learning rates and strengths were chosen before, for half moons on the published card; not for this run."
+_COLUMNS = ("nominal: accuracy in software. worst: robust 95 % of the worst seed. Columns in ohm: robust 95 % with wires of "
+            "this resistance per segment. core-s: seconds of one core for training one network, choice of start included.")
+_PARTS = ("Rows that change a part of ROBUST keep the learning rate of ROBUST. Rows that know each chip (placed, retrained, "
           "read back) and rows with more devices are no rivals of the others.")
 _CAPTIONS = {
-    "methods": "Robust share over accuracy in software: further up and to the right is better. The line joins the methods that no "
-               "other one beats in both, among those with 66 devices that know nothing of a chip.",
+    "methods": "Robust share over accuracy in software: further up and to the right is better. The line joins the methods "
+               "that no other one beats in both, among those of one size that know nothing of a chip.",
     "conditions": "Robust share on chips that the networks were not trained for.",
 }
 
@@ -50,14 +50,14 @@ def make_comparison(task, device, settings, *, quick=False):
     """The comparison on a task, ready for `Run`. A quick one chooses no values, and trains nothing for its curves."""
     chosen = [] if quick else methods_to_choose(settings.recipes)
     curves = _draw_quick_curves if quick else _measure_and_draw_curves
-    n_sizes = 0 if quick else len(HIDDEN_UNITS)
-    n_points = (len(make_conditions(device)) + n_sizes) * len(_followed(settings)) * len(_settings_of_curves(settings).seeds)
-    counts = {"values tried": sum(len(grid_of(STRENGTHS.get(recipe.name))) for recipe in chosen), "points of curves": n_points}
+    n_places = len(make_conditions(device)) + (0 if quick else len(HIDDEN_UNITS))
+    counts = {"values tried": sum(len(grid_of(STRENGTHS.get(recipe.name))) for recipe in chosen),
+              "points of curves": n_places * len(followed(settings)) * len(settings_of_curves(settings).seeds)}
     if quick:
         settings = replace(settings, recipes=tuple(_with_known_values(recipe, device) for recipe in settings.recipes))
-    return Study("compare", task, device, settings, make_comparison_row, _QUESTION, _notes(settings, quick), _CAPTIONS, curves,
-                 {name: count for name, count in counts.items() if count}, choose=_choose if chosen else None,
-                 use=partial(use_choices, device=device), is_timed=True)
+    counts = {name: count for name, count in counts.items() if count}
+    return Study("compare", task, device, settings, make_comparison_row, _QUESTION, _notes(settings, quick), _CAPTIONS,
+                 curves, counts, choose=_choose if chosen else None, use=partial(use_choices, device=device), is_timed=True)
 
 
 def _notes(settings, quick):
@@ -66,7 +66,7 @@ def _notes(settings, quick):
            if n_chips_for(recipe, settings) < settings.n_transfers]
     sources = [f"{recipe.name}: {recipe.source}." for recipe in settings.recipes if recipe.source]
     varied = [recipe for recipe in settings.recipes if recipe.name != ROBUST.name and recipe.name.startswith(ROBUST.name)]
-    return [_COLUMNS, ROBUST_SHARE, about_spread(len(settings.seeds)), _BUDGET, *([_QUICK] if quick else []),
+    return [_COLUMNS, ROBUST_SHARE, about_spread(len(settings.seeds)), _BUDGET, _CHOSEN_BEFORE if quick else _CHOSEN_HERE,
             *([_PARTS] if varied else []), *few, *sources]
 
 
@@ -161,11 +161,13 @@ class CurvePoint(NamedTuple):
     robust_fraction_95: float  # (unitless)
 
 
-def _followed(settings):
+def followed(settings):
+    """The rows that have curves."""
     return [recipe for recipe in settings.recipes if recipe.name in FOLLOWED]
 
 
-def _settings_of_curves(settings):
+def settings_of_curves(settings):
+    """Seeds and chips of every point of a curve."""
     return replace(settings, seeds=settings.seeds[:_MOST_SEEDS], wire_resistances=(0.0,),
                    n_transfers=min(_MOST_TRANSFERS, settings.n_transfers))
 
@@ -188,14 +190,14 @@ def _draw(run, crew, measured):
     order = list(figures.CURVES)
     points.sort(key=lambda point: (order.index(point.curve), point.name, point.x, point.seed))
     settings = run.study.settings
-    run.folder.save_json("curves.json", {"n_transfers": _settings_of_curves(settings).n_transfers,
+    run.folder.save_json("curves.json", {"n_transfers": settings_of_curves(settings).n_transfers,
                                          "points": [point._asdict() for point in points]})
     rows = run.ordered_rows()
     resistance = rows[0]["wire_resistance"]
     methods = _methods(rows, settings.recipes, resistance)
     jobs = {"methods": (figures.method_maps, methods, rivals_of(methods), resistance)}
     if points:
-        names = [recipe.name for recipe in _followed(settings)]
+        names = [recipe.name for recipe in followed(settings)]
         jobs["conditions"] = (figures.condition_curves, points, names, run.study.device)
     figures.draw_all(crew, run.folder, jobs)
 
@@ -203,14 +205,14 @@ def _draw(run, crew, measured):
 def measure_curves(run, crew):
     """Yield the points of all curves as they are ready."""
     yield from measure_conditions(run, crew)
-    yield from _measure_sizes(replace(run.study, settings=_settings_of_curves(run.study.settings)), crew)
+    yield from _measure_sizes(replace(run.study, settings=settings_of_curves(run.study.settings)), crew)
 
 
 def measure_conditions(run, crew):
     """Yield the points of the curves that the networks of the table run through."""
-    settings = _settings_of_curves(run.study.settings)
+    settings = settings_of_curves(run.study.settings)
     study = replace(run.study, settings=settings)
-    networks = [Trained(recipe, seed, run.networks[recipe.name, seed]) for recipe in _followed(settings)
+    networks = [Trained(recipe, seed, run.networks[recipe.name, seed]) for recipe in followed(settings)
                 for seed in settings.seeds]
     jobs = [crew.start_thread(_measure, condition, trained, study, crew.stop)
             for condition in make_conditions(study.device) for trained in networks]
@@ -226,7 +228,7 @@ def _measure(condition, trained, study, stop):
 
 def _measure_sizes(study, crew):
     """Points of the curve over the number of devices; its networks are trained for it."""
-    resized = {f"{recipe.name}, {n_hidden}": (recipe, n_hidden) for recipe in _followed(study.settings)
+    resized = {f"{recipe.name}, {n_hidden}": (recipe, n_hidden) for recipe in followed(study.settings)
                for n_hidden in HIDDEN_UNITS}
     recipes = tuple(replace(recipe, name=name, sizes=(2, n_hidden, 1)) for name, (recipe, n_hidden) in resized.items())
     for finished in train_and_judge(replace(study, settings=replace(study.settings, recipes=recipes)), crew):

@@ -19,15 +19,13 @@ def conclude(rows):
     names = [name for name in names_of(rows) if name == OURS or not name.startswith(OURS)]
     groups = {name: rows_of(rows, name, wire) for name in (names if len(names) > 1 else names_of(rows))}
     order = sorted(groups, key=lambda name: -mean_of(groups[name], _ROBUST))
-    return [sentence for sentence in (_most_robust(groups, order), _beside_the_line(groups, order), _in_software(groups, order))
-            if sentence]
+    sentences = _most_robust(groups, order), _beside_the_line(groups, order), _in_software(groups, order)
+    return [sentence for sentence in sentences if sentence]
 
 
 def difference(first, second, figure):
-    """Mean difference of two rows over their common seeds, and half of its 95 % interval.
-
-    Student's interval over the seeds, which share chips, and the rows' own intervals over chips and points, which share
-    nothing here: added as if they were independent, so that the interval is rather too wide."""
+    """Mean difference of two rows over their common seeds, and half of its 95 % interval: Student's over the seeds and the
+    rows' own over chips and points, added as if independent, though the rows share chips: rather too wide."""
     pairs = {row["seed"]: row[figure] for row in second}
     apart = np.array([row[figure] - pairs[row["seed"]] for row in first if row["seed"] in pairs])
     n = len(apart)
@@ -38,23 +36,23 @@ def difference(first, second, figure):
 
 def _most_robust(groups, order):
     best, *others = order
-    text = (f"The most robust row is {_listed([best])}: {_figure(groups[best], _ROBUST)} of the test points are right on at least 95 % of "
-            f"the chips, and {mean_of(groups[best], 'nominal_accuracy'):.3f} in software")
+    text = (f"The most robust row is {_listed([best])}: {_figure(groups[best], _ROBUST)} of the test points are right on at "
+            f"least 95 % of the chips, and {mean_of(groups[best], 'nominal_accuracy'):.3f} in software")
     tied = [name for name in others if not _is_apart(groups[best], groups[name])]
     if tied:
         return f"{text}; {_listed(tied)} cannot be told from it."
     if not others:
         return f"{text}."
     gap, half = difference(groups[best], groups[others[0]], _ROBUST)
-    return (f"{text}; next is {_listed(others[:1])} with {mean_of(groups[others[0]], _ROBUST):.3f} ({gap:.3f} +- {half:.3f} less), "
-            f"{mean_of(groups[others[0]], 'nominal_accuracy'):.3f} in software.")
+    return (f"{text}; next is {_listed(others[:1])} with {mean_of(groups[others[0]], _ROBUST):.3f} ({gap:.3f} +- {half:.3f} "
+            f"less), {mean_of(groups[others[0]], 'nominal_accuracy'):.3f} in software.")
 
 
 def _beside_the_line(groups, order):
     if LINE not in groups or len(order) == 1:
         return ""
-    line = f"the straight line ({mean_of(groups[LINE], _ROBUST):.3f} robust, {mean_of(groups[LINE], 'nominal_accuracy'):.3f} " \
-           "in software)"
+    robust, nominal = (mean_of(groups[LINE], figure) for figure in (_ROBUST, "nominal_accuracy"))
+    line = f"the straight line ({robust:.3f} robust, {nominal:.3f} in software)"
     others = [name for name in order if name != LINE]
     above = [name for name in others if _is_above(groups[name], groups[LINE])]
     if not above:
@@ -70,8 +68,8 @@ def _in_software(groups, order):
     text = []
     if top != best:
         gap, half = difference(groups[top], groups[best], "nominal_accuracy")
-        text.append(f"In software {_listed([best])} gives up {gap:.3f} +- {half:.3f} against {_listed([top])}" if gap > half else
-                    f"In software no row can be told to be better than {_listed([best])}")
+        text.append(f"in software {_listed([best])} gives up {gap:.3f} +- {half:.3f} against {_listed([top])}"
+                    if gap > half else f"in software no row can be told to be better than {_listed([best])}")
     if REGULAR in groups and best != REGULAR:
         text.append(f"regular training keeps {_figure(groups[REGULAR], _ROBUST)} robust at "
                     f"{mean_of(groups[REGULAR], 'nominal_accuracy'):.3f} in software")

@@ -70,11 +70,11 @@ class ResultsFolder:
             return None
 
     def _holds_files_of_others(self):
-        """Whether there is more than a run leaves that died before its first file: hidden files and empty folders."""
+        """Whether there is more than a run leaves that died before its first file: hidden files and an empty folder."""
         if not self.path.is_dir():
             return False
-        return any(not (_HIDDEN.fullmatch(path.name) or path.name == "networks" and path.is_dir() and not any(path.iterdir()))
-                   for path in self.path.iterdir())
+        visible = [path for path in self.path.iterdir() if not _HIDDEN.fullmatch(path.name)]
+        return any(path.name != "networks" or not path.is_dir() or any(path.iterdir()) for path in visible)
 
     def _holds_results(self):
         """Whether a row is finished there; a summary that cannot be read counts."""

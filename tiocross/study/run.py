@@ -36,27 +36,21 @@ def _measure_no_more(run, crew):
 
 @dataclass(frozen=True)
 class Study:
-    """What is measured: recipes, seeds, wires and chips are in ``settings``.
-
-    ``make_row(recipe, seed, transfer)`` gives a row of ``summary.json``; ``notes`` are sentences on how to read the table,
-    ``captions`` what each figure shows. ``choose(run, crew)`` gives a `Choice` for each method whose values are chosen,
-    before any network is trained for a row; `use` puts them in. ``after_rows(run, crew)`` measures what else there is, and
-    draws the figures; ``more_counts`` says how much both are. ``is_timed``: the cost of training is reported.
-    """
+    """What is measured: recipes, seeds, wires and chips are in ``settings``."""
 
     name: str
     task: Task
     device: Device
     settings: ExperimentSettings
-    make_row: Callable = make_row
+    make_row: Callable = make_row  # (recipe, seed, transfer): a row of summary.json
     question: str = ""
-    notes: Sequence[str] = ()
-    captions: Mapping = field(default_factory=dict)
-    after_rows: Callable = _measure_no_more
-    more_counts: Mapping = field(default_factory=dict)
-    choose: Callable | None = None
-    use: Callable | None = None
-    is_timed: bool = False
+    notes: Sequence[str] = ()  # sentences on how to read the table
+    captions: Mapping = field(default_factory=dict)  # what each figure shows
+    after_rows: Callable = _measure_no_more  # (run, crew): measures what else there is, and draws the figures
+    more_counts: Mapping = field(default_factory=dict)  # how much there is to choose, and to do after the rows
+    choose: Callable | None = None  # (run, crew): a `Choice` for each method, before any network of a row is trained
+    use: Callable | None = None  # (recipes, choices): the recipes with these values
+    is_timed: bool = False  # whether the cost of training is reported
 
     @property
     def counts(self):
@@ -142,7 +136,8 @@ class Run:
 
     def core_seconds(self):
         """Seconds of one core that training one network of each row took, a median over seeds; empty if not timed."""
-        return {name: round(float(np.median(seconds)), 2) for name, seconds in self.costs.items()} if self.study.is_timed else {}
+        costs = self.costs if self.study.is_timed else {}
+        return {name: round(float(np.median(seconds)), 2) for name, seconds in costs.items()}
 
     def _choose(self, crew):
         if self.study.choose is not None:

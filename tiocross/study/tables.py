@@ -131,7 +131,8 @@ def align(lines):
 
 def format_csv(rows, costs=None):
     """One line for each name and wire resistance with all digits; the header states the units."""
-    columns = [f"{figure} {what} [-]" for figure in FIGURES for what in ("mean", "sd over seeds", "lowest end", "highest end")]
+    kinds = "mean", "sd over seeds", "lowest end", "highest end"
+    columns = [f"{figure} {kind} [-]" for figure in FIGURES for kind in kinds]
     text = [_joined(["name", "wire_resistance [ohm]", "n_seeds [-]", "n_transfers [-]", "n_devices [-]", *columns,
                      "training_of_one_network [core-s]"])]
     for wire in wires_of(rows):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tiocross.checks import number_of_text
 from tiocross.storage import replacing
 from tiocross.tasks.dataset import PARTS, Dataset, Task
 
@@ -153,10 +154,10 @@ def read_dataset(path: str | os.PathLike, *, n_classes: int | None = None) -> Da
 def _parse_row(path, line, row, n_columns):
     if len(row) != n_columns:
         raise ValueError(f"{path}, line {line}: expected {n_columns} values as in the header; got {len(row)}")
-    try:
-        return [float(value) for value in row]
-    except ValueError:
-        raise ValueError(f"{path}, line {line}: not numbers: {row}") from None
+    values = [number_of_text(value) for value in row]
+    if None in values:
+        raise ValueError(f"{path}, line {line}: not numbers: {row}")
+    return values
 
 
 def shipped_folder():

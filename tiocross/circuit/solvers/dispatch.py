@@ -26,11 +26,10 @@ _CROSSINGS_PER_CALL = 1_000_000  # in one kernel call, about 0.1 s
 _GOOD_VOLTAGES = 1e3  # times rtol times the largest voltage between ends: voltages known worse are found by elimination
 
 
-def run_circuits(circuit, ends, goal, selected=None):
-    """Solve each array for each set of end voltages; the bit line of a selected device sets the scale of ``goal.rtol``.
-
-    ConvergenceError if one is not solved; whether the ends contradict each other is for `require_consistent` to find out
-    before. Voltages of lines that no connected end reaches are NaN."""
+def run_circuits(circuit, ends, selected=None, *, goal):
+    """Solve each array for each set of end voltages, NaN on lines that no connected end reaches; ConvergenceError if one is
+    not solved. ``selected`` (C or 1, B): bit lines of selected devices, which set the scale of ``goal.rtol``. Contradictory
+    ends are for `require_consistent` to find before."""
     solved = allocate_results((len(circuit), ends.shape[1]), circuit.shape, goal.nodes)
     for of_arrays, of_inputs, bit_line in _groups(ends, len(circuit), selected):
         some, part = ends[of_arrays if len(ends) > 1 else slice(None)][:, of_inputs], circuit.part(of_arrays)
@@ -62,18 +61,17 @@ def run_read(circuit, voltages, goal):
     return solved
 
 
-def share_between_threads(solver, circuit, inputs, workers=1):
-    """Let several threads take a share of the arrays each: ``solver(part of the circuit, inputs (C or 1, ...) of it)``.
-
-    The results do not depend on their number."""
+def share_between_threads(solver, circuit, inputs, workers=1, *more):
+    """Let several threads take a share of the arrays each: ``solver(part of the circuit, inputs (C or 1, ...) of it)``, and
+    more such inputs. The results do not depend on their number."""
     n_parts = min(workers, len(circuit))
     if n_parts < 2:
-        return solver(circuit, inputs)
+        return solver(circuit, inputs, *more)
     edges = [len(circuit) * k // n_parts for k in range(n_parts + 1)]
 
     def run(start, stop):
         part = slice(start, stop)
-        return solver(circuit.part(part), inputs[part] if len(inputs) > 1 else inputs)
+        return solver(circuit.part(part), *(values[part] if len(values) > 1 else values for values in (inputs, *more)))
 
     with ThreadPoolExecutor(n_parts, thread_name_prefix="tiocross") as executor:
         found = list(executor.map(run, edges[:-1], edges[1:]))
@@ -122,20 +120,20 @@ def _run_workspaces(workspaces, arrays, drives, goal, start):
 
 def _groups(ends, n_arrays, selected):
     """Arrays and inputs whose ends float alike and whose selected bit line is the same: slices or indices of arrays and of
-    inputs, and the bit line, or None; usually one of all. ``selected`` (B,) is the bit line of each input, or None."""
+    inputs, and the bit line, or None; usually one of all. ``selected`` (C or 1, B): bit lines, or None."""
     floating = np.isnan(ends)
     everything = slice(0, n_arrays)
-    if (floating == floating[0, 0]).all() and (selected is None or (selected == selected[0]).all()):
-        yield everything, slice(None), None if selected is None else int(selected[0])
+    if (floating == floating[0, 0]).all() and (selected is None or (selected == selected[0, 0]).all()):
+        yield everything, slice(None), None if selected is None else int(selected[0, 0])
         return
     for c in range(len(ends)):
         patterns = floating[c].reshape(ends.shape[1], -1)
         if selected is not None:
-            patterns = np.column_stack([patterns, selected])
+            patterns = np.column_stack([patterns, selected[c]])
         _, kinds = np.unique(patterns, axis=0, return_inverse=True)
         for kind in range(kinds.max() + 1):
             inputs = np.flatnonzero(kinds.ravel() == kind)
-            bit_line = None if selected is None else int(selected[inputs[0]])
+            bit_line = None if selected is None else int(selected[c, inputs[0]])
             yield (slice(c, c + 1) if len(ends) > 1 else everything), inputs, bit_line
 
 
@@ -147,16 +145,18 @@ def _run_group(circuit, ends, goal, selected):
     if circuit.law is None and selected is None and _is_read(ends, connected, circuit.shape):
         sensed = np.ones(n_bit, dtype=bool)
         solved = run_read(circuit, np.ascontiguousarray(ends[:, :, WORDS, ROOT_END, : circuit.shape[0]]), goal)
-        rounding = _bound_rounding(circuit, resistances, drives, circuit.arrays.sum(axis=(1, 2))[:, None]) if goal.nodes else 0
+        slopes = circuit.arrays.sum(axis=(1, 2))[:, None]
+        rounding = _bound_rounding(circuit, resistances, drives, slopes) if goal.nodes else 0
     else:
         sensed = connected[BITS, ROOT_END, :n_bit].copy() if selected is None else np.arange(n_bit) == selected
         sensed |= ~sensed.any()
+        drives, given = drives.copy(), drives
         reference = _refer(drives, resistances, sensed)
         solved, slopes = _run_general(circuit, resistances, drives, sensed, goal)
         rounding = 0
         solved.report.total[...] += _bound_rounding(circuit, resistances, drives, slopes)
         solved.voltages[...] += reference[..., None, None, None]
-        drives = np.where(np.isfinite(resistances[:, 1:]), drives + reference[..., None, None, None], 0.0)
+        drives = given
     if goal.nodes:
         _bound_voltages(circuit, resistances, drives, solved, rounding)
     _eliminate_others(circuit, resistances, drives, sensed, solved, goal)
@@ -237,7 +237,9 @@ def _bound_voltages(circuit, resistances, drives, solved, rounding):
         least = least[:1]  # the ways do not lead over devices
     ways = np.array([longest_way(array, resistances) for array in least])[:, None]
     report = solved.report
-    report.voltage_error[...] = (report.total + rounding) * ways + rounding_step(sum(circuit.shape) ** 2) * largest
+    total = np.nan_to_num(report.total, nan=np.inf)
+    unbalanced = np.where(ways > 0, (total + rounding) * np.maximum(ways, 1e-300), 0.0)
+    report.voltage_error[...] = unbalanced + rounding_step(sum(circuit.shape) ** 2) * largest
 
 
 def _run_nonlinear(workspaces, circuit, drives, goal):

@@ -1,4 +1,4 @@
-"""Circuits that sweeps leave open, by star-mesh elimination: slower, but exact to rounding however far apart conductances are.
+"""Circuits that sweeps leave open, by star-mesh elimination: slower, but exact to rounding whatever the conductances.
 
 Without subtractions every conductance between terminals, the connected ends of lines, keeps its digits. So the current of an
 end is right relative to the sum of what the other ends drive through it, each alone; nearly always that is its own size.
@@ -48,15 +48,15 @@ class Mesh:
         """Solve one circuit of ``devices``: conductances (M, N) [S] and their law, with one parameter for each, or None.
         ``into`` is `Solved` without leading axes, to be filled."""
         array, law = devices
-        volts = drive[self.connected]
-        reference = self._reference(volts)
-        volts = volts - reference
+        given = drive[self.connected]
+        reference = self._reference(given)
+        volts = given - reference
         if law is None:
-            found = self._eliminate(array, None, volts[:, None])
+            found = self._eliminate(array, None, volts[:, None], given)
             error, currents = self.rounding * found.superposed, array * found.device_voltages
             n_steps = 1
         else:
-            found, error, currents, n_steps = self._follow_tangents(array, law, volts, goal)
+            found, error, currents, n_steps = self._follow_tangents(array, law, (volts, given), goal)
         self._store(found, error, np.abs(currents).sum(axis=0), reference, goal, into)
         into.figures[0] += n_steps
 
@@ -86,8 +86,9 @@ class Mesh:
         if into.voltages.size:
             into.voltages[:] = found.nodes + reference
 
-    def _eliminate(self, array, injected, columns):
-        """`_Eliminated` for terminal voltages (K, C) [V]."""
+    def _eliminate(self, array, injected, columns, given):
+        """`_Eliminated` for terminal voltages (K, C) [V]; ``given`` are those of the first column before they were referred
+        to one of them."""
         m, n = self.shape
         k, c = columns.shape
         injected = np.empty((0, n)) if injected is None else injected
@@ -101,25 +102,25 @@ class Mesh:
                    np.empty((front, c + 1)), admittances, arrived, nodes)
         if self.turned:
             nodes = nodes[:, ::-1].swapaxes(-1, -2)
-        return _Eliminated(admittances, arrived, nodes, columns[:, 0])
+        return _Eliminated(admittances, arrived, nodes, given)
 
     def _follow_tangents(self, array, law, volts, goal):
         """Newton's method: `_Eliminated`, errors of the terminals' currents (K,), currents of the devices, steps."""
         wanted = self._roots[self._roots >= 0]
         columns = np.zeros((self.n_terminals, 1 + len(wanted)))
-        columns[:, 0], columns[wanted, 1 + np.arange(len(wanted))] = volts, 1.0
+        columns[:, 0], columns[wanted, 1 + np.arange(len(wanted))] = volts[0], 1.0
         slope, injected, last = array, np.zeros_like(array), np.inf
         best, waiting, kept = np.inf, 0, None
         for n_steps in range(1, _MOST_TANGENTS + 1):
             with np.errstate(over="ignore", invalid="ignore"):  # a law may overflow; then it is not solved
-                found = self._eliminate(slope, injected, columns)
+                found = self._eliminate(slope, injected, columns, volts[1])
             found.unsettled, last = float(np.abs(found.nodes - last).max()), found.nodes
             error, currents = self._judge(array, law, found, (slope, injected), wanted)
             worst = self._measure(error, currents, found, goal)
             waiting = 0 if worst < 0.5 * best else waiting + 1
             if worst < best or kept is None:
                 best, kept = worst, (found, error, currents)
-            patience = 2 if found.unsettled <= 1e-12 * found.magnitude else _PATIENCE
+            patience = 3 if found.is_near and found.unsettled <= 1e-12 * found.magnitude else _PATIENCE
             if worst <= 1.0 and n_steps > 1 or waiting >= patience or np.isnan(worst):
                 break
             following = np.empty_like(array), np.empty_like(array)
@@ -135,20 +136,28 @@ class Mesh:
             currents, slopes = law.currents(array, voltages), law.slopes(array, voltages)
             wrong = np.abs(currents - (slope * voltages - injected))
             found.wrong = float(wrong.max())
-            wrong += 4.0 * _EPSILON * np.abs(currents) + self.rounding * slopes * found.magnitudes
+            # A voltage that is off shifts law and tangent alike.
+            rounded = 4.0 * _EPSILON * (np.abs(currents) + np.abs(slope * voltages) + np.abs(injected))
+            rounded += self.rounding * np.abs(slopes - slope) * found.magnitudes
+            near = 1e-3 * np.abs(currents) + self.rounding * slopes * found.magnitudes
+            found.is_near = bool((wrong <= near).all())
+            wrong += rounded
             shares = np.abs(found.others[:, 1] - found.others[:, 0]) + self.rounding * found.others.sum(axis=1)
             error = self.rounding * found.superposed
             error[wanted] += 2.0 * (shares * wrong).sum(axis=(-2, -1))
         return error, currents
 
     def _measure(self, error, currents, found, goal):
-        """How far the current of a sensed line, and the voltages, are from being good enough; 1 is where they are."""
-        held = self.sensed & (self._roots >= 0)
-        own = error[self._roots[held]].max(initial=0.0)
-        gross = np.abs(currents).sum(axis=0)[self.sensed].max()
-        scale = 0.1 * goal.rtol * max(gross, np.abs(found.currents[self._roots[held]]).max(initial=0.0))
+        """How far currents and voltages are from being good enough; 1 is where they are."""
+        roots, held = self._roots, self._roots >= 0
+        gross, ends = np.abs(currents).sum(axis=0), np.where(held, np.abs(found.currents[roots]), 0.0)
+        left = 0.0 if found.is_near else 2.0
+        for lines in (self.sensed, np.ones_like(held)):
+            own = error[roots[held & lines]].max(initial=0.0)
+            scale = 0.1 * goal.rtol * max(gross[lines].max(), ends[lines].max())
+            left = max(left, own / max(scale, 1e-300) if own > 0.0 else 0.0)
         settled = 1e-9 * found.magnitude
-        return max(own / max(scale, 1e-300) if own > 0.0 else 0.0, found.unsettled / settled if settled > 0.0 else 0.0)
+        return max(left, found.unsettled / settled if settled > 0.0 else 0.0)
 
 
 class _Eliminated:
@@ -162,6 +171,7 @@ class _Eliminated:
         self.device_voltages = nodes[0, 1] - nodes[0, 0]
         self.magnitude = float(nodes[-1].max())  # a node's voltage is right relative to it [V]
         self.magnitudes = nodes[-1].sum(axis=0)  # and a device's to this
+        self.is_near = True  # whether tangents are good pictures of the curves
         self.unsettled = self.wrong = 0.0  # change of a voltage at the last step [V]; largest error of a tangent [A]
 
 

@@ -52,8 +52,7 @@ def _eliminate(s, k, volts, front, reach, moved, weights, fed, slots, admittance
         total += front[s, q]
     for t in range(n_terminals):
         total += reach[s, t]
-    slots[k] = s
-    scale = 1.0 / total if total > 0.0 else 0.0
+    slots[k], scale = s, 1.0 / total if total > 0.0 else 0.0
     for c in range(n_columns + 1):
         fed[k, c] = 0.0
     for q in range(n_front):
@@ -75,8 +74,7 @@ def _eliminate(s, k, volts, front, reach, moved, weights, fed, slots, admittance
         if share > 0.0:
             for q in range(n_front):
                 front[p, q] += share * front[s, q]
-            front[p, p] = 0.0
-            front[p, s] = 0.0
+            front[p, p] = front[p, s] = 0.0
             for t in range(n_terminals):
                 reach[p, t] += share * reach[s, t]
             moved[p, 0] += share * moved[s, 0]

@@ -94,15 +94,18 @@ def _factor_word_lines(g, n_word, n_bit, line, at, f):
 
 @helper
 def _factor_bit_lines(g, n_word, n_bit, line, at, f):
+    rho, far, end, past = line[RHO], line[FAR], line[END], line[PASS]
+    g_i = g[0]
     for j in range(n_bit):
-        line[END, j] = 1.0 / max(line[RHO, j] * at[1] + line[FAR, j], SHORT)
-        line[PASS, j] = line[END, j] + g[0, j]
+        r = rho[j] * at[1] + far[j]
+        end[j] = 1.0 / (r if r > SHORT else SHORT)
+        past[j] = end[j] + g_i[j]
     for i in range(1, n_word):
-        d = at[i + 1] - at[i]
+        d, f_i, g_i = at[i + 1] - at[i], f[i], g[i]
         for j in range(n_bit):
-            f[i, j] = 1.0 / (1.0 + line[RHO, j] * d * line[PASS, j])
+            f_i[j] = 1.0 / (1.0 + rho[j] * d * past[j])
         for j in range(n_bit):
-            line[PASS, j] = f[i, j] * line[PASS, j] + g[i, j]
+            past[j] = f_i[j] * past[j] + g_i[j]
     _close_roots(line, n_bit, at[n_word + 1] - at[n_word])
 
 
@@ -160,37 +163,45 @@ def _solve_word_lines(g, b, n_word, n_bit, f, line, at, q, injected, w, norton):
 def _eliminate_bit_lines(g, w, n_word, start, stop, f, line, drawn, norton, row):
     """Downwards, for some bit lines: J of every node; leaves the root nodes' voltages in row[VOLTAGE]. ``drawn``: what is
     injected at the word-line nodes is drawn from the bit-line nodes."""
+    carried, fed, here = row[VOLTAGE], line[FED], norton[0]
     for j in range(start, stop):
-        row[VOLTAGE, j] = line[FED, j]
+        carried[j] = fed[j]
     for i in range(n_word):
+        here, g_i, w_i = norton[i], g[i], w[i]
         for j in range(start, stop):
-            norton[i, j - start] = g[i, j] * w[i, j] + row[VOLTAGE, j]
+            here[j - start] = g_i[j] * w_i[j] + carried[j]
         if len(drawn) > 0:
+            drawn_i = drawn[i]
             for j in range(start, stop):
-                norton[i, j - start] -= drawn[i, j]
+                here[j - start] -= drawn_i[j]
         if i < n_word - 1:
+            f_i = f[i + 1]
             for j in range(start, stop):
-                row[VOLTAGE, j] = f[i + 1, j] * norton[i, j - start]
+                carried[j] = f_i[j] * here[j - start]
+    out, share, past, drive = row[OUT], line[SHARE], line[PASS], line[DRIVE]
     for j in range(start, stop):
-        row[OUT, j] = line[SHARE, j] * norton[n_word - 1, j - start]
-        row[VOLTAGE, j] = line[PASS, j] * norton[n_word - 1, j - start] + line[DRIVE, j]
+        out[j] = share[j] * here[j - start]
+        carried[j] = past[j] * here[j - start] + drive[j]
 
 
 @helper
 def _raise_bit_lines(i, g, w, start, stop, drawn, measure, b, row):
     """Store the new voltages of row i; count what its word-line nodes now lack and, to ``measure``, the devices' currents
     and the largest lack."""
+    g_i, b_i, voltage = g[i], b[i], row[VOLTAGE]
+    change, total, summed = row[CHANGE], row[TOTAL], row[SUM]
     for j in range(start, stop):
-        row[CHANGE, j] = g[i, j] * (row[VOLTAGE, j] - b[i, j])
-        b[i, j] = row[VOLTAGE, j]
+        change[j] = g_i[j] * (voltage[j] - b_i[j])
+        b_i[j] = voltage[j]
     for j in range(start, stop):
-        row[SUM, j] += row[CHANGE, j]
-        row[TOTAL, j] += abs(row[CHANGE, j])
+        summed[j] += change[j]
+        total[j] += abs(change[j])
     if measure:
+        w_i, gross, largest = w[i], row[GROSS], row[LARGEST]
         for j in range(start, stop):
-            lack, current = abs(row[CHANGE, j]), g[i, j] * (w[i, j] - row[VOLTAGE, j])
-            row[LARGEST, j] = lack if lack > row[LARGEST, j] else row[LARGEST, j]
-            row[GROSS, j] += abs(current - drawn[i, j] if len(drawn) > 0 else current)
+            lack, current = abs(change[j]), g_i[j] * (w_i[j] - voltage[j])
+            largest[j] = lack if lack > largest[j] else largest[j]
+            gross[j] += abs(current - drawn[i, j] if len(drawn) > 0 else current)
 
 
 @helper
@@ -224,8 +235,9 @@ def _prolong(coarse_b, m, n, n_word, n_bit, block, before, share, at, coarse_at,
     """Add the correction of the bit lines: constant across a block, linear along the lines, tapered at their ends."""
     for k in range(m):
         for c in range(n):
+            value = coarse_b[k, c]
             for j in range(block[c], block[c + 1]):
-                wide[k, j] = coarse_b[k, c]
+                wide[k, j] = value
     for c in range(n):  # two more rows: how the correction goes on above the first coarse node and below the last
         top = _taper(at[1], coarse_at[1], line[FAR, c], line[RHO, c])
         end = _taper(at[n_word + 1] - at[n_word], at[n_word + 1] - coarse_at[m], line[ROOT, c], line[RHO, c])
@@ -233,26 +245,29 @@ def _prolong(coarse_b, m, n, n_word, n_bit, block, before, share, at, coarse_at,
             wide[m, j] = coarse_b[0, c] * top
             wide[m + 1, j] = coarse_b[m - 1, c] * end
     for i in range(n_word):
-        lower = before[i] - 1 if before[i] > 0 else m
-        upper = before[i] if before[i] < m else m + 1
-        t = share[i]
+        lower = wide[before[i] - 1 if before[i] > 0 else m]
+        upper = wide[before[i] if before[i] < m else m + 1]
+        t, b_i = share[i], b[i]
         for j in range(n_bit):
-            b[i, j] += (1.0 - t) * wide[lower, j] + t * wide[upper, j]
+            b_i[j] += (1.0 - t) * lower[j] + t * upper[j]
 
 
 @helper
 def _lump(g, weights, n_bit, m, n, block_word, block_bit, row, coarse):
     """Sums of g over the blocks, each word line times its weight."""
+    summed = row[SUM]
     for k in range(m):
         for j in range(n_bit):
-            row[SUM, j] = 0.0
+            summed[j] = 0.0
         for i in range(block_word[k], block_word[k + 1]):
+            g_i, weight = g[i], weights[i]
             for j in range(n_bit):
-                row[SUM, j] += g[i, j] * weights[i]
+                summed[j] += g_i[j] * weight
         for c in range(n):
-            coarse[k, c] = 0.0
+            total = 0.0
             for j in range(block_bit[c], block_bit[c + 1]):
-                coarse[k, c] += row[SUM, j]
+                total += summed[j]
+            coarse[k, c] = total
 
 
 @helper
@@ -275,8 +290,8 @@ def _sweep_bit_lines(g, w, n_word, n_bit, f, b, drawn, measure, level, places, n
     """Exact bit lines, as many at a time as leave their J in the cache; hands what the word lines now lack to the next
     coarser crossbar, if there is one. Counts are unsigned: an index that might be negative would not be vectorised."""
     line, at = lines[level, BITS], places[level, AT_BIT]
-    for j in range(n_bit):
-        row[SUM, j] = row[TOTAL, j] = row[GROSS, j] = row[LARGEST, j] = 0.0
+    rho, voltage, summed = line[RHO], row[VOLTAGE], row[SUM]
+    row[SUM:OUT] = 0.0
     n_blocks = numbers[level + 1, SIZE, N_WORD] if level + 1 < len(numbers) else 0
     for first in range(0, n_bit, AT_ONCE):
         start, stop = np.uint64(first), np.uint64(min(first + AT_ONCE, n_bit))
@@ -285,13 +300,14 @@ def _sweep_bit_lines(g, w, n_word, n_bit, f, b, drawn, measure, level, places, n
         for i in range(n_word - 1, -1, -1):
             _raise_bit_lines(i, g, w, start, stop, drawn, measure, b, row)
             if i > 0:
-                d = at[i + 1] - at[i]
+                d, f_i, below = at[i + 1] - at[i], f[i], norton[i - 1]
                 for j in range(start, stop):
-                    row[VOLTAGE, j] = f[i, j] * (row[VOLTAGE, j] + line[RHO, j] * d * norton[i - 1, j - start])
+                    voltage[j] = f_i[j] * (voltage[j] + rho[j] * d * below[j - start])
             if k >= 0 and i == numbers[level, BLOCK_WORD, k]:
+                wide_k = wide[k]
                 for j in range(start, stop):
-                    wide[k, j] = row[SUM, j]
-                    row[SUM, j] = 0.0
+                    wide_k[j] = summed[j]
+                    summed[j] = 0.0
                 k -= 1
     for k in range(n_blocks):
         size = numbers[level + 1, SIZE]
@@ -304,17 +320,16 @@ def _solve_coarsest(g, n_word, n_bit, f_word, f_bit, level, places, numbers, lin
     """Conjugate gradients for S = (word lines) - g (bit lines)^-1 g, until a tenth of the residual's norm is left.
     ``p`` holds four arrays: zeros, S p, the bit lines of p, and the sum of those, which is wanted."""
     n, always = n_word, n_word > 0  # a literal True would have numba compile what it is given to once more
-    for i in range(4 * n):
-        for j in range(n_bit):
-            p[i, j] = 0.0
+    p[:] = 0.0
     start, before, p_s_p = 0.0, 1.0, 0.0
     for step in range(min(8 * n_word * n_bit, 20 + STEPS // (n_word * n_bit))):
         _solve_word_lines(g, p, n_word, n_bit, f_word, lines[level, WORDS], places[level, AT_WORD], q, always, w, row[7:])
         r_w = 0.0
         for i in range(n):
+            q_i, w_i, b_i = q[i], w[i], b[i]
             for j in range(n_bit):
-                r_w += q[i, j] * w[i, j]
-                b[i, j] = 0.0
+                r_w += q_i[j] * w_i[j]
+                b_i[j] = 0.0
         start = r_w if step == 0 else start
         if not r_w > 0.01 * start:
             break
@@ -323,20 +338,22 @@ def _solve_coarsest(g, n_word, n_bit, f_word, f_bit, level, places, numbers, lin
         beta = r_w / before if step > 0 else 0.0
         w_s_w, w_s_p = 0.0, 0.0
         for i in range(n):
+            q_i, g_i, b_i, w_i, s_i, p_i = q[i], g[i], b[i], w[i], p[n + i], p[2 * n + i]
             for j in range(n_bit):
-                s_w = q[i, j] - g[i, j] * b[i, j]
-                w_s_w += w[i, j] * s_w
-                w_s_p += w[i, j] * p[n + i, j]
-                p[n + i, j] = s_w + beta * p[n + i, j]
-                p[2 * n + i, j] = b[i, j] + beta * p[2 * n + i, j]
+                s_w = q_i[j] - g_i[j] * b_i[j]
+                w_s_w += w_i[j] * s_w
+                w_s_p += w_i[j] * s_i[j]
+                s_i[j] = s_w + beta * s_i[j]
+                p_i[j] = b_i[j] + beta * p_i[j]
         p_s_p = w_s_w + beta * (2.0 * w_s_p + beta * p_s_p)
         if not p_s_p > 0.0:  # only rounding is left
             break
         before, alpha = r_w, r_w / p_s_p
         for i in range(n):
+            q_i, s_i, p_i, sum_i = q[i], p[n + i], p[2 * n + i], p[3 * n + i]
             for j in range(n_bit):
-                q[i, j] -= alpha * p[n + i, j]
-                p[3 * n + i, j] += alpha * p[2 * n + i, j]
+                q_i[j] -= alpha * s_i[j]
+                sum_i[j] += alpha * p_i[j]
     for i in range(n):
         for j in range(n_bit):
             b[i, j] = p[3 * n + i, j]
@@ -456,7 +473,8 @@ def _guess(g, voltages, fine, wide, pool, places, numbers, lines, norton, row):
         for c in range(n):
             q[k, c] = -q[k, c]
             w[k, c] = b[k, c] = 0.0
-    _sweep_bit_lines(here, w, m, n, pool[t[F_BIT]:t[F_BIT] + m], b, q, m < 0, 1, places, numbers, lines, pool[t[WIDE]:],
+    level = 1 if m > 0 else 0  # a literal 1 would have numba compile what it is given to once more
+    _sweep_bit_lines(here, w, m, n, pool[t[F_BIT]:t[F_BIT] + m], b, q, m < 0, level, places, numbers, lines, pool[t[WIDE]:],
                      pool, norton, row)
     _prolong(b, m, n, s[N_WORD], s[N_BIT], numbers[0, BLOCK_BIT], numbers[0, BEFORE], places[0, SHARE_BIT],
              places[0, AT_BIT], places[1, AT_BIT], lines[1, BITS], wide, fine[0])
@@ -506,9 +524,7 @@ def solve_arrays(conductances, injected, drives, ends, places, numbers, sensed, 
             if start != GO_ON:
                 _take_drives(lines[0], drive[k])
             if start == FROM_ZERO or start == FROM_GUESS:
-                for i in range(n_word):
-                    for j in range(n_bit):
-                        fine[0, i, j] = 0.0
+                fine[0] = 0.0
             guessed = start == FROM_GUESS and len(numbers) > 1
             if guessed:
                 _guess(g, drive[k, WORDS, 0], fine, wide, pool, places, numbers, lines, norton, row)

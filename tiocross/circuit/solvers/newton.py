@@ -22,10 +22,8 @@ def require_known(law):
 
 
 def solve_nonlinear(workspace, code, devices, drive, goal, into):
-    """Solve one circuit of ``devices``: conductances at 0 V (M, N) [S], and parameters of the law (P, M, N).
-
-    ``drive`` (2, 2, W) is one of the workspace's [V]; ``into`` is `Solved` without leading axes, to be filled. Returns the
-    `Nodes`, to be read at once."""
+    """Solve one circuit of ``devices``: conductances at 0 V (M, N) [S], and parameters of the law (P, M, N). ``drive``
+    (2, 2, W) is one of the workspace's [V]; ``into`` is `Solved` without leading axes, to be filled. Returns `Nodes`."""
     array, parameters = devices
     solver, report = workspace, into.report
     n_sweeps, left, gross = report.n_sweeps, report.total, report.gross  # views of what each call fills

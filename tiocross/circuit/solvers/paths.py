@@ -6,10 +6,8 @@ from tiocross.circuit.solvers.results import BITS, WORDS
 
 
 def find_islands(arrays, connected):
-    """Lines from which no path over devices leads to a connected end, two bool arrays (C, M) and (C, N), or None if there
-    are none. Their voltage could be anything, and no current flows in them.
-
-    ``arrays`` (C, M, N) [S]; ``connected`` (2, n) bool tells of each line whether an end of it is."""
+    """Lines from which no path over devices leads to a connected end, bool (C, M) and (C, N), or None if there are none:
+    their voltage could be anything. ``arrays`` (C, M, N) [S]; ``connected`` (2, n) bool: whether an end of a line is."""
     words, bits = (connected[side, :n] for side, n in enumerate(arrays.shape[1:]))
     if words.all() and bits.all():
         return None
@@ -26,7 +24,6 @@ def find_islands(arrays, connected):
 
 def longest_way(array, resistances):
     """Resistance [ohm] to a connected end that no node's is above, whatever the other devices do; of islands, none.
-
     ``array`` (M, N): the least that each device conducts [S]; ``resistances`` (2, 3, W) as for a `Workspace`."""
     along = [array.shape[1 - side] * resistances[side, 0, :n] for side, n in enumerate(array.shape)]
     words, bits = (wire + resistances[side, 1:, : len(wire)].min(axis=0) for side, wire in ((WORDS, along[0]),

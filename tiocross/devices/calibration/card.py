@@ -11,6 +11,7 @@ from tiocross.devices.calibration.faults import fit_faults
 from tiocross.devices.calibration.fit import Fit
 from tiocross.devices.calibration.tuning import fit_tuning
 from tiocross.devices.device import Device, LineFailures
+from tiocross.devices.files import to_json as device_to_json
 from tiocross.shown import element, join, micro, table
 from tiocross.units import uS
 
@@ -35,6 +36,10 @@ class Calibration:
         """What does not fit, as texts that begin with the effect's name."""
         return [f"{effect}: {fit.warning}" for effect, fit in self.fits.items() if fit.warning]
 
+    def __repr__(self):
+        fitted = ", ".join(f"{effect} (p = {fit.goodness:.2g})" for effect, fit in self.fits.items())
+        return f"<Calibration of {self.device.name!r}: {fitted}; {len(self.warnings)} warnings>"
+
     def __str__(self):
         device = self.device
         lines = [f"{device.name}, window {device.g_min / uS:g} to {device.g_max / uS:g} uS", f"source: {device.source}"]
@@ -49,6 +54,12 @@ class Calibration:
         caption = f"{self.device.name}; source: {self.device.source}"
         return join(table(caption, ("quantity", "value", "95 % interval", "unit"), bodies),
                     *(element("p", element("strong", "Warning"), f": {text}") for text in self.warnings))
+
+
+def to_json(calibration):
+    """Content of a calibration for files: the device, its fits in SI units with the unit of each, the warnings."""
+    return {"device": device_to_json(calibration.device),
+            "fits": {effect: fit.to_json() for effect, fit in calibration.fits.items()}, "warnings": calibration.warnings}
 
 
 def calibrate(*, g_min: float, g_max: float, name: str, source: str, tuning: Sequence[ArrayLike] | None = None,
@@ -94,7 +105,7 @@ def calibrate(*, g_min: float, g_max: float, name: str, source: str, tuning: Seq
     >>> found.device.stuck.probability_lrs, found.device.tuning, list(found.fits)
     (0.015625, None, ['stuck'])
     """
-    window = Device(g_min, g_max)  # refuses a bad window before any work
+    window = Device(g_min, g_max, name=name, source=source)  # refuses what is bad before any work
     fits = {}
     for what, data, counts in (("tuning", tuning, (2, 3)), ("disturb", disturb, (2,))):
         if data is not None and not (isinstance(data, (tuple, list)) and len(data) in counts):

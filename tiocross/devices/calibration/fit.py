@@ -26,6 +26,28 @@ class Fit:
     goodness: float  # its p-value: the probability of data at least as odd if the model is right
     warning: str = ""  # what does not fit
 
+    def __repr__(self):
+        warning = f"; WARNING: {self.warning}" if self.warning else ""
+        return f"<Fit of {type(self.value).__name__} to {self.n_samples} values, p = {self.goodness:.2g}{warning}>"
+
+    def to_json(self):
+        """The fit as plain numbers and texts: a list with every estimate and its interval, in the unit that it states."""
+        estimates = []
+        for name, estimate in self.estimates.items():
+            rules = self._rules(name)
+            places = self.value.n_later_writes if np.ndim(estimate) else [None]
+            ends = [np.atleast_1d(end) for end in self.intervals.get(name, ())]
+            for k, value in enumerate(np.atleast_1d(estimate)):
+                estimates.append({
+                    "name": name, "unit": rules["unit"], "shown": rules["shown"],
+                    "k [-]": None if places[k] is None else float(places[k]), "value": float(value),
+                    "interval": [float(end[k]) for end in ends] or None})
+        return {"law": str(self.value), "n_samples [-]": int(self.n_samples), "test": self.test,
+                "goodness [-]": float(self.goodness), "warning": self.warning, "estimates": estimates}
+
+    def _rules(self, name):
+        return declared(self.value)["changes" if name in _ARE_CHANGES else name]
+
     def __str__(self):
         lines = [str(self.value)]
         for name, value, bounds, unit in self.rows():
@@ -40,7 +62,7 @@ class Fit:
             yield from self._rows_of(name, np.atleast_1d(estimate))
 
     def _rows_of(self, name, estimates):
-        unit = declared(self.value)["changes" if name in _ARE_CHANGES else name]["shown"]
+        unit = self._rules(name)["shown"]
         scale = SCALES.get(unit, 1.0)
         low, high = (np.atleast_1d(end) / scale for end in self.intervals.get(name, (math.nan, math.nan)))
         for k in np.unique(np.linspace(0, len(estimates) - 1, _MOST_ROWS).round().astype(int)):

@@ -140,7 +140,9 @@ def _check(targets, programmed, groups):
         raise ValueError(f"the tuning error needs at least {_FEWEST + n_groups} pairs of target and programmed conductance; "
                          f"got {targets.size}")
     if np.ptp(targets) == 0:
-        raise ValueError(f"targets must hold at least two different conductances to tell a slope; all are {targets[0]:g} S")
+        raise ValueError(f"targets must hold at least two different conductances to tell a slope; all are {targets[0]:g} S. "
+                         "Program other levels too, or state the error of this one by hand, as in TuningError(0, 0, 0, "
+                         "spread, source)")
     errors = programmed / targets - 1
     if np.ptp(errors) == 0:
         raise ValueError("programmed follows targets without any spread; give readings, not targets")
