@@ -68,7 +68,8 @@ def test_results_folder_holds_what_is_promised(finished):
         assert start.startswith(b"\x89PNG" if name.endswith("png") else b"%PDF")
     assert len(list((folder / "out" / "networks").glob("*.npz"))) == len(ROWS)
     page = (folder / "out" / "report.html").read_text(encoding="utf-8")
-    assert page.count("data:image/png;base64,") == 4 and all(f"<h2>{part}</h2>" in page for part in ("The answer", "The numbers"))
+    assert page.count("data:image/png;base64,") == 4
+    assert all(f"<h2>{part}</h2>" in page for part in ("The answer", "The numbers", "What was assumed"))
 
 
 def test_summary_follows_its_schema(finished):
