@@ -57,13 +57,14 @@ expected = transfer(network, points.test, device=device, layout=layout, wire_res
 print(f"on {expected.n_transfers} simulated chips:\n{expected.summary()}\n")
 
 # %% 5. Plan: what to write where, around the devices that are known to be stuck
-programming = plan(network, device, layout=layout, scheme=PulseScheme(), stuck=stuck, points=points.train.points)
+chosen = stuck[0]  # the array to be programmed: array_a.csv
+programming = plan(network, device, layout=layout, scheme=PulseScheme(), stuck=[chosen], points=points.train.points)
 programming.save(RESULTS / "plan")  # JSON and CSV with every digit
-chosen = programming.layout.arrays[0]
-print(f"planned: array {chosen} of {len(arrays)}, {int((~np.isnan(programming.targets[0])).sum())} devices to program")
+print(f"planned: {int((~np.isnan(programming.targets[0])).sum())} devices to program, around "
+      f"{int((~np.isnan(chosen)).sum())} stuck")
 
 # %% 6. Program one chip by write-verify. Simulated here; an instrument of yours needs shape, read and pulse.
-chip = SimulatedCrossbar((8, 8), rng=np.random.default_rng(3), wire_resistance=WIRES, stuck=stuck[chosen])
+chip = SimulatedCrossbar((8, 8), rng=np.random.default_rng(3), wire_resistance=WIRES, stuck=chosen)
 report = program_array(chip, programming.targets[0], programming.scheme, order=programming.orders[0])
 print(f"programmed: {report.summary()}\n")
 

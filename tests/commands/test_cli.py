@@ -224,7 +224,7 @@ def test_new_run_takes_the_place_of_an_earlier_one_only(finished, tmp_path):
     mine = [tmp_path / "out" / "notes.txt", networks / "my_seed_study.npz", networks / "regular_seed7.npz"]
     for file in mine:
         file.write_text("mine")
-    half = [tmp_path / "out" / ".table-0123abcd.txt", networks / ".regular_seed0-0123abcd.npz"]  # of a killed run
+    half = [tmp_path / "out" / ".tiocross-0123456789abcdef.txt", networks / ".tiocross-0123456789abcdef.npz"]  # of a killed run
     for file in half:
         file.write_text("half a file")
     run_rows(tmp_path / "out", folder, ROWS[1:])
@@ -255,7 +255,7 @@ def test_earlier_results_stay_unless_overwrite_is_asked_for_and_all_else_is_good
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_folder_in_which_a_run_died_early_is_used_without_asking(tmp_path, overwrite):
     (tmp_path / "networks").mkdir()
-    (tmp_path / ".provenance-0123abcd.json").write_text("{")
+    (tmp_path / ".tiocross-0123456789abcdef.json").write_text("{")
     (tmp_path / ".lock").touch()
     folder = ResultsFolder(tmp_path, overwrite=overwrite)
     with folder.locked():

@@ -413,7 +413,7 @@ def test_calibrate_refuses_a_folder_of_figures_that_cannot_be_written_to(folder,
 
 
 @pytest.mark.parametrize(("command", "parts"), [
-    ("describe", ["DEVICE|NETWORK|FILE"]), ("solve", ["in ohm", "in volt", "1/V^2", "ampere"]), ("plan", ["in ohm", "volt"]),
+    ("describe", ["DEVICE|NETWORK|FILE"]), ("solve", ["in ohm", "in volt", "1/V^2", "ampere"]), ("plan", ["(ohm)", "volt"]),
     ("program", ["in ohm", "siemens"]), ("calibrate", ["microsiemens", "[S]"]),
 ])
 def test_help_states_units_and_exit_codes(command, parts, capsys):

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tiocross import Crossbar, custom, write_conductance_csv
+from tiocross import Crossbar, custom, solve, write_conductance_csv
 from tiocross.checks import as_conductances, as_count, as_finite, as_number, as_reals, as_shape, number_of_text, require_text
 
 HIDDEN = {
@@ -82,3 +82,13 @@ def test_names_can_be_shown_and_saved(text):
         require_text("name", text)
     str(raised.value).encode("utf-8")
     require_text("name", "P464EC \u00b5S, \u5fc6\u963b\u5668")
+
+
+def test_voltages_as_a_column_are_asked_about():
+    crossbar = Crossbar(np.full((5, 3), 1e-4))
+    for make in (lambda: solve(crossbar, np.ones((5, 1))), lambda: custom(crossbar, left=np.ones((5, 2)), bottom=0.0),
+                 lambda: custom(crossbar, bottom=np.ones((3, 5)))):
+        with pytest.raises(ValueError, match=r"got \([53], [125]\); transposed\?$"):
+            make()
+    with pytest.raises(ValueError, match=r"got \(4,\)$"):
+        solve(crossbar, np.ones(4))

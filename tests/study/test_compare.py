@@ -21,7 +21,8 @@ from tiocross.study.comparison import (
     methods_to_choose, use_choices, with_stuck_rate, with_write_disturb)
 from tiocross.study.results import ResultsFolder, file_name
 from tiocross.study.run import Run, group_by_training
-from tiocross.study.starts import choose_start, train_starts
+from tiocross.learning.training import train_many
+from tiocross.study.starts import choose_start, start_network, train_starts
 from tiocross.study.recipes import RECIPES, ExperimentSettings, Recipe, chip_generator, train_recipe, training_generator
 from tiocross.study.choosing import ONLY_RATES, RATES, choose_values, grid_of, try_recipe, with_values
 from tiocross.study.crew import Crew
@@ -177,7 +178,7 @@ def test_train_robust_is_the_recipe(few):
     steps = []
     wide = train_robust(few.train, TIO2, rng=np.random.default_rng(0), n_hidden=5, settings=recipe.training,
                         on_progress=lambda done, total: steps.append((done, total)))
-    assert wide.sizes == (2, 5, 1) and steps[-1] == (18, 18)  # three kinds of units
+    assert wide.sizes == (2, 5, 1) and steps == [(k, 12) for k in range(1, 13)]  # 6 steps, 6 starts
     deep = train_robust(few.train, TIO2, rng=np.random.default_rng(0), sizes=(2, 4, 3, 1), settings=recipe.training)
     assert deep.sizes == (2, 4, 3, 1)
     with pytest.raises(TypeError, match="Generator"):
@@ -534,8 +535,10 @@ def test_the_best_of_several_starts_is_chosen_on_training_points(few, name, wire
     assert same_bits(chosen[1:], again)  # together or alone
     rng = training_generator(0)
     sources = [np.random.default_rng(int(seed)) for seed in rng.integers(2**63, size=3)]
-    singles = [train_starts(replace(recipe, activations=(activation,)), few.train, TIO2_8X8, rngs=[source],
-                            settings=recipe.training)[0] for source, activation in zip(sources, recipe.activations)]
+    networks = [start_network(recipe, few.train, source, activation=activation)
+                for source, activation in zip(sources, recipe.activations)]
+    singles = train_many(networks, few.train, recipe.techniques, device=TIO2_8X8, layout=recipe.layout((2, 8, 1), TIO2_8X8),
+                         rngs=[rng] * 3, settings=recipe.training)  # the same points and chips for all
     seed = int(rng.integers(2**63))
     shares = [(transfer(single, few.train, device=TIO2_8X8, n_transfers=500, rng=np.random.default_rng(seed),
                         wire_resistance=wire_resistance).rates >= 0.95 - 1e-7).mean() for single in singles]

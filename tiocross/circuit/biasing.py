@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from tiocross.checks import as_finite, as_number, as_reals, require_name
 from tiocross.circuit.crossbar import Crossbar, require_crossbar
-from tiocross.circuit.solvers.checks import as_values_of_lines, require_moderate
+from tiocross.circuit.solvers.checks import as_values_of_lines, require_moderate, turned_hint
 from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, WORDS
 
 READ_SCHEMES = ("floating", "grounded", "V/2", "V/3")
@@ -235,7 +235,7 @@ def require_fitting(crossbar, biasing):
         end = getattr(biasing, name)
         if end.shape[-1] != n_lines:
             raise ValueError(f"{name} must be one voltage or have shape (..., {n_lines}), one for each line of the "
-                             f"crossbar; got {end.shape}")
+                             f"crossbar; got {end.shape}{turned_hint(end.shape, n_lines)}")
     if biasing.selected is not None:
         word_line, bit_line = biasing.selected
         _as_lines("selected word line", word_line, crossbar.n_word_lines)

@@ -20,8 +20,8 @@ from tiocross.transfers.judging import compile_kernels, judge_chips
 from tiocross.transfers.summary import robust_fraction
 
 RATE = "rate"
-RATES = (0.1, 0.3, 0.9)  # beside three strengths
-ONLY_RATES = (0.1, 0.13, 0.17, 0.23, 0.3, 0.4, 0.5, 0.7, 0.9)  # where there is no strength: as many trials, the same range
+RATES = (0.1, 0.4, 1.6)  # beside three strengths
+ONLY_RATES = (0.1, 0.14, 0.2, 0.28, 0.4, 0.57, 0.8, 1.1, 1.6)  # where there is no strength: as many trials, the same range
 SEEDS = (0, 1)  # each value is tried with
 N_CHIPS = 500  # of each network that is tried
 

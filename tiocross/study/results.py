@@ -94,7 +94,8 @@ class ResultsFolder:
         ours += [self.path / f"{figure}.{kind}" for figure in _FIGURES for kind in _KINDS]
         for recipe in earlier.get("recipes", ()):
             ours += networks.glob(f"{file_name(recipe['name'])}_seed*.npz")
-        ours += [path for folder in (self.path, networks) for path in folder.iterdir() if TEMPORARY.fullmatch(path.name)]
+        ours += [path for folder in (self.path, networks) for path in folder.iterdir()
+                 if TEMPORARY.fullmatch(path.name) and path.is_file()]
         for file in ours:
             file.unlink(missing_ok=True)
 

@@ -18,8 +18,14 @@ def as_values_of_lines(what, values, n_lines, line):
     """Float64 array of finite ``values``, one for each ``line``, such as "word line", in the last axis; else ValueError."""
     values = as_finite(what, values)
     if values.ndim == 0 or values.shape[-1] != n_lines:
-        raise ValueError(f"{what} must have shape (..., {n_lines}), one for each {line}; got {values.shape}")
+        raise ValueError(f"{what} must have shape (..., {n_lines}), one for each {line}; got {values.shape}"
+                         f"{turned_hint(values.shape, n_lines)}")
     return values
+
+
+def turned_hint(shape, n_lines):
+    """What to add to an error about values of lines: whether they are transposed, where the axis before has their number."""
+    return "; transposed?" if len(shape) > 1 and shape[-2] == n_lines != shape[-1] else ""
 
 
 def require_moderate(what, voltages):
