@@ -108,7 +108,7 @@ def read_errors(crossbar: Crossbar, voltage: float, noise: ArrayLike, *, unselec
     >>> crossbar = Crossbar(np.full((5, 4), 200 * uS), wire_resistance=2 * ohm)
     >>> for lines in ("grounded", "floating"):
     ...     print(lines, (read_errors(crossbar, 0.2 * V, 10 * nA, unselected=lines).max() / uS).round(3))
-    grounded 0.05
+    grounded 0.051
     floating 0.066
     """
     require_crossbar(crossbar)

@@ -13,13 +13,7 @@ from tiocross.circuit.crossbar import Crossbar, require_crossbar
 from tiocross.circuit.laws import spread_law
 from tiocross.circuit.matrices import matrix_pays, transfer_matrix
 from tiocross.circuit.solution import Solution, make_solution
-from tiocross.circuit.solvers.checks import (
-    LARGEST_VOLTAGE,
-    as_values_of_lines,
-    require_consistent,
-    require_moderate,
-    require_rtol,
-)
+from tiocross.circuit.solvers.checks import as_values_of_lines, require_consistent, require_moderate, require_rtol
 from tiocross.circuit.solvers.dispatch import share_between_threads, run_circuits, run_read
 from tiocross.circuit.solvers.prepared import prepare
 from tiocross.circuit.solvers.results import Goal, Solved, make_report, allocate_results
@@ -116,7 +110,7 @@ def _solve_read(crossbar, voltages, goal, workers):
     else:
         found = share_between_threads(partial(run_read, goal=goal), circuit, drives, workers)
     report, shape = found.report, crossbar.conductances.shape
-    if not report.gross.max() <= LARGEST_VOLTAGE:
+    if not report.is_one_within(goal.rtol):
         require_moderate("voltages", voltages)
     if not report.is_one_within(goal.rtol) and not (report.total <= goal.rtol * report.gross).all():
         return _solve_circuits(crossbar, as_biasing(crossbar, voltages), shape[:-2], goal, workers)

@@ -6,6 +6,7 @@ import numpy as np
 
 N_FIGURES = 7  # of each circuit; kernels fill all but the last, and smallest sum of residuals so far and sweeps since
 _SWEEPS, _LARGEST, _TOTAL, _GROSS, _SMALLEST, _WAITED, _VOLTAGE_ERROR = range(N_FIGURES)  # without half of it are their own
+_LARGEST_CURRENT = 1e120  # [A]; beyond, powers might not be numbers
 WORDS, BITS = range(2)  # of the axes of ends and drives (..., 2, 2, n): word lines and bit lines;
 ROOT_END, FAR_END = range(2)  # left or bottom, and right or top
 
@@ -51,7 +52,7 @@ class Report(NamedTuple):
     def is_one_within(self, rtol):
         """Whether it is about one circuit, which is solved; ten times as fast as to compare arrays."""
         figures = self.figures
-        return figures.size == N_FIGURES and figures.item(_TOTAL) <= rtol * figures.item(_GROSS)
+        return figures.size == N_FIGURES and figures.item(_TOTAL) <= rtol * figures.item(_GROSS) < _LARGEST_CURRENT
 
     def lose_no_patience(self):
         """As if no sweep had been without success: the caller is the one to lose patience."""
