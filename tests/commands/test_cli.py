@@ -17,6 +17,7 @@ from conftest import ROOT
 from tiocross import MLP, TrainingSettings, __version__, save_device, tasks, transfer
 from tiocross.commands.main import main
 from tiocross.devices.tio2 import TIO2
+from tiocross.study import experiment
 from tiocross.study.experiment import make_experiment
 from tiocross.study.recipes import RECIPES, ExperimentSettings, chip_generator
 from tiocross.study.results import ResultsFolder
@@ -45,7 +46,7 @@ def finished(tmp_path_factory):
     """What a small run of the command printed on both streams, and its folder; on half moons of its own."""
     folder = tmp_path_factory.mktemp("run")
     tasks.save_moons(tasks.generate_moons(rng=np.random.default_rng(1), n_test=400), folder)
-    arguments = ["experiment", "--quick", "--data", str(folder), "--transfers", "600", "--out", str(folder / "out"),
+    arguments = ["experiment", "--seeds", "1", "--data", str(folder), "--transfers", "600", "--out", str(folder / "out"),
                  "--wire-resistance", "0", "5", "--workers", "2"]
     output, error = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(output), contextlib.redirect_stderr(error):
@@ -70,6 +71,15 @@ def test_results_folder_holds_what_is_promised(finished):
     page = (folder / "out" / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == 4
     assert all(f"<h2>{part}</h2>" in page for part in ("The answer", "The numbers", "What was assumed"))
+
+
+def test_a_first_look_has_the_rows_of_the_figures_trained_as_ever(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr("tiocross.commands.experiment.prepare_run", lambda study, _: made.append(study) or (lambda: None))
+    assert main(["experiment", "--quick", "--out", str(tmp_path / "out")]) == 0
+    whole = {recipe.name: recipe for recipe in experiment.ROWS}
+    assert len(made[0].settings.recipes) == 5 and made[0].settings.training == ExperimentSettings().training
+    assert all(recipe == whole[recipe.name] for recipe in made[0].settings.recipes)
 
 
 def test_summary_follows_its_schema(finished):
@@ -111,8 +121,8 @@ def test_provenance_names_versions_arguments_and_device(finished):
     *_, folder = finished
     facts = json.loads((folder / "out" / "provenance.json").read_text())
     assert facts["versions"]["tiocross"] == __version__ and set(facts["versions"]) >= {"python", "numpy", "numba", "matplotlib"}
-    assert facts["arguments"][:2] == ["experiment", "--quick"]
-    assert facts["command"].startswith("tiocross experiment --quick --data ")
+    assert facts["arguments"][:2] == ["experiment", "--seeds"]
+    assert facts["command"].startswith("tiocross experiment --seeds 1 --data ")
     assert facts["device"]["g_max [S]"] == 5e-4 and facts["training"]["n_steps"] > 0 and len(facts["data_sha256"]) == 64
 
 
@@ -241,7 +251,7 @@ def test_earlier_results_stay_unless_overwrite_is_asked_for_and_all_else_is_good
     *_, folder = finished
     before = contents(folder / "out")
     for arguments, message in (
-            ([], "holds results of an earlier run (tiocross experiment --quick"),
+            ([], "holds results of an earlier run (tiocross experiment --seeds 1"),
             (["--overwrite", "--wire-resistance", "0", "1e16"], "within [0, 1e+09] ohm"),
             (["--overwrite", "--device", "none.json"], "none.json: No such file"),
             (["--overwrite", "--workers", "0"], "the number of workers must be at least 1")):

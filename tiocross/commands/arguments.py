@@ -98,7 +98,7 @@ def _add_experiment(commands):
     add("--data", metavar="DIR", help="folder with moons_train.csv, moons_validation.csv and moons_test.csv "
                                       "(default: the shipped set)")
     add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card)")
-    add("--quick", action="store_true", help="1 seed and 2 000 chips instead of 3 and 20 000, for a first look")
+    add("--quick", action="store_true", help="the rows of the figures, 1 seed and 2 000 chips: a first look")
     add("--more", action="store_true", help="two more rows: weight decay alone, and regular training with centred inputs")
     add("--seeds", type=_whole(_MOST_SEEDS), metavar="N", help="number of training seeds (default: 3; with --quick 1)")
     add("--transfers", type=_whole(), metavar="N",

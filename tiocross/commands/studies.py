@@ -8,7 +8,7 @@ from tiocross.commands.progress import ProgressLine
 from tiocross.report.write import write_report
 from tiocross.study.crew import interrupts_ignored
 from tiocross.study.recipes import ExperimentSettings
-from tiocross.study.results import ResultsFolder
+from tiocross.study.results import FIGURE_KINDS, ResultsFolder
 from tiocross.study.run import Run
 
 
@@ -25,7 +25,8 @@ def prepare_run(study, arguments, announce=None):
     of the study and the number of workers is printed first."""
     progress = ProgressLine(**study.counts)
     out = f"results/{study.name}{'_quick' if arguments.quick else ''}" if arguments.out is None else arguments.out
-    folder = ResultsFolder(out, overwrite=arguments.overwrite)
+    kinds = FIGURE_KINDS[:1] if arguments.quick else FIGURE_KINDS  # a first look is not for print
+    folder = ResultsFolder(out, overwrite=arguments.overwrite, kinds=kinds)
     run = Run(study, folder, workers=count_workers(arguments.workers), on_progress=progress.update)
     held = folder.locked()  # the last step: all else is known to be good
     return lambda: _run_and_print(run, progress, held, "" if announce is None else announce(study, run.workers))

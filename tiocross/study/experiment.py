@@ -10,13 +10,14 @@ from tiocross.study.words import NOMINAL, ROBUST_SHARE, about_99, about_spread
 
 ROWS = (*RECIPES, ROBUST)
 MORE_ROWS = (*RECIPES, *MORE_RECIPES, ROBUST)
+_DRAWN = ("regular", "straight line, robustly trained", "hardware-aware (paper)", "hardware-aware, centred inputs", "ROBUST")
+QUICK_ROWS = tuple(recipe for recipe in ROWS if recipe.name in _DRAWN)  # those of the figures, trained as in the whole study
 _QUESTION = ("How much of its accuracy does a small network keep on passive TiO2 crossbars, trained as usual, by the "
              "techniques of Drolet et al., and by the recipe of tiocross?")
 _BUDGETS = ("ROBUST has more training than the other rows, which have the paper's budget: it starts six networks with 16 "
             "chips a step, they one with 2. With equal budgets: tiocross compare.")
 _COORDINATES = ('"hardware-aware (paper)": the paper\'s techniques on physical devices; its headline belongs to other '
                 "coordinates (README of the study).")
-_DRAWN = ("regular", "straight line, robustly trained", "hardware-aware (paper)", "hardware-aware, centred inputs", "ROBUST")
 _CAPTIONS = {
     "decision_maps": "Where the chips of a network disagree: grey, the share of chips that answer otherwise; points, "
                      "coloured by the share of chips on which they are right.",

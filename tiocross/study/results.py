@@ -23,7 +23,7 @@ from tiocross.study.words import NOT_MEANT, describe_chips
 
 _MARK = "tiocross"  # in the provenance file: the folder was written by a run
 _FIGURES = ("decision_maps", "rate_curves", "accuracy_histograms", "conductance_maps", "methods", "conditions")
-_KINDS = ("png", "pdf")
+FIGURE_KINDS = ("png", "pdf")
 _FILES = ("summary.json", "table.txt", "table.csv", "table.tex", "curves.json", "report.html")
 _HIDDEN = re.compile(rf"\.lock|{TEMPORARY.pattern}")
 
@@ -35,10 +35,10 @@ class ResultsFolder:
     holds files which no run of tiocross wrote, or results. `begin` makes the folder.
     """
 
-    def __init__(self, path, *, overwrite=False):
+    def __init__(self, path, *, overwrite=False, kinds=FIGURE_KINDS):
         if not str(path):
             raise ValueError("the output folder needs a name; got an empty one")
-        self.path, self.overwrite = Path(path), overwrite
+        self.path, self.overwrite, self._kinds = Path(path), overwrite, kinds
         require_folder(self.path)
         self.require_free()
 
@@ -91,7 +91,7 @@ class ResultsFolder:
         networks = self.path / "networks"
         networks.mkdir(parents=True, exist_ok=True)
         ours = [self.path / name for name in _FILES]
-        ours += [self.path / f"{figure}.{kind}" for figure in _FIGURES for kind in _KINDS]
+        ours += [self.path / f"{figure}.{kind}" for figure in _FIGURES for kind in FIGURE_KINDS]
         for recipe in earlier.get("recipes", ()):
             ours += networks.glob(f"{file_name(recipe['name'])}_seed*.npz")
         ours += [path for folder in (self.path, networks) for path in folder.iterdir()
@@ -153,10 +153,10 @@ class ResultsFolder:
         save_text(self.path / name, text)
 
     def save_figure(self, figure, name):
-        """Write a figure, one of those that `begin` removes, as PNG and PDF."""
+        """Write a figure, one of those that `begin` removes, in every kind that the folder is to hold."""
         if name not in _FIGURES:
             raise ValueError(f"figure {name!r} must be one of {', '.join(_FIGURES)}, so that the next run removes it")
-        for kind in _KINDS:
+        for kind in self._kinds:
             with replacing(self.path / f"{name}.{kind}") as temporary:
                 figure.savefig(temporary, dpi=120)
             figure.set_layout_engine("none")  # laid out once; doing it again takes as long as drawing
