@@ -266,6 +266,12 @@ def test_a_run_leaves_all_that_a_page_about_it_needs(small, whole):
     assert prediction["low [-]"] < prediction["accuracy [-]"] < prediction["high [-]"] and not content["why_no_prediction"]
 
 
+def test_a_run_can_be_described(small, whole, capsys):
+    code, out, _ = run(capsys, "describe", whole)
+    assert code == 0 and out.startswith(f"{whole}: programming run\n")
+    assert "array 0: " in out and "within 1 %" in out and ("predicted accuracy on" in out or "no accuracy" in out)
+
+
 def test_a_chip_unlike_its_network_keeps_its_results_and_says_why_there_is_no_accuracy(small, tmp_path, monkeypatch, capsys):
     def refuse(*args, **options):
         raise ValueError("the crossbars do not look like layer 0")

@@ -31,7 +31,7 @@ def test_tuning_fit_shows_errors_and_the_band_of_two_standard_deviations():
     widest = 2 * np.hypot(0.3, 0.7 - 6e-4 * targets.min() / uS)  # the spread falls with the target
     assert (band.x0, band.x1) == pytest.approx((targets.min() / uS, targets.max() / uS))
     assert (band.y0, band.y1) == pytest.approx((-0.5 - widest, -0.5 + widest))
-    assert labels_of(axes) == ("errors", "target conductance (uS)", "relative error of the write (%)")
+    assert labels_of(axes) == ("errors", "target conductance (µS)", "relative error of the write (%)")
     assert [text.get_text() for text in axes.get_legend().get_texts()] == [
         "measured", "fitted, 2 standard deviations", "fitted mean"]
 
@@ -55,7 +55,7 @@ def test_disturb_fit_shows_measured_points_and_fitted_lines_of_seven_quantiles()
         np.testing.assert_allclose(line.get_ydata(), TIO2.disturb.changes[:, at] / uS)
         assert points.get_color() == line.get_color() == axes.lines[12 - 2 * n].get_color()  # 5 % looks like 95 %
     assert len({line.get_linestyle() for line in axes.lines[1:8:2]}) == 4  # told apart without colour
-    assert labels_of(axes) == ("disturb", "devices programmed later", "change of conductance (uS)")
+    assert labels_of(axes) == ("disturb", "devices programmed later", "change of conductance (µS)")
     assert axes.get_xscale() == "log"
 
 

@@ -127,3 +127,15 @@ def test_summaries_as_tables(network, few):
     for wrong, message in (({}, "at least one summary"), ({"a": 1}, "those that Transfer.summary gives; got a int")):
         with pytest.raises((ValueError, TypeError), match=message):
             tabulate_summaries(wrong)
+
+
+def test_disturb_beyond_what_was_measured_is_said():
+    """On one array of 16 x 12 devices up to 191 writes follow, of which 43 were measured."""
+    rng = RNG(5)
+    network, points = MLP(15, 6, 2, rng=rng), Dataset(rng.random((20, 15)), rng.integers(0, 2, 20), n_classes=2)
+    outcome = transfer(network, points, device=TIO2, n_transfers=3, rng=RNG(6))
+    assert len(outcome.notes) == 1 and "measured after up to 43 later writes, here up to 191" in outcome.notes[0]
+    assert outcome.notes[0] in str(outcome.summary()) and outcome.summary().to_dict()["notes"] == list(outcome.notes)
+    quiet = transfer(network, points, device=TIO2.without("disturb"), n_transfers=3, rng=RNG(6))
+    assert quiet.notes == () and quiet.merge(transfer(network, points, device=TIO2.without("disturb"), n_transfers=2,
+                                                      rng=RNG(7))).notes == ()

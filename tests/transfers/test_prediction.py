@@ -257,7 +257,7 @@ def test_figure_labels_state_the_unit():
     texts = [text.get_text() for text in axes[0, 0].get_legend().get_texts()]
     assert texts == ["measured = predicted", "output 0", "output 1"]
     plot.output_comparison(axes[0, 0], compare_outputs(predicted, predicted + rng.normal(size=predicted.shape)))
-    assert axes[0, 0].get_xlabel() == "predicted (logit, unitless)"
+    assert axes[0, 0].get_xlabel() == "predicted (logit)"
 
 
 @pytest.mark.parametrize("layout", [

@@ -55,6 +55,24 @@ def _describe_plan(path):
     return describe_plan(load_plan(path if path.is_dir() else path.parent))
 
 
+def _describe_run(path):
+    file = path / "programming.json" if path.is_dir() else path
+    content = read_json(file)
+    try:
+        lines = [f"plan {content['plan_sha256'][:12]}..., seed {content['seed']}, "
+                 f"{content['wire_resistance [ohm]']:g} ohm per wire segment",
+                 content["chip"]["switching"], content["chip"]["scheme"], *content["notes"],
+                 *(f"array {array['array']}: {array['summary']}" for array in content["arrays"])]
+        told = content["prediction"]
+        if told is not None:
+            lines.append(f"predicted accuracy on {told['n_points']} points ({told['data']}): "
+                         f"{told['accuracy [-]'] / percent:.2f} % [{told['low [-]'] / percent:.2f}, "
+                         f"{told['high [-]'] / percent:.2f}]; in software {told['nominal_accuracy [-]'] / percent:.2f} %")
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{file} is damaged, or of another version of tiocross: {error}") from None
+    return "\n".join([*lines, *([content["why_no_prediction"]] if told is None else [])])
+
+
 def _describe_network(path):
     network = MLP.load(path)
     sizes = "-".join(map(str, network.sizes))
@@ -155,7 +173,8 @@ def _spread(values, unit):
 
 _DESCRIPTIONS = {
     "device": lambda path: str(load_device(path)), "network": _describe_network, "plan": _describe_plan,
-    "experiment": _describe_experiment, "pulse log": _describe_log, "lab map": _describe_lab_map,
+    "experiment": _describe_experiment, "programming run": _describe_run,
+    "pulse log": _describe_log, "lab map": _describe_lab_map,
     "tuning": _describe_tuning, "disturb": _describe_disturb,
     "conductances": _describe_array, "voltages": _describe_voltages,
 }

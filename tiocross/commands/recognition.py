@@ -21,11 +21,12 @@ def recognise(path):
     """Kind of a file or folder, as `tiocross describe` names it; ValueError if it is none that tiocross knows."""
     path = Path(path)
     if path.is_dir():
-        kinds = {"plan.json": "plan", "summary.json": "experiment"}
+        kinds = {"plan.json": "plan", "summary.json": "experiment", "programming.json": "programming run"}
         found = [kind for name, kind in kinds.items() if (path / name).is_file()]
         if found:
             return found[0]
-        raise ValueError(f"{path} is a folder with neither {' nor '.join(kinds)} in it: no plan, no experiment's results")
+        raise ValueError(f"{path} is a folder with neither {' nor '.join(kinds)} in it: no plan, "
+                         "no finished programming run, no experiment's results")
     with path.open("rb") as file:
         start = file.read(_START)
     if start.startswith(b"PK"):
@@ -57,7 +58,7 @@ def _kind_of_json(path):
     except ValueError as error:
         reason = str(error).removeprefix(f"{path} is not JSON: ")
         raise ValueError(f"{path} begins like JSON but is none: {reason}") from None
-    kinds = {"tiocross device": "device", "tiocross plan": "plan"}
+    kinds = {"tiocross device": "device", "tiocross plan": "plan", "tiocross programming": "programming run"}
     mark = str(content.get("format", "")).rsplit(" ", 1)[0]
     return kinds.get(mark) or ("experiment" if "n_transfers" in content and "rows" in content else None)
 

@@ -55,7 +55,7 @@ def tuning_fit(axes: Axes, targets: ArrayLike, programmed: ArrayLike, tuning: "T
     axes.fill_between(x / uS, (tuning.offset_mean - reach) / percent, (tuning.offset_mean + reach) / percent, color=BLUE,
                       alpha=0.2, linewidth=0, label="fitted, 2 standard deviations")
     axes.axhline(tuning.offset_mean / percent, color=BLUE, linestyle=DASHES[1], label="fitted mean")
-    axes.set(title=title, xlabel="target conductance (uS)", ylabel="relative error of the write (%)")
+    axes.set(title=title, xlabel="target conductance (µS)", ylabel="relative error of the write (%)")
     axes.grid(alpha=0.25)
     axes.legend(fontsize=8)
     return axes
@@ -105,7 +105,7 @@ def disturb_fit(axes: Axes, n_later_writes: ArrayLike, changes: ArrayLike, distu
     low, high = axes.get_ylim()
     name_line_ends(axes, (np.array(ends) - low) / (high - low), [f"{level:.0%}" for level in _QUANTILES], colours, gap=_GAP,
                    fontsize=8)
-    axes.set(title=title, xlabel="devices programmed later", ylabel="change of conductance (uS)", xscale="log",
+    axes.set(title=title, xlabel="devices programmed later", ylabel="change of conductance (µS)", xscale="log",
              ylim=(low, high))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.grid(alpha=0.25)
@@ -135,7 +135,7 @@ def output_comparison(axes: Axes, comparison: "Comparison", *, title: str = "") 
     >>> comparison = compare_outputs([[0.0], [1.0], [2.0]], [[0.1], [1.0], [1.9]])
     >>> axes = plot.output_comparison(plot.new_figure()[1][0, 0], comparison)
     >>> axes.get_xlabel()
-    'predicted (logit, unitless)'
+    'predicted (logit)'
     """
     both = np.concatenate([comparison.predicted, comparison.measured])
     axes.axline((both.min(), both.min()), slope=1, color="0.6", linewidth=0.8, label="measured = predicted")
@@ -168,7 +168,7 @@ def output_deviations(axes: Axes, comparison: "Comparison", *, title: str = "") 
     >>> comparison = compare_outputs([[0.0], [1.0], [2.0]], [[0.1], [1.0], [1.9]])
     >>> axes = plot.output_deviations(plot.new_figure()[1][0, 0], comparison)
     >>> axes.get_ylabel()
-    'measured - predicted (logit, unitless)'
+    'measured - predicted (logit)'
     """
     axes.axhline(0.0, color="0.6", linewidth=0.8)
     _scatter_outputs(axes, comparison, comparison.measured - comparison.predicted)
@@ -190,4 +190,4 @@ def _scatter_outputs(axes, comparison, values):
 
 
 def _of_output(what, comparison):
-    return f"{what} ({comparison.unit or 'logit, unitless'})"
+    return f"{what} ({comparison.unit or 'logit'})"

@@ -8,6 +8,7 @@ from tiocross.study.tables import half_width, mean_of, names_of, rows_of, wires_
 
 REGULAR, LINE, OURS = "regular", "straight line, robustly trained", "ROBUST"
 _ROBUST = "robust_fraction_95"
+_FEWEST_SEEDS = 3  # of which an interval over seeds is made
 
 
 def conclude(rows):
@@ -24,12 +25,13 @@ def conclude(rows):
 
 
 def difference(first, second, figure):
-    """Mean difference of two rows over their common seeds, and half of its 95 % interval: Student's over the seeds and the
-    rows' own over chips and points, added as if independent, though the rows share chips: rather too wide."""
+    """Mean difference of two rows over their common seeds, and half of its 95 % interval: Student's over three seeds or more
+    (two say next to nothing of their scatter) and the rows' own over chips and points, added as if independent, though the
+    rows share chips: rather too wide."""
     pairs = {row["seed"]: row[figure] for row in second}
     apart = np.array([row[figure] - pairs[row["seed"]] for row in first if row["seed"] in pairs])
     n = len(apart)
-    over_seeds = t_quantile(0.975, n - 1) * apart.std(ddof=1) / np.sqrt(n) if n > 1 else 0.0
+    over_seeds = t_quantile(0.975, n - 1) * apart.std(ddof=1) / np.sqrt(n) if n >= _FEWEST_SEEDS else 0.0
     halves = [np.mean([np.diff(row["intervals"][figure]).item() / 2 for row in group]) for group in (first, second)]
     return float(apart.mean()), float(np.sqrt(over_seeds**2 + halves[0] ** 2 + halves[1] ** 2))
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from tiocross.checks import as_number, require_generator
 from tiocross.devices.device import require_device
-from tiocross.devices.writes import apply_writes, draw_line_failures, draw_writes, failed_devices
+from tiocross.devices.writes import apply_writes, disturb_notes, draw_line_failures, draw_writes, failed_devices
 from tiocross.learning.training import require_matching, train_many
 from tiocross.mapping.draws import draw_chips
 from tiocross.mapping.faults import offset_known
@@ -88,6 +88,11 @@ class Chips:
             raise ValueError(f"wires join conductances, which {type(self.layout.mapping).__name__} does not give; use "
                              f"wire_resistance=0 or DifferentialPairs(); got {wire_resistance:g} ohm")
         self.targets = self._with_compensation(self._mapped)
+
+    @property
+    def notes(self):
+        """What of the device's model is stretched beyond what was measured, in sentences."""
+        return disturb_notes(self.device, max(int(later.max()) for later in self._n_later_writes))
 
     def block(self, block, n_chips=CHIPS_PER_BLOCK, *, on_progress=None):
         """Weights of the first chips of a block as read, ``(n_chips, n_inputs + 1, n_outputs)`` a layer, bias last.

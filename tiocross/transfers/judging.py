@@ -116,7 +116,7 @@ def judge_chips(dataset, chips, *, n_transfers, workers=1, on_progress=None):
                     confusion=confusion, nominally_correct=network.predict(dataset.points) == dataset.labels,
                     n_devices=chips.targets.n_devices, wire_resistance=chips.wire_resistance,
                     volts_per_input=READ_VOLTAGE / max(1.0, float(np.abs(network.encode(dataset.points)).max())),
-                    chips=(ChipRange(chips.entropy, numbers.start, len(numbers)),))
+                    chips=(ChipRange(chips.entropy, numbers.start, len(numbers)),), notes=tuple(chips.notes))
 
 
 def _chip_numbers(n_transfers):

@@ -1,6 +1,6 @@
 """What came of transferring one network to many chips: right and wrong, counts by class; kept in files and put together."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +44,8 @@ class Transfer:
         Voltage that stands for an encoded input of 1, and for the bias, on the first layer [V].
     chips : tuple of ChipRange
         Which chips these are: seed, number of the first, how many.
+    notes : tuple of str
+        What of the device's model was stretched beyond what was measured.
     """
 
     correct: np.ndarray
@@ -55,6 +57,7 @@ class Transfer:
     wire_resistance: float
     volts_per_input: float
     chips: tuple[ChipRange, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def n_transfers(self) -> int:
@@ -69,7 +72,7 @@ class Transfer:
     def summary(self) -> Summary:
         """The figures with their 95 % intervals, a `Summary`; the same every time."""
         rng = np.random.default_rng(self.chips[0].seed if len(self.chips) == 1 else [chip.seed for chip in self.chips])
-        return summarise(self.correct, self.nominally_correct, rng=rng)
+        return replace(summarise(self.correct, self.nominally_correct, rng=rng), notes=self.notes)
 
     def merge(self, other: "Transfer") -> "Transfer":
         """The same network on the chips of both, such as those of two computers.
@@ -94,13 +97,13 @@ class Transfer:
         rates = np.average([self.rates, other.rates], axis=0, weights=n_chips)
         return Transfer(np.concatenate([self.correct, other.correct]), np.concatenate([self.accuracies, other.accuracies]),
                         rates, self.confusion + other.confusion, self.nominally_correct, self.n_devices,
-                        self.wire_resistance, self.volts_per_input, self.chips + other.chips)
+                        self.wire_resistance, self.volts_per_input, self.chips + other.chips, self.notes)
 
     def save(self, path: str | Path) -> None:
         """Write everything to an npz file, eight verdicts a byte; it appears whole or not at all."""
         content = {place.name: getattr(self, place.name) for place in fields(self)}
         content["correct"] = np.packbits(self.correct, axis=1)
-        content["chips"] = np.array(self.chips, dtype=np.int64)
+        content["chips"], content["notes"] = np.array(self.chips, dtype=np.int64), np.array(self.notes, dtype=str)
         with replacing(path) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, format=_FORMAT, **content)
 
@@ -114,6 +117,7 @@ class Transfer:
                 raise ValueError("it has another format")
             content["correct"] = np.unpackbits(content["correct"], axis=1, count=len(content["rates"])).astype(bool)
             content["chips"] = tuple(ChipRange(*map(int, row)) for row in content["chips"])
+            content["notes"] = tuple(map(str, content["notes"]))
             for name in ("n_devices", "wire_resistance", "volts_per_input"):
                 content[name] = content[name].item()
             return cls(**content)

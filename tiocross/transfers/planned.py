@@ -8,7 +8,7 @@ import numpy as np
 from tiocross.checks import as_count, as_number, require_generator
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.matrices import transfer_matrix
-from tiocross.devices.writes import apply_writes
+from tiocross.devices.writes import apply_writes, disturb_notes
 from tiocross.intervals import wilson_interval
 from tiocross.lab.plans import Plan
 from tiocross.learning.network import MLP, classify, forward
@@ -93,6 +93,11 @@ class _PlannedChips:
         self._stuck = plan.layout.collect(plan.stuck)
         self._later = plan.layout.later_writes(plan.orders)
         self.entropy = int(rng.integers(2**63))
+
+    @property
+    def notes(self):
+        """As `Chips.notes`."""
+        return disturb_notes(self._device, max(int(later.max()) for later in self._later))
 
     def block(self, block, n_chips=CHIPS_PER_BLOCK, *, on_progress=None):
         """As `Chips.block`."""

@@ -43,6 +43,7 @@ class Summary:
     n_undecided: Estimate  # points whose rate is too near 95 % to tell on which side it is, see `count_undecided`
     n_transfers: int
     n_points: int
+    notes: tuple[str, ...] = ()  # what of the device's model was stretched beyond what was measured
 
     def __str__(self):
         undecided, strict = self.n_undecided, self.robust_fraction_99
@@ -55,6 +56,7 @@ class Summary:
             f"  right on >= 99 % of chips   {strict.value:.2f}  [{strict.low:.2f}, {strict.high:.2f}]  "
             f"(rests on {self.n_transfers / 100:.3g} chips)",
             f"  points undecided at 95 %    {undecided.value:.0f} [{undecided.low:.0f}, {undecided.high:.0f}]",
+            *(f"  {note}" for note in self.notes),
         ])
 
     def _repr_html_(self):
@@ -66,8 +68,8 @@ class Summary:
                      ("", "value", "from", "to"), [("", rows)])
 
     def to_dict(self) -> dict:
-        """The figures as plain numbers: for each its value and the ends of its 95 % interval (unitless)."""
-        return asdict(self)
+        """The figures as plain numbers: for each its value and the ends of its 95 % interval (unitless); then the notes."""
+        return {**asdict(self), "notes": list(self.notes)}
 
 
 _TITLES = {"nominal_accuracy": "nominal accuracy", "robust_fraction_95": "points right on at least 95 % of the chips",
@@ -114,17 +116,17 @@ def tabulate_summaries(summaries: Mapping, *, form: str = "csv") -> str:
 
 
 def _as_csv(summaries):
-    names = [place.name for place in fields(Summary)]
-    figures = [name for name in names if name not in ("n_transfers", "n_points")]
+    figures = [place.name for place in fields(Summary) if place.name not in (*_COUNTS, "notes")]
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["name", *(f"{name}{end}" for name in figures for end in ("", "_low", "_high")), *names[len(figures):]])
+    table.writerow(["name", *(f"{name}{end}" for name in figures for end in ("", "_low", "_high")), *_COUNTS])
     for row, summary in summaries.items():
         ends = [getattr(getattr(summary, name), end) for name in figures for end in ("value", "low", "high")]
         table.writerow([row, *ends, summary.n_transfers, summary.n_points])
     return text.getvalue()
 
 
+_COUNTS = ("n_transfers", "n_points")
 _LATEX_COLUMNS = (("nominal_accuracy", "nominal"), ("robust_fraction_95", r"robust 95\,\%"), ("mean_accuracy", "mean"),
                   ("p05_accuracy", "5th percentile"))
 _LATEX_SPECIAL = str.maketrans({letter: "\\" + letter for letter in "&%$#_{}"} |
