@@ -13,5 +13,6 @@ def _load(name):
     return module
 
 
+_load("options")  # which the script has beside it
 _script = _load("paper_coordinates")
 SignedCoordinates, arrange_signed = _script.SignedCoordinates, _script.arrange_signed

@@ -258,6 +258,15 @@ def test_overflowing_laws_are_right_or_refused(steepness):
             np.testing.assert_allclose(found, -expected.end_currents.bottom, rtol=0, atol=1e-9 * found.max())
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 1), (3, 2), (40, 30)])
+@pytest.mark.parametrize("resistance", [0.0, 1e-300])
+def test_currents_beyond_all_numbers_are_refused_with_the_cure(shape, resistance):
+    crossbar = Crossbar(np.full(shape, 1e-4), resistance, iv=Sinh(1.0 / 720))  # sinh(720) is 1e312
+    with pytest.raises(ConvergenceError, match="currents are beyond 1e308 A.* Lower the voltages") as caught:
+        solve(crossbar, np.ones(shape[0]))
+    assert caught.value.uncertainty == np.inf
+
+
 @pytest.mark.parametrize("scale", [1e-300, 1e-100, 1e100])
 def test_voltages_of_any_size_scale(scale):
     volts = np.array([0.2, -0.1, 0.15])

@@ -17,7 +17,7 @@ describe conductances.csv                                            -> 0
 describe voltages.csv                                                -> 0
 describe tuning.csv                                                  -> 0
 describe half.json                                                   -> half.json begins like JSON but is none
-describe huge.json                                                   -> too large
+describe huge.json                                                   -> huge.json: lrs_mean must be finite
 describe plain.csv                                                   -> plain.csv is nothing that tiocross knows
 describe empty.csv                                                   -> empty.csv is nothing that tiocross knows
 describe binary.csv                                                  -> binary.csv is nothing that tiocross knows

@@ -15,6 +15,7 @@ from tiocross import MLP, TIO2, Device, ProgramReport, PulseScheme, load_plan, p
 from tiocross.commands import program
 from tiocross.commands.main import main
 from tiocross.devices import files
+from tiocross.devices.device import LARGEST_WINDOW
 from tiocross.lab.log import EventLog, read_events
 from tiocross.lab.plan_files import load_readback
 from tiocross.lab.switching import TIO2_SWITCHING, switching_of
@@ -323,7 +324,8 @@ def test_switching_keeps_its_ratio_to_the_window():
     assert own.read_step / own.g_on == pytest.approx(TIO2_SWITCHING.read_step / TIO2_SWITCHING.g_on)
     assert own.set_voltage == TIO2_SWITCHING.set_voltage
     assert switching_of(replace(TIO2, stuck=None)).stuck is None
-    assert switching_of(Device(0.4, 0.9, name="wide")).g_on == 1.0  # no conductance is above 1 S
+    wide = switching_of(Device(1e-3, LARGEST_WINDOW, name="wide"))  # the largest window that there is
+    assert (wide.g_off, wide.g_on) == pytest.approx((0.15e-3, 19.4e-3))
 
 
 @pytest.mark.parametrize("scheme", [PulseScheme(set_start=0.3, set_limit=0.8), PulseScheme(reset_start=-0.3, reset_limit=-0.9),

@@ -201,9 +201,11 @@ def test_floating_lines_that_change_no_reading_are_no_reason_to_warn():
 # --- steps ---
 
 def test_a_scheme_with_steps_too_many_to_hold_is_refused_at_once():
-    for options in ({"increment": 1e-9, "max_pulses": 10**9}, {"increment": 5e-324, "max_pulses": 10**400}):
+    for options in ({"increment": 1e-9, "max_pulses": 10**9}, {"increment": 5e-324, "max_pulses": 2**53}):
         with pytest.raises(ValueError, match="increment must leave at most 100000 pulses from start to limit"):
             PulseScheme(**options)
+    with pytest.raises(ValueError, match=r"max_pulses must be at most 2\*\*53; got a number beyond 1e20"):
+        PulseScheme(max_pulses=10**400)
     assert len(PulseScheme(increment=1e-9).set_pulses) == 401  # the budget ends before
     assert len(PulseScheme(max_pulses=10**9).set_pulses) == 51
     chip = FakeChip(np.full((1, 2), 200 * uS))

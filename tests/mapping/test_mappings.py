@@ -327,7 +327,8 @@ def test_sensitive_last_leaves_the_fewest_later_writes_to_what_matters():
 
 
 def test_what_is_not_finite_is_refused():
-    broken = NETWORK.with_arrays([NETWORK.arrays[0] * np.nan, *NETWORK.arrays[1:]])
+    broken = NETWORK.copy()
+    broken.arrays[0] *= np.nan
     with pytest.raises(ValueError, match="weights of layer 0 must be finite"):
         map_weights(broken, TIO2)
     with pytest.raises(TypeError, match="device must be a Device"):

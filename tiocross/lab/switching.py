@@ -135,7 +135,7 @@ def switching_of(device):
         return TIO2_SWITCHING
     low, high = device.g_min / TIO2.g_min, device.g_max / TIO2.g_max
     model = TIO2_SWITCHING
-    return replace(model, g_off=model.g_off * low, g_on=min(model.g_on * high, LARGEST_CONDUCTANCE),
+    return replace(model, g_off=model.g_off * low, g_on=model.g_on * high,
                    initial_low=device.g_min, initial_high=device.g_max, drift=model.drift * high,
                    drift_spread=model.drift_spread * high, fluctuation=model.fluctuation * high,
                    read_step=model.read_step * high, read_offset=model.read_offset * high, stuck=device.stuck,

@@ -94,9 +94,9 @@ STRENGTHS = {  # what the comparison chooses beside the learning rate, by row; o
     "sharpness-aware steps": Strength("reach", (0.3, 1.0, 3.0), lambda s, _: (SharpnessAware(s),)),
 }
 CHOSEN = {  # by the grids for half moons on the published card; where nothing is chosen anew. Others keep what they state
-    "regular": {"rate": 0.13},
-    "hardware-aware, centred inputs": {"rate": 0.9, "range penalty": 1e-4},
-    "ROBUST": {"rate": 0.7},
+    "regular": {"rate": 0.14},
+    "hardware-aware, centred inputs": {"rate": 1.6, "range penalty": 1e-4},
+    "ROBUST": {"rate": 0.8},
 }
 
 _KNOWN = {recipe.name: recipe for recipe in (*RECIPES, *MORE_RECIPES)}

@@ -137,7 +137,7 @@ class Run:
     def core_seconds(self):
         """Seconds of one core that training one network of each row took, a median over seeds; empty if not timed."""
         costs = self.costs if self.study.is_timed else {}
-        return {name: round(float(np.median(seconds)), 2) for name, seconds in costs.items()}
+        return {name: _rounded(np.median(seconds)) for name, seconds in costs.items()}
 
     def _choose(self, crew):
         if self.study.choose is not None:
@@ -170,9 +170,14 @@ class Run:
             training=as_plain(self.study.settings.training),
             recipes=[as_plain(recipe) for recipe in self.study.settings.recipes],
             core_seconds=self.core_seconds(),
-            choice_core_seconds={choice.name: round(choice.core_seconds, 1) for choice in self.choices},
+            choice_core_seconds={choice.name: _rounded(choice.core_seconds) for choice in self.choices},
             seconds=round(time.monotonic() - self._started, 2),
         )
+
+
+def _rounded(seconds):
+    """Seconds with three digits: what took little is not nothing."""
+    return float(f"{seconds:.3g}")
 
 
 def train_and_judge(study, crew):

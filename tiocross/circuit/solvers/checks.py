@@ -56,14 +56,17 @@ def require_solved(report, rtol):
     """Raise ConvergenceError for the worst circuit whose currents are not within the bound."""
     if report.is_one_within(rtol):
         return
-    unsolved = ~(report.total <= rtol * report.gross)
+    unsolved = ~((report.total <= rtol * report.gross) & np.isfinite(report.gross))
     if unsolved.any():
         n_sweeps, largest, total, gross = report.n_sweeps, report.largest, report.total, report.gross
         worst = np.unravel_index(np.argmax(np.where(unsolved, total, -1.0)), total.shape)
         name = f"circuit {worst[1]} of array {worst[0]}" if total.size > 1 else "the circuit"
-        raise ConvergenceError(
-            f"{name} is not solved to rtol = {rtol:g} after {int(n_sweeps[worst])} sweeps: residuals and rounding add up to "
-            f"{total[worst]:.3g} A, {largest[worst]:.3g} A at the worst node, beside a gross current of "
-            f"{gross[worst]:.3g} A. Raise max_sweeps if these were all it allowed; if not, double precision does not "
-            "resolve this circuit further, so raise rtol",
-            n_sweeps=int(n_sweeps[worst]), unbalanced=float(largest[worst]), uncertainty=float(total[worst]))
+        left = (f"is not solved to rtol = {rtol:g} after {int(n_sweeps[worst])} sweeps: residuals and rounding add up to "
+                f"{total[worst]:.3g} A, {largest[worst]:.3g} A at the worst node, beside a gross current of "
+                f"{gross[worst]:.3g} A. Raise max_sweeps if these were all it allowed; if not, double precision does not "
+                "resolve this circuit further, so raise rtol")
+        beyond = ("has devices whose currents are beyond 1e308 A, the largest number there is: the law of the devices is too "
+                  "steep for these voltages. Lower the voltages, or correct the parameters of the law")
+        is_finite = np.isfinite(total[worst]) and np.isfinite(gross[worst])
+        raise ConvergenceError(f"{name} {left if is_finite else beyond}", n_sweeps=int(n_sweeps[worst]),
+                               unbalanced=float(largest[worst]), uncertainty=float(total[worst]) if is_finite else np.inf)

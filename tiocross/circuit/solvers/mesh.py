@@ -153,8 +153,8 @@ class Mesh:
         gross, ends = np.abs(currents).sum(axis=0), np.where(held, np.abs(found.currents[roots]), 0.0)
         left = 0.0 if found.is_near else 2.0
         for lines in (self.sensed, np.ones_like(held)):
-            own = error[roots[held & lines]].max(initial=0.0)
-            scale = 0.1 * goal.rtol * max(gross[lines].max(), ends[lines].max())
+            own = float(error[roots[held & lines]].max(initial=0.0))  # floats: a law that overflows gives no warning
+            scale = 0.1 * goal.rtol * float(max(gross[lines].max(), ends[lines].max()))
             left = max(left, own / max(scale, 1e-300) if own > 0.0 else 0.0)
         settled = 1e-9 * found.magnitude
         return max(left, found.unsettled / settled if settled > 0.0 else 0.0)
