@@ -22,6 +22,7 @@ ORDERS = ("C", "F")
 _LEAST = 1.0  # [ohm], for conductances end at 1 S
 _NUMBERS = ("n_rows", "n_columns", "DC_NUMPOINTS", "vread", "Vmax_set", "Vmin_reset", "Vset", "Vreset", "tolerance",
             "increment", "PulseWidth", "RiseTime", "FallTime")  # the lab's settings, in SI units
+_SEPARATOR_LINE = re.compile(r"\A\s*sep=;[;\s]*?[\r\n]+", re.IGNORECASE)  # which Excel takes for a line about the file
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +144,7 @@ def read_lab_map(path: str | PathLike, *, order: str = "C") -> LabMap:
 def is_lab_map(path):
     """Whether a file begins as the lab's resistance maps do."""
     with open(path, "rb") as file:
-        return file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"n_rows")
+        return _SEPARATOR_LINE.sub("", file.read(64).decode("utf-8-sig", errors="replace")).lstrip().startswith("n_rows")
 
 
 def write_lab_map(lab_map: LabMap, path: str | PathLike, *, order: str = "C") -> None:
@@ -185,7 +186,7 @@ def _text_of(lab_map, order):
 
 
 def _parse(text, order):
-    lines = text.removeprefix("\ufeff").splitlines()
+    lines = _SEPARATOR_LINE.sub("", text.removeprefix("\ufeff")).splitlines()
     while lines and not lines[-1].strip():
         lines.pop()
     if len(lines) != 3:
