@@ -9,12 +9,11 @@ import math
 import re
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tiocross.checks import as_conductances, as_finite, number_of_text, require_name
+from tiocross.checks import as_conductances, as_finite, as_path, number_of_text, require_name
 from tiocross.records import freeze
 from tiocross.storage import replacing
 
@@ -132,7 +131,7 @@ def read_lab_map(path: str | PathLike, *, order: str = "C") -> LabMap:
     """
     require_name("order", order, ORDERS)
     try:
-        text = Path(path).read_bytes().decode("utf-8")
+        text = as_path("path", path).read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text: {error}") from None
     try:
@@ -143,7 +142,7 @@ def read_lab_map(path: str | PathLike, *, order: str = "C") -> LabMap:
 
 def is_lab_map(path):
     """Whether a file begins as the lab's resistance maps do."""
-    with open(path, "rb") as file:
+    with as_path("path", path).open("rb") as file:
         return _SEPARATOR_LINE.sub("", file.read(64).decode("utf-8-sig", errors="replace")).lstrip().startswith("n_rows")
 
 

@@ -8,11 +8,10 @@ import math
 import re
 from dataclasses import dataclass, replace
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 
-from tiocross.checks import number_of_text
+from tiocross.checks import as_path, number_of_text
 from tiocross.units import Mohm, kohm, mS, mV, nS, ohm, uS
 
 CONDUCTANCES = {"S": 1.0, "mS": mS, "uS": uS, "nS": nS}
@@ -113,7 +112,7 @@ class Sheet:
 
 def read_sheet(path):
     """The `Sheet` of a file; ValueError unless it is UTF-8 text."""
-    data = Path(path).read_bytes()
+    data = as_path("path", path).read_bytes()
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
