@@ -31,10 +31,10 @@ VERBS = {
 
 
 @pytest.mark.parametrize("name", VERBS)
-@pytest.mark.parametrize("as_given", [int, bool, np.int64, str.encode, float], ids=["int", "bool", "int64", "bytes", "float"])
+@pytest.mark.parametrize("as_given", ["int", "bool", "int64", "bytes", "float"])
 def test_what_is_no_path_is_refused_by_name_and_open_files_stay_open(name, as_given, tmp_path):
     there, back = os.pipe()
-    given = {int: there, bool: True, np.int64: np.int64(there), str.encode: b"name", float: 1.0}[as_given]
+    given = {"int": there, "bool": True, "int64": np.int64(there), "bytes": b"name", "float": 1.0}[as_given]
     try:
         with pytest.raises(TypeError, match="(path|folder) must be a text or a Path; got "):
             VERBS[name](given)

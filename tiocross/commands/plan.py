@@ -69,7 +69,7 @@ def _stuck_in(path, device):
     if 2 * known.sum() > known.size:
         raise ValueError(f"{path} holds nan, as a map of stuck devices does where they are healthy, but {known.sum()} of "
                          f"{known.size} devices have a number, and all of them would count as stuck. Give a measured map "
-                         "without nan, or numbers where devices are stuck only")
+                         "without nan, 0 for devices that are open, or numbers where devices are stuck only")
     return given
 
 

@@ -48,15 +48,16 @@ class Sheet:
         shown = f"separated by {self.separator}" if self.separator else "one value a line"
         return shown + (", with decimal commas" if self.decimal_commas else "")
 
-    def numbers(self, k, start=0, *, allow_missing=False):
-        """Values of row ``k`` from place ``start`` on; ValueError naming the first that is no finite number."""
+    def numbers(self, k, start=0, *, allow_missing=False, missing="leave the line out"):
+        """Values of row ``k`` from place ``start`` on; ValueError naming the first that is no finite number; ``missing`` is the cure of nan."""
         values = []
         for place, text in enumerate(self.rows[k][1][start:], start + 1):
             value = number_of_text(text)
             if value is None:
                 raise ValueError(f"{self.place(k)}, value {place}: not a number: {shortened(text)}{_cure(text, self)}")
             if not (math.isfinite(value) or (allow_missing and math.isnan(value))):
-                raise ValueError(f"{self.place(k)}, value {place}: values must be finite; got {text[:40]}")
+                cure = f"; {missing}" if math.isnan(value) else ""
+                raise ValueError(f"{self.place(k)}, value {place}: values must be finite; got {text[:40]}{cure}")
             values.append(value)
         return values
 
