@@ -7,6 +7,7 @@ the cure.
 import difflib
 import math
 import numbers
+import os
 import re
 from os import PathLike
 from pathlib import Path
@@ -180,6 +181,17 @@ def number_of_text(text):
         return float(text)
     except ValueError:
         return None
+
+
+def require_memory(what, n_bytes, cure):
+    """Raise ValueError, with the cure, if numbers of ``n_bytes`` do not fit into the memory of this machine."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows does not tell
+        memory = 2**40
+    if n_bytes > memory:
+        raise ValueError(f"{what} would take {n_bytes / 1e9:.3g} GB of memory, of which this machine has {memory / 1e9:.3g}; "
+                         f"{cure}")
 
 
 def require_generator(rng):

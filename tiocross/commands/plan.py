@@ -13,7 +13,7 @@ from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2
 from tiocross.lab.resistance_maps import read_lab_map
 from tiocross.lab.tables import read_conductance_csv
-from tiocross.lab.plans import plan
+from tiocross.lab.plans import load_plan, plan
 from tiocross.lab.write_verify import PulseScheme
 from tiocross.learning.network import MLP
 from tiocross.mapping.arrangements import arrange, share_arrays
@@ -22,6 +22,17 @@ from tiocross.mapping.mappings import DifferentialPairs
 
 _MOST_DEVICES = 2**24  # of one array; more would fill the memory
 NETWORK = "network.npz"  # beside plan.json, so that the folder is all that is needed
+
+
+def load_planned(folder):
+    """The plan in a folder, and the network that lies beside it."""
+    made, file = load_plan(folder), Path(folder) / NETWORK
+    if not file.exists():
+        raise FileNotFoundError(f"{file}: No such file; tiocross plan writes the network beside the plan. Save it there from "
+                                f"Python: network.save({str(file)!r})")
+    network = MLP.load(file)
+    made.require_network(network)
+    return made, network
 
 
 def prepare(arguments):

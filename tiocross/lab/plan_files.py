@@ -39,7 +39,17 @@ def write_folder(folder, content, tables):
 
 def read_content(folder):
     """Content of the plan.json in ``folder``."""
-    return read_json(as_path("folder", folder) / PLAN)
+    folder = as_path("folder", folder)
+    expected = "expected the folder of a plan, as tiocross plan or Plan.save writes it"
+    if folder.is_file():
+        cure = f"give its folder, {folder.parent}" if folder.name == PLAN else "make a plan first, and give its folder"
+        raise NotADirectoryError(f"{folder} is a file; {expected}: {cure}")
+    if folder.is_dir() and not (folder / PLAN).exists():
+        what = "; this one holds a programming run: give the folder of its plan" * (folder / "programming.json").exists()
+        raise FileNotFoundError(f"{folder / PLAN}: No such file; {expected}{what}")
+    if not folder.exists():
+        raise FileNotFoundError(f"{folder / PLAN}: No such file; there is no folder {folder}; {expected}")
+    return read_json(folder / PLAN)
 
 
 def require_tables(folder, tables):
