@@ -190,8 +190,8 @@ def require_memory(what, n_bytes, cure):
     except (AttributeError, ValueError, OSError):  # Windows does not tell
         memory = 2**40
     if n_bytes > memory:
-        raise ValueError(f"{what} would take {n_bytes / 1e9:.3g} GB of memory, of which this machine has {memory / 1e9:.3g}; "
-                         f"{cure}")
+        raise ValueError(f"{what} would take {n_bytes / 1e9:.3g} GB of memory, of which this machine has "
+                         f"{memory / 1e9:.3g}; {cure}")
 
 
 def require_generator(rng):

@@ -181,3 +181,15 @@ def test_a_title_with_the_unit_needs_no_number_sign(text, tmp_path):
 def test_a_title_without_values_is_refused(tmp_path):
     with pytest.raises(ValueError, match="holds a title, but no values"):
         read_conductance_csv(put(tmp_path, "conductance [uS]\n"))
+
+
+@pytest.mark.parametrize(("content", "what"), [
+    (b"PK\x03\x04....xl/workbook.xml", "an Excel workbook; save the sheet as CSV"),
+    (b"PK\x03\x04....content.xml", "an OpenDocument file; save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0....", "an old Excel workbook; save it as CSV"), (b"%PDF-1.7", "a PDF"),
+    (b"\xff\xfe#\0", "text in UTF-16; save it as 'CSV UTF-8'"),
+])
+def test_files_of_other_programs_are_named(content, what, tmp_path):
+    for read in (read_conductance_csv, read_voltage_csv, read_tuning_csv):
+        with pytest.raises(ValueError, match=f"file.csv is no CSV text: it is {what}$"):
+            read(put(tmp_path, content))

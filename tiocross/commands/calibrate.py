@@ -132,8 +132,8 @@ class _Measured:
         if known.all():
             return conductances
         if 2 * known.sum() < known.size:
-            raise ValueError(f"{path}: {(~known).sum()} of {known.size} devices have no value (nan), so that the map does not "
-                             "tell how many are stuck. Give a measured map of all devices, 0 for open ones")
+            raise ValueError(f"{path}: {(~known).sum()} of {known.size} devices have no value (nan), so that the map does "
+                             "not tell how many are stuck. Give a measured map of all devices, 0 for open ones")
         rows, columns = _whole_part(known)
         kept = conductances[np.ix_(rows, columns)]
         self.notes.append(f"{path}: {(~known).sum()} devices without a value (nan) were not read; their lines are left out, "

@@ -28,8 +28,8 @@ def load_planned(folder):
     """The plan in a folder, and the network that lies beside it."""
     made, file = load_plan(folder), Path(folder) / NETWORK
     if not file.exists():
-        raise FileNotFoundError(f"{file}: No such file; tiocross plan writes the network beside the plan. Save it there from "
-                                f"Python: network.save({str(file)!r})")
+        raise FileNotFoundError(f"{file}: No such file; tiocross plan writes the network beside the plan. Save it there "
+                                f"from Python: network.save({str(file)!r})")
     network = MLP.load(file)
     made.require_network(network)
     return made, network

@@ -12,6 +12,7 @@ from os import PathLike
 import numpy as np
 
 from tiocross.checks import as_path, number_of_text
+from tiocross.lab.foreign import foreign_kind
 from tiocross.units import Mohm, kohm, mS, mV, nS, ohm, uS
 
 CONDUCTANCES = {"S": 1.0, "mS": mS, "uS": uS, "nS": nS}
@@ -49,7 +50,10 @@ class Sheet:
         return shown + (", with decimal commas" if self.decimal_commas else "")
 
     def numbers(self, k, start=0, *, allow_missing=False, missing="leave the line out"):
-        """Values of row ``k`` from place ``start`` on; ValueError naming the first that is no finite number; ``missing`` is the cure of nan."""
+        """Values of row ``k`` from place ``start`` on; ValueError naming the first that is no finite number.
+
+        ``missing`` says what to do where one is nan.
+        """
         values = []
         for place, text in enumerate(self.rows[k][1][start:], start + 1):
             value = number_of_text(text)
@@ -114,6 +118,8 @@ class Sheet:
 def read_sheet(path):
     """The `Sheet` of a file; ValueError unless it is UTF-8 text."""
     data = as_path("path", path).read_bytes()
+    if foreign := foreign_kind(data):
+        raise ValueError(f"{path} is no CSV text: it is {foreign}")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
