@@ -52,8 +52,8 @@ def require_consistent(circuit, ends):
                              "let one end float, or give the line or its source a resistance")
 
 
-def require_solved(report, rtol):
-    """Raise ConvergenceError for the worst circuit whose currents are not within the bound."""
+def require_solved(report, rtol, ends=None):
+    """Raise ConvergenceError for the worst circuit whose currents are not within the bound; ``ends`` are held at volts."""
     if report.is_one_within(rtol):
         return
     unsolved = ~((report.total <= rtol * report.gross) & np.isfinite(report.gross))
@@ -66,7 +66,13 @@ def require_solved(report, rtol):
                 f"{gross[worst]:.3g} A. Raise max_sweeps if these were all it allowed; if not, double precision does not "
                 "resolve this circuit further, so raise rtol")
         beyond = ("has devices whose currents are beyond 1e308 A, the largest number there is: the law of the devices is "
-                  "too steep for these voltages. Lower the voltages, or correct the parameters of the law")
+                  f"too steep for these voltages{_largest(ends)}. Lower the voltages, or correct the parameters of the law")
         is_finite = np.isfinite(total[worst]) and np.isfinite(gross[worst])
         raise ConvergenceError(f"{name} {left if is_finite else beyond}", n_sweeps=int(n_sweeps[worst]),
                                unbalanced=float(largest[worst]), uncertainty=float(total[worst]) if is_finite else np.inf)
+
+
+def _largest(ends):
+    """The largest of the voltages that ends of lines are held at, for people."""
+    held = [] if ends is None else np.abs(ends[np.isfinite(ends)])
+    return f", up to {np.max(held):g} V" if np.size(held) else ""

@@ -43,7 +43,7 @@ def run_circuits(circuit, ends, selected=None, *, goal):
         solved.put((of_arrays, of_inputs), found)
     bottom = ends[:, :, BITS, ROOT_END, : circuit.shape[1]]
     solved.currents[np.broadcast_to(np.isnan(bottom), solved.currents.shape)] = 0.0  # nothing leaves an open end
-    require_solved(solved.report, goal.rtol)
+    require_solved(solved.report, goal.rtol, ends)
     return solved
 
 
