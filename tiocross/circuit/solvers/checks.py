@@ -65,8 +65,8 @@ def require_solved(report, rtol):
                 f"{total[worst]:.3g} A, {largest[worst]:.3g} A at the worst node, beside a gross current of "
                 f"{gross[worst]:.3g} A. Raise max_sweeps if these were all it allowed; if not, double precision does not "
                 "resolve this circuit further, so raise rtol")
-        beyond = ("has devices whose currents are beyond 1e308 A, the largest number there is: the law of the devices is too "
-                  "steep for these voltages. Lower the voltages, or correct the parameters of the law")
+        beyond = ("has devices whose currents are beyond 1e308 A, the largest number there is: the law of the devices is "
+                  "too steep for these voltages. Lower the voltages, or correct the parameters of the law")
         is_finite = np.isfinite(total[worst]) and np.isfinite(gross[worst])
         raise ConvergenceError(f"{name} {left if is_finite else beyond}", n_sweeps=int(n_sweeps[worst]),
                                unbalanced=float(largest[worst]), uncertainty=float(total[worst]) if is_finite else np.inf)
