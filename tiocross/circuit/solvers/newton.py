@@ -12,6 +12,8 @@ from tiocross.circuit.solvers.tangents_kernel import CODES, take_tangents
 _SWEEPS_PER_TANGENT = 2  # one coarse correction: more would be lost at the next tangent
 _ROBUST_FROM = 3  # steps without half the residual after which coarse crossbars are given up
 _PATIENCE = 30  # such steps after which only rounding is left
+_NOTHING = 1e-30  # of the largest voltage times the largest conductance: a gross current below it, ...
+_LONG = 100  # ... after so many sweeps, goes to zero and never is
 
 
 def require_known(law):
@@ -30,13 +32,15 @@ def solve_nonlinear(workspace, code, devices, drive, goal, into):
     slope, injected = array, np.zeros_like(array)
     new = [np.empty((2, *array.shape)) for _ in range(2)]
     start, best, waiting, turn = FROM_ZERO, np.inf, 0, 0
+    nothing = _NOTHING * float(np.abs(drive).max() * array.max())
     while True:
         budget = min(_SWEEPS_PER_TANGENT, goal.max_sweeps - int(n_sweeps))
         solver.sweep_further((slope, injected), drive, budget, start, into)
         wrong, largest = take_tangents(code, array, parameters, solver.fine, slope, injected, *new[turn])
         linear = float(left)
         total = linear + 2.0 * wrong
-        if total <= goal.rtol * float(gross) or n_sweeps >= goal.max_sweeps or waiting >= _PATIENCE:
+        is_solved, is_dead = total <= goal.rtol * float(gross), float(gross) <= nothing and n_sweeps >= _LONG
+        if is_solved or is_dead or n_sweeps >= goal.max_sweeps or waiting >= _PATIENCE:
             report.largest[...] += 2.0 * largest
             left[...] = total
             return solver.nodes
