@@ -8,6 +8,8 @@ import difflib
 import math
 import numbers
 import re
+from os import PathLike
+from pathlib import Path
 
 import numpy as np
 
@@ -52,6 +54,14 @@ def require_text(what, value):
         raise TypeError(f"{what} must be a text; got {_shown(value)}")
     if odd := _UNSHOWN.search(value):
         raise ValueError(f"{what} must be text on one line that can be shown; got {odd[0]!r} at place {odd.start()}")
+
+
+def as_path(what, value):
+    """Path of a text or a path; TypeError otherwise, for ``open`` takes numbers for open files, and closes them."""
+    if not isinstance(value, (str, PathLike)):
+        raise TypeError(f"{what} must be a text or a Path; got {_shown(value)} "
+                        f"({type(value).__name__})")
+    return Path(value)
 
 
 def require_shape(what, shape, wanted, why=""):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tiocross.lab.resistance_maps import is_lab_map
 from tiocross.lab.sheets import (
     CONDUCTANCES, RESISTANCES, VOLTAGES, name_and_unit, sheet_of_text, shortened, unit_of_comments,
 )
@@ -67,7 +68,7 @@ def _kind_of_table(path, text):
     first = text.lstrip()[:64].lstrip('"')
     if first.startswith("# tiocross pulse log"):
         return "pulse log"
-    if first.startswith("n_rows"):
+    if is_lab_map(path):
         return "lab map"
     sheet = sheet_of_text(path, text)
     names = [name_and_unit(cell) for cell in sheet.rows[0][1]] if sheet.rows else []

@@ -57,6 +57,9 @@ def matrix_of(sheet, units, example, *, allow_missing=False, shape=None):
     if not sheet.rows:
         raise ValueError(f"{sheet.path} holds no values")
     form = form_of(sheet)
+    sheet = sheet.titled() if form == MATRIX else sheet
+    if not sheet.rows:
+        raise ValueError(f"{sheet.path} holds a title, but no values")
     read = {MATRIX: _plain, DEVICE_LIST: _listed, TITLED: _titled}[form]
     stated = next((tuple(map(int, found.groups())) for _, text in sheet.comments if (found := _SHAPE.search(text))), None)
     matrix = read(sheet, units, example, allow_missing, shape or stated)

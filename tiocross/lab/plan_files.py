@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tiocross.checks import as_conductances, as_reals
+from tiocross.checks import as_conductances, as_path, as_reals
 from tiocross.lab.tables import read_conductance_csv
 from tiocross.storage import new_folder, read_json, replacing, save_json
 
@@ -26,7 +26,7 @@ _READBACK = "tiocross read-back 2"
 
 def write_folder(folder, content, tables):
     """Write a plan's folder, whole or not at all: ``content`` as plan.json and the texts ``tables`` by file name."""
-    folder = Path(folder)
+    folder = as_path("folder", folder)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise ValueError(f"{folder} exists already; choose a new folder, or remove what is there")
     if not folder.parent.is_dir():
@@ -39,7 +39,7 @@ def write_folder(folder, content, tables):
 
 def read_content(folder):
     """Content of the plan.json in ``folder``."""
-    return read_json(Path(folder) / PLAN)
+    return read_json(as_path("folder", folder) / PLAN)
 
 
 def require_tables(folder, tables):
@@ -149,6 +149,6 @@ def table_text(comment, table):
 
 def _read_text(path):
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return as_path("path", path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not text: {error}") from None

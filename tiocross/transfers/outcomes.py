@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tiocross.checks import as_path
 from tiocross.storage import replacing
 from tiocross.transfers.summary import Summary, summarise
 
@@ -110,6 +111,7 @@ class Transfer:
     @classmethod
     def load(cls, path: str | Path) -> "Transfer":
         """Transfer from a file that `save` wrote; ValueError if it is none."""
+        path = as_path("path", path)
         try:
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
                 content = {name: archive[name] for name in archive.files}
