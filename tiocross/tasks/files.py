@@ -87,7 +87,8 @@ def save_moons(moons: Task, folder: str | os.PathLike) -> None:
     """
     folder = as_path("folder", folder)
     if not folder.is_dir():
-        raise FileNotFoundError(f"the folder {folder}, into which the points are to be written, does not exist; make it first")
+        raise FileNotFoundError(f"the folder {folder}, into which the points are to be written, does not exist; make it "
+                                "first")
     left = folder / "moons_validation.csv"
     if moons.validation is None and left.exists():
         raise ValueError(f"{left} is there, but these points have no validation part and would be read back with a foreign "
