@@ -262,6 +262,20 @@ def locked_folder(path):
             (path / ".lock").unlink(missing_ok=True)
 
 
+def require_unlocked(path):
+    """Raise ValueError if another process holds the folder; nothing is made or removed."""
+    if (Path(path) / ".lock").is_file() and os.access(Path(path) / ".lock", os.R_OK | os.W_OK):
+        with contextlib.suppress(FileNotFoundError), (Path(path) / ".lock").open("a") as file:
+            try:
+                _hold(file)
+            except OSError:
+                raise _held(path) from None
+
+
+def _held(folder):
+    return ValueError(f"another process writes to {folder}; wait for it, or choose another folder with --out")
+
+
 def _lock(folder):
     """The folder's lock file, open and held by this process."""
     while True:
@@ -274,8 +288,7 @@ def _lock(folder):
             pass
         except OSError:
             file.close()
-            raise ValueError(f"another process writes to {folder}; wait for it, or choose another folder with "
-                             "--out") from None
+            raise _held(folder) from None
         file.close()  # the holder before removed this file in the meantime
 
 

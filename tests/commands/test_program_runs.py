@@ -1,6 +1,7 @@
 """Runs of ``tiocross program``: killed and gone on with, one writer at a time, folders with results, whose chip it is."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -150,7 +151,7 @@ def test_processes_killed_at_random_moments_are_gone_on_with_to_the_very_same_en
 def test_a_second_process_in_the_folder_is_refused_in_one_line(small, whole, tmp_path, capsys):
     before = contents(whole)
     with locked_folder(whole):
-        for options in (["--resume"], ["--overwrite"]):
+        for options in ([], ["--resume"], ["--overwrite"]):  # who waits need not replace what is being written
             code, text, error = run(capsys, *command(small, whole, *options))
             assert (code, text) == (2, "") and "another process" in error and len(error.splitlines()) == 1
     assert contents(whole) == before
@@ -242,6 +243,32 @@ def test_a_log_edited_in_any_cell_is_not_gone_on_from(small, whole, tmp_path, ki
     (out / "array_00_log.csv").write_text("\n".join([*lines[:number], ",".join(cells), *lines[number + 1:], ""]))
     code, text, error = run(capsys, *command(small, out, "--resume"))
     assert (code, text) == (2, "") and "array_00_log.csv: " in error and len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize("kind, cell, change", [("read", 8, 1.0001), ("pulse", 6, 1.5), ("pulse", 7, 2.0),
+                                                ("readback", 8, 1.001)])
+def test_a_finished_array_whose_log_was_edited_is_not_taken_as_it_is(small, whole, tmp_path, kind, cell, change, capsys):
+    out = tmp_path / "run"
+    shutil.copytree(whole, out)
+    assert run(capsys, *command(small, out, "--resume"))[0] == 0  # as it was left
+    lines = (out / "array_00_log.csv").read_text().splitlines()
+    number = next(k for k, line in enumerate(lines) if f",{kind}," in line)
+    cells = lines[number].split(",")
+    cells[cell] = repr(float(cells[cell]) * change)
+    (out / "array_00_log.csv").write_text("\n".join([*lines[:number], ",".join(cells), *lines[number + 1:], ""]))
+    before = contents(out)
+    code, text, error = run(capsys, *command(small, out, "--resume"))
+    assert (code, text) == (2, "") and "array_00_log.csv: " in error and "edited" in error and len(error.splitlines()) == 1
+    assert contents(out) == before
+
+
+def test_a_finished_array_whose_readback_was_edited_is_not_taken_as_it_is(small, whole, tmp_path, capsys):
+    out = tmp_path / "run"
+    shutil.copytree(whole, out)
+    *lines, last = (out / "array_00_readback.csv").read_text().splitlines()
+    (out / "array_00_readback.csv").write_text("\n".join([*lines, "0.0002," + last.partition(",")[2], ""]))
+    code, text, error = run(capsys, *command(small, out, "--resume"))
+    assert (code, text) == (2, "") and "the conductances of array_00_readback.csv; one of them was edited" in error
 
 
 # --- what a run leaves ---

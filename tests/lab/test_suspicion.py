@@ -78,6 +78,16 @@ def test_good_chips_move_against_nothing():
         assert program_array(chip, targets, SCHEME, max_passes=1).complete
 
 
+def test_one_exchanged_bit_line_is_found_although_its_devices_never_follow_each_other():
+    chip, targets = random_chip((6, 4), seed=1)
+    pulse = chip.pulse
+    chip.pulse = lambda row, column, amplitude, width: pulse(row, column, -amplitude if column == 2 else amplitude, width)
+    with pytest.raises(InstrumentError, match="3 devices in a row on bit line 2 moved against their pulses, last") as caught:
+        program_array(chip, targets, SCHEME)
+    driven = {pulse[:2] for pulse in chip.pulses if pulse[1] == 2}
+    assert driven == {(0, 2), (1, 2), (2, 2)} and (caught.value.report.outcomes[:2, [0, 1, 3]] == "converged").all()
+
+
 # --- stuck ---
 
 def test_very_many_stuck_in_a_row_end_the_run_with_a_report():
@@ -106,6 +116,62 @@ def test_readings_in_another_unit_get_the_cure(factor, text):
     chip.conductances *= factor
     with pytest.raises(InstrumentError, match=f"Readings must be in siemens; is this {text}"):
         program_array(chip, targets, SCHEME)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (2, 1)])
+def test_readings_in_millisiemens_are_found_before_any_pulse(shape):
+    chip, targets = random_chip(shape, seed=8)
+    read = chip.read
+    chip.read = lambda row, column: read(row, column) * 1e3
+    if targets.size < 3:  # too few to tell a slip from shorts; they are not pulsed all the same
+        assert program_array(chip, targets, SCHEME).stuck.all()
+    else:
+        with pytest.raises(InstrumentError, match="first 3 devices all read far above their .*is this millisiemens: mul"):
+            program_array(chip, targets, SCHEME)
+    assert chip.pulses == []
+    right = random_chip(shape, seed=8)[0]
+    assert program_array(right, targets, SCHEME).within.all()
+
+
+def test_a_device_read_in_millisiemens_is_not_pulsed_and_the_unit_is_named():
+    chip = FakeChip(np.full((1, 2), 150 * uS / 1e-3))
+    with pytest.raises(InstrumentError, match="row 0, column 1 reads 0.15 S.*is this millisiemens") as caught:
+        tune_device(chip, 0, 1, g_target=200 * uS, scheme=SCHEME)
+    assert caught.value.report.outcome == "stuck_high" and chip.pulses == [] and chip.safe == 1
+
+
+def test_a_run_whose_unit_was_set_right_goes_on_with_the_devices_that_made_it_stop():
+    chip, targets = random_chip((3, 4), seed=8)
+    wrong, events = FakeChip(chip.conductances * 1e3), []
+    with pytest.raises(InstrumentError):
+        program_array(wrong, targets, SCHEME, on_event=events.append)
+    assert program_array(chip, targets, SCHEME, resume=events).within.all()
+
+
+def test_shorted_devices_among_good_ones_are_stuck_without_a_pulse():
+    chip, targets = random_chip((4, 5), seed=8)
+    chip.conductances[1:3, 1:] = 50e-3  # more than three in a row, after good ones
+    report = program_array(chip, targets, SCHEME)
+    assert report.complete and report.stuck.sum() == 8 and (report.n_pulses[1:3, 1:] == 0).all()
+    chip.conductances[:2] = 50e-3
+    assert program_array(chip, targets, SCHEME, go_on=True).complete
+
+
+def test_one_far_reading_of_a_good_device_is_repeated():
+    chip, targets = random_chip((1, 3), seed=8)
+    read, n_read = chip.read, []
+    chip.read = lambda row, column: read(row, column) if n_read.append(0) or len(n_read) > 2 else 0.5
+    assert program_array(chip, targets, SCHEME).within.all()
+
+
+@pytest.mark.parametrize("change, text", [(lambda g: g / uS, "microsiemens: mul"), (lambda g: 1e3 * g, "millisiemens: "),
+                                          (lambda g: 1 / g, "ohm: give"), (lambda g: 1e-3 / g, "kiloohm: give")])
+def test_whole_array_readings_in_another_unit_get_the_cure(change, text):
+    chip, targets = random_chip((3, 4), seed=8)
+    chip.read_array = lambda: change(chip.conductances)
+    with pytest.raises(InstrumentError, match=f"whole-array reading after pass 0 gave .*is this {text}") as caught:
+        program_array(chip, targets, SCHEME)
+    assert caught.value.report.n_passes == 0 and chip.safe == 1
 
 
 def test_resistances_get_the_cure():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tiocross import Dataset, plot
+from tiocross import Crossbar, Dataset, plot, solve
 from tiocross.units import uS
 
 RNG = np.random.default_rng
@@ -51,6 +51,28 @@ def test_conductances_that_are_not_known_leave_the_scale_to_the_others():
     plot.conductance_map(axes, [[1e-4, np.nan, 3e-4]])
     assert axes.images[0].get_clim() == pytest.approx((100, 300))
     figure.canvas.draw()
+
+
+def test_one_short_that_nobody_marked_does_not_stretch_the_colours():
+    figure, axes = one_panel()
+    conductances, stuck = array_with_stuck()
+    plot.conductance_map(axes, conductances, stuck=np.where(stuck > 1e-3, np.nan, stuck))  # the short is not in the map
+    low, high = axes.images[0].get_clim()
+    healthy = conductances[np.isnan(stuck)] / uS
+    assert (low, high) == pytest.approx((healthy.min(), healthy.max())) and axes.images[0].colorbar.extend == "both"
+    figure.canvas.draw()
+    axes = plot.conductance_map(one_panel()[1], np.repeat([[20 * uS, 500 * uS]], 4, axis=0))  # two states, none of them few
+    assert axes.images[0].get_clim() == pytest.approx((20, 500))
+
+
+@pytest.mark.parametrize("draw", [plot.conductance_map, plot.fault_map, plot.voltage_map])
+def test_a_map_of_what_is_no_array_is_refused_with_the_arrays_to_give(draw):
+    solution = solve(Crossbar(np.full((3, 2), 1e-4), 1.0), [0.1, 0.2, 0.1])
+    with pytest.raises(TypeError, match="drawn of an array of numbers, .*; got Solution; give .* such as word_line_voltages"):
+        draw(one_panel()[1], solution)
+    with pytest.raises(TypeError, match="got str$"):
+        draw(one_panel()[1], "map.csv")
+    draw(one_panel()[1], solution.word_line_voltages)
 
 
 def test_differences_have_zero_in_the_middle_of_their_colours():

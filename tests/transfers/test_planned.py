@@ -95,6 +95,17 @@ def test_a_readback_without_idle_devices_is_enough(network, made, few):
     assert whole.to_dict() == holes.to_dict()
 
 
+def test_a_device_in_use_that_was_not_read_is_named_with_the_cure(network, made, few):
+    read = [array.copy() for array in made.expected]
+    row, column = np.argwhere(made.layout.used[1])[5].tolist()
+    read[1][row, column] = np.nan
+    text = rf"array 1 has no reading \(nan\) of row {row}, column {column}, .* \(1 such\)\. Read it again, or .* 0 if"
+    with pytest.raises(ValueError, match=text):
+        judge_readback(made, network, read, few)
+    read[1][row, column] = 0.0
+    assert judge_readback(made, network, read, few).confusion.sum() == len(few)
+
+
 def test_other_networks_and_maps_are_refused(network, made, few):
     other = MLP(2, 8, 1, rng=RNG(8))
     for judge in (lambda n: judge_plan(made, n, few, rng=RNG(1)), lambda n: judge_readback(made, n, made.expected, few)):

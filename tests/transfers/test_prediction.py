@@ -7,6 +7,7 @@ from tiocross import (
     MLP, TIO2, Crossbar, Sinh, compensate_targets, map_weights, plan, plot, program, read_crossbar, transfer, transfer_matrix)
 from tiocross.transfers.prediction import compare_outputs, infer, measure_logits, predict_logits
 from tiocross.transfers.chips import Chips
+from tiocross.lab.report import InstrumentError
 from tiocross.mapping.arrangements import arrange, share_arrays
 from tiocross.mapping.mappings import DifferentialPairs, ReferenceColumn
 from tiocross.units import uA, uS
@@ -111,6 +112,9 @@ def test_another_network_another_window_and_wrong_shapes(three_layers, points):
     good = crossbars_of(three_layers)
     with pytest.raises(ValueError, match="do not look like layer 0 .* are 0.0.* device="):
         predict_logits(three_layers, [Crossbar(c.conductances * 0.08) for c in good], points)
+    many = [Crossbar(np.stack([c.conductances * 0.08] * 3)) for c in good]
+    with pytest.raises(ValueError, match="are 0.0.*, median of 3 chips, .* device= has the window that the chips"):
+        predict_logits(three_layers, many, points)
     with pytest.raises(ValueError, match=r"are -1 times what device= .*reversed or readings transposed"):
         predict_logits(three_layers, [Crossbar(swap(c.conductances)) for c in good], points)
     with pytest.raises(ValueError, match="device="):
@@ -158,17 +162,21 @@ def test_measured_outputs_are_those_predicted_for_the_same_arrays(three_layers, 
 
 
 @pytest.mark.parametrize(("distort", "error", "message"), [
-    (lambda currents: np.where(currents == currents[3, 1], np.nan, currents), ValueError,
-     r"currents of array 1 must be finite; got nan at index \(3, 1\) \(1 such\)"),
-    (np.transpose, ValueError, r"currents of array 1 must be \(40, 8\), points x columns; got \(8, 40\)"),
-    (lambda currents: currents[0], ValueError, r"must be \(40, 8\), points x columns; got \(8,\)"),
-    (lambda currents: None, TypeError, "currents of array 1 must be an array of real numbers"),
+    (lambda currents: np.where(currents == currents[3, 1], np.nan, currents), InstrumentError,
+     r"instrument 1 failed when multiplying 40 points: .* must be finite; got nan at index \(3, 1\) \(1 such\)"),
+    (np.transpose, InstrumentError,
+     r"instrument 1 failed when multiplying 40 points: .*shape \(40, 8\), points x columns; got \(8, 40\); transposed"),
+    (lambda currents: currents + 0j, InstrumentError, "instrument 1 failed when .* array of real numbers.* complex128"),
+    (lambda currents: currents[0], InstrumentError, r"must have shape \(40, 8\), points x columns; got \(8,\)"),
+    (lambda currents: None, InstrumentError, "instrument 1 failed when .* must be an array of real numbers"),
 ])
 def test_what_is_no_answer_of_an_instrument_is_refused(three_layers, points, distort, error, message):
     chips = [Multiplier(array) for array in map_weights(three_layers, TIO2)]
-    chips[1].distort = distort
+    chips[1].distort, safe = distort, []
+    chips[1].make_safe = lambda: safe.append(1)
     with pytest.raises(error, match=message):
         measure_logits(three_layers, chips, points)
+    assert safe == [1]
 
 
 def test_instruments_must_be_a_list_that_multiplies(three_layers, points):

@@ -1,6 +1,7 @@
 """``tiocross program``: the arrays of a plan on simulated chips, by write-verify."""
 
 import contextlib
+import hashlib
 import re
 from pathlib import Path
 
@@ -23,7 +24,9 @@ from tiocross.lab.simulated import SimulatedCrossbar
 from tiocross.lab.switching import TIO2_SWITCHING, require_switching, switching_of
 from tiocross.lab.write_verify import PulseScheme
 from tiocross.report.write import write_report
-from tiocross.storage import TEMPORARY, locked_folder, read_json, require_folder, require_writable_file, save_json, save_text
+from tiocross.storage import (
+    TEMPORARY, locked_folder, read_json, require_folder, require_unlocked, require_writable_file, save_json, save_text,
+)
 from tiocross.tasks import load_moons
 from tiocross.transfers.prediction import infer
 from tiocross.units import percent, uS
@@ -33,6 +36,8 @@ _LARGEST_RESISTANCE = 1e15  # [ohm]; the largest that circuits take
 SETTINGS = "run.json"  # what a run was started with
 RESULT = "programming.json"  # what came of it, once all arrays are done
 LOCK = ".lock"
+_OF_LOG = {"targets": "targets [S]", "outcomes": "outcomes", "pulses": "n_pulses [-]", "readings": "readings [S]"}
+_LOG_DIGEST = "log_sha256"  # in the report of an array, so that an edited log is found
 _RESULT_FILE = re.compile(r"array_[0-9]{2,}_(log\.csv|readback\.csv|report\.(json|txt))|programming\.json|report\.html")
 _OWN = re.compile(rf"{_RESULT_FILE.pattern}|run\.json|\.lock|{TEMPORARY.pattern}")
 _FROM_PYTHON = """\
@@ -66,6 +71,7 @@ def prepare(arguments):
             stack.enter_context(locked_folder(folder))
             run.resume()
         else:
+            require_unlocked(folder)
             _find_earlier(folder, arguments)
             require_folder(folder)
             stack.enter_context(locked_folder(folder))
@@ -115,8 +121,7 @@ class _ProgrammingRun:
         for array in self.arrays:
             log_path = self._path(array, "log.csv")
             if self._path(array, "report.txt").exists():
-                load_readback(self.plan, array, self._path(array, "readback.csv"))
-                self._reports[array] = ProgramReport.load(self._path(array, "report.json"))
+                self._reports[array] = self._finished(array)
             elif log_path.exists() and log_path.stat().st_size:
                 targets, chip = self.plan.targets[self.plan.index_of(array)], self._chip(array)
                 events = without_torn_reading(read_events(log_path), targets.size)
@@ -126,6 +131,29 @@ class _ProgrammingRun:
                 except ValueError as error:
                     raise ValueError(f"{log_path}: {error}") from None
                 self._begun[array] = chip, events
+
+    def _finished(self, array):
+        """`ProgramReport` of an array that is done; ValueError unless its log, read-back and report tell the same."""
+        readback = load_readback(self.plan, array, self._path(array, "readback.csv"))
+        report_path, log_path = self._path(array, "report.json"), self._path(array, "log.csv")
+        report, targets, events = ProgramReport.load(report_path), self.plan.targets[self.plan.index_of(array)], []
+        told = Run(targets, ~np.isnan(targets), self.plan.scheme, go_on=True)  # whether or not it was told to
+        try:
+            events = read_events(log_path)
+            told.replay(events)
+        except ValueError as error:
+            raise ValueError(f"{error}" if str(log_path) in str(error) else f"{log_path}: {error}") from None
+        logged, reported = told.report().to_dict(), report.to_dict()
+        found = [name for name, key in _OF_LOG.items() if logged[key] != reported[key]]
+        apart = f"the {found[0]} of {report_path.name}" if found else ""
+        if _without_nan(readback) != _without_nan(report.conductances):
+            apart = apart or f"the conductances of {self._path(array, 'readback.csv').name}"
+        if read_json(report_path).get(_LOG_DIGEST, digest := _digest(events)) != digest:
+            apart = apart or f"what was logged when {report_path.name} was written"
+        if apart:
+            raise ValueError(f"{log_path}: does not agree with {apart}; one of them was edited. Put back the files of the "
+                             "run, or start anew in another folder")
+        return report
 
     def execute(self, network, data, held):
         """Program the arrays that are not yet programmed, then print the predicted accuracy; ``held`` is the lock."""
@@ -197,7 +225,8 @@ class _ProgrammingRun:
                                    max_passes=self.settings["max_passes"], on_event=follow, resume=before or None,
                                    go_on=self.arguments.go_on)
         save_readback(self.plan, array, report.conductances, self._path(array, "readback.csv"))
-        report.save(self._path(array, "report.json"))
+        digest = _digest(read_events(self._path(array, "log.csv")))
+        save_json(self._path(array, "report.json"), {**report.to_dict(), _LOG_DIGEST: digest})
         save_text(self._path(array, "report.txt"), report.summary() + "\n")  # the last: the array is done
         self._reports[array] = report
 
@@ -248,6 +277,11 @@ def _say_report(error):
 
 def _without_nan(table):
     return np.where(np.isnan(table), None, table).tolist()
+
+
+def _digest(events):
+    """SHA-256 of what a log tells but for the times, in hexadecimal."""
+    return hashlib.sha256("".join(f"{event[:-1]}\n" for event in events).encode()).hexdigest()
 
 
 def _require_same(path, settings):

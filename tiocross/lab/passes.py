@@ -11,9 +11,9 @@ from tiocross.lab.instrument import is_reading, read_whole
 from tiocross.lab.log import Event
 from tiocross.lab.report import InstrumentError, ProgramReport
 from tiocross.lab.safety import named
-from tiocross.lab.suspicion import Suspicion
+from tiocross.lab.suspicion import Suspicion, unit_hint
 from tiocross.lab.tuning import drive
-from tiocross.lab.write_verify import Done, WriteVerify
+from tiocross.lab.write_verify import Done, WriteVerify, is_far
 
 N_PATIENCE = 2  # passes in a row without a new best after which a run ends
 
@@ -92,13 +92,23 @@ class Run:
         except Exception as error:
             raise InstrumentError(f"the whole-array reading after pass {n_pass} failed: {named(error)}") from error
         if self.mask.any() and not is_reading(readings[self.mask]).any():
-            raise InstrumentError(f"the whole-array reading after pass {n_pass} gave no valid reading; check the "
-                                  "instrument, then resume")
+            raise InstrumentError(f"the whole-array reading after pass {n_pass} gave no valid reading"
+                                  f"{self._hint(readings)}; check the instrument, then resume")
+        tuned = readings[(self.outcomes == "converged") & is_reading(readings)]
+        if tuned.size and is_far(np.median(tuned), np.nanmedian(self.targets)):
+            raise InstrumentError(f"the whole-array reading after pass {n_pass} gave {np.median(tuned):g} S for devices "
+                                  f"tuned to {np.nanmedian(self.targets):g} S{self._hint(tuned) or '.'} Nothing more is "
+                                  "pulsed; correct read_array(), then resume")
         if on_event is not None:
             for (row, column), g_read in np.ndenumerate(readings):
                 on_event(Event("readback", self.turn, n_pass, row, column, float(self.targets[row, column]),
                                conductance=float(g_read), time=time.time()))
         self._end_pass(readings)
+
+    def _hint(self, readings):
+        """In which unit whole-array readings may be."""
+        numbers = readings[np.isfinite(readings)]
+        return unit_hint(float(np.median(numbers)), float(np.nanmedian(self.targets))) if numbers.size else ""
 
     def _end_pass(self, readings):
         self.readings.append(readings)

@@ -167,7 +167,7 @@ class Plan:
         """
         layers = self.layout.collect(readbacks)
         for array, used, values in zip(self.layout.arrays, self.layout.used, readbacks):
-            as_conductances(f"the read-back of array {array}", np.where(used, values, 0.0))
+            as_conductances(f"the read-back of array {array}", _require_read(array, np.where(used, values, 0.0)))
         weights = [self.layout.mapping.differences(values) / scale for values, scale in zip(layers, self.scales)]
         return [*weights[:-1], with_digital_bias(weights[-1], self.digital_bias)]
 
@@ -371,6 +371,16 @@ def fingerprint(network):
         digest.update(f"{np.shape(array)}".encode())
         digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
     return digest.hexdigest()
+
+
+def _require_read(array, values):
+    """The conductances in use of an array; ValueError naming the first that is missing."""
+    if values.dtype.kind == "f" and (missing := np.isnan(values)).any():
+        row, column = np.argwhere(missing)[0].tolist()[-2:]
+        raise ValueError(f"the read-back of array {array} has no reading (nan) of row {row}, column {column}, a device that "
+                         f"the network uses ({int(missing.sum())} such). Read it again, or put there what it conducts: "
+                         "0 if it is open")
+    return values
 
 
 def _turns(keys):

@@ -15,10 +15,11 @@ from tiocross.lab.floating import warn_of_floating
 from tiocross.lab.instrument import CrossbarInstrument, require_instrument, require_place
 from tiocross.lab.log import Event
 from tiocross.lab.passes import Run
-from tiocross.lab.report import ProgramReport
+from tiocross.lab.report import InstrumentError, ProgramReport
 from tiocross.lab.safety import run_safely
+from tiocross.lab.suspicion import unit_hint
 from tiocross.lab.tuning import drive
-from tiocross.lab.write_verify import Done, PulseScheme, WriteVerify, require_scheme
+from tiocross.lab.write_verify import Done, PulseScheme, WriteVerify, is_far, require_scheme
 
 
 def tune_device(instrument: CrossbarInstrument, row: int, column: int, *, g_target: float, scheme: PulseScheme,
@@ -50,7 +51,8 @@ def tune_device(instrument: CrossbarInstrument, row: int, column: int, *, g_targ
     ValueError, TypeError
         If an argument is wrong; nothing is pulsed.
     InstrumentError
-        If the instrument raises.
+        If the instrument raises; or if the device reads so far above its target, more than 100 times, or 30 times and above
+        10 mS, that it is a short or the reading in another unit: then nothing is pulsed.
 
     Notes
     -----
@@ -74,6 +76,10 @@ def tune_device(instrument: CrossbarInstrument, row: int, column: int, *, g_targ
 
     def work():
         done = drive(instrument, device, (0, 0, row, column), on_event, should_stop)
+        if device.n_pulses == 0 and is_far(device.reading, device.g_target):
+            hint = unit_hint(device.reading, device.g_target) or ". The device is a short"
+            raise InstrumentError(f"row {row}, column {column} reads {device.reading:g} S, far above its target of "
+                                  f"{device.g_target:g} S{hint} Nothing was pulsed")
         return done, done.outcome == "aborted"
 
     return run_safely([instrument], work, device.abort)
@@ -119,8 +125,9 @@ def program_array(instrument: CrossbarInstrument, targets: ArrayLike, scheme: Pu
     ValueError, TypeError
         If an argument is wrong; nothing is pulsed.
     InstrumentError
-        If the instrument raises; if three devices in a row, or the whole array, give no valid reading; without ``go_on``
-        also if three devices in a row moved against their pulses, so that the polarity must be wrong, or more than two
+        If the instrument raises; if three devices in a row, or the whole array, give no valid reading, or the whole array
+        one in another unit; without ``go_on`` also if the first three devices read far above their targets, three devices
+        in a row, of all or of one line, moved against their pulses, so that the polarity must be wrong, or more than two
         lines hold, and 16 or more, ended stuck.
 
     Warns

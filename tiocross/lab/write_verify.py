@@ -16,6 +16,8 @@ from tiocross.records import count, number
 
 OUTCOMES = ("converged", "budget", "stuck_low", "stuck_high", "aborted", "read_error")
 N_REREADS = 2  # failed readings that are simply repeated before the device is given up
+_FAR = 100.0  # times its target: what a device reads that no pulse has touched is then a short, or in another unit
+_SHORT = 0.01  # [S]; the same above it already for 30 times the target
 LARGEST_AMPLITUDE = 100.0  # [V]; a choice: no memristive device needs it, a number in millivolts usually passes it
 MOST_STEPS = 100_000  # from start to limit; a choice: finer than 17 bits of a source, a slip of units usually passes it
 LARGEST_WIDTH = 1.0  # [s]; a choice: a number in nanoseconds or microseconds usually passes it
@@ -229,7 +231,8 @@ class WriteVerify:
     def step(self, g_read: float) -> Pulse | Done:
         """What to do after the reading ``g_read`` [S]: a `Pulse`, or the `Done` that ends the tuning.
 
-        A reading that is NaN, infinite, negative or above 1 S has failed; it is repeated twice before it ends the tuning.
+        A reading that is NaN, infinite, negative or above 1 S has failed; it is repeated twice before it ends the tuning. So
+        is, before the first pulse, one far above the target (`is_far`): such a device is not pulsed, and "stuck_high".
         Outcomes are "converged"; "budget", pulses or reversals used up; "stuck_low" and "stuck_high", pulses at the SET or
         the RESET limit do not move the device; "read_error", no valid reading.
         """
@@ -239,6 +242,9 @@ class WriteVerify:
         if not 0.0 <= g_read <= LARGEST_CONDUCTANCE:
             self._n_inside, self._n_failed = 0, self._n_failed + 1
             return self._end("read_error") if self._n_failed > N_REREADS else self._reread
+        if self.n_pulses == 0 and is_far(g_read, self.g_target):
+            self._n_inside, self._n_failed = 0, self._n_failed + 1
+            return self._end("stuck_high") if self._n_failed > N_REREADS else self._reread
         if self._given:
             self.moved += self._given * (g_read - self._g_valid)
         self._g_valid, self._given = g_read, 0
@@ -282,6 +288,11 @@ class WriteVerify:
     def _end(self, outcome):
         self._done = Done(outcome, self.reading, self.n_pulses, self.n_reversals)
         return self._done
+
+
+def is_far(g_read, g_target):
+    """Whether a reading [S] is so far above the target that the device is a short, or the reading in another unit."""
+    return g_read > (30.0 if g_read > _SHORT else _FAR) * g_target
 
 
 def require_scheme(scheme):

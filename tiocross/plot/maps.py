@@ -29,7 +29,8 @@ def conductance_map(axes: Axes, conductances: ArrayLike, *, title: str = "", win
     title : str, optional
         Title of the axes.
     window : tuple of float, optional
-        Ends of the colour scale; without it those of the devices that are not stuck [S].
+        Ends of the colour scale; without it those of the devices that are not stuck, nor among the one in twenty at most,
+        or the one, that conduct five times as much as all others [S].
     difference : bool, optional
         Whether ``conductances`` are differences, shown on a diverging scale with zero in the middle.
     stuck : (n_word_lines, n_bit_lines) array_like, optional
@@ -55,7 +56,8 @@ def conductance_map(axes: Axes, conductances: ArrayLike, *, title: str = "", win
     """
     shown = _as_map(conductances, uS)
     crossed = _as_crosses(stuck, shown.shape)
-    low, high = _ends(shown[~crossed], difference) if window is None else (window[0] / uS, window[1] / uS)
+    scaled = shown[~crossed] if difference else _without_few(shown[~crossed])
+    low, high = _ends(scaled, difference) if window is None else (window[0] / uS, window[1] / uS)
     image = axes.imshow(shown, cmap="PuOr" if difference else "viridis", vmin=low, vmax=high, aspect="auto",
                         interpolation="nearest")
     _cross_out(axes, crossed)
@@ -239,7 +241,13 @@ def voltage_colour_bar(figure: Figure, axes: list[Axes], label: str) -> None:
 
 def _as_map(values, scale):
     """Values over a scale, masked where they are not known."""
-    shown = np.ma.masked_invalid(np.asarray(values, dtype=np.float64) / scale)
+    try:
+        values = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        cure = "; give one of its arrays, such as word_line_voltages" if hasattr(values, "word_line_voltages") else ""
+        raise TypeError("a map is drawn of an array of numbers, word lines by bit lines; got "
+                        f"{type(values).__name__}{cure}") from None
+    shown = np.ma.masked_invalid(values / scale)
     if shown.ndim != 2 or 0 in shown.shape:
         raise ValueError(f"a map has two axes, word lines and bit lines, none of them empty; got shape {shown.shape}")
     return shown
@@ -267,6 +275,14 @@ def _ends(shown, difference=False):
         most = max(-low, high) or 1.0
         return -most, most
     return (low, high) if low < high else (low - 0.5, high + 0.5)
+
+
+def _without_few(shown):
+    """What sets the scale of conductances: all but the few that stand apart above, such as shorts."""
+    values = np.sort(shown.compressed())
+    first = len(values) - max(1, len(values) // 20)
+    apart = [k for k in range(max(first, 2), len(values)) if values[k] > 5 * values[k - 1] > 0]
+    return np.ma.array(values[:apart[0]] if apart else values)
 
 
 def _ends_from_zero(shown):

@@ -14,7 +14,7 @@ from tiocross.circuit.matrices import transfer_matrix
 from tiocross.circuit.solver import solve
 from tiocross.devices.device import Device
 from tiocross.devices.tio2 import TIO2
-from tiocross.checks import as_finite, transposed_hint
+from tiocross.checks import as_finite, require_shape, transposed_hint
 from tiocross.intervals import t_quantile, weighted_median, wilson_interval
 from tiocross.lab.report import InstrumentError
 from tiocross.lab.safety import named, run_safely
@@ -157,10 +157,9 @@ def measure_logits(network: MLP, instruments: list, points: ArrayLike, *, device
     Raises
     ------
     ValueError, TypeError
-        If an instrument cannot multiply or has another shape than the network's arrays, and then nothing is driven; or
-        does not give a finite current for each point and column.
+        If an instrument cannot multiply or has another shape than the network's arrays; nothing is driven.
     InstrumentError
-        If an instrument raises, or cannot be made safe.
+        If an instrument raises, does not give a finite current for each point and column, or cannot be made safe.
 
     Notes
     -----
@@ -192,13 +191,15 @@ def measure_logits(network: MLP, instruments: list, points: ArrayLike, *, device
 
 
 def _wrap(index, instrument):
-    """``multiply`` of an instrument; what it raises becomes an InstrumentError."""
+    """``multiply`` of an instrument; what it raises, and what are no currents, becomes an InstrumentError."""
     def multiply(voltages):
         try:
-            return instrument.multiply(voltages)
+            answer = as_finite("the currents", instrument.multiply(voltages))
+            require_shape("the currents", answer.shape, (len(voltages), instrument.shape[1]), ", points x columns")
         except Exception as error:
             raise InstrumentError(f"instrument {index} failed when multiplying {len(voltages)} points: "
                                   f"{named(error)}") from error
+        return answer
 
     return multiply
 
@@ -234,10 +235,13 @@ def _require_likeness(targets, conductances, network):
         typical = np.median(weights[..., used].reshape(-1, int(used.sum())), axis=0)  # of all chips
         gain = weighted_median(typical / wanted[used], np.abs(wanted[used]))  # one short must not decide it
         if not _GAINS[0] <= gain <= _GAINS[1]:
+            n_chips = weights[..., 0, 0].size
+            of_chips = f", median of {n_chips} chips" if n_chips > 1 else ""
             raise ValueError(f"the crossbars do not look like layer {k} of this network: their pair differences are "
-                             f"{gain:.3g} times what device= maps its weights to, outside [{_GAINS[0]:g}, {_GAINS[1]:g}]. "
-                             "Check the device's window, the order of the crossbars, and whether lines are reversed or "
-                             "readings transposed")
+                             f"{gain:.3g} times what device= maps its weights to{of_chips}, outside "
+                             f"[{_GAINS[0]:g}, {_GAINS[1]:g}]. Check that device= has the window that the chips "
+                             "were mapped on, the order of the crossbars, and whether lines are reversed or readings "
+                             "transposed")
 
 
 def _drive_layers(network, multiply, targets, signal):
@@ -249,11 +253,11 @@ def _drive_layers(network, multiply, targets, signal):
         inputs = np.concatenate([driven, np.ones((len(signal), 1))], axis=1)[:, :n_word_lines]
         volts_per_unit = READ_VOLTAGE / np.abs(inputs).max(initial=1.0)
         signal = np.zeros((len(inputs), network.sizes[k + 1]))
-        for index, (blocks, product) in enumerate(zip(layout.blocks_of, multiply)):
+        for blocks, product in zip(layout.blocks_of, multiply):
             for block in blocks:
                 if block.layer == k:
                     currents = np.zeros((len(inputs), n_bit_lines))
-                    currents[:, block.layer_columns] = _drive_block(block, index, product, volts_per_unit * inputs)
+                    currents[:, block.layer_columns] = _drive_block(block, product, volts_per_unit * inputs)
                     scale = layer.scale[block.layer_rows[0]]  # one for the block: its array has one gain
                     signal += layout.mapping.differences(currents) / (volts_per_unit * scale)
         if layer.digital_bias is not None:
@@ -261,14 +265,11 @@ def _drive_layers(network, multiply, targets, signal):
     return signal
 
 
-def _drive_block(block, index, product, volts):
+def _drive_block(block, product, volts):
     """Currents of a block's array while its word lines are driven, all others at 0 V."""
     voltages = np.zeros((len(volts), block.shape[0]))
     voltages[:, block.word_lines] = volts[:, block.layer_rows]
-    answer = as_finite(f"currents of array {index}", product(voltages))
-    if answer.shape != (due := (len(volts), block.shape[1])):
-        raise ValueError(f"currents of array {index} must be {due}, points x columns; got {answer.shape}")
-    return answer[:, block.bit_lines]
+    return product(voltages)[:, block.bit_lines]
 
 
 @dataclass(frozen=True, eq=False)
