@@ -9,6 +9,7 @@ from tiocross.checks import as_finite
 from tiocross.devices.device import Device, require_device
 from tiocross.mapping.arrangements import arrange
 from tiocross.mapping.layout import Layout
+from tiocross.records import short_text
 
 
 class Network(Protocol):
@@ -36,6 +37,9 @@ class LayerTargets:
     scale: np.ndarray
     digital_bias: np.ndarray | None = None
 
+    def __repr__(self):
+        return short_text(self)
+
 
 @dataclass(frozen=True, eq=False)
 class Targets:
@@ -54,6 +58,10 @@ class Targets:
     layers: tuple[LayerTargets, ...]
     layout: Layout
     network_arrays: tuple[np.ndarray, ...]
+
+    def __repr__(self):
+        shapes = ", ".join(f"{array.shape[-2]} x {array.shape[-1]}" for array in self)
+        return f"<Targets: layers of {shapes}, {self.n_devices} devices on arrays {self.layout.arrays}>"
 
     def require_network(self, network: Network) -> None:
         """Raise ValueError unless these are targets of ``network``, an MLP."""

@@ -20,6 +20,7 @@ from tiocross.mapping.targets import layout_for
 from tiocross.tasks import Dataset
 from tiocross.transfers.known_chips import KnownChips
 from tiocross.transfers.regression import fit_outputs
+from tiocross.records import short_text
 
 TEACHERS = ("network", "labels")
 RIDGE = 1e-5  # a choice of ours: the smallest tried, and better than 1e-4 or 1e-3 on half moons
@@ -219,6 +220,9 @@ class Adaptation:
     refit: str | None = None
     ridge: float = RIDGE
     compensated: bool = False
+
+    def __repr__(self):
+        return short_text(self)
 
     def __post_init__(self):
         if self.training is not None and not isinstance(self.training, Dataset):

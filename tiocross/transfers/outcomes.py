@@ -8,6 +8,7 @@ import numpy as np
 
 from tiocross.storage import replacing
 from tiocross.transfers.summary import Summary, summarise
+from tiocross.records import short_text
 
 _FORMAT = "tiocross transfer 1"
 
@@ -58,6 +59,9 @@ class Transfer:
     volts_per_input: float
     chips: tuple[ChipRange, ...]
     notes: tuple[str, ...] = ()
+
+    def __repr__(self):
+        return short_text(self)
 
     @property
     def n_transfers(self) -> int:

@@ -21,6 +21,7 @@ from tiocross.transfers.conducting import conduct
 from tiocross.transfers.judging import judge_chips
 from tiocross.transfers.outcomes import Transfer
 from tiocross.transfers.summary import Estimate
+from tiocross.records import short_text
 
 
 def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = True, wire_resistance: float = 0.0,
@@ -131,6 +132,9 @@ class ReadbackAccuracy:
     nominal_accuracy: Estimate
     confusion: np.ndarray
     same_class: float
+
+    def __repr__(self):
+        return short_text(self)
 
     def to_dict(self) -> dict:
         """The figures as plain numbers and lists (unitless)."""

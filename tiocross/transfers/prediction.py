@@ -22,6 +22,7 @@ from tiocross.transfers.judging import READ_VOLTAGE
 from tiocross.learning.network import MLP, activate, classify, forward
 from tiocross.mapping.targets import Targets, map_weights
 from tiocross.mapping.layout import Layout
+from tiocross.records import short_text
 
 _GAINS = (0.5, 2.0)  # pair differences over mapped weights outside it: another network or window, not a worn chip
 
@@ -302,6 +303,9 @@ class Comparison:
     gain: np.ndarray
     correlation: np.ndarray
     same_class: tuple
+
+    def __repr__(self):
+        return short_text(self)
 
     def __str__(self):
         n_points, n_outputs = self.predicted.shape
