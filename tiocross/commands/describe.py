@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tiocross.checks import plural
 from tiocross.commands.recognition import recognise
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2
@@ -89,7 +90,8 @@ def _describe_network(path):
 def _describe_experiment(path):
     content = read_json(path / "summary.json" if path.is_dir() else path)
     try:
-        head = (f"{content['n_transfers']} simulated chips for each network, {len(content['seeds'])} training seeds"
+        head = (f"{content['n_transfers']} simulated chips for each network, "
+                f"{plural(len(content['seeds']), 'training seed')}"
                 + ("" if content["complete"] else "; NOT COMPLETE: the run was stopped"))
         return f"{head}\n{format_table(content['rows'])}" if content["rows"] else head
     except (KeyError, TypeError) as error:

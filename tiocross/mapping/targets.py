@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tiocross.checks import as_finite
+from tiocross.checks import as_finite, kind_of
 from tiocross.devices.device import Device, require_device
 from tiocross.mapping.arrangements import arrange
 from tiocross.mapping.layout import Layout
@@ -147,7 +147,7 @@ def map_weights(network: Network, device: Device, *, layout: Layout | None = Non
     """
     require_device(device)
     if not hasattr(network, "arrays"):
-        raise TypeError(f"network must be an MLP, or have its arrays; got a {type(network).__name__}")
+        raise TypeError(f"network must be an MLP, or have its arrays; got {kind_of(network)}")
     arrays = [as_finite(f"weights of layer {layer}", array, ndim=2) for layer, array in enumerate(network.arrays)]
     layout = layout_for(sizes_of(arrays), device, layout)
     return Targets(tuple(_map_layer(array, shape, device, layout.mapping)
@@ -164,7 +164,7 @@ def layout_for(sizes, device, layout=None):
     if layout is None:
         return arrange(sizes, device.array_shape)
     if not isinstance(layout, Layout):
-        raise TypeError(f"layout must be a Layout, such as arrange(network.sizes, (8, 8)); got a {type(layout).__name__}")
+        raise TypeError(f"layout must be a Layout, such as arrange(network.sizes, (8, 8)); got {kind_of(layout)}")
     layout.require_sizes(sizes)
     return layout
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tiocross.checks import as_finite, as_number, require_generator, require_name
+from tiocross.checks import as_finite, as_number, kind_of, require_generator, require_name
 from tiocross.devices.device import Device, require_device
 from tiocross.learning.losses import PointErrorRate, softmax
 from tiocross.learning.network import MLP, forward
@@ -226,7 +226,7 @@ class Adaptation:
 
     def __post_init__(self):
         if self.training is not None and not isinstance(self.training, Dataset):
-            raise TypeError(f"training must be a Dataset of training points, or None; got a {type(self.training).__name__}")
+            raise TypeError(f"training must be a Dataset of training points, or None; got {kind_of(self.training)}")
         if self.refit is not None and self.refit not in REFITS:
             raise ValueError(f"refit must be one of {', '.join(map(repr, REFITS))}, or None; got {self.refit!r}")
         if self.retraining is not None and not isinstance(self.retraining, TrainingSettings):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tiocross.checks import kind_of
 from tiocross.storage import replacing
 from tiocross.transfers.summary import Summary, summarise
 from tiocross.records import short_text
@@ -133,7 +134,7 @@ class Transfer:
 
 def _require_alike(one, other):
     if not isinstance(other, Transfer):
-        raise TypeError(f"only transfers can be merged; got a {type(other).__name__}")
+        raise TypeError(f"only transfers can be merged; got {kind_of(other)}")
     for name in ("nominally_correct", "n_devices", "wire_resistance", "volts_per_input"):
         if not np.array_equal(getattr(one, name), getattr(other, name)):
             raise ValueError(f"transfers to be merged must be of one network, on the same points and wires; {name} differs")

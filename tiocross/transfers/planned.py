@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from tiocross.checks import as_count, as_number, require_generator
+from tiocross.checks import as_count, as_number, kind_of, require_generator
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.matrices import transfer_matrix
 from tiocross.devices.writes import apply_writes, disturb_notes
@@ -222,7 +222,7 @@ def _share(right):
 
 def _require_plan(plan, network):
     if not isinstance(plan, Plan):
-        raise TypeError(f"plan must be a Plan, such as plan(network, device) gives; got a {type(plan).__name__}")
+        raise TypeError(f"plan must be a Plan, such as plan(network, device) gives; got {kind_of(plan)}")
     if not isinstance(network, MLP):
-        raise TypeError(f"network must be an MLP; got a {type(network).__name__}")
+        raise TypeError(f"network must be an MLP; got {kind_of(network)}")
     plan.require_network(network)
