@@ -56,7 +56,8 @@ dl{grid-template-columns:1fr;gap:0}dt{margin-top:.5rem}
 left:0;width:max-content;color:#555;font-size:.85rem}}
 @media print{@page{size:A4;margin:16mm 14mm}:root{--ink:#000;--soft:#444;--line:#bbb;--ground:#fff;--tint:#f3f5f7;
 --mark:#00588f}body{font-size:10pt}main{max-width:none;padding:0}h1{font-size:16pt}h2{font-size:12.5pt;margin-top:1.2rem}
-h1,h2,h3,caption{break-after:avoid}figure,.answer,.warning,tr,dl div,pre{break-inside:avoid}.scroll,.card{overflow:visible}.scroll{background:none}
+h1,h2,h3,caption{break-after:avoid}figure,.answer,.warning,tr,dl div,pre{break-inside:avoid}.scroll,.card{overflow:visible}
+.scroll{background:none}
 .card{border:0;padding:0}.card img,.card img.wide,.card img.wider{width:100%;max-height:215mm;object-fit:contain}
 .half .card img.wide{max-height:92mm}thead{display:table-header-group}
 table{font-size:8.4pt}th,td{padding:.18rem .35rem}p,ul,ol,figcaption{max-width:none;orphans:3;widows:3}

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from tiocross import __version__
-from tiocross.storage import TEMPORARY, locked_folder, replacing, require_folder, require_unlocked, save_json, save_text
+from tiocross.storage import TEMPORARY, locked_folder, replacing, require_folder, save_json, save_text
 from tiocross.study.choosing import N_CHIPS, SEEDS
 from tiocross.study.conclusions import conclude
 from tiocross.study.tables import format_csv, format_latex
@@ -40,7 +40,6 @@ class ResultsFolder:
             raise ValueError("the output folder needs a name; got an empty one")
         self.path, self.overwrite, self._kinds = Path(path), overwrite, kinds
         require_folder(self.path)
-        require_unlocked(self.path)
         self.require_free()
 
     def require_free(self):
