@@ -49,6 +49,22 @@ def siemens_cure(value):
     return ". If these are microsiemens, multiply by tiocross.units.uS"
 
 
+def with_article(text):
+    """A noun, or a number such as the 8 of "8 x 8 array", with "a" or "an" before it."""
+    sounded = re.match(r"[aeioAEIO]|ML|8|1[18](?![0-9])|18\d\d\d(?![0-9])", text) is not None
+    return f"{'an' if sounded else 'a'} {text}"
+
+
+def kind_of(value):
+    """Class of a value, for an error's text: "an int"."""
+    return with_article(type(value).__name__)
+
+
+def plural(n, noun):
+    """How many of what: "1 seed", "2 seeds"."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
 def require_text(what, value):
     """Raise TypeError unless ``value`` is a text, ValueError if it holds what no file and no terminal can show."""
     if not isinstance(value, str):
@@ -88,7 +104,7 @@ def as_reals(what, values):
     if given.dtype == object and isinstance(values, (list, tuple)):
         given = _as_floats(what, given)
     if given.dtype.kind not in "iuf" and given.size:
-        raise TypeError(f"{what} must be an array of real numbers; got a {type(values).__name__} of {given.dtype}")
+        raise TypeError(f"{what} must be an array of real numbers; got {kind_of(values)} of {given.dtype}")
     with np.errstate(over="ignore"):  # of longer floats
         return given.astype(np.float64, copy=False)
 
@@ -111,7 +127,7 @@ def _require_nothing_hidden(what, values):
     elif isinstance(values, (list, tuple)):
         for value in values:
             if isinstance(value, (bool, np.bool_)):
-                raise TypeError(f"{what} must be an array of real numbers; got a {type(values).__name__} with {value}")
+                raise TypeError(f"{what} must be an array of real numbers; got {kind_of(values)} with {value}")
             if isinstance(value, (list, tuple, np.ma.MaskedArray)):
                 _require_nothing_hidden(what, value)
 

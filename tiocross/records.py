@@ -81,8 +81,8 @@ def short_text(record):
 
 def _short(value):
     if isinstance(value, np.ndarray):
-        return f"<{' x '.join(map(str, value.shape))} array>"
-    text = repr(value)
+        return f"<{' x '.join(map(str, value.shape))} array>" if value.ndim else repr(value.item())
+    text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

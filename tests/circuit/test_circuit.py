@@ -302,7 +302,7 @@ def test_position_of_a_bad_conductance_in_a_batch_is_named():
     (lambda: solve(Crossbar([[1e-4, 1e-4]]), [0.1, 0.1]), r"voltages must have shape \(..., 1\)"),
     (lambda: solve(Crossbar([[1e-4]]), [np.nan]), "voltages must be finite"),
     (lambda: solve(Crossbar([[1e-4]]), 0.2), "voltages must have shape"),
-    (lambda: solve(np.array([[1e-4]]), [0.2]), "crossbar must be a Crossbar, such as .* got a ndarray"),
+    (lambda: solve(np.array([[1e-4]]), [0.2]), "crossbar must be a Crossbar, such as .* got an ndarray"),
     (lambda: transfer_matrix([[1e-4]]), "crossbar must be a Crossbar"),
     (lambda: transfer_matrix(Crossbar([[1e-4]], 1.0), rtol="tight"), "rtol must be a number; got 'tight'"),
     (lambda: solve(Crossbar([[1e-4]]), [0.2], rtol=-1.0), "rtol must be finite and within"),

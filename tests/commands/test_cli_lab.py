@@ -162,9 +162,10 @@ def test_solve_prints_and_writes_the_currents(folder, tmp_path, capsys):
 @pytest.mark.parametrize(("options", "message"), [
     (["--iv", "sinn:0.3"], "unknown law 'sinn'; did you mean 'sinh'?"),
     (["--iv", "sinh"], "must be a law and its parameter, such as sinh:0.37"),
-    (["--iv", "sinh:-1"], "v0 must be above zero"),
-    (["--wire-resistance", "-2"], "wire_resistance must be finite and at least 0 ohm"),
-    (["--rtol", "0"], "rtol must be"),
+    (["--iv", "sinh:-1"], "--iv 'sinh:-1': v0 must be above zero"),
+    (["--wire-resistance", "-2"], "--wire-resistance must be finite and within [0, 1e+15] ohm; got -2"),
+    (["--sense-resistance", "inf"], "--sense-resistance must be finite"),
+    (["--rtol", "0"], "--rtol must be"),
     (["--out", "no/such/folder/out.csv"], "is not a folder that can be written to"),
     (["--out", "."], "it is a folder"),
     (["--wire", "2"], "unknown argument '--wire'"),

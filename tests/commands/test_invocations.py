@@ -28,12 +28,12 @@ describe nothing.csv                                                 -> nothing.
 describe device.json more.json                                       -> one argument too many: 'more.json'; see tiocross describe
 describe                                                             -> the following arguments are required
 solve conductances.csv voltages.csv --iv sinh                        -> such as sinh:0.37
-solve conductances.csv voltages.csv --iv sinh:0                      -> v0 must be above zero; got 0
+solve conductances.csv voltages.csv --iv sinh:0                      -> --iv 'sinh:0': v0 must be above zero; got 0
 solve conductances.csv voltages.csv --iv sinh:1_0                    -> such as sinh:0.37
 solve conductances.csv voltages.csv --iv cubc:1                      -> unknown law 'cubc'; did you mean 'cubic'?
-solve conductances.csv voltages.csv --rtol 0                         -> rtol must be finite and within
-solve conductances.csv voltages.csv --rtol nan                       -> rtol must be finite and within
-solve conductances.csv voltages.csv --wire-resistance -1             -> at least 0 ohm; got -1 ohm
+solve conductances.csv voltages.csv --rtol 0                         -> --rtol must be finite and within
+solve conductances.csv voltages.csv --rtol nan                       -> --rtol must be finite and within
+solve conductances.csv voltages.csv --wire-resistance -1             -> --wire-resistance must be finite and within [0, 1e+15] ohm; got -1
 solve conductances.csv voltages.csv --wire-resistance \u0661         -> must be a number; got '\u0661'
 solve conductances.csv voltages.csv --wire-resistance 1_0            -> must be a number; got '1_0'
 solve conductances.csv voltages.csv --out hollow                     -> cannot write the file 'hollow': it is a folder

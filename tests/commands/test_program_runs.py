@@ -398,6 +398,22 @@ def test_write_disturb_beyond_what_was_measured_is_said(tmp_path, capsys):
 
 # --- maps of stuck devices ---
 
+def test_too_few_maps_name_shared_arrays_where_they_would_do(tmp_path, capsys):
+    MLP(2, 8, 1, rng=np.random.default_rng(2)).save(tmp_path / "network.npz")
+    (tmp_path / "map.csv").write_text("# stuck devices, conductances [uS]\n" + "\n".join([",".join(["nan"] * 16)] * 16) + "\n")
+    arguments = ["plan", tmp_path / "network.npz", "--out", tmp_path / "plan", "--stuck", tmp_path / "map.csv"]
+    code, _, error = run(capsys, *arguments, "--array-shape", "16x16")
+    assert code == 2 and "2 arrays of 16x16 that the network takes; got 1: give 2 maps, or --share-arrays" in error
+    assert len(error.splitlines()) == 1
+    code, _, error = run(capsys, *arguments, "--array-shape", "8x8", "--share-arrays")
+    assert code == 2 and "(16, 16)" in error  # one map of another shape
+    MLP(2, 90, 1, rng=np.random.default_rng(2)).save(tmp_path / "network.npz")
+    code, _, error = run(capsys, *arguments, "--array-shape", "16x16")  # no place for all on one array
+    assert code == 2 and "got 1: give " in error and "--share-arrays" not in error
+    MLP(2, 8, 1, rng=np.random.default_rng(2)).save(tmp_path / "network.npz")
+    assert run(capsys, *arguments, "--array-shape", "16x16", "--share-arrays")[0] == 0
+
+
 @pytest.mark.parametrize("text, stuck", [
     ("# conductances [uS]\n300,20,300\n300,300,900\n300,300,300\n300,300,300\n", {(0, 1): 20 * uS, (1, 2): 900 * uS}),
     ("# resistances [kohm]\n4,50,4\n4,4,4\n4,4,4\n4,4,4\n", {(0, 1): 20 * uS}),

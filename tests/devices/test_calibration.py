@@ -362,7 +362,7 @@ def test_calibration_needs_data_and_a_window():
     for data, message in (({"tuning": GOOD[0]}, "tuning must be a tuple of 2 or 3 arrays"),
                           ({"tuning": (*GOOD, *GOOD)}, "tuning must be a tuple of 2 or 3 arrays"),
                           ({"disturb": (GOOD[0],)}, "disturb must be a tuple of 2 arrays"),
-                          ({"maps": 5}, "maps must be a list with one map for each chip; got a int"),
+                          ({"maps": 5}, "maps must be a list with one map for each chip; got an int"),
                           ({"maps": ["a map"]}, "map 0 must be an array of real numbers")):
         with pytest.raises(TypeError, match=message):
             calibrate(**WINDOW, **data, name="", source="")

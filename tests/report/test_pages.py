@@ -183,6 +183,9 @@ def test_a_page_can_be_read_by_anybody(page):
     style = re.search("<style>(.*?)</style>", page.source, re.DOTALL)[1]
     for rule in ("prefers-color-scheme:dark", "@media print", "size:A4", "break-inside:avoid", "max-width:600px"):
         assert rule in style
+    narrow = style.partition("@media (max-width:600px)")[2].partition("@media print")[0]
+    assert 'content:"scroll sideways' in narrow and "no-repeat scroll" in style  # a note on figures, shadows beside tables
+    assert ".scroll{background:none}" in style.partition("@media print")[2]
     assert ("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}) in page.attributes
 
 

@@ -65,6 +65,15 @@ def test_the_interval_of_a_difference_is_student_over_seeds_with_that_of_points_
     assert difference(one[:1], other[:1], "robust_fraction_95")[1] == pytest.approx(0.003 * np.sqrt(2))
 
 
+def test_a_table_for_a_narrow_terminal_shows_every_column_below_the_names():
+    found = rows(**{"regular": (0.97, 0.03), "a training with a name that is long": (0.9, 0.8)})
+    for width in (60, 45, 30):
+        narrow = format_table(found, width=width)
+        assert max(map(len, narrow.splitlines())) <= max(width, 49)  # the names and one column at least
+        assert sorted(narrow.split()) != sorted(format_table(found).split())  # the names are there again
+        assert set(narrow.split()) == set(format_table(found).split())
+
+
 def test_robust_99_is_shown_as_its_interval_and_says_on_how_many_chips_it_hangs():
     table = format_table(rows(regular=(0.97, 0.03, 0.05)))
     assert table.splitlines()[2].split()[-2:] == ["0.62-0.72", "66"] and "0.664" not in table

@@ -467,7 +467,7 @@ def test_bad_input_is_named(network, few, training):
     for lacking in ({"sensitive_last": True}, {"refit": "gain"}, {"map_known": True, "retraining": BRIEF}):
         with pytest.raises(ValueError, match=f"{list(lacking)[-1]} needs training points: Adaptation\\(training="):
             transfer(network, few, device=ARRAYS, adaptation=Adaptation(**lacking), n_transfers=2, rng=RNG(1))
-    with pytest.raises(TypeError, match="training must be a Dataset of training points, or None; got a ndarray"):
+    with pytest.raises(TypeError, match="training must be a Dataset of training points, or None; got an ndarray"):
         Adaptation(training.points)
     with pytest.raises(ValueError, match="2 inputs but the dataset has 3 features"):
         transfer(network, few, device=ARRAYS, adaptation=Adaptation(Dataset(np.eye(3), [0, 1, 0])), rng=RNG(1))

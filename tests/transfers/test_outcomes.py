@@ -124,7 +124,7 @@ def test_summaries_as_tables(network, few):
     assert summary.to_dict()["mean_accuracy"]["high"] == summary.mean_accuracy.high
     latex = tabulate_summaries({"50 % & more": summary}, form="latex")
     assert r"50 \% \& more & " + str(summary.nominal_accuracy) in latex
-    for wrong, message in (({}, "at least one summary"), ({"a": 1}, "those that Transfer.summary gives; got a int")):
+    for wrong, message in (({}, "at least one summary"), ({"a": 1}, "those that Transfer.summary gives; got an int")):
         with pytest.raises((ValueError, TypeError), match=message):
             tabulate_summaries(wrong)
 

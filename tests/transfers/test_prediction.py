@@ -180,7 +180,7 @@ def test_what_is_no_answer_of_an_instrument_is_refused(three_layers, points, dis
 
 
 def test_instruments_must_be_a_list_that_multiplies(three_layers, points):
-    with pytest.raises(TypeError, match="instruments must be a list, one for each array; got a int"):
+    with pytest.raises(TypeError, match="instruments must be a list, one for each array; got an int"):
         measure_logits(three_layers, 5, points)
     with pytest.raises(TypeError, match="instruments must have multiply"):
         measure_logits(three_layers, crossbars_of(three_layers), points)

@@ -16,6 +16,7 @@ from tiocross.checks import as_finite, as_number, as_reals, require_name, short_
 from tiocross.circuit.crossbar import Crossbar, require_crossbar
 from tiocross.circuit.solvers.checks import as_values_of_lines, require_moderate, turned_hint
 from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, WORDS
+from tiocross.records import short_text
 
 READ_SCHEMES = ("floating", "grounded", "V/2", "V/3")
 WRITE_SCHEMES = ("V/2", "V/3")
@@ -59,6 +60,9 @@ class Biasing:
     top: np.ndarray
     bottom: np.ndarray
     selected: tuple[int | np.ndarray, int | np.ndarray] | None = None
+
+    def __repr__(self):
+        return short_text(self)
 
     def __post_init__(self):
         ends = {name: _as_end(name, getattr(self, name)) for name in ("left", "right", "top", "bottom")}

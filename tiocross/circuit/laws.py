@@ -11,12 +11,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tiocross.checks import as_finite
+from tiocross.records import short_text
 
 
 class Law:
     """Base of the laws: frozen dataclasses whose fields are the parameters of the devices."""
 
     code: ClassVar[int]  # of its branch in the kernel of tangents
+
+    def __repr__(self):
+        return short_text(self)
 
     def __post_init__(self):
         for field in fields(self):
@@ -49,7 +53,7 @@ class Law:
         raise NotImplementedError
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sinh(Law):
     """I = G v0 sinh(V / v0); Ohm's law for large v0.
 
@@ -83,7 +87,7 @@ class Sinh(Law):
         return conductances * np.cosh(voltages / self.v0)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Cubic(Law):
     """I = G (V + c V^3); Ohm's law for c = 0.
 
@@ -117,7 +121,7 @@ class Cubic(Law):
         return conductances * (1.0 + 3.0 * self.c * voltages**2)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Polynomial(Law):
     """I = G (V + a V^2 + b V^3): a device that conducts better in one direction; Ohm's law for a = b = 0.
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tiocross.checks import kind_of
 from tiocross.circuit.crossbar import Crossbar, require_crossbar, turn, turn_arrays
 from tiocross.circuit.solvers.checks import require_rtol, require_solved
 from tiocross.circuit.solvers.dispatch import run_read
@@ -61,7 +62,7 @@ def transfer_matrix(crossbar: Crossbar, *, rtol: float = 1e-9) -> np.ndarray:
     require_crossbar(crossbar)
     require_rtol(rtol)
     if crossbar.iv is not None:
-        raise ValueError(f"devices with a {type(crossbar.iv).__name__} law have no transfer matrix; solve for each input, "
+        raise ValueError(f"devices with {kind_of(crossbar.iv)} law have no transfer matrix; solve for each input, "
                          "or take iv=None for the matrix at small voltages")
     shape = crossbar.conductances.shape
     if crossbar.is_ideal or crossbar.conductances.size == 0:

@@ -11,6 +11,7 @@ from tiocross.circuit.biasing import Biasing, is_plain_read, read_columns
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.solution_files import read_solution, write_solution
 from tiocross.circuit.solvers.results import Report, rounding_step
+from tiocross.records import short_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +23,9 @@ class EndCurrents:
     right: np.ndarray
     top: np.ndarray
     bottom: np.ndarray
+
+    def __repr__(self):
+        return short_text(self)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

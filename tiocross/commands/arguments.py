@@ -46,9 +46,20 @@ def shortened(text):
 def _add(commands, name, summary, text, *examples):
     """Add a command with examples of its use; what is given back adds its arguments."""
     title = "examples:" if len(examples) > 1 else "example:"
-    shown = "\n".join((title, *(f"  tiocross {name} {line}".rstrip() for line in examples)))
+    shown = "\n".join((title, *(_on_lines(f"tiocross {name} {line}") for line in examples)))
     return commands.add_parser(name, help=summary, description=text, epilog=f"{shown}\n\n{EPILOG}", formatter_class=HelpText,
                                allow_abbrev=False).add_argument
+
+
+def _on_lines(example):
+    """An example on lines of at most 79 characters, as a shell takes them."""
+    lines = ["  "]
+    for word in re.findall(r"'[^']*'|\S+", example):
+        if len(lines[-1]) + len(word) > 76:
+            lines[-1] += "\\"
+            lines.append("    ")
+        lines[-1] += f"{word} "
+    return "\n".join(lines).rstrip()
 
 
 def _whole(high=_MOST_COUNTED):

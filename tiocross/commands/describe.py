@@ -1,14 +1,17 @@
 """``tiocross describe``: what a device, network or file holds, for people."""
 
+import shutil
+import textwrap
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
+from tiocross.checks import plural
 from tiocross.commands.recognition import recognise
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2
-from tiocross.study.tables import format_table
+from tiocross.study.tables import WIDTH, format_table
 from tiocross.lab.resistance_maps import read_lab_map
 from tiocross.lab.log import log_shape, read_events, tuning_pairs
 from tiocross.lab.plans import load_plan
@@ -91,9 +94,12 @@ def _describe_network(path):
 def _describe_experiment(path):
     content = read_json(path / "summary.json" if path.is_dir() else path)
     try:
-        head = (f"{content['n_transfers']} simulated chips for each network, {len(content['seeds'])} training seeds"
+        head = (f"{content['n_transfers']} simulated chips for each network, "
+                f"{plural(len(content['seeds']), 'training seed')}"
                 + ("" if content["complete"] else "; NOT COMPLETE: the run was stopped"))
-        return f"{head}\n{format_table(content['rows'])}" if content["rows"] else head
+        width = min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)
+        head = textwrap.fill(head, width)
+        return f"{head}\n{format_table(content['rows'], width=width)}" if content["rows"] else head
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is not a whole summary of tiocross experiment: {error!r} is missing or odd") from None
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tiocross.checks import plural
 from tiocross.commands.describe import describe_plan
 from tiocross.commands.recognition import recognise
 from tiocross.storage import new_folder, require_new_folder
@@ -47,6 +48,7 @@ def prepare(arguments):
     if arguments.stuck is not None:
         stuck = [_stuck_in(path, device) for path in arguments.stuck]
     layout = _layout(network, _as_shape(arguments.array_shape), arguments.share_arrays)
+    _require_maps(network, layout, stuck, arguments)
     made = plan(network, device, layout=layout, scheme=scheme, order=arguments.order, stuck=stuck,
                 points=_points_for(network, arguments.data))
     return lambda: _write(made, network, Path(arguments.out))
@@ -56,6 +58,22 @@ def _layout(network, array_shape, shares_arrays):
     if not shares_arrays:
         return arrange(network.sizes, array_shape)
     return share_arrays(network.sizes, array_shape, mapping=DifferentialPairs(digital_output_bias=True))
+
+
+def _require_maps(network, layout, stuck, arguments):
+    """Raise ValueError if there is not a map for each array, with what would do with those that are given."""
+    if stuck is None or len(stuck) > max(layout.arrays):
+        return
+    cure = f"give {plural(max(layout.arrays) + 1, 'map')}"
+    if not arguments.share_arrays:
+        try:
+            shared = _layout(network, _as_shape(arguments.array_shape), True)
+        except ValueError:
+            shared = None
+        if shared is not None and len(stuck) > max(shared.arrays):
+            cure += f", or --share-arrays, which puts all layers on {plural(len(shared.arrays), 'array')}"
+    raise ValueError(f"--stuck needs one map for each of the {len(layout.arrays)} arrays of {arguments.array_shape} that the "
+                     f"network takes; got {len(stuck)}: {cure}")
 
 
 def _as_shape(text):

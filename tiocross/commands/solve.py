@@ -12,18 +12,27 @@ from tiocross.commands.arguments import as_float
 from tiocross.commands.destinations import require_no_input
 from tiocross.commands.progress import ProgressLine
 from tiocross.storage import require_writable_file, save_text
-from tiocross.checks import nearest_name
+from tiocross.checks import as_number, nearest_name
 from tiocross.lab.tables import read_conductance_csv, read_voltage_csv
 from tiocross.units import uA
 
 _LAWS = {law.__name__.lower(): law for law in LAWS}
+_LARGEST_RESISTANCE = 1e15  # [ohm]; the largest that circuits take
+_RESISTANCES = ("wire_resistance", "word_line_resistance", "bit_line_resistance", "source_resistance", "sense_resistance")
 _MOST_LINES = 60  # of the table on the screen
 
 
 def prepare(arguments):
     """The solution that the command line asks for, ready to be called."""
     law = _as_law(arguments.iv)
-    require_rtol(arguments.rtol)
+    try:
+        require_rtol(arguments.rtol)
+    except ValueError as error:
+        raise ValueError(f"--{error}") from None
+    for name in _RESISTANCES:
+        value = getattr(arguments, name)
+        if value is not None:
+            as_number(f"--{name.replace('_', '-')}", value, low=0.0, high=_LARGEST_RESISTANCE, unit="ohm")
     conductances = read_conductance_csv(arguments.conductances)
     crossbar = Crossbar(conductances, arguments.wire_resistance, word_line_resistance=arguments.word_line_resistance,
                         bit_line_resistance=arguments.bit_line_resistance, source_resistance=arguments.source_resistance,
@@ -53,7 +62,10 @@ def _as_law(text):
     if len(values) != len(fields(_LAWS[name])) or not all(map(math.isfinite, values)):
         raise ValueError(f"--iv {text!r} must be a law and its parameter, such as sinh:0.37 (volt), cubic:1.5 (1/V^2) or "
                          "polynomial:0.5,1.0 (1/V and 1/V^2)")
-    return _LAWS[name](*values)
+    try:
+        return _LAWS[name](*values)
+    except ValueError as error:
+        raise ValueError(f"--iv {text!r}: {error}") from None
 
 
 def _solve(crossbar, voltages, rtol, out):

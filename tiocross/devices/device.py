@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tiocross.checks import LARGEST_CONDUCTANCE, as_count, as_shape, require_name, require_text, siemens_cure
+from tiocross.checks import LARGEST_CONDUCTANCE, as_count, as_shape, require_name, require_text, siemens_cure, with_article
 from tiocross.records import ArrayRecord, array, check_fields, number, stated
 from tiocross.shown import records_table
 from tiocross.units import mS, percent, uS
@@ -224,7 +224,8 @@ class Device:
         check_fields(self)
         for name, kind in EFFECTS.items():
             if not isinstance(getattr(self, name), (kind, type(None))):
-                raise TypeError(f"{name} must be a {kind.__name__}, or None to switch it off; got {getattr(self, name)!r}")
+                raise TypeError(f"{name} must be {with_article(kind.__name__)}, "
+                                f"or None to switch it off; got {getattr(self, name)!r}")
         for name in ("name", "source"):
             require_text(name, getattr(self, name))
         if self.array_shape is not None:

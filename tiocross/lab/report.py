@@ -5,7 +5,7 @@ from os import PathLike
 
 import numpy as np
 
-from tiocross.checks import as_number, as_reals, require_shape
+from tiocross.checks import as_number, as_reals, plural, require_shape, with_article
 from tiocross.lab.instrument import is_reading
 from tiocross.lab.write_verify import OUTCOMES, Done
 from tiocross.shown import table
@@ -135,7 +135,7 @@ class ProgramReport:
                 *((name, f"{int((tuned == name).sum())}") for name in OUTCOMES if (tuned == name).any())]
         errors = [(f"after pass {k}", "unknown" if np.isnan(error) else f"{error / percent:.3g} %")
                   for k, error in enumerate(self.rms_errors)]
-        caption = f"{n_devices} devices of a {self.shape[0]} x {self.shape[1]} array" + (
+        caption = f"{plural(n_devices, 'device')} of {with_article(str(self.shape[0]))} x {self.shape[1]} array" + (
             "" if self.complete else ", not complete")
         bodies = [("", rows), ("rms error of the devices that are not stuck", errors)]
         return table(caption, ("", "devices or pulses"), bodies)
@@ -198,7 +198,8 @@ class ProgramReport:
         n_devices = int(self.mask.sum())
         counts = {name: int((self.outcomes == name).sum()) for name in (*OUTCOMES, "")}
         counts["not tuned"] = counts.pop("") - int((~self.mask).sum())
-        lines = [f"{n_devices} devices of a {self.shape[0]} x {self.shape[1]} array, number of passes {self.n_passes}, "
+        array = f"{with_article(str(self.shape[0]))} x {self.shape[1]} array"
+        lines = [f"{plural(n_devices, 'device')} of {array}, number of passes {self.n_passes}, "
                  f"of pulses {self.n_pulses.sum()}" + ("" if self.complete else "; NOT COMPLETE: stopped or failed"),
                  "last tuning: " + (", ".join(f"{n} {name}" for name, n in counts.items() if n) or "none")]
         if not self.n_passes:
@@ -209,7 +210,7 @@ class ProgramReport:
                      f"{self.within.sum()} of {n_devices} within {self.tolerance / percent:g} %{rms}")
         n_silent = int((self.mask & ~is_reading(self.conductances)).sum())
         if n_silent:
-            lines.append(f"{n_silent} devices gave no valid reading")
+            lines.append(f"{plural(n_silent, 'device')} gave no valid reading")
         best = self.best_pass
         if errors[best] < errors[last]:
             lines.append(f"best was pass {best}, rms error {errors[best]:.3g} %: the chip is NOT in that state any more")

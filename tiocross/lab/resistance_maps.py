@@ -13,7 +13,7 @@ from os import PathLike
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tiocross.checks import as_conductances, as_finite, as_path, number_of_text, require_name
+from tiocross.checks import as_conductances, as_finite, as_path, kind_of, number_of_text, require_name
 from tiocross.records import freeze
 from tiocross.storage import replacing
 
@@ -169,7 +169,7 @@ def write_lab_map(lab_map: LabMap, path: str | PathLike, *, order: str = "C") ->
     """
     require_name("order", order, ORDERS)
     if not isinstance(lab_map, LabMap):
-        raise TypeError(f"lab_map must be a LabMap; got a {type(lab_map).__name__}")
+        raise TypeError(f"lab_map must be a LabMap; got {kind_of(lab_map)}")
     with replacing(path) as temporary:
         temporary.write_bytes(_text_of(lab_map, order).encode("utf-8"))
 

@@ -1,5 +1,6 @@
 """Devices in a row that say something about the instrument, not about themselves: silent, moving the wrong way, or stuck."""
 
+from tiocross.checks import plural
 from tiocross.lab.write_verify import is_far
 from tiocross.units import uS
 
@@ -66,7 +67,7 @@ class Suspicion:
 
     def _say_stuck(self, place, device):
         scheme = self.scheme
-        return (f"{len(self.stuck)} devices in a row ended stuck, last row {place[0]}, column {place[1]} at "
+        return (f"{plural(len(self.stuck), 'device')} in a row ended stuck, last row {place[0]}, column {place[1]} at "
                 f"{device.reading:g} S{unit_hint(device.reading, device.g_target)}. Nothing more is pulsed. Check that "
                 f"pulses reach the devices, and whether SET to {scheme.set_limit:g} V and RESET to {scheme.reset_limit:g} V "
                 "move them; leave out dead lines with mask=. Then resume; go_on=True, or --go-on, goes on anyway")

@@ -13,7 +13,7 @@ pulses: after n further pulses the pace is exp(-n / settling) of the first one.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -108,6 +108,11 @@ class SwitchingModel:
     initial_high: float = _parameter(TIO2.g_max, "S", "chosen: the tuning window", high=LARGEST_CONDUCTANCE)
     stuck: StuckDevices | None = TIO2.stuck
     lines: LineFailures | None = None
+
+    def __repr__(self):
+        changed = (f"{place.name}={getattr(self, place.name)!r}" for place in fields(self)
+                   if getattr(self, place.name) != place.default)
+        return f"SwitchingModel({', '.join(changed)})"
 
     def __post_init__(self):
         check_fields(self)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tiocross.checks import as_finite, as_number, require_generator
+from tiocross.checks import as_finite, as_number, kind_of, require_generator
 from tiocross.learning.tensor import Tensor
 
 _ROUNDINGS = 100  # of the sums inside a function, in units of eps times what it adds up
@@ -49,7 +49,7 @@ def check_pullback(function: Callable[..., Tensor], *values: np.ndarray, rng: np
     tensors = [Tensor(array) for array in arrays]
     output = function(*tensors)
     if not isinstance(output, Tensor):
-        raise TypeError(f"the function must give a Tensor; got a {type(output).__name__}")
+        raise TypeError(f"the function must give a Tensor; got {kind_of(output)}")
     weights = rng.uniform(0.5, 1.5, output.shape) * rng.choice([-1.0, 1.0], output.shape)
     (output * weights).sum().backward()
     directions = _draw_directions(arrays, rng)

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tiocross.checks import as_count, as_number
+from tiocross.checks import as_count, as_number, kind_of
 from tiocross.learning.tensor import Tensor
 from tiocross.learning.network import MLP
 from tiocross.learning.techniques import Technique
@@ -212,7 +212,7 @@ def duplicate_units(network, copies):
 
     Copies of a unit stand side by side; weights behind them, not biases, are divided by ``copies``."""
     if not isinstance(network, MLP):
-        raise TypeError(f"network must be an MLP; got a {type(network).__name__}")
+        raise TypeError(f"network must be an MLP; got {kind_of(network)}")
     copies = as_count("copies", copies)
     arrays = [array.copy() for array in network.arrays]
     for k in range(1, len(arrays)):

@@ -12,7 +12,7 @@ import os
 
 import numpy as np
 
-from tiocross.checks import as_count, as_finite, as_path, nearest_name, require_generator, transposed_hint
+from tiocross.checks import as_count, as_finite, as_path, kind_of, nearest_name, require_generator, transposed_hint
 from tiocross.learning.activations import ACTIVATIONS, find_activation
 from tiocross.storage import replacing
 from tiocross.tasks.dataset import Dataset
@@ -133,7 +133,7 @@ class MLP:
         conductance window evenly. A constant feature is only centred.
         """
         if not isinstance(dataset, Dataset):
-            raise TypeError(f"dataset must be a Dataset; got a {type(dataset).__name__}")
+            raise TypeError(f"dataset must be a Dataset; got {kind_of(dataset)}")
         self._require_features(dataset.points)
         low, high = dataset.points.min(axis=0), dataset.points.max(axis=0)
         self.input_offset = (low + high) / 2

@@ -7,7 +7,7 @@ import numpy as np
 
 from tiocross.tasks import Dataset
 from tiocross.devices.device import Device, require_device
-from tiocross.checks import as_count, as_number, require_generator, require_name
+from tiocross.checks import as_count, as_number, kind_of, require_generator, require_name, with_article
 from tiocross.learning.optimisers import Adam, Optimiser
 from tiocross.learning.tensor import Tensor
 from tiocross.learning.layers import run_copies
@@ -327,7 +327,7 @@ def require_matching(network, dataset):
     """Raise ValueError or TypeError unless the network can classify the dataset."""
     for what, value, kind in (("network", network, MLP), ("dataset", dataset, Dataset)):
         if not isinstance(value, kind):
-            raise TypeError(f"{what} must be a {kind.__name__}; got a {type(value).__name__}")
+            raise TypeError(f"{what} must be {with_article(kind.__name__)}; got {kind_of(value)}")
     if dataset.n_features != network.sizes[0]:
         raise ValueError(f"the network has {network.sizes[0]} inputs but the dataset has {dataset.n_features} features")
     if dataset.n_classes > network.n_classes:

@@ -17,7 +17,7 @@ import numpy as np
 
 from tiocross.checks import as_count, as_reals, as_shape, short_repr
 from tiocross.mapping.mappings import PAIRS, DifferentialPairs, Mapping, ReferenceColumn
-from tiocross.records import freeze
+from tiocross.records import freeze, short_text
 
 _KINDS = {"differential pairs": DifferentialPairs, "reference column": ReferenceColumn}  # mappings that a file can name
 
@@ -47,6 +47,9 @@ class Block:
     layer_columns: np.ndarray
     word_lines: np.ndarray
     bit_lines: np.ndarray
+
+    def __repr__(self):
+        return short_text(self)
 
     def __post_init__(self):
         for name in ("layer", "array"):
@@ -112,6 +115,12 @@ class Layout:
     blocks: tuple[Block, ...]
     layer_shapes: tuple[tuple[int, int], ...]
     mapping: Mapping = field(default=PAIRS)
+
+    def __repr__(self):
+        layers = ", ".join(f"{rows} x {columns}" for rows, columns in self.layer_shapes)
+        arrays = ", ".join(f"{array} ({rows} x {columns})" for array, (rows, columns) in zip(self.arrays[:8], self.shapes))
+        more = ", ..." if len(self.arrays) > 8 else ""
+        return f"<Layout: layers of {layers} on arrays {arrays}{more}; {self.mapping!r}>"
 
     def __post_init__(self):
         object.__setattr__(self, "blocks", tuple(self.blocks))

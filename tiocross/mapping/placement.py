@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tiocross.checks import as_finite
+from tiocross.checks import as_finite, kind_of
 from tiocross.devices.device import Device, require_device
 from tiocross.mapping.faults import as_stuck_maps, offset_partners, pair_errors
 from tiocross.mapping.layout import Layout
@@ -154,7 +154,7 @@ class _Problem:
 
 def _make_problem(targets, device, stuck, sensitivities):
     if not isinstance(targets, Targets):
-        raise TypeError(f"targets must be Targets, such as map_weights(network, device); got a {type(targets).__name__}")
+        raise TypeError(f"targets must be Targets, such as map_weights(network, device); got {kind_of(targets)}")
     layout = targets.layout
     if not (layout.mapping.has_partners and all(block.holds_whole_pairs for block in layout.blocks)):
         raise ValueError("placing around faults exchanges differential pairs: the layout must hold whole pairs, plus and "

@@ -2,13 +2,15 @@
 
 import numpy as np
 
+from tiocross.checks import kind_of
+
 _STEP = 1e-4  # of a bias, in central differences: their error is of the order of its square
 
 
 def weight_effects(network, points):
     """|d logit / d weight| of each weight and bias, mean over points, sum over outputs: (n_inputs + 1, n_outputs) each."""
     if not hasattr(network, "with_arrays"):
-        raise TypeError(f"network must be an MLP; got a {type(network).__name__}")
+        raise TypeError(f"network must be an MLP; got {kind_of(network)}")
     if np.shape(points)[:1] == (0,):
         raise ValueError("points must hold at least one point, to tell which weights matter; got none")
     effects = []

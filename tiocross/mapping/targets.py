@@ -5,10 +5,11 @@ from typing import Protocol
 
 import numpy as np
 
-from tiocross.checks import as_finite
+from tiocross.checks import as_finite, kind_of
 from tiocross.devices.device import Device, require_device
 from tiocross.mapping.arrangements import arrange
 from tiocross.mapping.layout import Layout
+from tiocross.records import short_text
 
 
 class Network(Protocol):
@@ -36,6 +37,9 @@ class LayerTargets:
     scale: np.ndarray
     digital_bias: np.ndarray | None = None
 
+    def __repr__(self):
+        return short_text(self)
+
 
 @dataclass(frozen=True, eq=False)
 class Targets:
@@ -54,6 +58,10 @@ class Targets:
     layers: tuple[LayerTargets, ...]
     layout: Layout
     network_arrays: tuple[np.ndarray, ...]
+
+    def __repr__(self):
+        shapes = ", ".join(f"{array.shape[-2]} x {array.shape[-1]}" for array in self)
+        return f"<Targets: layers of {shapes}, {self.n_devices} devices on arrays {self.layout.arrays}>"
 
     def require_network(self, network: Network) -> None:
         """Raise ValueError unless these are targets of ``network``, an MLP."""
@@ -139,7 +147,7 @@ def map_weights(network: Network, device: Device, *, layout: Layout | None = Non
     """
     require_device(device)
     if not hasattr(network, "arrays"):
-        raise TypeError(f"network must be an MLP, or have its arrays; got a {type(network).__name__}")
+        raise TypeError(f"network must be an MLP, or have its arrays; got {kind_of(network)}")
     arrays = [as_finite(f"weights of layer {layer}", array, ndim=2) for layer, array in enumerate(network.arrays)]
     layout = layout_for(sizes_of(arrays), device, layout)
     return Targets(tuple(_map_layer(array, shape, device, layout.mapping)
@@ -156,7 +164,7 @@ def layout_for(sizes, device, layout=None):
     if layout is None:
         return arrange(sizes, device.array_shape)
     if not isinstance(layout, Layout):
-        raise TypeError(f"layout must be a Layout, such as arrange(network.sizes, (8, 8)); got a {type(layout).__name__}")
+        raise TypeError(f"layout must be a Layout, such as arrange(network.sizes, (8, 8)); got {kind_of(layout)}")
     layout.require_sizes(sizes)
     return layout
 

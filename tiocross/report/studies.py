@@ -9,7 +9,7 @@ from tiocross.report.results import Results
 from tiocross.shown import join, table
 
 _COLUMNS = {"nominal_accuracy": "nominal", "robust_fraction_95": "robust\xa095\xa0%", "mean_accuracy": "mean",
-            "p05_accuracy": "5th pct", "robust_fraction_99": "robust\xa099\xa0%"}
+            "p05_accuracy": "5th pct", "robust_fraction_99": "at\xa099\xa0%"}
 _DIGITS = {"robust_fraction_99": 2}  # it rests on few chips
 _FIGURES = {"experiment": EXPERIMENT, "compare": COMPARISON}
 

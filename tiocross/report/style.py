@@ -19,7 +19,10 @@ li{margin:.25rem 0}
 .answer p{font-size:1.06rem;max-width:none}
 .warning{border-left:4px solid #d55e00;padding:.3rem 1rem;margin:.6rem 0;background:var(--tint);border-radius:0 6px 6px 0}
 .soft,caption,figcaption{color:var(--soft);font-size:.92rem}
-.scroll{overflow-x:auto;margin:.8rem 0}
+.scroll{overflow-x:auto;margin:.8rem 0;background:linear-gradient(to right,var(--ground) 40%,transparent) left/3rem 100%
+no-repeat local,linear-gradient(to left,var(--ground) 40%,transparent) right/3rem 100% no-repeat local,
+linear-gradient(to right,var(--soft),transparent) left/.6rem 100% no-repeat scroll,
+linear-gradient(to left,var(--soft),transparent) right/.6rem 100% no-repeat scroll}
 .scroll:focus{outline:2px solid var(--mark)}
 table{border-collapse:collapse;font-size:.92rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;padding:0 0 .4rem}
@@ -48,10 +51,13 @@ summary{cursor:pointer;color:var(--mark)}
 footer{margin-top:3rem;border-top:1px solid var(--line);padding-top:.6rem;color:var(--soft);font-size:.88rem}
 @media (max-width:600px){body{font-size:15px}h1{font-size:1.35rem}th,td{padding:.3rem .4rem}table{font-size:.86rem}
 dl{grid-template-columns:1fr;gap:0}dt{margin-top:.5rem}
-.card img.wide{width:38rem;max-width:none}.card img.wider{width:54rem;max-width:none}tbody th{min-width:7.5rem}}
+.card img.wide{width:38rem;max-width:none}.card img.wider{width:54rem;max-width:none}tbody th{min-width:7.5rem}
+.card:has(img.wide)::before,.card:has(img.wider)::before{content:"scroll sideways to see all";display:block;position:sticky;
+left:0;width:max-content;color:#555;font-size:.85rem}}
 @media print{@page{size:A4;margin:16mm 14mm}:root{--ink:#000;--soft:#444;--line:#bbb;--ground:#fff;--tint:#f3f5f7;
 --mark:#00588f}body{font-size:10pt}main{max-width:none;padding:0}h1{font-size:16pt}h2{font-size:12.5pt;margin-top:1.2rem}
 h1,h2,h3,caption{break-after:avoid}figure,.answer,.warning,tr,dl div,pre{break-inside:avoid}.scroll,.card{overflow:visible}
+.scroll{background:none}
 .card{border:0;padding:0}.card img,.card img.wide,.card img.wider{width:100%;max-height:215mm;object-fit:contain}
 .half .card img.wide{max-height:92mm}thead{display:table-header-group}
 table{font-size:8.4pt}th,td{padding:.18rem .35rem}p,ul,ol,figcaption{max-width:none;orphans:3;widows:3}

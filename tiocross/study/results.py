@@ -40,7 +40,6 @@ class ResultsFolder:
             raise ValueError("the output folder needs a name; got an empty one")
         self.path, self.overwrite, self._kinds = as_path("folder", path), overwrite, kinds
         require_folder(self.path)
-        require_unlocked(self.path)
         self.require_free()
 
     def require_free(self):

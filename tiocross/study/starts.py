@@ -5,6 +5,7 @@ What is best is told by training points on simulated chips of their own: neither
 
 import numpy as np
 
+from tiocross.checks import kind_of
 from tiocross.learning.literature import duplicate_units
 from tiocross.learning.network import MLP
 from tiocross.learning.training import TrainingSettings, train_many
@@ -21,7 +22,7 @@ def train_starts(recipe, dataset, device, *, rngs, settings, sizes=None, on_prog
     """Trained networks of a recipe, one for each generator, ready to be put on chips; ``sizes`` are layer sizes in place of
     the recipe's. All are trained in one pass; starts of one generator meet the same points and chips."""
     if not isinstance(dataset, Dataset):
-        raise TypeError(f"dataset must be a Dataset; got a {type(dataset).__name__}")
+        raise TypeError(f"dataset must be a Dataset; got {kind_of(dataset)}")
     if not isinstance(settings, TrainingSettings):
         raise TypeError(f"settings must be TrainingSettings(...); got {settings!r}")
     n_starts, layout = len(recipe.activations), recipe.layout(sizes or recipe.sizes_for(dataset), device)

@@ -108,18 +108,35 @@ def _range_at_99(group):
 # Text.
 
 
-def format_table(rows, costs=None):
-    """The table for people, at most 100 characters wide: that of a comparison, whose rows have a kind, or a block for
+def format_table(rows, costs=None, width=WIDTH):
+    """The table for people, at most ``width`` characters wide: that of a comparison, whose rows have a kind, or a block for
     each wire resistance."""
     if all("kind" in row for row in rows):
-        return align(comparison_cells(rows, costs)) + "\n"
-    return "\n".join(f"wire resistance {wire:g} ohm per segment\n{align(experiment_cells(rows, wire))}\n"
+        return align(comparison_cells(rows, costs), width) + "\n"
+    return "\n".join(f"wire resistance {wire:g} ohm per segment\n{align(experiment_cells(rows, wire), width)}\n"
                      for wire in wires_of(rows))
 
 
-def align(lines):
-    """Lines of cells as text: names to the left, on several lines if they are long, figures to the right."""
-    lines = [(textwrap.wrap(name, _NAME_WIDTH, subsequent_indent="  ") or [""], cells) for name, *cells in lines]
+def align(lines, width=10**6):
+    """Lines of cells as text: names to the left, on several lines if they are long, figures to the right; where not all
+    columns fit, the others below, with the names again."""
+    room = width - max(len(part) for line in lines for part in _on_lines(line[0]))
+    parts, left = [[]], room
+    for k in range(1, len(lines[0])):
+        needed = 2 + max(len(line[k]) for line in lines)
+        if needed > left and parts[-1]:
+            parts, left = [*parts, []], room
+        parts[-1].append(k)
+        left -= needed
+    return "\n\n".join(_align([[line[0], *(line[k] for k in part)] for line in lines]) for part in parts)
+
+
+def _on_lines(name):
+    return textwrap.wrap(name, _NAME_WIDTH, subsequent_indent="  ") or [""]
+
+
+def _align(lines):
+    lines = [(_on_lines(name), cells) for name, *cells in lines]
     name_width = max(len(part) for names, _ in lines for part in names)
     widths = [max(map(len, column)) for column in zip(*(cells for _, cells in lines))]
     text = []

@@ -44,6 +44,9 @@ class Dataset:
     labels: np.ndarray
     n_classes: int | None = None
 
+    def __repr__(self):
+        return f"<Dataset: {self.points.shape[0]} points, {self.points.shape[1]} features, {self.n_classes} classes>"
+
     def __post_init__(self):
         points = np.array(as_finite("points", self.points, ndim=2))
         given = np.asarray(self.labels)
@@ -126,6 +129,11 @@ class Task:
     test: Dataset
     source: str
     validation: Dataset | None = None
+
+    def __repr__(self):
+        sets = ", ".join(f"{len(points)} {name}" for name, points in
+                         (("training", self.train), ("validation", self.validation), ("test", self.test)) if points)
+        return f"<Task: {sets} points, {self.train.points.shape[1]} features, {self.train.n_classes} classes>"
 
     @property
     def parts(self) -> dict[str, Dataset]:

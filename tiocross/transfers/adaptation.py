@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tiocross.checks import as_finite, as_number, require_generator, require_name
+from tiocross.checks import as_finite, as_number, kind_of, require_generator, require_name
 from tiocross.devices.device import Device, require_device
 from tiocross.learning.losses import PointErrorRate, softmax
 from tiocross.learning.network import MLP, forward
@@ -20,6 +20,7 @@ from tiocross.mapping.targets import layout_for
 from tiocross.tasks import Dataset
 from tiocross.transfers.known_chips import KnownChips
 from tiocross.transfers.regression import fit_outputs
+from tiocross.records import short_text
 
 TEACHERS = ("network", "labels")
 RIDGE = 1e-5  # a choice of ours: the smallest tried, and better than 1e-4 or 1e-3 on half moons
@@ -220,9 +221,12 @@ class Adaptation:
     ridge: float = RIDGE
     compensated: bool = False
 
+    def __repr__(self):
+        return short_text(self)
+
     def __post_init__(self):
         if self.training is not None and not isinstance(self.training, Dataset):
-            raise TypeError(f"training must be a Dataset of training points, or None; got a {type(self.training).__name__}")
+            raise TypeError(f"training must be a Dataset of training points, or None; got {kind_of(self.training)}")
         if self.refit is not None and self.refit not in REFITS:
             raise ValueError(f"refit must be one of {', '.join(map(repr, REFITS))}, or None; got {self.refit!r}")
         if self.retraining is not None and not isinstance(self.retraining, TrainingSettings):

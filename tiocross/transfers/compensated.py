@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tiocross.checks import as_number
+from tiocross.checks import as_number, kind_of
 from tiocross.circuit.compensation import compensate
 from tiocross.devices.device import Device, require_device
 from tiocross.mapping.layout import lines_that_count
@@ -55,7 +55,7 @@ def compensate_targets(targets: Targets, device: Device, wire_resistance: float,
     require_device(device)
     resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
     if not isinstance(targets, Targets):
-        raise TypeError(f"targets must be Targets, such as map_weights(network, device); got a {type(targets).__name__}")
+        raise TypeError(f"targets must be Targets, such as map_weights(network, device); got {kind_of(targets)}")
     if resistance == 0:
         return targets
     layout = targets.layout

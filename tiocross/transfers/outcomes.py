@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tiocross.checks import as_path
+from tiocross.checks import as_path, kind_of
 from tiocross.storage import replacing
 from tiocross.transfers.summary import Summary, summarise
+from tiocross.records import short_text
 
 _FORMAT = "tiocross transfer 1"
 
@@ -59,6 +60,9 @@ class Transfer:
     volts_per_input: float
     chips: tuple[ChipRange, ...]
     notes: tuple[str, ...] = ()
+
+    def __repr__(self):
+        return short_text(self)
 
     @property
     def n_transfers(self) -> int:
@@ -131,7 +135,7 @@ class Transfer:
 
 def _require_alike(one, other):
     if not isinstance(other, Transfer):
-        raise TypeError(f"only transfers can be merged; got a {type(other).__name__}")
+        raise TypeError(f"only transfers can be merged; got {kind_of(other)}")
     for name in ("nominally_correct", "n_devices", "wire_resistance", "volts_per_input"):
         if not np.array_equal(getattr(one, name), getattr(other, name)):
             raise ValueError(f"transfers to be merged must be of one network, on the same points and wires; {name} differs")

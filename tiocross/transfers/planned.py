@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from tiocross.checks import as_count, as_number, require_generator
+from tiocross.checks import as_count, as_number, kind_of, require_generator
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.matrices import transfer_matrix
 from tiocross.devices.writes import apply_writes, disturb_notes
@@ -21,6 +21,7 @@ from tiocross.transfers.conducting import conduct
 from tiocross.transfers.judging import chip_numbers, judge_chips
 from tiocross.transfers.outcomes import Transfer
 from tiocross.transfers.summary import Estimate
+from tiocross.records import short_text
 
 
 def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = True, wire_resistance: float = 0.0,
@@ -133,6 +134,9 @@ class ReadbackAccuracy:
     confusion: np.ndarray
     same_class: float
 
+    def __repr__(self):
+        return short_text(self)
+
     def to_dict(self) -> dict:
         """The figures as plain numbers and lists (unitless)."""
         return {**asdict(self), "confusion": self.confusion.tolist()}
@@ -219,7 +223,7 @@ def _share(right):
 
 def _require_plan(plan, network):
     if not isinstance(plan, Plan):
-        raise TypeError(f"plan must be a Plan, such as plan(network, device) gives; got a {type(plan).__name__}")
+        raise TypeError(f"plan must be a Plan, such as plan(network, device) gives; got {kind_of(plan)}")
     if not isinstance(network, MLP):
-        raise TypeError(f"network must be an MLP; got a {type(network).__name__}")
+        raise TypeError(f"network must be an MLP; got {kind_of(network)}")
     plan.require_network(network)

@@ -14,7 +14,7 @@ from tiocross.circuit.matrices import transfer_matrix
 from tiocross.circuit.solver import solve
 from tiocross.devices.device import Device
 from tiocross.devices.tio2 import TIO2
-from tiocross.checks import as_finite, require_shape, transposed_hint
+from tiocross.checks import as_finite, kind_of, require_shape, transposed_hint
 from tiocross.intervals import t_quantile, weighted_median, wilson_interval
 from tiocross.lab.report import InstrumentError
 from tiocross.lab.safety import named, run_safely
@@ -22,6 +22,7 @@ from tiocross.transfers.judging import READ_VOLTAGE
 from tiocross.learning.network import MLP, activate, classify, forward
 from tiocross.mapping.targets import Targets, map_weights
 from tiocross.mapping.layout import Layout
+from tiocross.records import short_text
 
 _GAINS = (0.5, 2.0)  # pair differences over mapped weights outside it: another network or window, not a worn chip
 
@@ -183,7 +184,7 @@ def measure_logits(network: MLP, instruments: list, points: ArrayLike, *, device
     _require_list("instruments", instruments)
     for instrument in instruments:
         if not callable(getattr(instrument, "multiply", None)):
-            raise TypeError(f"instruments must have multiply(voltages); a {type(instrument).__name__} lacks it")
+            raise TypeError(f"instruments must have multiply(voltages); {kind_of(instrument)} lacks it")
     targets = _target(network, [tuple(instrument.shape) for instrument in instruments], device, layout)
     multiply = [_wrap(index, instrument) for index, instrument in enumerate(instruments)]
     encoded = network.encode(points)
@@ -206,13 +207,13 @@ def _wrap(index, instrument):
 
 def _require_list(what, records):
     if not isinstance(records, (list, tuple)):
-        raise TypeError(f"{what} must be a list, one for each array; got a {type(records).__name__}")
+        raise TypeError(f"{what} must be a list, one for each array; got {kind_of(records)}")
 
 
 def _target(network, got, device, layout):
     """Targets of the network on arrays of the shapes ``got``."""
     if not isinstance(network, MLP):
-        raise TypeError(f"network must be an MLP; got a {type(network).__name__}")
+        raise TypeError(f"network must be an MLP; got {kind_of(network)}")
     if isinstance(layout, Targets):
         layout.require_network(network)
         targets = layout
@@ -302,6 +303,9 @@ class Comparison:
     gain: np.ndarray
     correlation: np.ndarray
     same_class: tuple
+
+    def __repr__(self):
+        return short_text(self)
 
     def __str__(self):
         n_points, n_outputs = self.predicted.shape

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
-from tiocross.checks import require_name
+from tiocross.checks import kind_of, require_name
 from tiocross.intervals import NORMAL_975, ROUNDING, Groups, percentile
 from tiocross.shown import table
 
@@ -111,7 +111,7 @@ def tabulate_summaries(summaries: Mapping, *, form: str = "csv") -> str:
         raise ValueError("there must be at least one summary to show; got none")
     for summary in summaries.values():
         if not isinstance(summary, Summary):
-            raise TypeError(f"summaries must be those that Transfer.summary gives; got a {type(summary).__name__}")
+            raise TypeError(f"summaries must be those that Transfer.summary gives; got {kind_of(summary)}")
     return (_as_csv if form == "csv" else _as_latex)(summaries)
 
 

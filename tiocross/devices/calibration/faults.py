@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tiocross.checks import as_number, as_reals, require_generator, siemens_cure
+from tiocross.checks import as_number, as_reals, kind_of, require_generator, siemens_cure
 from tiocross.devices.calibration.fit import SUSPICIOUS, Fit, describe_shape
 from tiocross.devices.device import LineFailures, StuckDevices
 from tiocross.intervals import (
@@ -218,7 +218,7 @@ def _stuck_warning(independence, lrs, hrs, rng):
 
 def _check(maps):
     if not isinstance(maps, (list, tuple, np.ndarray)):
-        raise TypeError(f"maps must be a list with one map for each chip; got a {type(maps).__name__}")
+        raise TypeError(f"maps must be a list with one map for each chip; got {kind_of(maps)}")
     if isinstance(maps, np.ndarray) and maps.ndim == 2:
         maps = [maps]
     checked = []
