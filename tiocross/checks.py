@@ -228,5 +228,5 @@ def require_memory(what, n_bytes, cure):
 def require_generator(rng):
     """Raise TypeError unless ``rng`` is a numpy.random.Generator."""
     if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng must be a numpy.random.Generator, for example "
+        raise TypeError("rng must be a numpy.random.Generator, for example "
                         f"numpy.random.default_rng(7); got {short_repr(rng)}")
