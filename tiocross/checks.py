@@ -23,7 +23,7 @@ LARGEST_CONDUCTANCE = 1.0  # [S]; no memristive device comes near it, a number i
 
 def nearest_name(name, valid_names):
     """What to say after an unknown name: the nearest valid one, or all of them."""
-    matches = difflib.get_close_matches(name if isinstance(name, str) else _shown(name), list(valid_names), n=1)
+    matches = difflib.get_close_matches(name if isinstance(name, str) else short_repr(name), list(valid_names), n=1)
     if matches:
         return f"did you mean {matches[0]!r}?"
     return "valid names: " + ", ".join(sorted(map(str, valid_names)))
@@ -32,7 +32,7 @@ def nearest_name(name, valid_names):
 def require_name(what, name, valid_names):
     """Raise ValueError, with the nearest valid name, unless ``name`` is one of ``valid_names``."""
     if name not in valid_names:
-        raise ValueError(f"{what} {_shown(name)} is unknown; {nearest_name(name, valid_names)}")
+        raise ValueError(f"{what} {short_repr(name)} is unknown; {nearest_name(name, valid_names)}")
 
 
 def transposed_hint(shape, wanted):
@@ -68,7 +68,7 @@ def plural(n, noun):
 def require_text(what, value):
     """Raise TypeError unless ``value`` is a text, ValueError if it holds what no file and no terminal can show."""
     if not isinstance(value, str):
-        raise TypeError(f"{what} must be a text; got {_shown(value)}")
+        raise TypeError(f"{what} must be a text; got {short_repr(value)}")
     if odd := _UNSHOWN.search(value):
         raise ValueError(f"{what} must be text on one line that can be shown; got {odd[0]!r} at place {odd.start()}")
 
@@ -76,7 +76,7 @@ def require_text(what, value):
 def as_path(what, value):
     """Path of a text or a path; TypeError otherwise, for ``open`` takes numbers for open files, and closes them."""
     if not isinstance(value, (str, PathLike)):
-        raise TypeError(f"{what} must be a text or a Path; got {_shown(value)} "
+        raise TypeError(f"{what} must be a text or a Path; got {short_repr(value)} "
                         f"({type(value).__name__})")
     return Path(value)
 
@@ -90,7 +90,7 @@ def require_shape(what, shape, wanted, why=""):
 def as_shape(what, shape, *, low=1):
     """(n_word_lines, n_bit_lines) as a tuple of ints of at least ``low``; a TypeError or ValueError names it otherwise."""
     if not isinstance(shape, (tuple, list)) or len(shape) != 2:
-        raise TypeError(f"{what} must be a pair such as (8, 8), word lines and bit lines; got {_shown(shape)}")
+        raise TypeError(f"{what} must be a pair such as (8, 8), word lines and bit lines; got {short_repr(shape)}")
     return tuple(as_count(what, size, low=low) for size in shape)
 
 
@@ -166,7 +166,7 @@ def as_number(what, value, *, low=-math.inf, high=math.inf, unit=""):
     if type(value) is float and low <= value <= high and -math.inf < value < math.inf:
         return value
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{what} must be a number; got {_shown(value)} ({type(value).__name__})")
+        raise TypeError(f"{what} must be a number; got {short_repr(value)} ({type(value).__name__})")
     space = f" {unit}" if unit else ""
     bounds = "" if low == -math.inf and high == math.inf else (
         f" and at least {low:g}{space}" if high == math.inf else f" and within [{low:g}, {high:g}]{space}")
@@ -185,15 +185,15 @@ def as_count(what, value, *, low=1):
     if type(value) is int and low <= value <= _LARGEST_COUNT:
         return value
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{what} must be a whole number; got {_shown(value)} ({type(value).__name__})")
+        raise TypeError(f"{what} must be a whole number; got {short_repr(value)} ({type(value).__name__})")
     if value < low:
-        raise ValueError(f"{what} must be at least {low}; got {_shown(value)}")
+        raise ValueError(f"{what} must be at least {low}; got {short_repr(value)}")
     if value > _LARGEST_COUNT:
-        raise ValueError(f"{what} must be at most 2**53; got {_shown(value)}")
+        raise ValueError(f"{what} must be at most 2**53; got {short_repr(value)}")
     return int(value)
 
 
-def _shown(value):
+def short_repr(value):
     """A value for an error's text, cut where it is long."""
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         return str(value) if abs(value) < 10**20 else f"a number beyond {'-' * (value < 0)}1e20"
@@ -228,4 +228,5 @@ def require_memory(what, n_bytes, cure):
 def require_generator(rng):
     """Raise TypeError unless ``rng`` is a numpy.random.Generator."""
     if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng must be a numpy.random.Generator, for example numpy.random.default_rng(7); got {_shown(rng)}")
+        raise TypeError("rng must be a numpy.random.Generator, for example "
+                        f"numpy.random.default_rng(7); got {short_repr(rng)}")

@@ -224,6 +224,16 @@ def test_plan_refuses_bad_options(folder, plan, options, message, monkeypatch, c
     assert set(folder.rglob("*")) == before
 
 
+def test_one_missing_value_is_refused_with_its_cure_where_it_may_mean_two_things(folder, tmp_path, capsys):
+    (tmp_path / "map.csv").write_text("# conductances [uS]\n100,nan,300\n400,150,250\n")
+    (tmp_path / "voltages.csv").write_text("# voltages [V]\n0.1,0.2\n")
+    code, _, error = run(capsys, "plan", folder / "network.npz", "--out", tmp_path / "new", "--stuck", tmp_path / "map.csv")
+    assert code == 2 and "Give a measured map without nan, 0 for devices that are open, or numbers where" in error
+    code, _, error = run(capsys, "solve", tmp_path / "map.csv", tmp_path / "voltages.csv")
+    assert code == 2 and "line 2, value 2: values must be finite; got nan; put the conductance of the device there, 0 for" in error
+    assert not (tmp_path / "new").exists()
+
+
 def test_program_writes_logs_read_backs_and_a_prediction(plan, programmed, tmp_path, capsys):
     made = load_plan(plan)
     for array, targets in enumerate(made.targets):

@@ -6,10 +6,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tiocross import Crossbar, custom, solve, write_conductance_csv
+from tiocross import Crossbar, custom, read_device, solve, write_conductance_csv
 from tiocross.checks import (
     as_conductances, as_count, as_finite, as_number, as_reals, as_shape, number_of_text, require_generator, require_name, require_text,
 )
+from tiocross.mapping.layout import layer_shapes
 
 HIDDEN = {
     "a mask": np.ma.masked_array([[1e-4, 2e-4, 3e-4]], mask=[[0, 1, 0]]),
@@ -110,3 +111,12 @@ def test_errors_show_no_number_in_hundreds_of_digits(huge):
         with pytest.raises((TypeError, ValueError)) as raised:
             check()
         assert len(str(raised.value)) < 240 and re.search("; got |is unknown; valid names", str(raised.value))
+
+
+def test_places_and_sizes_are_shown_short():
+    crossbar = Crossbar([[1e-4, 2e-4]])
+    for take in (lambda: read_device(crossbar, 10**400, 0, 0.2), lambda: layer_shapes([10**400]), lambda: layer_shapes(10**400),
+                 lambda: read_device(crossbar, "9" * 999, 0, 0.2)):
+        with pytest.raises((TypeError, ValueError), match="; got ") as raised:
+            take()
+        assert len(str(raised.value)) < 240

@@ -13,6 +13,10 @@ NETWORK = tiocross.MLP(2, 1, rng=np.random.default_rng(7))
 @pytest.mark.parametrize(("ask", "message"), [
     (lambda rng: tiocross.transfer(NETWORK, DATA, device=tiocross.TIO2, n_transfers=10**12, rng=rng),
      r"the verdicts on 3 points of 1000000000000 chips would take 1.1e\+04 GB of memory, .*; give a smaller n_transfers"),
+    (lambda rng: tiocross.transfer(NETWORK, DATA, device=tiocross.TIO2, n_transfers=range(5, 10**12), rng=rng),
+     r"of 999999999995 chips would take 1.1e\+04 GB of memory"),
+    (lambda rng: tiocross.transfer(NETWORK, DATA, device=tiocross.TIO2, n_transfers=range(10**40), rng=rng),
+     r"the largest of n_transfers must be at most 2\*\*53"),
     (lambda rng: tiocross.judge_plan(tiocross.plan(NETWORK, tiocross.TIO2), NETWORK, DATA, n_transfers=10**12, rng=rng),
      r"would take 1.1e\+04 GB of memory, .*; give a smaller n_transfers"),
     (lambda rng: tiocross.program([[1e-4, 2e-4, 3e-4]], tiocross.TIO2, n_chips=10**12, rng=rng),

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tiocross.checks import as_finite, as_number, as_reals, require_name
+from tiocross.checks import as_finite, as_number, as_reals, require_name, short_repr
 from tiocross.circuit.crossbar import Crossbar, require_crossbar
 from tiocross.circuit.solvers.checks import as_values_of_lines, require_moderate, turned_hint
 from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, WORDS
@@ -276,7 +276,7 @@ def _as_end(name, values):
 def _as_selected(selected, batch):
     """Two numbers of lines, or two read-only arrays of them with the shape of the batch."""
     if not isinstance(selected, (tuple, list)) or len(selected) != 2:
-        raise ValueError(f"selected must be a pair, word line and bit line; got {selected!r}")
+        raise ValueError(f"selected must be a pair, word line and bit line; got {short_repr(selected)}")
     if all(np.ndim(lines) == 0 for lines in selected):
         return tuple(selected)
     try:
@@ -324,7 +324,7 @@ def _as_line(name, line, n_lines):
     if isinstance(line, np.ndarray):
         line = line[()]
     if isinstance(line, (bool, np.bool_)) or not isinstance(line, (int, np.integer)):
-        raise TypeError(f"{name} must be a whole number; got {line!r}")
+        raise TypeError(f"{name} must be a whole number; got {short_repr(line)}")
     if not 0 <= line < n_lines:
-        raise ValueError(f"{name} must lie in 0 .. {n_lines - 1}; got {line}")
+        raise ValueError(f"{name} must lie in 0 .. {n_lines - 1}; got {short_repr(line)}")
     return int(line)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tiocross.checks import as_count, as_reals, as_shape
+from tiocross.checks import as_count, as_reals, as_shape, short_repr
 from tiocross.mapping.mappings import PAIRS, DifferentialPairs, Mapping, ReferenceColumn
 from tiocross.records import freeze, short_text
 
@@ -335,9 +335,10 @@ def layer_shapes(sizes, mapping=PAIRS):
     """(n_word_lines, n_bit_lines) of each layer's devices, for a network of these layer sizes."""
     _require_mapping(mapping)
     if not isinstance(sizes, (tuple, list)):
-        raise TypeError(f"sizes must be a network's layer sizes, such as (2, 8, 1); got {sizes!r}")
+        raise TypeError(f"sizes must be a network's layer sizes, such as (2, 8, 1); got {short_repr(sizes)}")
     if len(sizes) < 2:
-        raise ValueError(f"sizes must be those of at least one layer, inputs and outputs, such as (2, 8, 1); got {sizes!r}")
+        raise ValueError(f"sizes must be those of at least one layer, inputs and outputs, such as (2, 8, 1); got "
+                         f"{short_repr(sizes)}")
     sizes = [as_count("a layer size", size) for size in sizes]
     return [(n_word_lines, mapping.n_bit_lines(n_outputs)) for n_word_lines, n_outputs in mapping.shapes_of(sizes)]
 

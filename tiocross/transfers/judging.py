@@ -12,7 +12,7 @@ import numpy as np
 
 from tiocross.tasks import Dataset
 from tiocross.devices.device import Device
-from tiocross.checks import as_count, require_memory
+from tiocross.checks import as_count, require_memory, short_repr
 from tiocross.transfers.adaptation import Adaptation
 from tiocross.transfers.chips import CHIPS_PER_BLOCK, Chips
 from tiocross.transfers.inference import PointClassifier
@@ -122,10 +122,12 @@ def judge_chips(dataset, chips, *, n_transfers, workers=1, on_progress=None):
 def chip_numbers(n_transfers, dataset):
     """Numbers of the chips to judge, a range; ValueError if the verdicts, one byte each, do not fit into memory."""
     numbers = n_transfers if isinstance(n_transfers, range) else range(as_count("n_transfers", n_transfers))
-    if numbers.step != 1 or len(numbers) == 0 or numbers.start < 0:
+    n_chips = numbers.stop - numbers.start
+    if numbers.step != 1 or n_chips < 1 or numbers.start < 0:
         raise ValueError(f"n_transfers must be a number of chips, or a range of chips that follow each other from 0 or more "
-                         f"on, such as range(2000, 4000); got {n_transfers}")
-    require_memory(f"the verdicts on {len(dataset)} points of {len(numbers)} chips", len(numbers) * (len(dataset) + 8),
+                         f"on, such as range(2000, 4000); got {short_repr(n_transfers)}")
+    as_count("the largest of n_transfers", numbers.stop)
+    require_memory(f"the verdicts on {len(dataset)} points of {n_chips} chips", n_chips * (len(dataset) + 8),
                    "give a smaller n_transfers: 2000 chips tell an accuracy to a fraction of a percent")
     return numbers
 
