@@ -61,8 +61,8 @@ def _require_maps(network, layout, stuck, arguments):
             shared = None
         if shared is not None and len(stuck) > max(shared.arrays):
             cure += f", or --share-arrays, which puts all layers on {plural(len(shared.arrays), 'array')}"
-    raise ValueError(f"--stuck needs one map for each of the {len(layout.arrays)} arrays of {arguments.array_shape} that the "
-                     f"network takes; got {len(stuck)}: {cure}")
+    raise ValueError(f"--stuck needs one map for each of the {len(layout.arrays)} arrays of {arguments.array_shape} that "
+                     f"the network takes; got {len(stuck)}: {cure}")
 
 
 def _as_shape(text):
