@@ -6,7 +6,6 @@ are. What makes the results of each:
     experiment      tiocross experiment
     compare         tiocross compare (and choices: what it chose for each method)
     tasks           tiocross compare --task circles --out results/circles   (and spirals, patterns)
-    layouts         tiocross compare --only "ROBUST" "ROBUST, spread" "ROBUST, all on one array" --out results/layouts
     write_disturb   python scripts/write_disturb.py
 
     python scripts/readme_tables.py [--results DIR] [--readme FILE ...]
@@ -83,11 +82,6 @@ def compare_table(results):
     return _printed(Results(results / "compare"))
 
 
-def layouts_table(results):
-    """The same for layouts of one network."""
-    return _printed(Results(results / "layouts"))
-
-
 def choices_table(results):
     """What `tiocross compare` chose for each method."""
     run = Results(results / "compare")
@@ -126,7 +120,7 @@ def write_disturb_table(results):
     return f"python scripts/write_disturb.py   ({made})\n\n{path.read_text(encoding='utf-8').rstrip()}"
 
 
-MAKERS = {"experiment": experiment_table, "compare": compare_table, "choices": choices_table, "layouts": layouts_table, "tasks": tasks_table,
+MAKERS = {"experiment": experiment_table, "compare": compare_table, "choices": choices_table, "tasks": tasks_table,
           "write_disturb": write_disturb_table}
 
 

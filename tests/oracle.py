@@ -381,14 +381,20 @@ def reduced_crossbar(conductances, voltages, r_word, r_bit):
     u + r_b K_b (G o u) + r_w (G o u) K_w = V 1^T with K_w[j, k] = min(j, k), K_b[i, l] = min(M + 1 - i, M + 1 - l),
     which is regular at zero resistance.
     """
+    currents = reduced_device_currents(conductances, [voltages], r_word, r_bit)[0]
+    return currents.sum(axis=0), np.abs(currents).sum(axis=0).max()
+
+
+def reduced_device_currents(conductances, inputs, r_word, r_bit):
+    """Currents (K, M, N) [A] of the devices for each of ``inputs`` (K, M) [V], by the equation above."""
     g = np.asarray(conductances, dtype=float)
     n_word, n_bit = g.shape
     j, i = np.arange(1, n_bit + 1), np.arange(1, n_word + 1)
     k_word = np.minimum.outer(j, j)
     k_bit = np.minimum.outer(n_word + 1 - i, n_word + 1 - i)
     system = np.eye(g.size) + (r_bit * np.kron(k_bit, np.eye(n_bit)) + r_word * np.kron(np.eye(n_word), k_word)) * g.ravel()
-    u = np.linalg.solve(system, np.repeat(voltages, n_bit)).reshape(g.shape)
-    return (g * u).sum(axis=0), np.abs(g * u).sum(axis=0).max()
+    u = np.linalg.solve(system, np.repeat(np.asarray(inputs, dtype=float), n_bit, axis=1).T).T
+    return g * u.reshape(-1, *g.shape)
 
 
 def floating_read_current(r_selected, r_word_line, r_bit_line, r_others, n_word, n_bit, voltage):

@@ -7,7 +7,10 @@ the cure.
 import difflib
 import math
 import numbers
+import os
 import re
+from os import PathLike
+from pathlib import Path
 
 import numpy as np
 
@@ -20,7 +23,7 @@ LARGEST_CONDUCTANCE = 1.0  # [S]; no memristive device comes near it, a number i
 
 def nearest_name(name, valid_names):
     """What to say after an unknown name: the nearest valid one, or all of them."""
-    matches = difflib.get_close_matches(str(name), list(valid_names), n=1)
+    matches = difflib.get_close_matches(name if isinstance(name, str) else _shown(name), list(valid_names), n=1)
     if matches:
         return f"did you mean {matches[0]!r}?"
     return "valid names: " + ", ".join(sorted(map(str, valid_names)))
@@ -29,7 +32,7 @@ def nearest_name(name, valid_names):
 def require_name(what, name, valid_names):
     """Raise ValueError, with the nearest valid name, unless ``name`` is one of ``valid_names``."""
     if name not in valid_names:
-        raise ValueError(f"{what} {name!r} is unknown; {nearest_name(name, valid_names)}")
+        raise ValueError(f"{what} {_shown(name)} is unknown; {nearest_name(name, valid_names)}")
 
 
 def transposed_hint(shape, wanted):
@@ -70,6 +73,14 @@ def require_text(what, value):
         raise ValueError(f"{what} must be text on one line that can be shown; got {odd[0]!r} at place {odd.start()}")
 
 
+def as_path(what, value):
+    """Path of a text or a path; TypeError otherwise, for ``open`` takes numbers for open files, and closes them."""
+    if not isinstance(value, (str, PathLike)):
+        raise TypeError(f"{what} must be a text or a Path; got {_shown(value)} "
+                        f"({type(value).__name__})")
+    return Path(value)
+
+
 def require_shape(what, shape, wanted, why=""):
     """Raise ValueError unless ``shape`` is ``wanted``; ``why`` says where the wanted shape comes from."""
     if tuple(shape) != tuple(wanted):
@@ -79,7 +90,7 @@ def require_shape(what, shape, wanted, why=""):
 def as_shape(what, shape, *, low=1):
     """(n_word_lines, n_bit_lines) as a tuple of ints of at least ``low``; a TypeError or ValueError names it otherwise."""
     if not isinstance(shape, (tuple, list)) or len(shape) != 2:
-        raise TypeError(f"{what} must be a pair such as (8, 8), word lines and bit lines; got {shape!r}")
+        raise TypeError(f"{what} must be a pair such as (8, 8), word lines and bit lines; got {_shown(shape)}")
     return tuple(as_count(what, size, low=low) for size in shape)
 
 
@@ -90,10 +101,22 @@ def as_reals(what, values):
         given = np.asarray(values)
     except ValueError as error:
         raise TypeError(f"{what} must be an array of numbers; got a ragged {type(values).__name__}: {error}") from None
+    if given.dtype == object and isinstance(values, (list, tuple)):
+        given = _as_floats(what, given)
     if given.dtype.kind not in "iuf" and given.size:
         raise TypeError(f"{what} must be an array of real numbers; got {kind_of(values)} of {given.dtype}")
     with np.errstate(over="ignore"):  # of longer floats
         return given.astype(np.float64, copy=False)
+
+
+def _as_floats(what, given):
+    """Floats for whole numbers that are too large for NumPy, ValueError for one beyond floats; others stay objects."""
+    if not all(type(value) in (int, float) for value in given.flat):
+        return given
+    for place, value in np.ndenumerate(given):
+        if isinstance(value, int) and abs(value) >= 2**1024:
+            raise ValueError(f"{what} must be finite; got a number beyond 1e308 at index {place}")
+    return given.astype(np.float64)
 
 
 def _require_nothing_hidden(what, values):
@@ -174,7 +197,10 @@ def _shown(value):
     """A value for an error's text, cut where it is long."""
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         return str(value) if abs(value) < 10**20 else f"a number beyond {'-' * (value < 0)}1e20"
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # more digits than Python writes
+        text = f"a {type(value).__name__} with a number beyond 1e20"
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
@@ -188,7 +214,18 @@ def number_of_text(text):
         return None
 
 
+def require_memory(what, n_bytes, cure):
+    """Raise ValueError, with the cure, if numbers of ``n_bytes`` do not fit into the memory of this machine."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows does not tell
+        memory = 2**40
+    if n_bytes > memory:
+        raise ValueError(f"{what} would take {n_bytes / 1e9:.3g} GB of memory, of which this machine has "
+                         f"{memory / 1e9:.3g}; {cure}")
+
+
 def require_generator(rng):
     """Raise TypeError unless ``rng`` is a numpy.random.Generator."""
     if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng must be a numpy.random.Generator, for example numpy.random.default_rng(7); got {rng!r}")
+        raise TypeError(f"rng must be a numpy.random.Generator, for example numpy.random.default_rng(7); got {_shown(rng)}")

@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from tiocross.checks import as_path
+
 _POSIX = os.name == "posix"
 _LOCKS = importlib.import_module("fcntl" if _POSIX else "msvcrt")
 _DAY = 86_400.0  # [s]
@@ -27,6 +29,7 @@ def replacing(path):
 
     If the block raises, the temporary file is removed and ``path`` stays as it was; errors name ``path``.
     """
+    as_path("path", path)
     stream = _is_stream(path)
     place = Path(tempfile.gettempdir(), Path(path).name) if stream else Path(os.path.realpath(path))
     temporary, lock = None, None
@@ -55,7 +58,7 @@ def replacing(path):
 @contextlib.contextmanager
 def new_folder(path):
     """Temporary folder beside ``path``, whose place it takes when the block ends well; ``path`` may be an empty folder."""
-    place = Path(os.path.realpath(path))
+    place = Path(os.path.realpath(as_path("path", path)))
     _remove_stale(place.parent)
     temporary, lock = place.with_name(f".tiocross-{os.urandom(8).hex()}"), None
     try:
@@ -85,7 +88,7 @@ def save_json(path, content):
 def read_json(path):
     """Content of a JSON file; ValueError with the path if it is none, or gives a key twice."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8-sig"), object_pairs_hook=_without_doubles)
+        return json.loads(as_path("path", path).read_text(encoding="utf-8-sig"), object_pairs_hook=_without_doubles)
     except (ValueError, RecursionError) as error:  # of json, of undecodable bytes, of integers without end
         raise ValueError(f"{path} is not JSON: {error}") from None
 

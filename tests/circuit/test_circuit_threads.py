@@ -4,6 +4,7 @@ import threading
 import time
 
 import numpy as np
+import pytest
 
 from tiocross import Crossbar, Sinh, custom, solve, transfer_matrix
 
@@ -76,6 +77,7 @@ def waits_during(work):
     return waits
 
 
+@pytest.mark.slow
 def test_other_threads_go_on_during_a_solution():
     rng = np.random.default_rng(2)
     conductances = rng.uniform(1e-4, 5e-4, (512, 500))

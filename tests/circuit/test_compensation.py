@@ -50,6 +50,7 @@ def test_the_matrix_is_what_the_dense_reference_solves():
         np.testing.assert_allclose(-solution.end_currents.bottom, targets[i], rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_64_by_64_where_most_of_the_signal_is_lost():
     targets = solved(draw((64, 64), seed=3), 5.0)
     assert targets.mean() < 0.25 * np.mean(WINDOW)

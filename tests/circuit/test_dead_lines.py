@@ -13,6 +13,7 @@ from tiocross import (
     read_device,
     sensitivities,
     solve,
+    transfer_matrix,
     write_device,
 )
 
@@ -135,3 +136,24 @@ def test_a_device_beside_an_island_has_no_sensitivity():
 def test_what_is_no_voltage_is_refused(call, error, message):
     with pytest.raises(error, match=message):
         call(Crossbar(np.full((3, 2), 1e-4), 2.0))
+
+
+def test_a_far_device_among_grounded_lines_is_read():
+    """Most rounding of the other lines flows to their own ends, and does not count against the selected one; the transfer
+    matrix, by another method, is the same circuit."""
+    crossbar = Crossbar(np.random.default_rng(1).uniform(1e-4, 5e-4, (128, 120)), 2.0)
+    matrix = transfer_matrix(crossbar, rtol=1e-12)
+    for i, j in ((127, 119), (108, 81), (60, 65), (0, 0)):
+        solution = solve(crossbar, read_device(crossbar, i, j, 0.2, unselected="grounded"))
+        gross = solution.device_currents[:, j]
+        assert solution.uncertainty <= 1e-9 * np.abs(gross).sum()
+        apart = abs(solution.bit_line_currents[j] - 0.2 * matrix[i, j])
+        assert apart <= solution.uncertainty + 1e-12 * np.abs(0.2 * matrix).max()
+
+
+@pytest.mark.parametrize("law", [Sinh(0.1), Cubic(3.0)])
+def test_a_far_device_of_another_law_is_read_too(law):
+    crossbar = Crossbar(np.random.default_rng(1).uniform(1e-4, 5e-4, (128, 120)), 2.0, iv=law)
+    solution = solve(crossbar, read_device(crossbar, 127, 119, 0.2, unselected="grounded"))
+    tight = solve(crossbar, read_device(crossbar, 127, 119, 0.2, unselected="grounded"), rtol=1e-10)
+    assert abs(solution.bit_line_currents[119] - tight.bit_line_currents[119]) <= solution.uncertainty + tight.uncertainty

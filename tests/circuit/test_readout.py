@@ -69,6 +69,7 @@ def test_two_devices_beside_each_other_by_hand():
     np.testing.assert_allclose(found.conductances, [[first, second]], rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_64_by_64_at_2_ohm():
     chip = Crossbar(draw((64, 64), seed=4, open_share=0.02), 2.0)
     readings = transfer_matrix(chip, rtol=1e-13)

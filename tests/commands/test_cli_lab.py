@@ -344,6 +344,42 @@ def test_calibrate_reads_maps_of_any_form(folder, tmp_path, capsys):
     assert shown[0] == shown[1] == shown[2] and "stuck: 4.16667 % stuck at LRS" in shown[0]  # 2 of 24 outside the window
 
 
+def test_calibrate_says_whose_window_it_is(folder, tmp_path, capsys):
+    for options, note in (([], "window of the published TiO2 card: g_min 100 uS, g_max 500 uS"),
+                          (["--g-max", 400], "window of the published TiO2 card: g_min 100 uS"),
+                          (["--g-min", 100, "--g-max", 400], None)):
+        code, text, _ = run(capsys, "calibrate", folder / "map.csv", *options, "--out", tmp_path / "device.json")
+        source = load_device(tmp_path / "device.json").source
+        assert code == 0 and source.startswith("measured: map.csv")
+        if note is None:
+            assert "TiO2 card" not in text + source
+        else:
+            assert f"note: {note}; give --g-min and --g-max" in text and source.endswith(f"; {note}")
+
+
+@pytest.mark.parametrize(("text", "options", "message"), [
+    ("# [uS]\n100,200,300\n400,150,250\n", ["--g-min", 0.1, "--g-max", 0.5], "6 of 6 devices in the maps lie outside the window of "
+     "0.1 to 0.5 uS; they are at 100 to 400 uS. Give --g-min and --g-max in microsiemens, or --dead if no device answers"),
+    ("target [uS],programmed [uS]\n100,101\n300,301\n", ["--g-min", 0.1, "--g-max", 0.5],
+     "2 of 2 devices in the lists of tuning lie outside the window of 0.1 to 0.5 uS"),
+    ("# [uS]\nnan,nan,600\n", [], "2 of 3 devices have no value (nan), so that the map does not tell how many are stuck"),
+])
+def test_calibrate_refuses_a_window_or_a_map_that_says_nothing(text, options, message, tmp_path, capsys):
+    (tmp_path / "file.csv").write_text(text)
+    code, _, error = run(capsys, "calibrate", tmp_path / "file.csv", *options, "--out", tmp_path / "device.json")
+    assert code == 2 and message in error and len(error.splitlines()) == 1 and not (tmp_path / "device.json").exists()
+
+
+def test_calibrate_leaves_out_the_lines_of_devices_that_were_not_read(tmp_path, capsys):
+    conductances = np.full((6, 4), 250.0)
+    conductances[0, 1], conductances[2, 3], conductances[5, 0] = np.nan, 700.0, 20.0
+    np.savetxt(tmp_path / "map.csv", conductances, header="conductances [uS]")
+    code, text, error = run(capsys, "calibrate", tmp_path / "map.csv", "--out", tmp_path / "device.json")
+    assert (code, error) == (0, "") and "1 devices without a value (nan) were not read" in text and "20 of 24 devices count" in text
+    stuck = load_device(tmp_path / "device.json").stuck  # without word line 0, five word lines by four bit lines are left
+    assert (stuck.probability_lrs, stuck.probability_hrs) == pytest.approx((1 / 20, 1 / 20), rel=1e-12)
+
+
 def test_calibrate_touches_nothing_before_all_is_known_to_be_good(folder, tmp_path, capsys):
     levels = tmp_path / "levels.csv"
     levels.write_text("target [uS],programmed [uS]\n" + "".join(f"300,{300 + k % 7}\n" for k in range(40)))
@@ -428,6 +464,7 @@ def test_help_states_units_and_exit_codes(command, parts, capsys):
     ("\ufeff# conductances [uS]\n100,200\n", ["1 word lines x 2 bit lines", "150 uS"]),
     ("\ufeffn_rows; n_columns\n1; 2\n2000; 4000; \n", ["lab map", "250 to 500 uS"]),
     ("# conductances [uS]\nnan,nan\n", ["1 word lines x 2 bit lines; no values"]),
+    ("# conductances [uS]\nnan,100,nan\n", ["2 of 3 devices have no value (nan)", "100.0 % lie within the window"]),
     ("n_later_writes [-],delta_conductance [S]\n", ["0 changes: no values"]),
     ("target [S],programmed [S]\n", ["0 devices; targets: no values"]),
 ])

@@ -30,6 +30,9 @@ for shape in ((4, 3), (70, 60)):
     solve(x, custom(x, left=volts, right=0.1, bottom=0.0)).power
     sensitivities(x, volts, np.ones(shape[1]))
     transfer_matrix(x)
+    if shape == (4, 3):
+        dead = Crossbar(g * (np.arange(3) != 1), 2.0)
+        solve(dead, read_device(dead, 2, 1, 0.2))
     for law in (Sinh(0.3), Cubic(2.0)):
         y = Crossbar(g, 2.0, iv=law)
         solve(y, volts)

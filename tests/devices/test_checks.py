@@ -1,12 +1,15 @@
 """What comes in as numbers: nothing is dropped in silence, and whatever is wrong is a TypeError or ValueError of one line."""
 
+import re
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from tiocross import Crossbar, custom, solve, write_conductance_csv
-from tiocross.checks import as_conductances, as_count, as_finite, as_number, as_reals, as_shape, number_of_text, require_text
+from tiocross.checks import (
+    as_conductances, as_count, as_finite, as_number, as_reals, as_shape, number_of_text, require_generator, require_name, require_text,
+)
 
 HIDDEN = {
     "a mask": np.ma.masked_array([[1e-4, 2e-4, 3e-4]], mask=[[0, 1, 0]]),
@@ -14,7 +17,7 @@ HIDDEN = {
     "imaginary parts": np.array([[1e-4 + 1j, 2e-4]]), "booleans": np.array([[True, False]]),
     "a boolean among numbers": [[True, 1e-4]], "texts": np.array([["1e-4", "2e-4"]]),
     "a text among numbers": [[1e-4, "2e-4"]], "objects": np.array([[1e-4, None]], dtype=object),
-    "huge integers": [[10**400, 1]], "dates": np.array([["2026-01-01"]], "M8[D]"),
+    "dates": np.array([["2026-01-01"]], "M8[D]"),
 }
 
 
@@ -92,3 +95,18 @@ def test_voltages_as_a_column_are_asked_about():
             make()
     with pytest.raises(ValueError, match=r"got \(4,\)$"):
         solve(crossbar, np.ones(4))
+
+
+@pytest.mark.parametrize(("values", "place"), [([10**400, 1], r"\(0,\)"), ([[1, 2, 3], [4, 5, -(10**5000)]], r"\(1, 2\)")])
+def test_a_number_beyond_floats_in_an_array_is_named_with_its_place(values, place):
+    with pytest.raises(ValueError, match=rf"x must be finite; got a number beyond 1e308 at index {place}$"):
+        as_reals("x", values)
+    assert as_reals("x", [[2**64, 1.5, 3]]).tolist() == [[2.0**64, 1.5, 3.0]]  # NumPy has no whole number for it, floats do
+
+
+@pytest.mark.parametrize("huge", [10**400, [10**400] * 9, [10**5000], "x" * 9999])
+def test_errors_show_no_number_in_hundreds_of_digits(huge):
+    for check in (lambda: as_shape("shape", huge), lambda: require_generator(huge), lambda: require_name("name", huge, ("one", "two"))):
+        with pytest.raises((TypeError, ValueError)) as raised:
+            check()
+        assert len(str(raised.value)) < 240 and re.search("; got |is unknown; valid names", str(raised.value))

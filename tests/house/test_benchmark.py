@@ -85,7 +85,7 @@ def test_training_is_timed_beside_the_same_training_in_plain_numpy(everything):
     assert [row["n_networks"] for row in training["steps"]] == [1, 2]
     for row in training["steps"]:
         assert row["ratio"] == pytest.approx(row["plain_best_s"] / row["best_s"])
-        assert row["differs_by"] < 1e-9  # four steps from the same start
+        assert row["differs_by"] < 1e-6  # four steps from the same start; compiled passes are of single precision
     assert [row["case"] for row in training["whole"]] == ["one robust 2-8-1 network", "retrained for one chip"]
     assert any(line.startswith("retrained for one chip: ") for line in lines)
 
@@ -99,7 +99,7 @@ def test_only_some_cases_on_request():
 @pytest.mark.parametrize("arguments, message", [
     (("--only", "no such case"), "--only finds none of: one input"),
     (("--only", "("), "--only must be a regular expression"),
-    (("--repetitions", "0"), "--repetitions must be at least 1; got 0"),
+    (("--repetitions", "0"), "argument --repetitions: must be at least 1; got 0"),
 ])
 def test_bad_arguments_are_refused_before_any_measurement(arguments, message):
     done = run(*arguments, check=False)

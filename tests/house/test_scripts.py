@@ -88,7 +88,7 @@ def test_a_lab_could_start_from_chip_on_the_table(tmp_path):
     titles = re.findall(r"^== (\w+)", output, flags=re.MULTILINE)
     assert titles == ["characterised", "calibrated", "trained", "planned", "programmed", "measured"]
     names = {path.name for path in folder.iterdir()}
-    arrays = {f"array_{k:02d}_{what}.csv" for k in range(4) for what in ("log", "readback")}
+    arrays = {f"array_{k:02d}_{what}" for k in range(4) for what in ("log.csv", "readback.csv", "report.json")}
     figures = {f"{name}.{kind}" for name in ("calibration", "chip_on_the_table") for kind in ("png", "pdf")}
     assert names == arrays | figures | {"device.json", "plan", "verdict.txt"}
     made = load_plan(folder / "plan")

@@ -220,3 +220,24 @@ def test_measured_changes_are_read(measured):
     later, changes = read_disturb_csv(measured / "write_disturb.csv")
     assert len(later) == 17_692 and (later == 1).sum() == 1259 and later.max() == 54
     assert changes[later == 1].std() / uS == pytest.approx(6.68, abs=0.005)
+
+
+@pytest.mark.parametrize(("text", "cure"), [
+    ("# [uS]\n100,nan\n", r"value 2: values must be finite; got nan; put the conductance of the device there, 0 for an open one "
+                          r"\(of resistances a large one, 1e15 ohm\); from Python allow_missing=True reads nan"),
+    ("row,column,conductance [uS]\n0,0,nan\n", "value 3: .* got nan; put the conductance of the device there, 0 for an open"),
+])
+def test_a_missing_conductance_is_refused_with_what_to_put_there(text, cure, tmp_path):
+    (tmp_path / "file.csv").write_text(text)
+    with pytest.raises(ValueError, match=cure):
+        read_conductance_csv(tmp_path / "file.csv")
+    assert np.isnan(read_conductance_csv(tmp_path / "file.csv", allow_missing=True)).sum() == 1
+
+
+def test_a_missing_voltage_and_a_missing_pair_are_refused_with_the_cure(tmp_path):
+    (tmp_path / "file.csv").write_text("# voltages [V]\n0.1,nan\n")
+    with pytest.raises(ValueError, match="got nan; put 0 for a word line at 0 V"):
+        read_voltage_csv(tmp_path / "file.csv")
+    (tmp_path / "file.csv").write_text("target [uS],programmed [uS]\n100,nan\n")
+    with pytest.raises(ValueError, match="got nan; leave the line out"):
+        read_tuning_csv(tmp_path / "file.csv")

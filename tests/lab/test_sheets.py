@@ -109,3 +109,87 @@ def test_columns_of_lists_have_the_same_freedom(tmp_path):
         np.testing.assert_allclose([*targets / uS, *programmed / uS], [100.5, 101], rtol=1e-14)
     with pytest.raises(ValueError, match=re.escape("not a number: '1_0'")):
         read_tuning_csv(put(tmp_path, "target [uS],programmed [uS]\n1_0,101\n"))
+
+
+@pytest.mark.parametrize(("text", "wanted"), [
+    ('# resistances [kohm]\n"12,5","13,5"\n"14,1","15,2"\n', [[1 / 12.5, 1 / 13.5], [1 / 14.1, 1 / 15.2]]),
+    ('# conductances [mS]\n"0,125"\n"0,250"\n"0,375"\n', [[0.125], [0.25], [0.375]]),
+    ('# conductances [mS]\n"0,1",2,"1,250"\n', [[0.1, 2, 1.25]]),
+    ('# conductances [mS]\n"0.1";"0.2"\n', [[0.1, 0.2]]),
+    ("# conductances [mS]\n0,125;1,250\n", [[0.125, 1.25]]),
+])
+def test_a_quoted_cell_is_one_cell_and_its_comma_a_decimal_comma(text, wanted, tmp_path):
+    np.testing.assert_allclose(read_conductance_csv(put(tmp_path, text)) * 1e3, wanted, rtol=1e-13)
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ('# [nS]\n"120,000"\n"130,000"\n"140,500"\n',
+     "line 2: the comma in '120,000' may be a decimal comma or divide thousands; write 120.000 or 120000"),
+    ("# [nS]\n120,000\t130,000\n", "line 2: the comma in '120,000' may be"),
+    ('# [nS]\n"120,000";"130,000"\n', "line 2: the comma in '120,000' may be"),
+    ('# [nS]\n"1,200,000",5\n', "line 2, value 1: not a number: '1,200,000'; write thousands without commas, 1200000"),
+    ('# [nS]\n"1,250.5",5\n', ".*not a number: '1,250.5'; write thousands without commas, 1250.5"),
+    ('# [nS]\n"1,2,3"\n', "line 2, value 1: not a number: '1,2,3'"),
+])
+def test_commas_that_may_divide_thousands_are_refused_with_both_readings(text, message, tmp_path):
+    with pytest.raises(ValueError, match=f"file.csv, {message}"):
+        read_conductance_csv(put(tmp_path, text))
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("# [uS]\n2,\n3,4\n", "line 2, value 2: not a number: ''"),
+    ("# [uS]\n2,5,7\n3,1,\n", "line 3, value 3: not a number: ''"),
+    ("# [uS]\n2,5,7\n3,1\n", "line 3: expected 3 values as in the first row; got 2; is the file truncated"),
+])
+def test_an_empty_cell_at_the_end_of_a_line_is_named_itself(text, message, tmp_path):
+    with pytest.raises(ValueError, match=f"file.csv, {message}"):
+        read_conductance_csv(put(tmp_path, text))
+
+
+@pytest.mark.parametrize("text", [
+    "sep=;\n# [uS]\n100;200,5\n", "\ufeffSEP=;\r\n# [uS]\r\n100;200.5\r\n", "sep=,\n# [uS]\n100,200.5\n",
+    '"sep=\t"\n# [uS]\n100\t200,5\n', "sep=;\nn_rows; n_columns\n1; 2\n1e4; 4987.531172069826\n",
+])
+def test_the_separator_line_of_spreadsheets_is_understood(text, tmp_path):
+    np.testing.assert_allclose(read_conductance_csv(put(tmp_path, text)) / uS, [[100, 200.5]], rtol=1e-13)
+
+
+def test_a_separator_line_with_a_sign_that_separates_nothing_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="line 1: '\\|' separates nothing that is read; separate values by semicolons"):
+        read_conductance_csv(put(tmp_path, "sep=|\n# [uS]\n1|2\n"))
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("# conductances [uS]\n100,200\n# conductances [kohm]\n100,200\n",
+     r"lines 1 and 3: 'conductance \[kohm\]', beside \[uS\]: no conductance has the unit \[kohm\]"),
+    ("# resistances [uS]\n100,200\n", r"line 1: 'resistance \[uS\]': no resistance has the unit \[uS\]"),
+    ("# voltages [mS]\n# conductances [uS]\n100,200\n", r"lines 1 and 2: 'voltage \[mS\]', beside \[uS\]"),
+])
+def test_a_unit_behind_a_quantity_that_has_others_is_refused(text, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        read_conductance_csv(put(tmp_path, text))
+
+
+@pytest.mark.parametrize("text", ["conductance [uS]\n100,200.5\n", "measured conductance [uS]\n100,200.5\n",
+                                  "conductance [uS],\n100,200.5\n", "Conductance [uS]\n100 200.5\n"])
+def test_a_title_with_the_unit_needs_no_number_sign(text, tmp_path):
+    values, matrix = read_array(put(tmp_path, text))
+    np.testing.assert_allclose(values / uS, [[100, 200.5]], rtol=1e-13)
+    assert matrix.unit_place == "line 1"
+
+
+def test_a_title_without_values_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="holds a title, but no values"):
+        read_conductance_csv(put(tmp_path, "conductance [uS]\n"))
+
+
+@pytest.mark.parametrize(("content", "what"), [
+    (b"PK\x03\x04....xl/workbook.xml", "an Excel workbook; save the sheet as CSV"),
+    (b"PK\x03\x04....content.xml", "an OpenDocument file; save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0....", "an old Excel workbook; save it as CSV"), (b"%PDF-1.7", "a PDF"),
+    (b"\xff\xfe#\0", "text in UTF-16; save it as 'CSV UTF-8'"),
+])
+def test_files_of_other_programs_are_named(content, what, tmp_path):
+    for read in (read_conductance_csv, read_voltage_csv, read_tuning_csv):
+        with pytest.raises(ValueError, match=f"file.csv is no CSV text: it is {what}$"):
+            read(put(tmp_path, content))

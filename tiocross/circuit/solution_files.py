@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from tiocross.checks import as_path
 from tiocross.circuit.biasing import Biasing
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.laws import LAWS
@@ -33,7 +34,7 @@ def write_solution(solution, nodes, report, path):
 
 def read_solution(path, make_solution):
     """The solution in a file; ValueError if it is no such file, or damaged."""
-    content = _read(path)
+    content = _read(as_path("path", path))
     try:
         crossbar = Crossbar(content["conductances"], **{name: content[name] for name in _WIRES}, iv=_law(content))
         selected = content["selected"]

@@ -221,10 +221,10 @@ def _add_calibrate(commands):
     add("files", nargs="+", metavar="FILE",
         help="CSV with the columns 'target [S],programmed [S]', or 'n_later_writes [-],delta_conductance [S]'; maps of "
              "arrays (conductances or resistances, with the unit), also those of the lab; pulse logs, each of one chip")
-    add("--g-min", type=_real, default=100.0, metavar="US",
-        help="low end of the tuning window in microsiemens (default: %(default)g, as of the published card)")
-    add("--g-max", type=_real, default=500.0, metavar="US",
-        help="high end of the tuning window in microsiemens (default: %(default)g)")
+    add("--g-min", type=_real, metavar="US",
+        help="low end of the tuning window in microsiemens (default: 100, as of the published TiO2 card)")
+    add("--g-max", type=_real, metavar="US",
+        help="high end of the tuning window in microsiemens (default: 500)")
     add("--out", required=True, metavar="device.json", help="the device file to write")
     add("--effects", nargs="+", default=["tuning", "disturb", "faults"], metavar="EFFECT",
         help="what to fit: any of tuning, disturb and faults (default: all for which there are data)")

@@ -14,6 +14,7 @@ from tiocross.commands.recognition import recognise
 from tiocross.devices.calibration.card import calibrate, to_json
 from tiocross.devices.device import Device
 from tiocross.devices.files import save_device
+from tiocross.devices.tio2 import TIO2
 from tiocross.checks import require_name
 from tiocross.lab.log import later_changes, log_shape, read_events, stuck_map, tuning_pairs
 from tiocross.lab.tables import read_array, read_conductance_csv, read_disturb_csv, read_tuning_csv
@@ -23,6 +24,7 @@ from tiocross.units import uS
 
 _FEWEST_CHIPS = 3  # that tell offsets of chips apart
 _MOST_COLUMNS = 4  # of a figure
+_MOST_OUTSIDE = 0.9  # share of devices outside the window beyond which the window is a slip of units
 EFFECTS = ("tuning", "disturb", "faults")
 FORMAT = "tiocross calibration 1"
 CONTENT = "calibration.json"  # beside the figures
@@ -32,7 +34,9 @@ def prepare(arguments):
     """The calibration that the command line asks for, done and ready to be written."""
     name = _plain(Path(arguments.out).stem) if arguments.name is None else arguments.name
     source = arguments.source or "measured: " + ", ".join(_plain(Path(path).name) for path in arguments.files)
-    window = Device(arguments.g_min * uS, arguments.g_max * uS, name=name, source=source)
+    ends, borrowed = _ends(arguments)
+    source += f"; {borrowed}" if borrowed else ""
+    window = Device(*ends, name=name, source=source)
     for effect in arguments.effects:
         require_name("effect", effect, EFFECTS)
     figures = None if arguments.figures is None else Path(arguments.figures)
@@ -40,8 +44,18 @@ def prepare(arguments):
     measured = _Measured(window, arguments.dead, arguments.effects)
     for path in arguments.files:
         measured.add(path)
+    measured.require_window()
     calibration = calibrate(g_min=window.g_min, g_max=window.g_max, name=name, source=source, **measured.arguments())
-    return lambda: _finish(calibration, measured, arguments.out, figures)
+    notes = [*([f"{borrowed}; give --g-min and --g-max where yours is another"] if borrowed else []), *measured.notes]
+    return lambda: _finish(calibration, measured, arguments.out, figures, notes)
+
+
+def _ends(arguments):
+    """Ends of the window [S], and what to say of those that nobody gave."""
+    given = {"g_min": arguments.g_min, "g_max": arguments.g_max}
+    ends = [getattr(TIO2, end) if value is None else value * uS for end, value in given.items()]
+    of_card = [f"{end} {getattr(TIO2, end) / uS:g} uS" for end, value in given.items() if value is None]
+    return ends, f"window of the published TiO2 card: {', '.join(of_card)}" if of_card else ""
 
 
 def _plain(name):
@@ -71,7 +85,8 @@ class _Measured:
 
     def __init__(self, window, dead, effects):
         self.window, self.dead, self.effects = window, dead, effects
-        self.tuning, self.disturb, self.maps, self.map_files, self.files = [], [], [], [], []
+        self.tuning, self.disturb, self.maps, self.map_files, self.files, self.notes = [], [], [], [], [], []
+        self._mapped = []  # conductances of all maps [S]
 
     def add(self, path):
         """Read one file of whatever kind."""
@@ -97,6 +112,34 @@ class _Measured:
             found["disturb"] = tuple(map(np.concatenate, zip(*self.disturb)))
         return found
 
+    def require_window(self):
+        """Raise ValueError if nearly all devices of maps, or targets of tunings, lie outside the window."""
+        found = {"maps": self._mapped if "faults" in self.effects and not self.dead else [],
+                 "lists of tuning": [targets for targets, _ in self.tuning] if "tuning" in self.effects else []}
+        for what, lists in found.items():
+            values = np.concatenate([*lists, []])
+            outside = ~np.isnan(stuck_outside_window([values], g_min=self.window.g_min, g_max=self.window.g_max)) \
+                if len(values) else np.zeros(0, bool)
+            if outside.sum() > _MOST_OUTSIDE * len(values):
+                raise ValueError(f"{outside.sum()} of {len(values)} devices in the {what} lie outside the window of "
+                                 f"{self.window.g_min / uS:g} to {self.window.g_max / uS:g} uS; they are at "
+                                 f"{values.min() / uS:.4g} to {values.max() / uS:.4g} uS. Give --g-min and --g-max in "
+                                 "microsiemens" + (", or --dead if no device answers" if what == "maps" else ""))
+
+    def _without_missing(self, path, conductances):
+        """The part of a map in which every device was read; what is left out is noted."""
+        known = ~np.isnan(conductances)
+        if known.all():
+            return conductances
+        if 2 * known.sum() < known.size:
+            raise ValueError(f"{path}: {(~known).sum()} of {known.size} devices have no value (nan), so that the map does "
+                             "not tell how many are stuck. Give a measured map of all devices, 0 for open ones")
+        rows, columns = _whole_part(known)
+        kept = conductances[np.ix_(rows, columns)]
+        self.notes.append(f"{path}: {(~known).sum()} devices without a value (nan) were not read; their lines are left out, "
+                          f"{kept.size} of {known.size} devices count")
+        return kept
+
     def _add_tuning(self, path):
         self.tuning.append(read_tuning_csv(path))
 
@@ -104,7 +147,8 @@ class _Measured:
         self.disturb.append(read_disturb_csv(path))
 
     def _add_map(self, path):
-        conductances = read_conductance_csv(path)
+        conductances = self._without_missing(path, read_conductance_csv(path, allow_missing=True))
+        self._mapped.append(conductances.ravel())
         self.map_files.append(path)
         self.maps.append(conductances if self.dead else
                          stuck_outside_window(conductances, g_min=self.window.g_min, g_max=self.window.g_max))
@@ -122,10 +166,22 @@ class _Measured:
             self.map_files.append(path)
 
 
+def _whole_part(known):
+    """Rows and columns, as booleans, of a part of a map without gaps: the line with the largest share of gaps goes first."""
+    rows, columns = (np.ones(size, dtype=bool) for size in known.shape)
+    while not (part := known[np.ix_(rows, columns)]).all():
+        of_rows, of_columns = (~part).mean(axis=1), (~part).mean(axis=0)
+        if of_rows.max() >= of_columns.max():
+            rows[np.flatnonzero(rows)[of_rows.argmax()]] = False
+        else:
+            columns[np.flatnonzero(columns)[of_columns.argmax()]] = False
+    return rows, columns
+
+
 def _understood(kind, path):
     """One line for people: how a file was read."""
     if kind == "conductances":
-        return str(read_array(path)[1])
+        return str(read_array(path, allow_missing=True)[1])
     return columns_as_read(path) if kind in ("tuning", "disturb") else f"read as: {kind}"
 
 
@@ -141,7 +197,7 @@ def _of_tested(events, stuck):
 
 
 @plot.house_style()
-def _finish(calibration, measured, out, figures):
+def _finish(calibration, measured, out, figures, notes):
     save_device(calibration.device, out)
     if figures is not None:
         figures.mkdir(exist_ok=True)
@@ -152,7 +208,7 @@ def _finish(calibration, measured, out, figures):
             drawn[name] = f"{name}.png"
         save_json(figures / CONTENT, _content(calibration, measured, out, drawn))
         page = write_report(figures)
-    print(f"{calibration}\n\nthe device is in {out}")
+    print("\n".join([str(calibration), "", *(f"note: {note}" for note in notes), f"the device is in {out}"]))
     if figures is not None:
         print(f"figures are in {figures}, all fits in {figures / CONTENT}, a page for people is {page}")
 

@@ -21,6 +21,8 @@ from tiocross.learning.network import MLP
 from tiocross.storage import read_json
 from tiocross.units import kohm, percent, uS, us
 
+_ROUNDING = 1e-9  # of values in other units than siemens
+
 
 def prepare(arguments):
     """The description of what the command line names, ready to be printed."""
@@ -129,9 +131,11 @@ def _describe_lab_map(path):
 def _describe_conductances(conductances):
     known = conductances[~np.isnan(conductances)]
     head = f"{conductances.shape[0]} word lines x {conductances.shape[1]} bit lines; {_spread(known / uS, 'uS')}"
+    if n_missing := conductances.size - len(known):
+        head += f"\n{n_missing} of {conductances.size} devices have no value (nan)"
     if not len(known):
         return head
-    inside = (known >= TIO2.g_min) & (known <= TIO2.g_max)
+    inside = (known >= TIO2.g_min * (1 - _ROUNDING)) & (known <= TIO2.g_max * (1 + _ROUNDING))
     return (f"{head}\n{inside.mean() / percent:.1f} % lie within the window of the TiO2 card, {TIO2.g_min / uS:g} to "
             f"{TIO2.g_max / uS:g} uS")
 

@@ -5,11 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from tiocross.checks import as_count, as_number
-from tiocross.commands.plan import NETWORK
+from tiocross.commands.plan import load_planned
 from tiocross.commands.progress import ProgressLine
-from tiocross.lab.plan_files import load_readback
-from tiocross.lab.plans import load_plan
-from tiocross.learning.network import MLP
+from tiocross.lab.plan_files import PLAN, load_readback
 from tiocross.learning.training import require_matching
 from tiocross.storage import require_writable_file, save_json
 from tiocross.tasks import load_moons
@@ -21,9 +19,7 @@ _N_TRANSFERS = 2_000
 
 def prepare(arguments):
     """The judgement that the command line asks for, ready to be called."""
-    made = load_plan(arguments.plan)
-    network = MLP.load(Path(arguments.plan) / NETWORK)
-    made.require_network(network)
+    made, network = load_planned(arguments.plan)
     as_count("--seed", arguments.seed, low=0)
     resistance = as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=_LARGEST_RESISTANCE, unit="ohm")
     data = load_moons(arguments.data).test
@@ -34,11 +30,19 @@ def prepare(arguments):
         if arguments.unknown_faults or arguments.transfers is not None:
             raise ValueError("--unknown-faults and --transfers are for a chip that is not yet programmed; leave them out, "
                              "or leave out --readback")
-        read = [load_readback(made, array, Path(arguments.readback) / f"array_{array:02d}_readback.csv")
-                for array in made.layout.arrays]
+        read = _load_readbacks(made, Path(arguments.readback))
         return lambda: _show(judge_readback(made, network, read, data, wire_resistance=resistance), arguments.out)
     n_transfers = as_count("--transfers", _N_TRANSFERS if arguments.transfers is None else arguments.transfers)
     return lambda: _show(_simulate(made, network, data, n_transfers, arguments), arguments.out)
+
+
+def _load_readbacks(made, folder):
+    files = {array: folder / f"array_{array:02d}_readback.csv" for array in made.layout.arrays}
+    if missing := [file for file in files.values() if not file.exists()]:
+        known = "; it is the folder of a plan" if (folder / PLAN).exists() else ""
+        raise FileNotFoundError(f"{missing[0]}: No such file; --readback needs a folder with one such file for each of the "
+                                f"{len(files)} arrays, as tiocross program and save_readback write them{known}")
+    return [load_readback(made, array, file) for array, file in files.items()]
 
 
 def _simulate(made, network, data, n_transfers, arguments):

@@ -14,7 +14,7 @@ from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2
 from tiocross.lab.resistance_maps import read_lab_map
 from tiocross.lab.tables import read_conductance_csv
-from tiocross.lab.plans import plan
+from tiocross.lab.plans import load_plan, plan
 from tiocross.lab.write_verify import PulseScheme
 from tiocross.learning.network import MLP
 from tiocross.mapping.arrangements import arrange, share_arrays
@@ -23,6 +23,17 @@ from tiocross.mapping.mappings import DifferentialPairs
 
 _MOST_DEVICES = 2**24  # of one array; more would fill the memory
 NETWORK = "network.npz"  # beside plan.json, so that the folder is all that is needed
+
+
+def load_planned(folder):
+    """The plan in a folder, and the network that lies beside it."""
+    made, file = load_plan(folder), Path(folder) / NETWORK
+    if not file.exists():
+        raise FileNotFoundError(f"{file}: No such file; tiocross plan writes the network beside the plan. Save it there "
+                                f"from Python: network.save({str(file)!r})")
+    network = MLP.load(file)
+    made.require_network(network)
+    return made, network
 
 
 def prepare(arguments):
@@ -87,7 +98,7 @@ def _stuck_in(path, device):
     if 2 * known.sum() > known.size:
         raise ValueError(f"{path} holds nan, as a map of stuck devices does where they are healthy, but {known.sum()} of "
                          f"{known.size} devices have a number, and all of them would count as stuck. Give a measured map "
-                         "without nan, or numbers where devices are stuck only")
+                         "without nan, 0 for devices that are open, or numbers where devices are stuck only")
     return given
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from tiocross import __version__
 from tiocross.checks import as_count, as_number
 from tiocross.circuit.readout import read_crossbar
-from tiocross.commands.plan import NETWORK
+from tiocross.commands.plan import load_planned
 from tiocross.commands.progress import ProgressLine
 from tiocross.devices import files
 from tiocross.devices.tio2 import TIO2
@@ -18,13 +18,11 @@ from tiocross.intervals import wilson_interval
 from tiocross.lab.log import EventLog, read_events, without_torn_reading
 from tiocross.lab.passes import Run
 from tiocross.lab.plan_files import load_readback, save_readback
-from tiocross.lab.plans import load_plan
 from tiocross.lab.programming import program_array
 from tiocross.lab.report import ProgramReport
 from tiocross.lab.simulated import SimulatedCrossbar
 from tiocross.lab.switching import TIO2_SWITCHING, require_switching, switching_of
 from tiocross.lab.write_verify import PulseScheme
-from tiocross.learning.network import MLP
 from tiocross.report.write import write_report
 from tiocross.storage import (
     TEMPORARY, locked_folder, read_json, require_folder, require_unlocked, require_writable_file, save_json, save_text,
@@ -56,9 +54,7 @@ def prepare(arguments):
         raise ValueError(_FROM_PYTHON.format(plan=arguments.plan))
     if arguments.resume and arguments.overwrite:
         raise ValueError("--resume goes on with an earlier run and --overwrite replaces it; give one of them")
-    plan = load_plan(arguments.plan)
-    network = MLP.load(Path(arguments.plan) / NETWORK)
-    plan.require_network(network)
+    plan, network = load_planned(arguments.plan)
     as_count("--seed", arguments.seed, low=0)
     as_count("--max-passes", arguments.max_passes)
     as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=_LARGEST_RESISTANCE, unit="ohm")

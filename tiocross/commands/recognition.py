@@ -2,19 +2,14 @@
 
 from pathlib import Path
 
+from tiocross.lab.foreign import foreign_kind
+from tiocross.lab.resistance_maps import is_lab_map
 from tiocross.lab.sheets import (
     CONDUCTANCES, RESISTANCES, VOLTAGES, name_and_unit, sheet_of_text, shortened, unit_of_comments,
 )
 from tiocross.storage import read_json
 
-_START = 64  # bytes that tell a file of text from others
 _UNITS = {**CONDUCTANCES, **RESISTANCES, **VOLTAGES}
-_FOREIGN = {  # first bytes of files that people have but tiocross does not read: what they are, and what to do
-    b"\x89PNG": ("a picture", ""), b"%PDF": ("a PDF", ""), b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "save it as CSV"),
-    b"\x89HDF": ("an HDF5 or MATLAB file", "export it as CSV"), b"MATLAB": ("a MATLAB file", "export it as CSV"),
-    b"\x93NUMPY": ("a NumPy array", "write it with write_conductance_csv"), b"\x1f\x8b": ("a gzip file", "unpack it"),
-    b"\xff\xfe": ("text in UTF-16", "save it as 'CSV UTF-8'"), b"\xfe\xff": ("text in UTF-16", "save it as 'CSV UTF-8'"),
-}
 
 
 def recognise(path):
@@ -27,29 +22,18 @@ def recognise(path):
             return found[0]
         raise ValueError(f"{path} is a folder with neither {' nor '.join(kinds)} in it: no plan, "
                          "no finished programming run, no experiment's results")
-    with path.open("rb") as file:
-        start = file.read(_START)
-    if start.startswith(b"PK"):
-        return _kind_of_archive(path)
-    for sign, (what, cure) in _FOREIGN.items():
-        if start.startswith(sign):
-            raise ValueError(f"{path} is nothing that tiocross knows: it is {what}{'; ' * bool(cure)}{cure}")
-    text = path.read_bytes().decode("utf-8-sig", errors="replace")  # spreadsheets put a byte-order mark in front
+    content = path.read_bytes()
+    if foreign := foreign_kind(content):
+        raise ValueError(f"{path} is nothing that tiocross knows: it is {foreign}")
+    if content.startswith(b"PK"):
+        return "network"
+    text = content.decode("utf-8-sig", errors="replace")  # spreadsheets put a byte-order mark in front
     kind = _kind_of_json(path) if text.lstrip().startswith("{") else _kind_of_table(path, text)
     if kind is None:
         raise ValueError(f"{path} is nothing that tiocross knows: no device (JSON), network (npz), resistance map of the "
                          "lab or pulse log, and no CSV that states its unit, such as '# conductances [uS]'; it begins with "
                          f"{shortened(text[:60])}")
     return kind
-
-
-def _kind_of_archive(path):
-    """A network, unless the names in the archive are those of an office document."""
-    content = path.read_bytes()
-    for name, what in ((b"xl/", "an Excel workbook"), (b"content.xml", "an OpenDocument file"), (b"word/", "a Word file")):
-        if name in content:
-            raise ValueError(f"{path} is nothing that tiocross knows: it is {what}; save the sheet as CSV")
-    return "network"
 
 
 def _kind_of_json(path):
@@ -67,7 +51,7 @@ def _kind_of_table(path, text):
     first = text.lstrip()[:64].lstrip('"')
     if first.startswith("# tiocross pulse log"):
         return "pulse log"
-    if first.startswith("n_rows"):
+    if is_lab_map(path):
         return "lab map"
     sheet = sheet_of_text(path, text)
     names = [name_and_unit(cell) for cell in sheet.rows[0][1]] if sheet.rows else []

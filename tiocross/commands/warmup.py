@@ -5,6 +5,7 @@ import time
 import numpy as np
 
 from tiocross import jit
+from tiocross.circuit.biasing import read_device
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.laws import Sinh
 from tiocross.circuit.matrices import transfer_matrix
@@ -48,6 +49,11 @@ def _solve_nonlinear():
     solve(_crossbar(3, 2, iv=Sinh(0.3)), np.ones(3))
 
 
+def _solve_dead_line():
+    crossbar = Crossbar([[1e-4, 0.0], [1e-4, 0.0], [1e-4, 0.0]], 2.0, iv=Sinh(0.3))
+    solve(crossbar, read_device(crossbar, 0, 1, 1.0))
+
+
 def _make_matrix():
     transfer_matrix(_crossbar(50, 49))
 
@@ -77,6 +83,7 @@ _USES = {
     "circuits of small arrays, many at once": _solve_small,
     "circuits of large arrays, and any connections": _solve_large,
     "devices with curved current-voltage laws": _solve_nonlinear,
+    "circuits with dead lines": _solve_dead_line,
     "transfer matrices": _make_matrix,
     "training": _train,
     "classes of points on simulated chips": _transfer,

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tiocross.devices.device import Device, require_device
-from tiocross.checks import as_conductances, as_count, as_reals, require_generator
+from tiocross.checks import as_conductances, as_count, as_reals, require_generator, require_memory
+
+_BYTES_PER_WRITE = 64  # four draws, three coefficients and the outcome
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +111,8 @@ def program(targets: ArrayLike, device: Device, *, rng: np.random.Generator, n_c
     require_generator(rng)
     require_within_window("targets", targets, device)
     count = 1 if n_chips is None else as_count("n_chips", n_chips)
+    require_memory(f"{count} chips of {targets.size} devices", _BYTES_PER_WRITE * count * targets.size,
+                   "give a smaller n_chips, and go on with what was drawn in a loop")
     writes = draw_array_writes(device, _later_targets(wanted, count_later_writes(targets.shape, order)), count, rng)
     programmed = np.where(wanted, apply_writes(np.where(wanted, targets, device.g_min), writes), np.nan)
     return programmed[0] if n_chips is None else programmed

@@ -11,12 +11,11 @@ import os
 import re
 from collections.abc import Iterable
 from os import PathLike
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from tiocross.checks import as_shape, require_name, require_shape
+from tiocross.checks import as_path, as_shape, require_name, require_shape
 from tiocross.lab.instrument import is_reading, require_place
 from tiocross.lab.write_verify import OUTCOMES
 
@@ -80,7 +79,7 @@ class EventLog:
     """
 
     def __init__(self, path: str | PathLike, *, shape: tuple[int, int], append: bool = False):
-        path, shape, self._version = Path(path), as_shape("shape", shape), _NEWEST
+        path, shape, self._version = as_path("path", path), as_shape("shape", shape), _NEWEST
         started = path.exists() and path.stat().st_size > 0
         if started and not append:
             raise ValueError(f"{path} exists and is not empty; choose another name, or pass append=True to go on with it")
@@ -212,7 +211,7 @@ def stuck_map(events: Iterable[Event], shape):
 def _read_lines(path):
     """Version, shape, and complete lines after the column names."""
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        text = as_path("path", path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not a pulse log: {error}") from None
     *lines, _ = text.split("\n")  # what follows the last end of line is torn, or empty

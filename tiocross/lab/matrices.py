@@ -57,14 +57,26 @@ def matrix_of(sheet, units, example, *, allow_missing=False, shape=None):
     if not sheet.rows:
         raise ValueError(f"{sheet.path} holds no values")
     form = form_of(sheet)
+    sheet = sheet.titled() if form == MATRIX else sheet
+    if not sheet.rows:
+        raise ValueError(f"{sheet.path} holds a title, but no values")
     read = {MATRIX: _plain, DEVICE_LIST: _listed, TITLED: _titled}[form]
     stated = next((tuple(map(int, found.groups())) for _, text in sheet.comments if (found := _SHAPE.search(text))), None)
-    matrix = read(sheet, units, example, allow_missing, shape or stated)
+    missing = {"allow_missing": allow_missing, "missing": _cure_of_missing(units)}
+    matrix = read(sheet, units, example, missing, shape or stated)
     if stated:
         require_values_shape(matrix, stated, ", as its comment says")
     if shape is not None:
         require_values_shape(matrix, shape)
     return matrix
+
+
+def _cure_of_missing(units):
+    """What to put where a value is missing."""
+    if units == VOLTAGES:
+        return "put 0 for a word line at 0 V"
+    return ("put the conductance of the device there, 0 for an open one (of resistances a large one, 1e15 ohm); from Python "
+            "allow_missing=True reads nan where no value is known")
 
 
 def require_values_shape(matrix, wanted, why=""):
@@ -73,11 +85,11 @@ def require_values_shape(matrix, wanted, why=""):
     require_shape(f"the {shape[0]} x {shape[1]} values in {matrix.sheet.path}", shape, wanted, why)
 
 
-def _plain(sheet, units, example, allow_missing, shape):
+def _plain(sheet, units, example, missing, shape):
     line, unit = unit_of_comments(sheet, units, example)
-    first = sheet.numbers(0, allow_missing=allow_missing)  # a title there is named before widths are compared
+    first = sheet.numbers(0, **missing)  # a title there is named before widths are compared
     sheet.require_width(len(first), "the first row")
-    values = np.array([first, *(sheet.numbers(k, allow_missing=allow_missing) for k in range(1, len(sheet.rows)))])
+    values = np.array([first, *(sheet.numbers(k, **missing) for k in range(1, len(sheet.rows)))])
     if unit not in VOLTAGES and shape is None and _looks_listed(values):  # voltages may be a truth table
         raise ValueError(f"{sheet.path}: three columns of which two count devices, as in a list of row, column and value; "
                          "name the columns, as in 'row,column,conductance [uS]', or state the shape in a comment, as in "
@@ -96,7 +108,7 @@ def _looks_listed(values):
                         if np.isfinite(list(ends)).all())
 
 
-def _titled(sheet, units, example, allow_missing, shape):
+def _titled(sheet, units, example, missing, shape):
     unit, place = _unit_of_header(sheet, name_and_unit(sheet.rows[0][1][0])[1], units, example)
     sheet.require_width(len(sheet.rows[0][1]), "the line of titles", 1)
     if len(sheet.rows) == 1:
@@ -105,7 +117,7 @@ def _titled(sheet, units, example, allow_missing, shape):
     if not _counted(titles):
         raise ValueError(f"{sheet.path}: the lines below the titles must begin with the titles of the rows, counted one by "
                          f"one; got {', '.join(map(shortened, titles[:3]))}")
-    values = np.array([sheet.numbers(k, 1, allow_missing=allow_missing) for k in range(1, len(sheet.rows))])
+    values = np.array([sheet.numbers(k, 1, **missing) for k in range(1, len(sheet.rows))])
     return Matrix(values, unit, TITLED, sheet, place)
 
 
@@ -132,7 +144,7 @@ def _counted(titles):
     return numbers[0] in (0, 1) and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
-def _listed(sheet, units, example, allow_missing, shape):
+def _listed(sheet, units, example, missing, shape):
     names = [name_and_unit(cell) for cell in sheet.rows[0][1]]
     row, column = (next(k for k, (name, _) in enumerate(names) if name in wanted) for wanted in (_ROWS, _COLUMNS))
     if len(names) != 3:
@@ -147,10 +159,10 @@ def _listed(sheet, units, example, allow_missing, shape):
     sheet.require_width(3, "the header", 1)
     if len(sheet.rows) == 1:
         raise ValueError(f"{sheet.path} holds a header, but no values")
-    table = np.array([sheet.numbers(k, allow_missing=allow_missing) for k in range(1, len(sheet.rows))])
+    table = np.array([sheet.numbers(k, **missing) for k in range(1, len(sheet.rows))])
     places = _places(sheet, table[:, [row, column]])
     first = _first(sheet, places, shape)
-    values = _placed(sheet, places - first, table[:, value], allow_missing, shape)
+    values = _placed(sheet, places - first, table[:, value], missing["allow_missing"], shape)
     return Matrix(values, unit, DEVICE_LIST, sheet, place, first)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tiocross.checks import as_conductances, as_reals
+from tiocross.checks import as_conductances, as_path, as_reals
 from tiocross.lab.tables import read_conductance_csv
 from tiocross.storage import new_folder, read_json, replacing, save_json
 
@@ -26,7 +26,7 @@ _READBACK = "tiocross read-back 2"
 
 def write_folder(folder, content, tables):
     """Write a plan's folder, whole or not at all: ``content`` as plan.json and the texts ``tables`` by file name."""
-    folder = Path(folder)
+    folder = as_path("folder", folder)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise ValueError(f"{folder} exists already; choose a new folder, or remove what is there")
     if not folder.parent.is_dir():
@@ -39,7 +39,17 @@ def write_folder(folder, content, tables):
 
 def read_content(folder):
     """Content of the plan.json in ``folder``."""
-    return read_json(Path(folder) / PLAN)
+    folder = as_path("folder", folder)
+    expected = "expected the folder of a plan, as tiocross plan or Plan.save writes it"
+    if folder.is_file():
+        cure = f"give its folder, {folder.parent}" if folder.name == PLAN else "make a plan first, and give its folder"
+        raise NotADirectoryError(f"{folder} is a file; {expected}: {cure}")
+    if folder.is_dir() and not (folder / PLAN).exists():
+        what = "; this one holds a programming run: give the folder of its plan" * (folder / "programming.json").exists()
+        raise FileNotFoundError(f"{folder / PLAN}: No such file; {expected}{what}")
+    if not folder.exists():
+        raise FileNotFoundError(f"{folder / PLAN}: No such file; there is no folder {folder}; {expected}")
+    return read_json(folder / PLAN)
 
 
 def require_tables(folder, tables):
@@ -149,6 +159,6 @@ def table_text(comment, table):
 
 def _read_text(path):
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return as_path("path", path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not text: {error}") from None

@@ -9,12 +9,11 @@ import math
 import re
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tiocross.checks import as_conductances, as_finite, kind_of, number_of_text, require_name
+from tiocross.checks import as_conductances, as_finite, as_path, kind_of, number_of_text, require_name
 from tiocross.records import freeze
 from tiocross.storage import replacing
 
@@ -22,6 +21,7 @@ ORDERS = ("C", "F")
 _LEAST = 1.0  # [ohm], for conductances end at 1 S
 _NUMBERS = ("n_rows", "n_columns", "DC_NUMPOINTS", "vread", "Vmax_set", "Vmin_reset", "Vset", "Vreset", "tolerance",
             "increment", "PulseWidth", "RiseTime", "FallTime")  # the lab's settings, in SI units
+_SEPARATOR_LINE = re.compile(r"\A\s*sep=;[;\s]*?[\r\n]+", re.IGNORECASE)  # which Excel takes for a line about the file
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +131,7 @@ def read_lab_map(path: str | PathLike, *, order: str = "C") -> LabMap:
     """
     require_name("order", order, ORDERS)
     try:
-        text = Path(path).read_bytes().decode("utf-8")
+        text = as_path("path", path).read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text: {error}") from None
     try:
@@ -142,8 +142,8 @@ def read_lab_map(path: str | PathLike, *, order: str = "C") -> LabMap:
 
 def is_lab_map(path):
     """Whether a file begins as the lab's resistance maps do."""
-    with open(path, "rb") as file:
-        return file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"n_rows")
+    with as_path("path", path).open("rb") as file:
+        return _SEPARATOR_LINE.sub("", file.read(64).decode("utf-8-sig", errors="replace")).lstrip().startswith("n_rows")
 
 
 def write_lab_map(lab_map: LabMap, path: str | PathLike, *, order: str = "C") -> None:
@@ -185,7 +185,7 @@ def _text_of(lab_map, order):
 
 
 def _parse(text, order):
-    lines = text.removeprefix("\ufeff").splitlines()
+    lines = _SEPARATOR_LINE.sub("", text.removeprefix("\ufeff")).splitlines()
     while lines and not lines[-1].strip():
         lines.pop()
     if len(lines) != 3:

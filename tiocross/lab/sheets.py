@@ -1,18 +1,18 @@
 """Text files of numbers as people, spreadsheets and instruments write them: comments, separators, decimal signs, units.
 
-Read is what can mean one thing only. Separators are commas, semicolons, tabs or blanks; commas are decimal signs where
-something else separates.
+Read is what can mean one thing only. Separators are commas, semicolons, tabs or blanks, and what is in quotes is one cell;
+commas are decimal signs where something else separates, or within quotes.
 """
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 
-from tiocross.checks import number_of_text
+from tiocross.checks import as_path, number_of_text
+from tiocross.lab.foreign import foreign_kind
 from tiocross.units import Mohm, kohm, mS, mV, nS, ohm, uS
 
 CONDUCTANCES = {"S": 1.0, "mS": mS, "uS": uS, "nS": nS}
@@ -24,6 +24,11 @@ _UNIT = re.compile(r"\[([^\[\]]*)\]")
 _LAST_WORD = re.compile(r"([\w-]*)\W*\Z")
 _FARTHEST = 40  # characters before a unit in which its quantity is looked for
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d*(?:[eE][+-]?\d+)?", re.ASCII)
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+", re.ASCII)
+_QUOTED = re.compile(r'"([^"]*)"')
+_HIDDEN = {ord(sign): chr(0xE000 + k) for k, sign in enumerate(SEPARATORS)}  # separators in quotes, which separate nothing
+_SHOWN = {ord(hidden): chr(sign) for sign, hidden in _HIDDEN.items()}
+_SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?[\s,;]*', re.IGNORECASE)  # which Excel takes for a line about the file
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,15 +49,19 @@ class Sheet:
         shown = f"separated by {self.separator}" if self.separator else "one value a line"
         return shown + (", with decimal commas" if self.decimal_commas else "")
 
-    def numbers(self, k, start=0, *, allow_missing=False):
-        """Values of row ``k`` from place ``start`` on; ValueError naming the first that is no finite number."""
+    def numbers(self, k, start=0, *, allow_missing=False, missing="leave the line out"):
+        """Values of row ``k`` from place ``start`` on; ValueError naming the first that is no finite number.
+
+        ``missing`` says what to do where one is nan.
+        """
         values = []
         for place, text in enumerate(self.rows[k][1][start:], start + 1):
             value = number_of_text(text)
             if value is None:
                 raise ValueError(f"{self.place(k)}, value {place}: not a number: {shortened(text)}{_cure(text, self)}")
             if not (math.isfinite(value) or (allow_missing and math.isnan(value))):
-                raise ValueError(f"{self.place(k)}, value {place}: values must be finite; got {text[:40]}")
+                cure = f"; {missing}" if math.isnan(value) else ""
+                raise ValueError(f"{self.place(k)}, value {place}: values must be finite; got {text[:40]}{cure}")
             values.append(value)
         return values
 
@@ -69,20 +78,48 @@ class Sheet:
         return np.array([self.numbers(k) for k in range(first, len(self.rows))]).reshape(-1, width)
 
     def stated_units(self):
-        """(line number, unit, whether its quantity stands before it) of the comments' units; all if no quantity does."""
+        """(line number, unit, whether its quantity stands before it) of the comments' units; all if no quantity does.
+
+        ValueError if one stands behind a quantity of which it is no unit.
+        """
         found = []
         for number, text in self.comments:
             for place in _UNIT.finditer(text):
                 before = _LAST_WORD.search(text[max(0, place.start() - _FARTHEST):place.start()])
                 unit, quantity = plain_unit(place[1]), before[1].lower().removesuffix("s")
                 if any(unit in units for units in _QUANTITIES.values()):
-                    found.append((number, unit, unit in _QUANTITIES.get(quantity, ())))
+                    found.append((number, unit, quantity))
+        for number, unit, quantity in found:
+            self._require_own_unit(number, unit, quantity, found)
+        found = [(number, unit, quantity in _QUANTITIES) for number, unit, quantity in found]
         return [one for one in found if one[2]] or found
+
+    def _require_own_unit(self, number, unit, quantity, found):
+        """Raise ValueError for a unit behind a quantity that has others, naming the other line that states one."""
+        if unit not in _QUANTITIES.get(quantity, (unit,)):
+            others = [other for other in found if other[0] != number]
+            lines = sorted([number, *(other[0] for other in others[:1])])
+            where = f"line{'s' * bool(others)} {' and '.join(map(str, lines))}"
+            also = f", beside [{others[0][1]}]" if others else ""
+            raise ValueError(f"{self.path}, {where}: '{quantity} [{unit}]'{also}: no {quantity} has the unit [{unit}]; "
+                             f"state the quantity that the values are, with one of {', '.join(_QUANTITIES[quantity])}")
+
+    def titled(self):
+        """The sheet with a title such as ``conductance [uS]``, above all values, among its comments."""
+        number, cells = self.rows[0]
+        named = [cell for cell in cells if cell]
+        is_title = len(named) == 1 or (self.separator in ("", SEPARATORS[" "]) and len(self.rows) > 1)
+        has_unit = name_and_unit(" ".join(named))[1] is not None
+        if is_title and has_unit and all(number_of_text(cell) is None for cell in named):
+            return replace(self, comments=[*self.comments, (number, " ".join(named))], rows=self.rows[1:])
+        return self
 
 
 def read_sheet(path):
     """The `Sheet` of a file; ValueError unless it is UTF-8 text."""
-    data = Path(path).read_bytes()
+    data = as_path("path", path).read_bytes()
+    if foreign := foreign_kind(data):
+        raise ValueError(f"{path} is no CSV text: it is {foreign}")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -96,35 +133,57 @@ def sheet_of_text(path, text):
     """The `Sheet` of the text of a file."""
     lines = [(number, line.strip(" ")) for number, line in enumerate(re.split("\r\n|\r|\n", text), 1)
              if line.strip(" \t,;\"")]
+    sign = _SEPARATOR_LINE.fullmatch(lines[0][1]) if lines else None
+    lines = lines[1:] if sign else lines
     is_comment = [line.lstrip("\t \"").startswith("#") for _, line in lines]
     comments = [(number, line.strip("\t ,;\"")) for (number, line), is_one in zip(lines, is_comment) if is_one]
-    others = [(number, line) for (number, line), is_one in zip(lines, is_comment) if not is_one]
-    sign = next((sign for sign in SEPARATORS if any(sign in line for _, line in others)), "")
-    rows = [(number, _cells(line, sign)) for number, line in others]
-    decimal_commas = sign != "," and any(_DECIMAL_COMMA.fullmatch(cell) for _, row in rows for cell in row)
+    others = [(number, _QUOTED.sub(lambda found: found[1].translate(_HIDDEN), line))
+              for (number, line), is_one in zip(lines, is_comment) if not is_one]
+    sign = sign[1] if sign else next((sign for sign in SEPARATORS if any(sign in line for _, line in others)), "")
+    if sign and sign not in SEPARATORS:
+        raise ValueError(f"{path}, line 1: {shortened(sign)} separates nothing that is read; separate values by "
+                         f"{', '.join(SEPARATORS.values())}")
+    rows = _aligned([(number, _cells(line, sign)) for number, line in others])
+    decimal_commas = any(_DECIMAL_COMMA.fullmatch(cell) for _, row in rows for cell in row)
     if decimal_commas:
-        if pointed := [number for number, row in rows for cell in row if "." in cell and number_of_text(cell) is not None]:
-            raise ValueError(f"{path}, line {pointed[0]}: a decimal point, though other lines have decimal commas; "
-                             "use one of the two")
-        rows = [(number, [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in row])
-                for number, row in rows]
+        is_clear = sign == ";" and not any(_HIDDEN[ord(",")] in line for _, line in others)
+        rows = _with_points(path, rows, is_clear)
     return Sheet(path, comments, rows, SEPARATORS.get(sign, "") if any(len(row) > 1 for _, row in rows) else "",
                  decimal_commas)
 
 
+def _aligned(rows):
+    """Rows without the empty cells at their ends with which spreadsheets pad; those within the widest row are missing."""
+    width = max((k for _, row in rows for k, cell in enumerate(row, 1) if cell), default=0)
+    return [(number, row[:width]) for number, row in rows]
+
+
+def _with_points(path, rows, is_clear):
+    """Rows with decimal points for commas; ValueError for points among them, or where commas may divide thousands."""
+    if pointed := [number for number, row in rows for cell in row if "." in cell and number_of_text(cell) is not None]:
+        raise ValueError(f"{path}, line {pointed[0]}: a decimal point, though other lines have decimal commas; "
+                         "use one of the two")
+    found = [(number, cell) for number, row in rows for cell in row if _DECIMAL_COMMA.fullmatch(cell)]
+    if not is_clear and all(_THOUSANDS.fullmatch(cell) for _, cell in found):
+        number, cell = found[0]
+        raise ValueError(f"{path}, line {number}: the comma in {shortened(cell)} may be a decimal comma or divide "
+                         f"thousands; write {cell.replace(',', '.')} or {cell.replace(',', '')}")
+    return [(number, [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in row])
+            for number, row in rows]
+
+
 def _cells(line, sign):
-    """Parts of a line without quotes, units beside their names; empty ones at its end, as spreadsheets pad, are nothing."""
+    """Parts of a line of which quoted separators are hidden, units beside their names."""
     parts = " ".join(line.split()).replace(" [", "[").split() if sign in (" ", "") else line.split(sign)
-    cells = [part.strip().strip('"').strip() for part in parts]
-    while cells and not cells[-1]:
-        cells.pop()
-    return cells
+    return [part.translate(_SHOWN).strip().strip('"').strip() for part in parts]
 
 
 def _cure(text, sheet):
     """What may be meant by a cell that is no number."""
     if text == "":
-        return " (nothing between two separators)"
+        return " (nothing between two separators, or at the line's end)"
+    if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", text, re.ASCII):
+        return f"; write thousands without commas, {text.replace(',', '')}"
     if sheet.separator == "commas" and " " in text.strip():
         return "; with decimal commas, separate values by semicolons or tabs"
     return "; numbers are written with digits, a decimal point and an exponent such as e-6"

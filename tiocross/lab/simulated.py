@@ -5,10 +5,14 @@ see about half of it, and all devices answer by the switching model. Every readi
 noise and converter. The true conductances are an attribute that a real chip does not have.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tiocross.checks import LARGEST_CONDUCTANCE, as_finite, as_number, as_shape, require_generator, require_name
+from tiocross.checks import (
+    LARGEST_CONDUCTANCE, as_finite, as_number, as_shape, require_generator, require_memory, require_name,
+)
 from tiocross.circuit.biasing import READ_SCHEMES, WRITE_SCHEMES, read_device, write_device
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.laws import Sinh
@@ -26,6 +30,7 @@ _LARGEST_AMPLITUDE = 10.0  # [V]; more is a slip of units
 _RTOL = 1e-4  # of the circuits, relative to the largest current: far below noise and cycle-to-cycle spread
 _SECANT_CHANGE = 1e-4  # of a device's conductance at read, relative, below which it counts as found
 _MOST_SECANTS = 20
+_BYTES_PER_DEVICE = 200  # of its state, its traits and its circuits
 
 
 class SimulatedCrossbar:
@@ -83,6 +88,8 @@ class SimulatedCrossbar:
         require_name("scheme", scheme, SCHEMES)
         require_name("read_scheme", read_scheme, READ_SCHEMES)
         self.shape = as_shape("shape", shape)
+        require_memory(f"an array of {self.shape[0]} x {self.shape[1]} devices", _BYTES_PER_DEVICE * math.prod(self.shape),
+                       "simulate a smaller array")
         self.model, self.scheme, self.read_scheme = model, scheme, read_scheme
         self.n_pulses = self.n_reads = 0
         self._rng = rng

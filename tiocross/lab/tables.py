@@ -34,7 +34,7 @@ def read_conductance_csv(path: str | PathLike, *, shape: tuple[int, int] | None 
     shape : tuple of int, optional
         (n_word_lines, n_bit_lines) that the matrix must have (unitless).
     allow_missing : bool, optional
-        Whether values may be ``nan``.
+        Whether values may be ``nan``, as in what `write_conductance_csv` writes of devices without a value.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def write_conductance_csv(path: str | PathLike, conductances: ArrayLike) -> None
     path : str or Path
         The file to write. It appears whole or not at all.
     conductances : (n_word_lines, n_bit_lines) array_like
-        Conductances, NaN where there is none [S].
+        Conductances, NaN where there is none, which `read_conductance_csv` reads with ``allow_missing=True`` [S].
 
     Examples
     --------

@@ -12,7 +12,7 @@ import os
 
 import numpy as np
 
-from tiocross.checks import as_count, as_finite, kind_of, nearest_name, require_generator, transposed_hint
+from tiocross.checks import as_count, as_finite, as_path, kind_of, nearest_name, require_generator, transposed_hint
 from tiocross.learning.activations import ACTIVATIONS, find_activation
 from tiocross.storage import replacing
 from tiocross.tasks.dataset import Dataset
@@ -210,9 +210,7 @@ class MLP:
         TypeError
             If the path is neither a text nor a Path.
         """
-        if not isinstance(path, str | os.PathLike):  # open() takes numbers for files that are open already
-            raise TypeError(f"path must be a text or a Path; got {path!r}")
-        content = _read_npz(path)
+        content = _read_npz(as_path("path", path))
         try:
             return cls._from_content(content, path)
         except TypeError as error:

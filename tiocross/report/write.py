@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tiocross.checks import as_path
 from tiocross.report import calibrations, programs, studies
 from tiocross.storage import read_json, require_writable_file, save_text
 
@@ -43,7 +44,7 @@ def write_report(folder: str | Path) -> Path:
 
 def require_report(folder):
     """Where the page of a results folder goes, and its text; ValueError if there is nothing to tell or no place for it."""
-    folder = Path(folder)
+    folder = as_path("folder", folder)
     try:
         text = _make(folder)
     except (KeyError, TypeError, IndexError, AttributeError) as error:

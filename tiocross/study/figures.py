@@ -18,13 +18,13 @@ CURVES = {"stuck": ("stuck devices (%)", 100), "drift": ("write disturb relative
 
 def draw_all(crew, folder, figures):
     """Draw figures in processes and save them; ``figures`` gives a function and its arguments for each name."""
-    for drawn in [crew.start(_draw, folder.path, name, *job) for name, job in figures.items()]:
+    for drawn in [crew.start(_draw, folder, name, *job) for name, job in figures.items()]:
         drawn.result()
 
 
 @plot.house_style()
-def _draw(path, name, function, *arguments):
-    ResultsFolder(path, overwrite=True).save_figure(function(*arguments), name)
+def _draw(folder, name, function, *arguments):
+    folder.save_figure(function(*arguments), name)
 
 
 def decision_maps(names, task, device, settings, networks, outcomes):

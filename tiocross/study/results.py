@@ -10,12 +10,12 @@ import shlex
 import sys
 from datetime import datetime, timezone
 from importlib import metadata
-from pathlib import Path
 
 import numpy as np
 
 from tiocross import __version__
-from tiocross.storage import TEMPORARY, locked_folder, replacing, require_folder, save_json, save_text
+from tiocross.checks import as_path
+from tiocross.storage import TEMPORARY, locked_folder, replacing, require_folder, require_unlocked, save_json, save_text
 from tiocross.study.choosing import N_CHIPS, SEEDS
 from tiocross.study.conclusions import conclude
 from tiocross.study.tables import format_csv, format_latex
@@ -38,7 +38,7 @@ class ResultsFolder:
     def __init__(self, path, *, overwrite=False, kinds=FIGURE_KINDS):
         if not str(path):
             raise ValueError("the output folder needs a name; got an empty one")
-        self.path, self.overwrite, self._kinds = Path(path), overwrite, kinds
+        self.path, self.overwrite, self._kinds = as_path("folder", path), overwrite, kinds
         require_folder(self.path)
         self.require_free()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tiocross.checks import number_of_text
+from tiocross.checks import as_path, number_of_text
 from tiocross.storage import replacing
 from tiocross.tasks.dataset import PARTS, Dataset, Task
 
@@ -40,7 +40,7 @@ def load_moons(folder: str | os.PathLike | None = None) -> Task:
     >>> len(moons.train), len(moons.test), moons.overlaps["test_points_in_train"]
     (875, 4000, 0)
     """
-    folder = shipped_folder() if folder is None else Path(folder)
+    folder = shipped_folder() if folder is None else as_path("folder", folder)
     files = {name: folder / f"moons_{name}.csv" for name in PARTS}
     parts = {name: read_dataset(path) for name, path in files.items() if name != "validation" or path.exists()}
     for name, part in parts.items():
@@ -71,6 +71,8 @@ def save_moons(moons: Task, folder: str | os.PathLike) -> None:
     ------
     ValueError
         If there are no validation points to replace those that an earlier task left in the folder.
+    FileNotFoundError
+        If the folder is not there.
 
     Examples
     --------
@@ -83,12 +85,16 @@ def save_moons(moons: Task, folder: str | os.PathLike) -> None:
     ...     len(tasks.load_moons(folder).test)
     30
     """
-    left = Path(folder) / "moons_validation.csv"
+    folder = as_path("folder", folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"the folder {folder}, into which the points are to be written, does not exist; make it "
+                                "first")
+    left = folder / "moons_validation.csv"
     if moons.validation is None and left.exists():
         raise ValueError(f"{left} is there, but these points have no validation part and would be read back with a foreign "
                          "one; remove the file or choose another folder")
     for name, part in moons.parts.items():
-        with (replacing(Path(folder) / f"moons_{name}.csv") as temporary,
+        with (replacing(folder / f"moons_{name}.csv") as temporary,
               open(temporary, "w", newline="", encoding="utf-8") as file):
             file.write(f"# Half moons, {name} part; {moons.source}\n")
             writer = csv.writer(file, lineterminator="\n")
@@ -129,7 +135,7 @@ def read_dataset(path: str | os.PathLike, *, n_classes: int | None = None) -> Da
     ...     tasks.read_dataset(path).labels.tolist()
     [0, 1]
     """
-    path = Path(path)
+    path = as_path("path", path)
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             rows = [(n, row) for n, row in enumerate(csv.reader(file), 1) if row and not row[0].lstrip().startswith("#")]

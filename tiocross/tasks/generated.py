@@ -10,12 +10,13 @@ integrated numerically, 100 000 points). Beside it stands what regular training 
 
 import numpy as np
 
-from tiocross.checks import as_count, as_number, require_generator
+from tiocross.checks import as_count, as_number, require_generator, require_memory
 from tiocross.tasks.dataset import PARTS, Dataset, Task
 
 PATTERNS = ("horizontal bar", "vertical bar", "diagonal", "cross")  # names of the classes of `generate_patterns`
 _RADII = np.array([1.0, 0.5])
 _TURNS = 0.75
+_BYTES_PER_POINT = 100  # of points, noise and labels
 _INNERMOST = 0.2
 _SIDE = 4
 _CONTRASTS = (0.7, 1.3)
@@ -181,6 +182,7 @@ def draw_parts(draw, *, rng, counts, noise, name, n_classes=2):
     require_generator(rng)
     counts = [as_count(f"n_{part}", n, low=n_classes) for part, n in zip(PARTS, counts)]
     noise = as_number("noise", noise, low=0.0)
+    require_memory(f"{sum(counts)} points", _BYTES_PER_POINT * sum(counts), "ask for fewer points")
     raw = []
     for n_points in counts:
         labels = rng.permutation(n_points) % n_classes

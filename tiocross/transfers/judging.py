@@ -12,7 +12,7 @@ import numpy as np
 
 from tiocross.tasks import Dataset
 from tiocross.devices.device import Device
-from tiocross.checks import as_count
+from tiocross.checks import as_count, require_memory
 from tiocross.transfers.adaptation import Adaptation
 from tiocross.transfers.chips import CHIPS_PER_BLOCK, Chips
 from tiocross.transfers.inference import PointClassifier
@@ -80,16 +80,16 @@ def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout |
     >>> outcome.n_transfers, outcome.n_devices
     (100, 66)
     """
-    _chip_numbers(n_transfers)
-    as_count("workers", workers)
     require_matching(network, dataset)
+    chip_numbers(n_transfers, dataset)
+    as_count("workers", workers)
     chips = Chips(network, device, layout=layout, wire_resistance=wire_resistance, adaptation=adaptation, rng=rng)
     return judge_chips(dataset, chips, n_transfers=n_transfers, workers=workers, on_progress=on_progress)
 
 
 def judge_chips(dataset, chips, *, n_transfers, workers=1, on_progress=None):
     """The second half of `transfer`: `Chips` asked for the class of every point."""
-    network, numbers = chips.network, _chip_numbers(n_transfers)
+    network, numbers = chips.network, chip_numbers(n_transfers, dataset)
     classifier = PointClassifier(network, dataset.points)
     correct = np.empty((len(numbers), len(dataset)), dtype=bool)
     labels = dataset.labels.astype(np.uint8)
@@ -119,14 +119,15 @@ def judge_chips(dataset, chips, *, n_transfers, workers=1, on_progress=None):
                     chips=(ChipRange(chips.entropy, numbers.start, len(numbers)),), notes=tuple(chips.notes))
 
 
-def _chip_numbers(n_transfers):
-    """Numbers of the chips to judge, a range."""
-    if not isinstance(n_transfers, range):
-        return range(as_count("n_transfers", n_transfers))
-    if n_transfers.step != 1 or len(n_transfers) == 0 or n_transfers.start < 0:
+def chip_numbers(n_transfers, dataset):
+    """Numbers of the chips to judge, a range; ValueError if the verdicts, one byte each, do not fit into memory."""
+    numbers = n_transfers if isinstance(n_transfers, range) else range(as_count("n_transfers", n_transfers))
+    if numbers.step != 1 or len(numbers) == 0 or numbers.start < 0:
         raise ValueError(f"n_transfers must be a number of chips, or a range of chips that follow each other from 0 or more "
                          f"on, such as range(2000, 4000); got {n_transfers}")
-    return n_transfers
+    require_memory(f"the verdicts on {len(dataset)} points of {len(numbers)} chips", len(numbers) * (len(dataset) + 8),
+                   "give a smaller n_transfers: 2000 chips tell an accuracy to a fraction of a percent")
+    return numbers
 
 
 def _count_answers(classes, labels, n_classes):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tiocross.checks import kind_of
+from tiocross.checks import as_path, kind_of
 from tiocross.storage import replacing
 from tiocross.transfers.summary import Summary, summarise
 from tiocross.records import short_text
@@ -115,6 +115,7 @@ class Transfer:
     @classmethod
     def load(cls, path: str | Path) -> "Transfer":
         """Transfer from a file that `save` wrote; ValueError if it is none."""
+        path = as_path("path", path)
         try:
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
                 content = {name: archive[name] for name in archive.files}

@@ -18,7 +18,7 @@ from tiocross.mapping.layout import lines_that_count
 from tiocross.tasks import Dataset
 from tiocross.transfers.chips import CHIPS_PER_BLOCK, chip_stream
 from tiocross.transfers.conducting import conduct
-from tiocross.transfers.judging import judge_chips
+from tiocross.transfers.judging import chip_numbers, judge_chips
 from tiocross.transfers.outcomes import Transfer
 from tiocross.transfers.summary import Estimate
 from tiocross.records import short_text
@@ -76,6 +76,7 @@ def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = 
     _require_plan(plan, network)
     require_matching(network, dataset)
     require_generator(rng)
+    chip_numbers(n_transfers, dataset)
     as_count("workers", workers)
     if not isinstance(map_known, bool):
         raise TypeError(f"map_known must be True or False; got {map_known!r}")

@@ -7,6 +7,8 @@ from tiocross.circuit.solvers.results import FAR_END, ROOT_END
 from tiocross.errors import ConvergenceError
 
 LARGEST_VOLTAGE = 1e120  # [V]; beyond, powers and sums of currents might not be numbers
+_BEYOND = ("has devices whose currents are beyond 1e308 A, the largest number there is: the law of the devices is too steep "
+           "for these voltages{}. Lower the voltages, or correct the parameters of the law")
 
 
 def require_rtol(rtol):
@@ -52,21 +54,29 @@ def require_consistent(circuit, ends):
                              "let one end float, or give the line or its source a resistance")
 
 
-def require_solved(report, rtol):
-    """Raise ConvergenceError for the worst circuit whose currents are not within the bound."""
+def require_solved(report, rtol, ends=None):
+    """Raise ConvergenceError for the worst circuit whose currents are not within the bound; ``ends`` are held at volts."""
     if report.is_one_within(rtol):
         return
     unsolved = ~((report.total <= rtol * report.gross) & np.isfinite(report.gross))
     if unsolved.any():
-        n_sweeps, largest, total, gross = report.n_sweeps, report.largest, report.total, report.gross
-        worst = np.unravel_index(np.argmax(np.where(unsolved, total, -1.0)), total.shape)
-        name = f"circuit {worst[1]} of array {worst[0]}" if total.size > 1 else "the circuit"
-        left = (f"is not solved to rtol = {rtol:g} after {int(n_sweeps[worst])} sweeps: residuals and rounding add up to "
-                f"{total[worst]:.3g} A, {largest[worst]:.3g} A at the worst node, beside a gross current of "
-                f"{gross[worst]:.3g} A. Raise max_sweeps if these were all it allowed; if not, double precision does not "
-                "resolve this circuit further, so raise rtol")
-        beyond = ("has devices whose currents are beyond 1e308 A, the largest number there is: the law of the devices is too "
-                  "steep for these voltages. Lower the voltages, or correct the parameters of the law")
-        is_finite = np.isfinite(total[worst]) and np.isfinite(gross[worst])
-        raise ConvergenceError(f"{name} {left if is_finite else beyond}", n_sweeps=int(n_sweeps[worst]),
-                               unbalanced=float(largest[worst]), uncertainty=float(total[worst]) if is_finite else np.inf)
+        worst = np.unravel_index(np.argmax(np.where(unsolved, report.total, -1.0)), unsolved.shape)
+        name = f"circuit {worst[1]} of array {worst[0]}" if unsolved.size > 1 else "the circuit"
+        n_sweeps, largest, total, _ = figures = [float(values[worst]) for values in (
+            report.n_sweeps, report.largest, report.total, report.gross)]
+        is_finite = np.isfinite(figures).all()
+        text = _unsolved_text(*figures, rtol) if is_finite else _BEYOND.format(_largest(ends))
+        raise ConvergenceError(f"{name} {text}", n_sweeps=int(n_sweeps), unbalanced=largest,
+                               uncertainty=total if is_finite else np.inf)
+
+
+def _unsolved_text(n_sweeps, largest, total, gross, rtol):
+    return (f"is not solved to rtol = {rtol:g} after {n_sweeps:.0f} sweeps: residuals and rounding add up to {total:.3g} A, "
+            f"{largest:.3g} A at the worst node, beside a gross current of {gross:.3g} A. Raise max_sweeps if these were "
+            "all it allowed; if not, double precision does not resolve this circuit further, so raise rtol")
+
+
+def _largest(ends):
+    """The largest of the voltages that ends of lines are held at, for people."""
+    held = [] if ends is None else np.abs(ends[np.isfinite(ends)])
+    return f", up to {np.max(held):g} V" if np.size(held) else ""

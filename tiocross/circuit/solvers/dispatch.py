@@ -12,10 +12,11 @@ import numpy as np
 from tiocross.circuit.solvers.checks import require_consistent, require_solved
 from tiocross.circuit.solvers.hierarchy import find_geometries
 from tiocross.circuit.solvers.mesh import Mesh
-from tiocross.circuit.solvers.multilevel_kernel import FAR, FROM_GUESS, FROM_ZERO, RHO
+from tiocross.circuit.solvers.multilevel_kernel import FROM_GUESS, FROM_ZERO
 from tiocross.circuit.solvers.newton import require_known, solve_nonlinear
 from tiocross.circuit.solvers.paths import find_islands, longest_way
-from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, WORDS, Solved, allocate_results, rounding_step
+from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, WORDS, Goal, Solved, allocate_results, rounding_step
+from tiocross.circuit.solvers.rounding import SHARE_RTOL, bound_rounding, rounding_that_arrives, unit_drive
 from tiocross.circuit.solvers.small_arrays_kernel import solve_small
 from tiocross.circuit.solvers.workspace import Workspace, connect_ends
 
@@ -43,7 +44,7 @@ def run_circuits(circuit, ends, selected=None, *, goal):
         solved.put((of_arrays, of_inputs), found)
     bottom = ends[:, :, BITS, ROOT_END, : circuit.shape[1]]
     solved.currents[np.broadcast_to(np.isnan(bottom), solved.currents.shape)] = 0.0  # nothing leaves an open end
-    require_solved(solved.report, goal.rtol)
+    require_solved(solved.report, goal.rtol, ends)
     return solved
 
 
@@ -146,15 +147,16 @@ def _run_group(circuit, ends, goal, selected):
         sensed = np.ones(n_bit, dtype=bool)
         solved = run_read(circuit, np.ascontiguousarray(ends[:, :, WORDS, ROOT_END, : circuit.shape[0]]), goal)
         slopes = circuit.arrays.sum(axis=(1, 2))[:, None]
-        rounding = _bound_rounding(circuit, resistances, drives, slopes) if goal.nodes else 0
+        rounding = bound_rounding(circuit.shape, resistances, drives, slopes) if goal.nodes else 0
     else:
         sensed = connected[BITS, ROOT_END, :n_bit].copy() if selected is None else np.arange(n_bit) == selected
         sensed |= ~sensed.any()
         drives, given = drives.copy(), drives
         reference = _refer(drives, resistances, sensed)
         solved, slopes = _run_general(circuit, resistances, drives, sensed, goal)
-        rounding = 0
-        solved.report.total[...] += _bound_rounding(circuit, resistances, drives, slopes)
+        left = solved.report.total.copy()
+        solved.report.total[...] += bound_rounding(circuit.shape, resistances, drives, slopes)
+        rounding = _refine_rounding(circuit, resistances, drives, sensed, solved, left, goal)
         solved.voltages[...] += reference[..., None, None, None]
         drives = given
     if goal.nodes:
@@ -187,13 +189,40 @@ def _run_general(circuit, resistances, drives, sensed, goal):
     return _run_workspaces(workspaces, circuit.arrays, drives, goal, FROM_ZERO), circuit.arrays.sum(axis=(1, 2))[:, None]
 
 
-def _bound_rounding(circuit, resistances, drives, slopes):
-    """What rounding may add to the error of a current (C, B) [A]: every device may carry a current beside its own, that of
-    a rounded voltage, and so may every far end."""
-    with np.errstate(divide="ignore"):
-        far_ends = 1.0 / (resistances[:, RHO] + resistances[:, FAR])
-    step = rounding_step(sum(circuit.shape)) * np.abs(drives).max(axis=(2, 3, 4))
-    return step * (slopes + far_ends[np.isfinite(far_ends)].sum())
+def _refine_rounding(circuit, resistances, drives, sensed, solved, left, goal):
+    """Where only the bound on rounding keeps circuits open, count what reaches the sensed end; ``left``: their residuals.
+    Returns what is no longer in the reports, (C, B) [A], since it arrives at other ends."""
+    report, elsewhere = solved.report, np.zeros_like(left)
+    todo = (left <= goal.rtol * report.gross) & ~(report.total <= goal.rtol * report.gross)
+    unit = unit_drive(resistances, drives, sensed) if todo.any() else None
+    is_small = unit is not None and Mesh(resistances, circuit.shape, sensed).is_affordable
+    if unit is None or not goal.nodes and (is_small or circuit.law is not None):
+        return elsewhere
+    shares_goal, shares = Goal(SHARE_RTOL, goal.max_sweeps, nodes=True), None
+    for n_seen, (c, k) in enumerate(np.argwhere(todo)):
+        slopes, currents = _slopes_and_currents(circuit, c, solved.at(c, k).nodes if goal.nodes else None)
+        if is_small and not report.total[c, k] <= goal.rtol * np.abs(currents).sum(axis=0).max():
+            continue  # other lines would be known worse than is promised; elimination knows them better
+        if circuit.law is not None or n_seen == 0 or c != last:
+            workspaces = ((Workspace(resistances, geometry, sensed), some)
+                          for geometry, some in find_geometries(slopes[None], resistances))
+            shares, last = _run_workspaces(workspaces, slopes[None], unit, shares_goal, FROM_ZERO), c
+        if shares.report.is_one_within(SHARE_RTOL):
+            whole = report.total[c, k]
+            report.total[c, k] = left[c, k] + rounding_that_arrives(
+                circuit.shape, resistances, drives[min(c, len(drives) - 1), k], slopes, shares.at(0, 0).nodes)
+            elsewhere[c, k] = whole - report.total[c, k]
+    return elsewhere
+
+
+def _slopes_and_currents(circuit, c, nodes):
+    """Of all devices of array ``c`` (M, N) [S, A]; ``nodes`` may be None for devices that obey Ohm's law, currents then
+    too."""
+    array = circuit.arrays[c]
+    if circuit.law is None:
+        return array, None if nodes is None else array * nodes.device_voltages
+    law = type(circuit.law)(*circuit.parameters[c])
+    return law.slopes(array, nodes.device_voltages), law.currents(array, nodes.device_voltages)
 
 
 def _eliminate_others(circuit, resistances, drives, sensed, solved, goal):

@@ -1,0 +1,50 @@
+"""What rounding may add to the error of a current.
+
+Every device may carry a current beside its own, that of a rounded voltage, and so may every far end. The sum of all is a
+bound for any current. Where one bit line is read, most of it flows out elsewhere: the share of a current, injected at a
+node, that reaches the one sensed end is, by reciprocity, the voltage of that node while the end alone is at 1 V.
+"""
+
+import numpy as np
+
+from tiocross.circuit.solvers.multilevel_kernel import FAR, RHO, ROOT
+from tiocross.circuit.solvers.results import BITS, ROOT_END, WORDS, rounding_step
+
+SHARE_RTOL = 1e-6  # to which shares are solved; so much of the sum over all nodes is added
+
+
+def bound_rounding(shape, resistances, drives, slopes):
+    """Bound for any current, (C, B) [A]; ``slopes`` (C, B or 1): sum over all devices [S]."""
+    return _step(shape, drives) * (slopes + sum(ends.sum() for ends in _far_ends(shape, resistances)))
+
+
+def unit_drive(resistances, drives, sensed):
+    """Drive [V], shaped (1, 1, 2, 2, W), of the one sensed bottom end at 1 V and all others at 0; None if it is not one."""
+    line = np.flatnonzero(sensed)
+    if len(line) != 1 or not np.isfinite(resistances[BITS, ROOT, line[0]]):
+        return None
+    unit = np.zeros((1, 1, *drives.shape[2:]))
+    unit[..., BITS, ROOT_END, line[0]] = 1.0
+    return unit
+
+
+def rounding_that_arrives(shape, resistances, drive, slopes, shares):
+    """Bound for the sensed current alone [A]. ``drive`` (2, 2, W) [V]; ``slopes`` (M, N) of the devices [S]; ``shares`` are
+    `Nodes` (M, N) of the solution for `unit_drive`."""
+    words, bits = _far_ends(shape, resistances)
+    arriving = (slopes * np.abs(shares.device_voltages)).sum()
+    arriving += (words * np.abs(shares.word_lines[:, -1])).sum() + (bits * np.abs(shares.bit_lines[0])).sum()
+    everything = slopes.sum() + words.sum() + bits.sum()
+    return float(_step(shape, drive[None, None])[0, 0] * (arriving + SHARE_RTOL * everything))
+
+
+def _step(shape, drives):
+    return rounding_step(sum(shape)) * np.abs(drives).max(axis=(2, 3, 4))
+
+
+def _far_ends(shape, resistances):
+    """Conductance of each word line's and bit line's far end with its last segment, 0 where it floats [S]."""
+    with np.errstate(divide="ignore"):
+        found = [1.0 / (resistances[side, RHO, :n] + resistances[side, FAR, :n]) for side, n in ((WORDS, shape[0]),
+                                                                                                (BITS, shape[1]))]
+    return [np.where(np.isfinite(ends), ends, 0.0) for ends in found]
