@@ -50,3 +50,8 @@ def test_a_dead_selected_line_beside_live_ones_is_no_reason_to_refuse(soak):
     assert soak.judge(crossbar, biasing) == "right"
     solution = solve(crossbar, biasing)
     assert not solution.bit_line_currents.any() and solution.uncertainty == 0.0
+
+
+def test_rounding_on_one_line_is_not_taken_for_a_pair_of_currents(soak):
+    """A device of 0.5 S between lines that float behind 1e-6 S: its rounded voltages count at their full shares."""
+    assert soak.judge(*soak.draw_circuit(np.random.default_rng([107, 15448]))) == "right"

@@ -32,7 +32,8 @@ def rounding_that_arrives(shape, resistances, drive, slopes, shares):
     """Bound for the sensed current alone [A]. ``drive`` (2, 2, W) [V]; ``slopes`` (M, N) of the devices [S]; ``shares`` are
     `Nodes` (M, N) of the solution for `unit_drive`."""
     words, bits = _far_ends(shape, resistances)
-    arriving = (slopes * np.abs(shares.device_voltages)).sum()
+    # A line is solved with the others held, and its rounded voltage leaves the node alone unbalanced: no pair of currents.
+    arriving = (slopes * (np.abs(shares.word_lines) + np.abs(shares.bit_lines))).sum()
     arriving += (words * np.abs(shares.word_lines[:, -1])).sum() + (bits * np.abs(shares.bit_lines[0])).sum()
     everything = slopes.sum() + words.sum() + bits.sum()
     return float(_step(shape, drive[None, None])[0, 0] * (arriving + SHARE_RTOL * everything))
