@@ -51,7 +51,7 @@ def siemens_cure(value):
 
 def with_article(text):
     """A noun, or a number such as the 8 of "8 x 8 array", with "a" or "an" before it."""
-    sounded = re.match(r"[aeioAEIO]|ML|8|1[18](?![0-9])|18\d\d\d(?![0-9])", text) is not None
+    sounded = re.match(r"[aeioAEIO]|ML|nd|8|1[18](?![0-9])|18\d\d\d(?![0-9])", text) is not None
     return f"{'an' if sounded else 'a'} {text}"
 
 
@@ -200,7 +200,7 @@ def short_repr(value):
     try:
         text = repr(value)
     except ValueError:  # more digits than Python writes
-        text = f"a {type(value).__name__} with a number beyond 1e20"
+        text = f"{kind_of(value)} with a number beyond 1e20"
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 

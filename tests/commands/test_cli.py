@@ -285,8 +285,11 @@ def test_a_folder_in_which_a_run_died_early_is_used_without_asking(tmp_path, ove
 def test_two_runs_do_not_write_into_one_folder(tmp_path, capsys):
     with ResultsFolder(tmp_path / "out").locked():
         assert main(["experiment", "--quick", "--out", str(tmp_path / "out")]) == 2
-    assert "another process writes to" in capsys.readouterr().err
-    assert not list((tmp_path / "out").iterdir())
+        assert "another process writes to" in capsys.readouterr().err
+        (tmp_path / "out" / "summary.json").write_text("{")  # results that one would replace: who writes comes first
+        assert main(["experiment", "--quick", "--out", str(tmp_path / "out")]) == 2
+        assert "another process writes to" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["summary.json"]
 
 
 def test_layouts_that_a_row_cannot_have_are_refused_before_any_training(tmp_path, capsys):

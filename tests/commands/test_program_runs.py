@@ -383,7 +383,7 @@ def test_many_stuck_devices_end_the_run_with_its_report_and_go_on_goes_on(tmp_pa
     monkeypatch.setattr(program, "switching_of", lambda device: model)
     monkeypatch.setattr(program, "require_switching", lambda *args: None)
     code, text, error = run(capsys, *command(folder, tmp_path / "run"))
-    assert code == 1 and "NOT COMPLETE" in text and "1 devices in a row ended stuck" in error and "--go-on" in error
+    assert code == 1 and "NOT COMPLETE" in text and "1 device in a row ended stuck" in error and "--go-on" in error
     code, text, error = run(capsys, *command(folder, tmp_path / "run", "--resume", "--go-on"))
     assert code == 0 and "6 devices of a 4 x 3 array" in text and "NOT COMPLETE" not in text and "stuck" in text
 

@@ -7,6 +7,7 @@ import pytest
 
 import tiocross
 from tiocross import TIO2, Adaptation, Crossbar, Sinh, SimulatedCrossbar, SwitchingModel, Transfer, read_device, solve
+from tiocross.checks import kind_of, plural, with_article
 from tiocross.mapping.targets import map_weights
 
 
@@ -40,3 +41,11 @@ def test_what_a_switching_model_shows_makes_it_again():
 @pytest.mark.parametrize("v0", [0.3, np.float64(0.3)])
 def test_one_number_is_shown_as_one(v0):
     assert repr(Sinh(v0)) == "Sinh(v0=0.3)"
+
+
+def test_texts_say_a_or_an_and_one_or_many():
+    assert [kind_of(value) for value in (1, 1.0, np.zeros(2), [], SwitchingModel())] == [
+        "an int", "a float", "an ndarray", "a list", "a SwitchingModel"]
+    nouns = ("8 x 8", "80", "18 x 4", "11 x 2", "110 x 2", "1 x 2", "4 x 8", "MLP", "Adam", "unit")
+    assert [with_article(noun).split()[0] for noun in nouns] == ["an"] * 4 + ["a"] * 3 + ["an"] * 2 + ["a"]
+    assert (plural(1, "seed"), plural(2, "seed"), plural(0, "seed")) == ("1 seed", "2 seeds", "0 seeds")

@@ -180,7 +180,7 @@ def test_one_silent_device_is_passed_over():
     report = program_array(chip, targets, SCHEME)
     assert report.outcomes[1, 1] == "read_error" and report.n_pulses[1, 1] == 0
     assert (report.outcomes == "converged").sum() == 11
-    assert report.n_passes == 1 and report.complete and "1 devices gave no valid reading" in report.summary()
+    assert report.n_passes == 1 and report.complete and "1 device gave no valid reading" in report.summary()
     assert np.isfinite(report.rms_errors).all() and not any(pulse[:2] == (1, 1) for pulse in chip.pulses)
 
 

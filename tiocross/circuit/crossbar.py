@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from tiocross.checks import as_conductances, as_finite, as_number
+from tiocross.checks import as_conductances, as_finite, as_number, kind_of
 from tiocross.circuit.laws import Law, require_law
 
 _LARGEST_RESISTANCE = 1e15  # [ohm]; more is an open line
@@ -138,8 +138,8 @@ def _range(values):
 def require_crossbar(crossbar):
     """Raise TypeError unless ``crossbar`` is a Crossbar."""
     if not isinstance(crossbar, Crossbar):
-        raise TypeError(f"crossbar must be a Crossbar, such as Crossbar(conductances, wire_resistance=2.0); got a "
-                        f"{type(crossbar).__name__}")
+        raise TypeError(f"crossbar must be a Crossbar, such as Crossbar(conductances, wire_resistance=2.0); got "
+                        f"{kind_of(crossbar)}")
 
 
 def turn(crossbar):

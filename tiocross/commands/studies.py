@@ -9,6 +9,7 @@ from tiocross.report.write import write_report
 from tiocross.study.crew import interrupts_ignored
 from tiocross.study.recipes import ExperimentSettings
 from tiocross.study.results import FIGURE_KINDS, ResultsFolder
+from tiocross.storage import require_unlocked
 from tiocross.study.run import Run
 
 
@@ -26,6 +27,7 @@ def prepare_run(study, arguments, announce=None):
     progress = ProgressLine(**study.counts)
     out = f"results/{study.name}{'_quick' if arguments.quick else ''}" if arguments.out is None else arguments.out
     kinds = FIGURE_KINDS[:1] if arguments.quick else FIGURE_KINDS  # a first look is not for print
+    require_unlocked(out)  # who writes there is named before what lies there
     folder = ResultsFolder(out, overwrite=arguments.overwrite, kinds=kinds)
     run = Run(study, folder, workers=count_workers(arguments.workers), on_progress=progress.update)
     held = folder.locked()  # the last step: all else is known to be good

@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from tiocross.checks import LARGEST_CONDUCTANCE, as_reals, as_shape, require_shape
+from tiocross.checks import LARGEST_CONDUCTANCE, as_reals, as_shape, kind_of, require_shape
 
 
 @runtime_checkable
@@ -51,8 +51,8 @@ def require_instrument(instrument):
     lacking = [f"{name}()" for name in ("read", "pulse") if not callable(getattr(instrument, name, None))]
     lacking += [] if hasattr(instrument, "shape") else ["shape"]
     if lacking:
-        raise TypeError("instrument must have shape, read(row, column) and pulse(row, column, amplitude, width); a "
-                        f"{type(instrument).__name__} lacks {', '.join(lacking)}")
+        raise TypeError("instrument must have shape, read(row, column) and pulse(row, column, amplitude, width); "
+                        f"{kind_of(instrument)} lacks {', '.join(lacking)}")
     return as_shape("the shape of the instrument", instrument.shape)
 
 

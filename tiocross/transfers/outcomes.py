@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from tiocross.checks import as_path, kind_of
+from tiocross.records import short_text
 from tiocross.storage import replacing
 from tiocross.transfers.summary import Summary, summarise
-from tiocross.records import short_text
 
 _FORMAT = "tiocross transfer 1"
 
