@@ -13,7 +13,7 @@ import os
 import numpy as np
 
 from tiocross.checks import (
-    as_count, as_finite, as_path, nearest_name, require_generator, require_memory, transposed_hint,
+    as_count, as_finite, as_path, kind_of, nearest_name, require_generator, require_memory, transposed_hint,
 )
 from tiocross.learning.activations import ACTIVATIONS, find_activation
 from tiocross.storage import replacing
