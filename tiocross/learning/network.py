@@ -12,7 +12,9 @@ import os
 
 import numpy as np
 
-from tiocross.checks import as_count, as_finite, as_path, kind_of, nearest_name, require_generator, transposed_hint
+from tiocross.checks import (
+    as_count, as_finite, as_path, kind_of, nearest_name, require_generator, require_memory, transposed_hint,
+)
 from tiocross.learning.activations import ACTIVATIONS, find_activation
 from tiocross.storage import replacing
 from tiocross.tasks.dataset import Dataset
@@ -71,6 +73,8 @@ class MLP:
         sizes = [as_count("a layer's size", size) for size in sizes]
         find_activation(activation)
         require_generator(rng)
+        n_weights = sum((n_in + 1) * n_out for n_in, n_out in zip(sizes, sizes[1:]))
+        require_memory(f"{n_weights} weights and biases", 8 * n_weights, "give smaller layers")
         self.activation = activation
         self.arrays = [_start_weights(n_in, n_out, rng) for n_in, n_out in zip(sizes, sizes[1:])]
         self.input_offset = np.zeros(sizes[0])
