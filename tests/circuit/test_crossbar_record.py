@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from oracle import dense_circuit, reduced_crossbar
 
-from tiocross import Biasing, ConvergenceError, Crossbar, Cubic, Polynomial, Sinh, custom, solve, transfer_matrix
+from tiocross import Biasing, Crossbar, Cubic, Polynomial, Sinh, custom, solve, transfer_matrix
 from tiocross.circuit.solvers.prepared import prepare
 
 G = np.random.default_rng(3).uniform(1e-3, 1e-2, (6, 5))

@@ -157,3 +157,13 @@ def test_a_far_device_of_another_law_is_read_too(law):
     solution = solve(crossbar, read_device(crossbar, 127, 119, 0.2, unselected="grounded"))
     tight = solve(crossbar, read_device(crossbar, 127, 119, 0.2, unselected="grounded"), rtol=1e-10)
     assert abs(solution.bit_line_currents[119] - tight.bit_line_currents[119]) <= solution.uncertainty + tight.uncertainty
+
+
+def test_many_reads_of_near_and_far_devices_go_together():
+    """Some of one batch need the share of rounding that arrives, some elimination, some neither."""
+    crossbar = Crossbar(np.random.default_rng(4).uniform(1e-4, 5e-4, (40, 36)), 30.0)
+    rows, columns = np.array([0, 39, 20, 39]), np.array([0, 35, 18, 0])
+    together = solve(crossbar, read_device(crossbar, rows, columns, 0.2, unselected="grounded"))
+    for k, (i, j) in enumerate(zip(rows, columns)):
+        alone = solve(crossbar, read_device(crossbar, int(i), int(j), 0.2, unselected="grounded"))
+        assert together.bit_line_currents[k, j] == pytest.approx(alone.bit_line_currents[j], rel=1e-8)

@@ -146,3 +146,9 @@ def test_functions_and_modules_stay_short():
             if n_parameters > most and not (path.stem.endswith("_kernel") or "commands" in path.parts):
                 wrong.append(f"{path.name}: {node.name} takes {n_parameters} parameters")
     assert wrong == []
+
+
+def test_files_of_tests_have_names_of_their_own():
+    """Two of one name cannot be collected together."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert [name for name in names if names.count(name) > 1] == []

@@ -197,20 +197,3 @@ def _require_callables(**functions):
     for name, function in functions.items():
         if function is not None and not callable(function):
             raise TypeError(f"{name} must be callable, or None; got {function!r}")
-
-
-def _resumable(events, targets):
-    """The events, each checked against the targets."""
-    if isinstance(events, (str, PathLike)):
-        raise TypeError(f"resume must be a list of events; got {events!r}. Read them with read_events({str(events)!r})")
-    for event in events:
-        if not isinstance(event, Event):
-            raise TypeError(f"resume must hold events, as read_events gives them; got {event!r}")
-        if event.row >= targets.shape[0] or event.column >= targets.shape[1]:
-            raise ValueError(f"resume has an event at row {event.row}, column {event.column}, outside the array of "
-                             f"{targets.shape[0]} x {targets.shape[1]}")
-        target = targets[event.row, event.column]
-        if event.target != target and not (math.isnan(event.target) and math.isnan(target)):
-            raise ValueError(f"resume is of another run: the target of row {event.row}, column {event.column} was "
-                             f"{event.target!r} S and is {float(target)!r} S now. Use the same targets, or start anew")
-        yield event

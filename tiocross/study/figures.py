@@ -4,7 +4,6 @@ import numpy as np
 
 from tiocross import plot
 from tiocross.study.recipes import chip_generator
-from tiocross.study.results import ResultsFolder
 from tiocross.transfers.chips import CHIPS_PER_BLOCK, Chips
 from tiocross.transfers.inference import PointClassifier
 from tiocross.units import uS

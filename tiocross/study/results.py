@@ -15,7 +15,7 @@ import numpy as np
 
 from tiocross import __version__
 from tiocross.checks import as_path
-from tiocross.storage import TEMPORARY, locked_folder, replacing, require_folder, require_unlocked, save_json, save_text
+from tiocross.storage import TEMPORARY, locked_folder, replacing, require_folder, save_json, save_text
 from tiocross.study.choosing import N_CHIPS, SEEDS
 from tiocross.study.conclusions import conclude
 from tiocross.study.tables import format_csv, format_latex

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tiocross.checks import as_finite, as_number
-from tiocross.circuit.solvers.results import FAR_END, ROOT_END
+from tiocross.circuit.solvers.results import FAR_END
 from tiocross.errors import ConvergenceError
 
 LARGEST_VOLTAGE = 1e120  # [V]; beyond, powers and sums of currents might not be numbers

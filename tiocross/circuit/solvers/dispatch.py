@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from tiocross.circuit.solvers.checks import require_consistent, require_solved
+from tiocross.circuit.solvers.checks import require_solved
 from tiocross.circuit.solvers.hierarchy import find_geometries
 from tiocross.circuit.solvers.mesh import Mesh
 from tiocross.circuit.solvers.multilevel_kernel import FROM_GUESS, FROM_ZERO
@@ -198,15 +198,15 @@ def _refine_rounding(circuit, resistances, drives, sensed, solved, left, goal):
     is_small = unit is not None and Mesh(resistances, circuit.shape, sensed).is_affordable
     if unit is None or not goal.nodes and (is_small or circuit.law is not None):
         return elsewhere
-    shares_goal, shares = Goal(SHARE_RTOL, goal.max_sweeps, nodes=True), None
-    for n_seen, (c, k) in enumerate(np.argwhere(todo)):
+    shares_goal, shares, solved_for = Goal(SHARE_RTOL, goal.max_sweeps, nodes=True), None, None
+    for c, k in np.argwhere(todo):
         slopes, currents = _slopes_and_currents(circuit, c, solved.at(c, k).nodes if goal.nodes else None)
         if is_small and not report.total[c, k] <= goal.rtol * np.abs(currents).sum(axis=0).max():
             continue  # other lines would be known worse than is promised; elimination knows them better
-        if circuit.law is not None or n_seen == 0 or c != last:
+        if circuit.law is not None or c != solved_for:
             workspaces = ((Workspace(resistances, geometry, sensed), some)
                           for geometry, some in find_geometries(slopes[None], resistances))
-            shares, last = _run_workspaces(workspaces, slopes[None], unit, shares_goal, FROM_ZERO), c
+            shares, solved_for = _run_workspaces(workspaces, slopes[None], unit, shares_goal, FROM_ZERO), c
         if shares.report.is_one_within(SHARE_RTOL):
             whole = report.total[c, k]
             report.total[c, k] = left[c, k] + rounding_that_arrives(
