@@ -6,7 +6,7 @@ pure number is "-".
 """
 
 import math
-from dataclasses import MISSING, field, fields
+from dataclasses import MISSING, field, fields, is_dataclass
 
 import numpy as np
 
@@ -75,7 +75,8 @@ class ArrayRecord:
 
 def short_text(record):
     """A record on one line: its name and its fields, arrays by their shape."""
-    shown = (f"{place.name}={_short(getattr(record, place.name))}" for place in fields(record))
+    places = fields(record) if is_dataclass(record) else ()  # a law of one's own may be none
+    shown = (f"{place.name}={_short(getattr(record, place.name))}" for place in places)
     return f"{type(record).__name__}({', '.join(shown)})"
 
 
