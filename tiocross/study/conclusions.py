@@ -71,7 +71,7 @@ def _in_software(groups, order):
     if top != best:
         gap, half = difference(groups[top], groups[best], "nominal_accuracy")
         text.append(f"in software {_listed([best])} gives up {gap:.3f} +- {half:.3f} against {_listed([top])}"
-                    if gap > half else f"in software no row can be told to be better than {_listed([best])}")
+                    + ("" if gap > half else ", which may be chance"))
     if REGULAR in groups and best != REGULAR:
         text.append(f"regular training keeps {_figure(groups[REGULAR], _ROBUST)} robust at "
                     f"{mean_of(groups[REGULAR], 'nominal_accuracy'):.3f} in software")
