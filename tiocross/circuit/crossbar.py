@@ -14,7 +14,7 @@ import numpy as np
 from tiocross.checks import as_conductances, as_finite, as_number, kind_of
 from tiocross.circuit.laws import Law, require_law
 
-_LARGEST_RESISTANCE = 1e15  # [ohm]; more is an open line
+LARGEST_RESISTANCE = 1e15  # [ohm]; more is an open line
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -160,10 +160,10 @@ def _as_resistances(name, values, n_lines):
     if values.shape not in ((), (n_lines,)):
         raise ValueError(f"{name} must be one number or have shape ({n_lines},), one for each line; got {values.shape}")
     values = np.full(n_lines, values) if values.ndim == 0 else values.copy()
-    bad = (values < 0) | (values > _LARGEST_RESISTANCE)
+    bad = (values < 0) | (values > LARGEST_RESISTANCE)
     if bad.any():
         line = int(np.argmax(bad))
-        raise ValueError(f"{name} must lie in [0, {_LARGEST_RESISTANCE:g}] ohm; got {values[line]:g} at line {line}")
+        raise ValueError(f"{name} must lie in [0, {LARGEST_RESISTANCE:g}] ohm; got {values[line]:g} at line {line}")
     values.flags.writeable = False
     return values
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from tiocross.checks import as_count, as_number
+from tiocross.circuit.crossbar import LARGEST_RESISTANCE
 from tiocross.commands.plan import load_planned
 from tiocross.commands.progress import ProgressLine
 from tiocross.lab.plan_files import PLAN, load_readback
@@ -13,7 +14,6 @@ from tiocross.storage import require_writable_file, save_json
 from tiocross.tasks import load_moons
 from tiocross.transfers.planned import judge_plan, judge_readback
 
-_LARGEST_RESISTANCE = 1e15  # [ohm]; the largest that circuits take
 _N_TRANSFERS = 2_000
 
 
@@ -21,7 +21,7 @@ def prepare(arguments):
     """The judgement that the command line asks for, ready to be called."""
     made, network = load_planned(arguments.plan)
     as_count("--seed", arguments.seed, low=0)
-    resistance = as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=_LARGEST_RESISTANCE, unit="ohm")
+    resistance = as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=LARGEST_RESISTANCE, unit="ohm")
     data = load_moons(arguments.data).test
     require_matching(network, data)
     if arguments.out is not None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from tiocross import __version__
 from tiocross.checks import as_count, as_number
+from tiocross.circuit.crossbar import LARGEST_RESISTANCE
 from tiocross.circuit.readout import read_crossbar
 from tiocross.commands.plan import load_planned
 from tiocross.commands.progress import ProgressLine
@@ -32,7 +33,6 @@ from tiocross.transfers.prediction import infer
 from tiocross.units import percent, uS
 
 _READ_FLOOR = 1 * uS / TIO2.g_max  # of the window's upper end: TiO2's readings come in steps of 0.7 uS, as measured
-_LARGEST_RESISTANCE = 1e15  # [ohm]; the largest that circuits take
 SETTINGS = "run.json"  # what a run was started with
 RESULT = "programming.json"  # what came of it, once all arrays are done
 LOCK = ".lock"
@@ -57,7 +57,7 @@ def prepare(arguments):
     plan, network = load_planned(arguments.plan)
     as_count("--seed", arguments.seed, low=0)
     as_count("--max-passes", arguments.max_passes)
-    as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=_LARGEST_RESISTANCE, unit="ohm")
+    as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=LARGEST_RESISTANCE, unit="ohm")
     folder = Path(f"{Path(arguments.plan)}_programmed" if arguments.out is None else arguments.out)
     run = _ProgrammingRun(plan, folder, arguments)
     require_switching(run.model, plan.scheme)

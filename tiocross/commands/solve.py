@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from tiocross.circuit.crossbar import Crossbar
+from tiocross.circuit.crossbar import LARGEST_RESISTANCE, Crossbar
 from tiocross.circuit.laws import LAWS
 from tiocross.circuit.solver import require_rtol, solve
 from tiocross.commands.arguments import as_float
@@ -17,7 +17,6 @@ from tiocross.lab.tables import read_conductance_csv, read_voltage_csv
 from tiocross.units import uA
 
 _LAWS = {law.__name__.lower(): law for law in LAWS}
-_LARGEST_RESISTANCE = 1e15  # [ohm]; the largest that circuits take
 _RESISTANCES = ("wire_resistance", "word_line_resistance", "bit_line_resistance", "source_resistance", "sense_resistance")
 _MOST_LINES = 60  # of the table on the screen
 
@@ -32,7 +31,7 @@ def prepare(arguments):
     for name in _RESISTANCES:
         value = getattr(arguments, name)
         if value is not None:
-            as_number(f"--{name.replace('_', '-')}", value, low=0.0, high=_LARGEST_RESISTANCE, unit="ohm")
+            as_number(f"--{name.replace('_', '-')}", value, low=0.0, high=LARGEST_RESISTANCE, unit="ohm")
     conductances = read_conductance_csv(arguments.conductances)
     crossbar = Crossbar(conductances, arguments.wire_resistance, word_line_resistance=arguments.word_line_resistance,
                         bit_line_resistance=arguments.bit_line_resistance, source_resistance=arguments.source_resistance,
