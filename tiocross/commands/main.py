@@ -9,7 +9,11 @@ from pathlib import Path
 from tiocross import __version__
 from tiocross.commands.arguments import EPILOG, INTRODUCTION, HelpText, add_commands, shortened
 from tiocross.commands.streams import close_standard_streams, open_standard_streams, printable
-from tiocross.checks import nearest_name
+
+
+def _nearest_name(name, names):
+    """What to say after an unknown name; NumPy comes with it: not for --help."""
+    return importlib.import_module("tiocross.checks").nearest_name(name, names)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -18,7 +22,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message):
         if "invalid choice: " in message:
             unknown = message.split("invalid choice: ")[1].split(" (choose from")[0][1:-1]  # argparse puts it in quotes
-            message = f"unknown command {shortened(unknown)}; {nearest_name(unknown, self.commands())}"
+            message = f"unknown command {shortened(unknown)}; {_nearest_name(unknown, self.commands())}"
         elif message.endswith("required: COMMAND"):
             message = f"the command is missing; there are {', '.join(self.commands())}"
         self.exit(2, f"{self.prog}: error: {printable(message)}\n")
@@ -35,7 +39,7 @@ class _Parser(argparse.ArgumentParser):
         if not option.startswith("-"):
             commands[command].error(f"one argument too many: {shortened(unknown[0])}; see tiocross {command} --help")
         options = [name for name in commands[command]._option_string_actions if name.startswith("--")]
-        hint = nearest_name(option, options)
+        hint = _nearest_name(option, options)
         homes = [name for name, parser in commands.items() if option in parser._option_string_actions]
         if homes:
             hint = f"it belongs to tiocross {' and '.join(homes)}; {hint}"
