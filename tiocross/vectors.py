@@ -57,6 +57,10 @@ def where_above(first, second, then, other):
     return np.where(first > second, then, other)
 
 
+def prefetch(array, at):
+    """Have the processor fetch what lies at ``array[at]``, which need not exist."""
+
+
 def transpose(source, at, pitch, target, to, to_pitch):
     """Copy LANES rows of LANES numbers, ``pitch`` apart, as columns of rows that are ``to_pitch`` apart."""
     for i in range(LANES):
@@ -90,7 +94,7 @@ def _typed(function, result, n_arguments):
 
 
 for _function, _result, _count in ((load, _VECTOR, 2), (store, types.none, 3), (fill, _VECTOR, 1), (spread, _VECTOR, 2), (lane, types.float64, 2),
-                                   (magnitude, _VECTOR, 1), (larger, _VECTOR, 2), (where_above, _VECTOR, 4),
+                                   (magnitude, _VECTOR, 1), (larger, _VECTOR, 2), (prefetch, types.none, 2), (where_above, _VECTOR, 4),
                                    (transpose, types.none, 6)):
     _typed(_function, _result, _count)
 
@@ -114,6 +118,15 @@ def _load(context, builder, sig, args):
 @lower_builtin(store, types.Array, types.Integer, Vector)
 def _store(context, builder, sig, args):
     builder.store(args[2], _place(context, builder, sig.args[0], *args[:2], _WIDE), align=8)
+    return context.get_dummy_value()
+
+
+@lower_builtin(prefetch, types.Array, types.Integer)
+def _prefetch(context, builder, sig, args):
+    address = builder.bitcast(_place(context, builder, sig.args[0], *args, _WIDE), _ADDRESS)
+    kinds = [ir.IntType(32)] * 3
+    function = builder.module.declare_intrinsic("llvm.prefetch", (_ADDRESS,), ir.FunctionType(ir.VoidType(), [_ADDRESS, *kinds]))
+    builder.call(function, [address, *(ir.Constant(kind, value) for kind, value in zip(kinds, (0, 3, 1)))])
     return context.get_dummy_value()
 
 

@@ -15,6 +15,7 @@ from tiocross.circuit.solvers.results import BITS, WORDS
 from tiocross.vectors import LANES
 
 _SHORT = 1e-30  # ohm; only lumped lines can be held at their far end without any resistance
+_PAGE, _STAGGER = 512, 72  # numbers: rows that are used together should not lie at the same places of pages
 _STRIP = 100000000
 
 
@@ -95,7 +96,7 @@ class _Writer:
     """Hands out places in the tables and in the pool."""
 
     def __init__(self, many):
-        self.many, self.tables, self.length, self.size = many, [], 0, 0
+        self.many, self.tables, self.length, self.size, self.n_rooms = many, [], 0, 0, 0
 
     def table(self, values):
         """Place of flat values."""
@@ -106,8 +107,9 @@ class _Writer:
 
     def room(self, size):
         """Place of so many numbers in the pool."""
-        place = self.size
-        self.size += int(size)
+        self.n_rooms += 1
+        place = self.size + (_STAGGER * self.n_rooms - self.size) % _PAGE if size > _PAGE else self.size
+        self.size = place + int(size)
         return place
 
 
@@ -122,7 +124,7 @@ def _size(number, level, many):
     number[K.BLOCKS], number[K.VECTORS] = (m, n) if many else (_whole(m) // LANES, _whole(n) // LANES)
     pitch = LANES * number[K.VECTORS]
     number[K.W_PITCH] = pitch if many else LANES * n
-    number[K.PITCH] = pitch + LANES if pitch % 64 == 0 and not many and m * n > 4096 else pitch
+    number[K.PITCH] = pitch + LANES if pitch % 64 == 0 else pitch
     number[K.G_PITCH] = number[K.PITCH]
     number[K.CHUNKS] = len(level.chunks_word) - 1
 
