@@ -16,7 +16,7 @@ from tiocross.vectors import LANES
 
 _SHORT = 1e-30  # ohm; only lumped lines can be held at their far end without any resistance
 _PAGE, _STAGGER = 512, 72  # numbers: rows that are used together should not lie at the same places of pages
-_STRIP = 100000000
+_STRIP = 65_536  # numbers J of a strip of bit lines, at most: they should stay in the cache
 
 
 class Plan(NamedTuple):

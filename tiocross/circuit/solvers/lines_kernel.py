@@ -55,8 +55,6 @@ bound so far, sweeps since without half of it, -1 once solved, a scratch place, 
 (C, B, 2, M, N): bit-line and word-line voltages, or (C, B, 2, 0, 0) [V].
 """
 
-import numpy as np
-
 from tiocross.jit import helper, kernel
 from tiocross.vectors import LANES, fill, lane, larger, load, magnitude, spread, store, transpose, where_above
 
@@ -511,13 +509,15 @@ def _guess(edges, many, here, g, pool, tables, numbers):
 @helper
 def _pack(s, devices, first, n_arrays, pool):
     """Devices of LANES arrays side by side; open ones where there is no array."""
-    size = s[M] * s[N]
-    whole = size // LANES * LANES if n_arrays == LANES else 0
-    for at in range(0, whole, LANES):
-        transpose(devices, first * size + at, size, pool, s[G] + LANES * at, LANES)
-    for at in range(whole, size):
-        for k in range(LANES):
-            pool[s[G] + LANES * at + k] = devices[(first + k) * size + at] if k < n_arrays else 0.0
+    n, size = s[N], s[M] * s[N]
+    whole = n // LANES * LANES if n_arrays == LANES else 0
+    for i in range(s[M]):
+        at, to = first * size + i * n, s[G] + i * s[PITCH]
+        for j in range(0, whole, LANES):
+            transpose(devices, at + j, size, pool, to + LANES * j, LANES)
+        for j in range(whole, n):
+            for k in range(LANES):
+                pool[to + LANES * j + k] = devices[at + k * size + j] if k < n_arrays else 0.0
 
 
 @helper
@@ -543,8 +543,9 @@ def _take_drives(s, many, drives, first, n_arrays, k, pool, tables):
 
 
 @helper
-def _judge(s, many, measured, rtol, pool, tables, figures):
-    """Enter what the last sweep left into the ``figures`` of each array; returns how many are neither solved nor given up."""
+def _judge(s, many, measured, strict, rtol, pool, tables, figures):
+    """Enter what the last sweep left into the ``figures`` of each array; returns how many are neither solved nor given up.
+    ``strict``: all residuals count in full, for voltages are wanted."""
     rows, row, n_open = s[ROWS], s[ROW], 0
     total = _add_columns(s, rows + TOTAL * row, many, pool)
     plain = _add_columns(s, rows + PLAIN * row, many, pool)
@@ -560,7 +561,7 @@ def _judge(s, many, measured, rtol, pool, tables, figures):
     for k in range(len(figures)):
         f = figures[k]
         if 0.0 <= f[WAITED] < PATIENCE:
-            bound = lane(total, k)
+            bound = lane(plain if strict else total, k)
             f[SWEEPS] += 1.0
             f[BOUND], f[SUM] = bound, lane(plain, k)
             better = f[SWEEPS] == 1.0 or bound < 0.5 * f[SMALLEST]
@@ -636,7 +637,7 @@ def solve_lines(devices, injected, drives, currents, figures, nodes, pool, table
                 measure = sweep > 0 or start <= FROM_LAST or budget == 1
                 fresh = sweep == 0 and start >= FROM_ZERO and n_levels == 1 and n_ends == 1 and extra < 0
                 _sweep(s, edges[0], many, measure, fresh, here, g, injected, extra, extra, pool, tables)
-                n_left = _judge(s, many, measure, rtol, pool, tables, mine)
+                n_left = _judge(s, many, measure, nodes.size > 0, rtol, pool, tables, mine)
                 sweep += 1
                 for c in range(n_arrays):
                     closed = mine[c, WAITED] < 0.0

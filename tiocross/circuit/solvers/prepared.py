@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from tiocross.circuit.solvers.hierarchy import find_geometries
+from tiocross.circuit.solvers.workspace import Workspace, flatten
 
 _PREPARED = WeakKeyDictionary()
 
@@ -40,14 +41,16 @@ class PreparedCrossbar:
         return self.arrays.shape[1] * self.arrays.shape[2]
 
     @cached_property
-    def read_lines(self):
-        """Resistances of a segment and behind the root end of word lines, then of bit lines, (4, W) [ohm]."""
-        return np.ascontiguousarray(self.resistances[:, :2]).reshape(4, -1)
+    def readers(self):
+        """Workspace for each array when all bit lines are read, with the numbers of the arrays that it is for."""
+        sensed = np.ones(self.shape[1], dtype=bool)
+        return [(Workspace(self.resistances, levels, sensed), some)
+                for levels, some in find_geometries(self.arrays, self.resistances)]
 
     @cached_property
-    def read_geometries(self):
-        """Geometry for each array when all bit lines are read, with the numbers of the arrays that it is for."""
-        return find_geometries(self.arrays, self.resistances)
+    def reader(self):
+        """Plan, and flat devices, of a single array when all bit lines are read."""
+        return self.readers[0][0].plan, flatten(self.arrays, False)
 
     def part(self, which):
         """A slice of the arrays; they share their memory."""
