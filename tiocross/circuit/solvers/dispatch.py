@@ -15,12 +15,22 @@ from tiocross.circuit.solvers.mesh import Mesh
 from tiocross.circuit.solvers.lines_kernel import FROM_GUESS, FROM_ZERO
 from tiocross.circuit.solvers.newton import require_known, solve_nonlinear
 from tiocross.circuit.solvers.paths import find_islands, longest_way
-from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, WORDS, Goal, Solved, allocate_results, rounding_step
+from tiocross.circuit.solvers.results import (
+    BITS,
+    FAR_END,
+    N_FIGURES,
+    ROOT_END,
+    WORDS,
+    Goal,
+    Solved,
+    allocate_results,
+    rounding_step,
+)
 from tiocross.circuit.solvers.rounding import SHARE_RTOL, bound_rounding, rounding_that_arrives, unit_drive
 from tiocross.circuit.solvers.workspace import SCRATCH, Workspace, call, connect_ends
 
-_AT_ONCE = 300_000  # devices of a single array up to which one call of the kernel does
-_NOTHING = np.empty(0)
+_MOST_SWEEPS = 200  # of a small array in one call
+_NOTHING, _NO_NODES = np.empty(0), np.empty((1, 1, 2, 0, 0))
 _GOOD_VOLTAGES = 1e3  # times rtol times the largest voltage between ends: voltages known worse are found by elimination
 
 
@@ -47,16 +57,18 @@ def run_circuits(circuit, ends, selected=None, *, goal):
 
 def run_read(circuit, voltages, goal):
     """Solve ohmic arrays read at all bit lines, word lines driven by (C or 1, B, M) voltages [V]; not judged."""
-    drives = voltages[:, :, None]
-    if len(circuit) == 1 and voltages.shape[1] == 1 and circuit.n_devices <= _AT_ONCE:
-        solved = allocate_results((1, 1), circuit.shape, goal.nodes)
-        plan, devices = circuit.reader
-        pool = SCRATCH.take(plan.size)
-        n_open = call(plan, pool, (devices, _NOTHING), drives, False, (goal.rtol, min(goal.max_sweeps, 200), FROM_GUESS), solved)
-        SCRATCH.give_back(pool)
-        if n_open == 0:
-            return solved
-    return _run_workspaces(circuit.readers, circuit.arrays, drives, goal, FROM_GUESS)
+    return _run_workspaces(circuit.readers, circuit.arrays, voltages[:, :, None], goal, FROM_GUESS)
+
+
+def read_at_once(circuit, voltages, goal):
+    """`Solved` read of all bit lines of one array that has a ``reader``, for (M,) voltages [V]; open where it needs more."""
+    plan, devices = circuit.reader
+    solved = Solved(np.empty((1, 1, circuit.shape[1])), np.zeros((1, 1, N_FIGURES)), _NO_NODES)
+    pool = SCRATCH.take(plan.size)
+    call(plan, pool, (devices, _NOTHING), voltages.reshape(1, 1, 1, -1), False,
+         (goal.rtol, min(goal.max_sweeps, _MOST_SWEEPS), FROM_GUESS), solved)
+    SCRATCH.give_back(pool)
+    return solved
 
 
 def share_between_threads(solver, circuit, inputs, workers=1, *more):

@@ -85,123 +85,121 @@ def _row(array, at, i, many):
 
 @helper
 def _factor_word_lines(s, first, last, many, here, g, pool, tables):
-    n, line, table = s[N], s[LINE_W], s[TABLE_W]
-    width, n_lines = LANES * s[BLOCKS], s[BLOCKS] if many else LANES * s[BLOCKS]
+    n, g_pitch, x, resistances = s[N], s[G_PITCH], s[X], s[SEGMENTS_W]
+    width, n_lines, step = LANES * s[BLOCKS], s[BLOCKS] if many else LANES * s[BLOCKS], s[W_STEP] if many else LANES * s[W_STEP]
     for block in range(first, last):
-        x = s[X]
         if not many:
             for v in range(s[VECTORS]):
-                transpose(here, g + LANES * (block * s[G_PITCH] + v), s[G_PITCH], pool, x + LANES * LANES * v, LANES)
-        f = s[F_WORD] + block * s[W_PITCH]
-        y, passed = _line(tables, table + END * n_lines, block, many), fill(1.0)
-        leaks = where_above(y, fill(0.0), fill(1.0), fill(0.0))
+                transpose(here, g + LANES * (block * g_pitch + v), g_pitch, pool, x + LANES * LANES * v, LANES)
+        f, line, r_line = s[F_WORD] + block * s[W_PITCH], s[LINE_W] + LANES * block, block * s[W_LINE]
+        y, passed = _line(tables, s[TABLE_W] + END * n_lines, block, many), fill(1.0)
+        held = where_above(y, fill(0.0), fill(1.0), fill(0.0))
         for j in range(n - 1, -1, -1):
-            y += load(here, g + block * s[G_PITCH] + LANES * j) if many else load(pool, x + LANES * j)
+            y += load(here, g + block * g_pitch + LANES * j) if many else load(pool, x + LANES * j)
             if j > 0:
-                r = _line(tables, s[SEGMENTS_W] + (j * s[W_STEP] if many else LANES * j * s[W_STEP]), block * s[W_LINE], many)
-                factor = 1.0 / (1.0 + r * y)
+                factor = 1.0 / (1.0 + _line(tables, resistances + j * step, r_line, many) * y)
                 store(pool, f + LANES * j, factor)
                 y *= factor
                 passed *= factor
         store(pool, f, fill(1.0))
-        _close_roots(pool, line, LANES * block, width, _line(tables, table + ROOT * n_lines, block, many), y)
-        passed *= load(pool, line + SHARE * width + LANES * block)
-        store(pool, line + LEAK * width + LANES * block, larger(leaks, 1.0 - passed * (1.0 - 1e-13)))
+        _close_roots(pool, line, width, _line(tables, s[TABLE_W] + ROOT * n_lines, block, many), y)
+        passed *= load(pool, line + SHARE * width)
+        store(pool, line + LEAK * width, larger(held, 1.0 - passed * (1.0 - 1e-13)))
 
 
 @helper
 def _factor_bit_lines(s, edges, first, last, many, here, g, pool, tables):
     """And sum the devices of each chunk."""
-    m, y, table = s[M], s[ROWS] + VOLTAGE * s[ROW], s[TABLE_B]
-    width, n_lines = LANES * s[VECTORS], s[VECTORS] if many else LANES * s[VECTORS]
+    y, table, width, n_lines = s[ROWS], s[TABLE_B], LANES * s[VECTORS], s[VECTORS] if many else LANES * s[VECTORS]
     for q in range(first, last):
         store(pool, y + LANES * q, _line(tables, table + END * n_lines, q, many))
     for k in range(s[CHUNKS]):
-        wide = s[WIDE] + k * s[PITCH]
-        for i in range(edges[CHUNK_W, k], edges[CHUNK_W, k + 1]):
-            f, resistances = s[F_BIT] + i * s[PITCH], s[SEGMENTS_B] + (i + 1) * s[B_STEP]
+        wide, top = s[WIDE] + k * s[PITCH], edges[CHUNK_W, k]
+        for i in range(top, edges[CHUNK_W, k + 1]):
+            f, resistances, devices, is_root = (s[F_BIT] + i * s[PITCH], s[SEGMENTS_B] + (i + 1) * s[B_STEP],
+                                                g + i * s[G_PITCH], i == s[M] - 1)
             for q in range(first, last):
-                device = load(here, g + i * s[G_PITCH] + LANES * q)
-                store(pool, wide + LANES * q, device if i == edges[CHUNK_W, k] else load(pool, wide + LANES * q) + device)
-                total = load(pool, y + LANES * q) + device
-                factor = fill(1.0)
-                if i < m - 1:
+                at = LANES * q
+                device, summed, factor = load(here, devices + at), load(pool, wide + at), fill(1.0)
+                store(pool, wide + at, device if i == top else summed + device)
+                total = load(pool, y + at) + device
+                if not is_root:
                     factor = 1.0 / (1.0 + _line(tables, resistances, q, many) * total)
-                store(pool, f + LANES * q, factor)
-                store(pool, y + LANES * q, factor * total)
+                store(pool, f + at, factor)
+                store(pool, y + at, factor * total)
     for q in range(first, last):
-        _close_roots(pool, s[LINE_B], LANES * q, width, _line(tables, table + ROOT * n_lines, q, many),
+        _close_roots(pool, s[LINE_B] + LANES * q, width, _line(tables, table + ROOT * n_lines, q, many),
                      load(pool, y + LANES * q))
 
 
 @helper
-def _close_roots(pool, line, at, width, r, y):
+def _close_roots(pool, line, width, r, y):
     """From Y at the root nodes: how J and the drive make their voltages. A line without device floats at 0."""
     share = 1.0 / (1.0 + r * y)
     floats = where_above(y, fill(0.0), 1.0 / y, fill(0.0))
-    store(pool, line + PASS * width + at, where_above(r, fill(1e300), floats, r * share))
-    store(pool, line + SHARE * width + at, where_above(r, fill(1e300), fill(0.0), share))
+    store(pool, line + PASS * width, where_above(r, fill(1e300), floats, r * share))
+    store(pool, line + SHARE * width, where_above(r, fill(1e300), fill(0.0), share))
 
 
 @helper
 def _solve_word_lines(s, first, last, many, fresh, here, g, injected, extra, pool, tables):
     """Exact word lines; ``fresh``: all bit lines are at 0 V, and nothing comes in at far ends or is injected. ``extra``: where
     currents stand in ``injected``, rows as the devices, or -1."""
-    n, pitch, width = s[N], s[PITCH], LANES * s[BLOCKS]
+    n, x, pitch, width, resistances = s[N], s[X], s[PITCH], LANES * s[BLOCKS], s[SEGMENTS_W]
+    step, w, n_vectors = s[W_STEP] if many else LANES * s[W_STEP], s[W], s[VECTORS]
     for block in range(first, last):
-        x, f, line = s[X], s[F_WORD] + block * s[W_PITCH], s[LINE_W] + LANES * block
+        f, line, r_line = s[F_WORD] + block * s[W_PITCH], s[LINE_W] + LANES * block, block * s[W_LINE]
+        out = w + block * pitch if many else x
         carried = load(pool, line + FED * width)
         if fresh:
-            for j in range(n):
-                store(pool, x + LANES * j, carried)
+            for j in range(0, LANES * n, LANES):
+                store(pool, x + j, carried)
         else:
             if many:
                 _push_into_line(block, x, s, here, g, injected, extra, pool)
             else:
                 _push_into_block(block, x, s, here, g, injected, extra, pool)
-            for j in range(n - 1, -1, -1):
-                carried += load(pool, x + LANES * j)
-                store(pool, x + LANES * j, carried)
-                carried *= load(pool, f + LANES * j)
+            for j in range(LANES * (n - 1), -1, -LANES):
+                carried += load(pool, x + j)
+                store(pool, x + j, carried)
+                carried *= load(pool, f + j)
         voltage = load(pool, line + PASS * width) * carried + load(pool, line + DRIVE * width)
-        out = s[W] + block * pitch if many else x
-        resistances, step = s[SEGMENTS_W], s[W_STEP] if many else LANES * s[W_STEP]
         store(pool, out, voltage)
         for j in range(1, n):
-            r = _line(tables, resistances + j * step, block * s[W_LINE], many)
-            voltage = load(pool, f + LANES * j) * (voltage + r * load(pool, x + LANES * j))
-            store(pool, out + LANES * j, voltage)
+            r, at = _line(tables, resistances + j * step, r_line, many), LANES * j
+            voltage = load(pool, f + at) * (voltage + r * load(pool, x + at))
+            store(pool, out + at, voltage)
         if not many:
-            for v in range(s[VECTORS]):
-                transpose(pool, x + LANES * LANES * v, LANES, pool, s[W] + LANES * (block * pitch + v), pitch)
+            to = w + LANES * block * pitch
+            for v in range(n_vectors):
+                transpose(pool, x + LANES * LANES * v, LANES, pool, to + LANES * v, pitch)
 
 
 @helper
 def _push_into_line(i, x, s, here, g, injected, extra, pool):
     """What devices push into word line i of LANES arrays from bit lines at their voltages."""
-    at, b = g + i * s[G_PITCH], s[B] + i * s[PITCH]
+    at, b, more = g + i * s[G_PITCH], s[B] + i * s[PITCH], extra + i * s[G_PITCH]
     for j in range(0, LANES * s[N], LANES):
         current = load(here, at + j) * load(pool, b + j)
         if extra >= 0:
-            current += load(injected, extra + i * s[G_PITCH] + j)
+            current += load(injected, more + j)
         store(pool, x + j, current)
 
 
 @helper
 def _push_into_block(block, x, s, here, g, injected, extra, pool):
     """The same for LANES word lines of one array, in the word layout."""
-    for v in range(s[VECTORS]):
-        for k in range(LANES):
-            i = LANES * block + k
-            if i < s[M]:
-                at = i * s[G_PITCH] + LANES * v
-                current = load(here, g + at) * load(pool, s[B] + i * s[PITCH] + LANES * v)
-                if extra >= 0:
-                    current += load(injected, extra + at)
-                store(pool, s[TILE] + LANES * k, current)
-            else:
-                store(pool, s[TILE] + LANES * k, fill(0.0))
-        transpose(pool, s[TILE], LANES, pool, x + LANES * LANES * v, LANES)
+    g_pitch, pitch, tile, n_lines = s[G_PITCH], s[PITCH], s[TILE], min(LANES, s[M] - LANES * block)
+    devices, b, more = g + LANES * block * g_pitch, s[B] + LANES * block * pitch, extra + LANES * block * g_pitch
+    for k in range(LANES * n_lines, LANES * LANES, LANES):
+        store(pool, tile + k, fill(0.0))
+    for v in range(0, LANES * s[VECTORS], LANES):
+        for k in range(n_lines):
+            current = load(here, devices + k * g_pitch + v) * load(pool, b + k * pitch + v)
+            if extra >= 0:
+                current += load(injected, more + k * g_pitch + v)
+            store(pool, tile + LANES * k, current)
+        transpose(pool, tile, LANES, pool, x + LANES * v, LANES)
 
 
 @helper
@@ -209,21 +207,22 @@ def _solve_bit_lines(s, edges, first, last, many, measure, here, g, injected, ex
     """Exact bit lines, some vectors of them; sums what the word lines now lack over each chunk and, to ``measure``, the
     devices' currents. ``extra``: where what is injected at the word-line nodes, and drawn from the bit-line nodes, stands in
     ``injected``, or -1."""
-    m, pitch, width, step = s[M], s[PITCH], LANES * s[VECTORS], LANES * (last - first)
-    rows, row, line = s[ROWS], s[ROW], s[LINE_B]
+    pitch, g_pitch, width, step = s[PITCH], s[G_PITCH], LANES * s[VECTORS], LANES * (last - first)
+    rows, row, line, w, b, f = s[ROWS], s[ROW], s[LINE_B], s[W], s[B], s[F_BIT]
+    norton, resistances, r_step = s[J] - LANES * first, s[SEGMENTS_B], s[B_STEP]
     for q in range(LANES * first, LANES * last, LANES):
         store(pool, rows + q, load(pool, line + FED * width + q))
     for k in range(s[CHUNKS]):
+        top, end = edges[CHUNK_W, k], edges[CHUNK_W, k + 1]
         for q in range(LANES * first, LANES * last, LANES):
             carried = load(pool, rows + q)
-            to = s[J] + q - LANES * first
-            for i in range(edges[CHUNK_W, k], edges[CHUNK_W, k + 1]):
-                current = load(here, g + i * s[G_PITCH] + q) * load(pool, s[W] + i * pitch + q)
+            for i in range(top, end):
+                at = i * pitch + q
+                carried += load(here, g + i * g_pitch + q) * load(pool, w + at)
                 if extra >= 0:
-                    current -= load(injected, extra + i * s[G_PITCH] + q)
-                carried += current
-                store(pool, to + i * step, carried)
-                carried *= load(pool, s[F_BIT] + i * pitch + q)
+                    carried -= load(injected, extra + i * g_pitch + q)
+                store(pool, norton + i * step + q, carried)
+                carried *= load(pool, f + at)
             store(pool, rows + q, carried)
     for q in range(LANES * first, LANES * last, LANES):
         carried = load(pool, rows + q)
@@ -232,28 +231,28 @@ def _solve_bit_lines(s, edges, first, last, many, measure, here, g, injected, ex
         for r in range(TOTAL, OUT):
             store(pool, rows + r * row + q, fill(0.0))
     for k in range(s[CHUNKS] - 1, -1, -1):
+        top, end, wide = edges[CHUNK_W, k], edges[CHUNK_W, k + 1], s[WIDE] + k * pitch
         leak = load(pool, s[LINE_W] + LANES * ((LEAK + 1) * s[BLOCKS] + k))
         for q in range(LANES * first, LANES * last, LANES):
             voltage, largest = load(pool, rows + q), load(pool, rows + LARGEST * row + q)
             summed, total, gross = fill(0.0), fill(0.0), fill(0.0)
-            for i in range(edges[CHUNK_W, k + 1] - 1, edges[CHUNK_W, k] - 1, -1):
-                device, at = load(here, g + i * s[G_PITCH] + q), i * pitch + q
-                change = device * (voltage - load(pool, s[B] + at))
-                store(pool, s[B] + at, voltage)
+            for i in range(end - 1, top - 1, -1):
+                device, at = load(here, g + i * g_pitch + q), i * pitch + q
+                change = device * (voltage - load(pool, b + at))
+                store(pool, b + at, voltage)
                 summed += change
                 change = magnitude(change)
                 total += change
                 largest = larger(change, largest)
                 if measure:
-                    current = device * (load(pool, s[W] + at) - voltage)
+                    current = device * (load(pool, w + at) - voltage)
                     if extra >= 0:
-                        current -= load(injected, extra + i * s[G_PITCH] + q)
+                        current -= load(injected, extra + i * g_pitch + q)
                     gross += magnitude(current)
                 if i > 0:
-                    r = _line(tables, s[SEGMENTS_B] + i * s[B_STEP], q // LANES, many)
-                    j = load(pool, s[J] + (i - 1) * step + q - LANES * first)
-                    voltage = load(pool, s[F_BIT] + at - pitch) * (voltage + r * j)
-            store(pool, s[WIDE] + k * pitch + q, summed)
+                    r = _line(tables, resistances + i * r_step, q // LANES, many)
+                    voltage = load(pool, f + at - pitch) * (voltage + r * load(pool, norton + (i - 1) * step + q))
+            store(pool, wide + q, summed)
             store(pool, rows + q, voltage)
             store(pool, rows + LARGEST * row + q, largest)
             store(pool, rows + TOTAL * row + q, load(pool, rows + TOTAL * row + q) + leak * total)

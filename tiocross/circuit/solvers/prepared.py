@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from tiocross.circuit.solvers.hierarchy import find_geometries
 from tiocross.circuit.solvers.workspace import Workspace, flatten
 
-_PREPARED = WeakKeyDictionary()
+_AT_ONCE = 300_000  # devices of a single array up to which one call of the kernel does, about 0.01 s
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +48,11 @@ class PreparedCrossbar:
 
     @cached_property
     def reader(self):
-        """Plan, and flat devices, of a single array when all bit lines are read."""
+        """Plan, and flat devices, of a single array of ohmic devices when all bit lines are read; None if it is not one, or
+        too large for one call, or without any resistance."""
+        ideal = not self.resistances[:, :2].any()
+        if len(self) != 1 or self.law is not None or ideal or not 0 < self.n_devices <= _AT_ONCE:
+            return None
         return self.readers[0][0].plan, flatten(self.arrays, False)
 
     def part(self, which):
@@ -73,9 +76,10 @@ class PreparedCrossbar:
 
 def prepare(crossbar):
     """The crossbar as the solvers want it."""
-    prepared = _PREPARED.get(crossbar)
+    prepared = crossbar.__dict__.get("_prepared")
     if prepared is None:
-        prepared = _PREPARED[crossbar] = _prepare(crossbar)
+        prepared = _prepare(crossbar)
+        object.__setattr__(crossbar, "_prepared", prepared)
     return prepared
 
 
