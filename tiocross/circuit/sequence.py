@@ -9,7 +9,7 @@ from tiocross.circuit.crossbar import require_crossbar
 from tiocross.circuit.solver import solve
 from tiocross.circuit.solvers.checks import require_consistent, require_rtol
 from tiocross.circuit.solvers.hierarchy import find_geometries
-from tiocross.circuit.solvers.lines_kernel import FROM_LAST
+from tiocross.circuit.solvers.circuits_kernel import FROM_LAST
 from tiocross.circuit.solvers.paths import find_islands
 from tiocross.circuit.solvers.prepared import prepare
 from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, allocate_results, rounding_step

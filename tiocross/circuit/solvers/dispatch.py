@@ -12,7 +12,7 @@ import numpy as np
 from tiocross.circuit.solvers.checks import require_solved
 from tiocross.circuit.solvers.hierarchy import find_geometries
 from tiocross.circuit.solvers.mesh import Mesh
-from tiocross.circuit.solvers.lines_kernel import FROM_GUESS, FROM_ZERO
+from tiocross.circuit.solvers.circuits_kernel import FROM_GUESS, FROM_ZERO
 from tiocross.circuit.solvers.newton import require_known, solve_nonlinear
 from tiocross.circuit.solvers.paths import find_islands, longest_way
 from tiocross.circuit.solvers.results import (

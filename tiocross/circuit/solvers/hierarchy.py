@@ -66,9 +66,9 @@ class Level(NamedTuple):
 
     ``at_word`` (N + 2,), ``at_bit`` (M + 2,): positions of the nodes along a word line and a bit line, two ends included.
     ``chunks_word``, ``chunks_bit``: first line of each block that is lumped for the next level, and the end of the last; of
-    the last level, runs of word lines that are treated together. ``share_word`` (N,), ``share_bit`` (M,): weight of the coarse
-    node after each node along a word line and a bit line. ``before`` (M,): coarse nodes at or above each node of a bit
-    line. ``first``: first node along a word line beyond so many coarse nodes.
+    the last level, runs of word lines that are treated together. ``share_word`` (N,), ``share_bit`` (M,): weight of the
+    coarse node after each node along a word line and a bit line. ``before`` (M,): coarse nodes at or above each node of a
+    bit line. ``first``: first node along a word line beyond so many coarse nodes.
     """
 
     at_word: np.ndarray
@@ -97,7 +97,8 @@ def lump_lines(n_word, n_bit, kinds, lines_per_block):
         m, n = len(kind_word), len(kind_bit)
         if length is not None:
             chunks_word, chunks_bit = _blocks(kind_word, length), _blocks(kind_bit, length)
-        if length is None or length > 1 and (m * n <= _SMALLEST or 2 * (len(chunks_word) - 1) * (len(chunks_bit) - 1) > m * n):
+            is_last = length > 1 and (m * n <= _SMALLEST or 2 * (len(chunks_word) - 1) * (len(chunks_bit) - 1) > m * n)
+        if length is None or is_last:
             nothing, runs = np.zeros(0), np.append(np.arange(0, m, _MANY), m)
             levels.append(Level(at_word, at_bit, runs, *[nothing] * 5))
             break

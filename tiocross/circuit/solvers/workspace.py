@@ -7,7 +7,7 @@ import numpy as np
 
 from tiocross.circuit.solvers.hierarchy import kinds_of_lines, lump_lines
 from tiocross.circuit.solvers.levels import plan_for
-from tiocross.circuit.solvers.lines_kernel import FROM_LAST, FROM_ZERO, GO_ON, solve_lines
+from tiocross.circuit.solvers.circuits_kernel import FROM_LAST, FROM_ZERO, GO_ON, solve_lines
 from tiocross.circuit.solvers.results import FAR_END, RHO, ROOT, ROOT_END, Nodes, Solved, allocate_results
 from tiocross.vectors import LANES
 
