@@ -88,7 +88,7 @@ class Crossbar:
                                                   checked["bit_line_resistance"])
         for name, value in checked.items():
             object.__setattr__(self, name, value)
-        require_law(self.iv, conductances.shape)
+        require_law(self.iv, conductances)
 
     def __reduce__(self):
         """Pickled and copied as what it was made of: the arrays stay read-only."""

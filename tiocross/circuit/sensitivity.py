@@ -74,7 +74,7 @@ def sensitivities(crossbar: Crossbar, inputs: ArrayLike | Biasing, weights: Arra
     if crossbar.iv is None:
         return voltages * np.nan_to_num(find_device_voltages(crossbar, adjoint, rtol))
     adjoints = find_device_voltages(_tangent(crossbar, voltages), adjoint, rtol)
-    return crossbar.iv.currents(1.0, voltages) * np.nan_to_num(adjoints)
+    return crossbar.iv.by_conductance(crossbar.conductances, voltages) * np.nan_to_num(adjoints)
 
 
 def _as_weights(crossbar, biasing, weights):
