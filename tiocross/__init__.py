@@ -65,6 +65,8 @@ _HOMES = {
     "AbsolutePolynomial": "circuit.laws",
     "Asymmetric": "circuit.laws",
     "Tabulated": "circuit.curves",
+    "Selector": "circuit.series",
+    "Transistor": "circuit.series",
     "Biasing": "circuit.biasing",
     "read_columns": "circuit.biasing",
     "read_device": "circuit.biasing",
@@ -189,6 +191,8 @@ if TYPE_CHECKING:
     from tiocross.circuit.laws import AbsolutePolynomial as AbsolutePolynomial
     from tiocross.circuit.laws import Asymmetric as Asymmetric
     from tiocross.circuit.curves import Tabulated as Tabulated
+    from tiocross.circuit.series import Selector as Selector
+    from tiocross.circuit.series import Transistor as Transistor
     from tiocross.circuit.biasing import Biasing as Biasing
     from tiocross.circuit.biasing import read_columns as read_columns
     from tiocross.circuit.biasing import read_device as read_device

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from tiocross.circuit.law import Law, as_law
 
 _MOST_STEPS = 200  # halvings would need some 60
-_SETTLED = 2.0**-49  # of the voltage: what is left of it when the search ends
+_SETTLED = 2.0**-50  # of a voltage: what is left of it when the search ends
 _LARGEST = 1e300  # [A]
 
 
@@ -71,15 +71,14 @@ class Pair(Law):
     def least_slopes(self, conductances):
         """Least slope of each pair at any voltage [S]."""
         first, second = self._laws
-        return _in_series(first.least_slopes(self.conductances), second.least_slopes(self.others))
+        return in_series(first.least_slopes(self.conductances), second.least_slopes(self.others))
 
     def by_conductance(self, conductances, voltages):
         """Derivative of each current by the conductance of the memristor [A/S]."""
         first, second = self._laws
         _, _, share = self._solve(conductances, voltages)
         slope, other = first.slopes(self.conductances, share), second.slopes(self.others, voltages - share)
-        total = slope + other
-        passed = np.divide(other, total, out=np.zeros_like(total), where=total > 0)
+        passed = np.where(other > 0, 1.0 / (1.0 + slope / np.where(other > 0, other, 1.0)), 0.0)
         return first.by_conductance(self.conductances, share) * passed
 
     @property
@@ -110,9 +109,10 @@ class Pair(Law):
         for _ in range(_MOST_STEPS):
             shares = [law.voltages(g, sign * size) for law, g in both]
             with np.errstate(over="ignore"):
-                slope = _in_series(*(law.slopes(g, share) for (law, g), share in zip(both, shares)))
+                each = [law.slopes(g, share) for (law, g), share in zip(both, shares)]
+            slope = in_series(*each)
             wrong = sign * (shares[0] + shares[1] - voltages)
-            todo = np.abs(wrong) > _SETTLED * np.abs(voltages)
+            todo = np.abs(wrong) > _SETTLED * (np.abs(voltages) + size / slope)  # rounding of the current counts too
             if not todo.any():
                 break
             high, low = np.where(wrong > 0, size, high), np.where(wrong < 0, size, low)
@@ -120,11 +120,11 @@ class Pair(Law):
             inside = (step <= np.log(high / size)) & (step >= np.log(low / size))
             following = np.where(inside, size * np.exp(np.where(inside, step, 0.0)), np.sqrt(low) * np.sqrt(high))
             size = np.where(todo, following, size)
-        larger = np.abs(shares[0]) > np.abs(shares[1])
-        return sign * size, slope, np.where(larger, voltages - shares[1], shares[0])
+        steeper = each[0] > each[1]  # and so knows its voltage better
+        return sign * size, slope, np.where(steeper, shares[0], voltages - shares[1])
 
 
-def _in_series(first, second):
+def in_series(first, second):
     """Conductances in series, 0 where one is [S]."""
     low, high = np.minimum(first, second), np.maximum(first, second)
     return low / (1.0 + np.divide(low, high, out=np.zeros(np.shape(low)), where=high > 0))

@@ -18,7 +18,7 @@ from tiocross.checks import LARGEST_CONDUCTANCE, as_finite, as_number, as_reals,
 from tiocross.circuit.biasing import Biasing
 from tiocross.circuit.compensation import compensate
 from tiocross.circuit.crossbar import Crossbar
-from tiocross.circuit.laws import Law
+from tiocross.circuit.law import Law
 from tiocross.circuit.solver import find_nodes, solve
 from tiocross.circuit.solvers.results import Goal
 
@@ -55,7 +55,7 @@ def read_crossbar(currents: ArrayLike, voltage: float, *, noise_floor: float = 0
         As for `Crossbar` [ohm].
     unselected : str, optional
         What the other lines do: "grounded", all at 0 V, or "floating", up to 4096 devices.
-    iv : Sinh, Cubic, Polynomial or None, optional
+    iv : Sinh, Cubic, Polynomial, AbsolutePolynomial, Asymmetric, Tabulated or None, optional
         Law of the devices; conductances are its slopes at 0 V.
 
     Returns

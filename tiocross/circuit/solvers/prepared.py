@@ -79,6 +79,7 @@ def prepare(crossbar):
 
 
 def _prepare(crossbar):
+    crossbar = crossbar.equivalent
     shape, law = crossbar.conductances.shape, crossbar.iv
     arrays = crossbar.conductances.view()
     arrays.flags.writeable = True  # only this alias: see PreparedCrossbar
