@@ -10,8 +10,9 @@ from tiocross.circuit.solvers.tangents_kernel import CODES
 
 MEASURED = np.array([[-1.2, -0.7, -0.3, -0.1, 0.15, 0.4, 0.5, 1.1], [-9e-4, -3e-4, -8e-5, -2e-5, 3e-5, 1e-4, 2.5e-4, 6e-4]])
 CURVE = Tabulated(*MEASURED)
-EACH = [Sinh(0.3), Cubic(2.0), Polynomial(0.8, 1.0), Polynomial(-1.7, 1.0), Polynomial(0.0, 0.0), AbsolutePolynomial(2e-4, 3e-4),
-        AbsolutePolynomial(0.0, 0.0), CURVE, Asymmetric(Sinh(0.3), Cubic(1.0)), Asymmetric(None, CURVE)]
+EACH = [Sinh(0.3), Cubic(2.0), Polynomial(0.8, 1.0), Polynomial(-1.7, 1.0), Polynomial(0.0, 0.0),
+        AbsolutePolynomial(2e-4, 3e-4), AbsolutePolynomial(0.0, 0.0), CURVE, Asymmetric(Sinh(0.3), Cubic(1.0)),
+        Asymmetric(None, CURVE)]
 VOLTS = np.linspace(-1.5, 1.5, 61)
 
 
@@ -64,7 +65,8 @@ def test_circuits_obey_every_law(law):
         nodes, drive = solution.word_line_voltages, solution.biasing.left[:, None]
         drops = np.cumsum(currents[:, ::-1], axis=1)[:, ::-1] * 20.0
         driven = ~np.isnan(drive[:, 0])
-        np.testing.assert_allclose((np.concatenate([drive, nodes[:, :-1]], axis=1) - nodes)[driven], drops[driven], atol=1e-7)
+        before = np.concatenate([drive, nodes[:, :-1]], axis=1)
+        np.testing.assert_allclose((before - nodes)[driven], drops[driven], atol=1e-7)
         assert solution.power == pytest.approx(solution.device_power + solution.wire_power, rel=1e-7)
 
 
@@ -162,7 +164,8 @@ def test_a_polynomial_device_behind_a_resistance_obeys_both_laws():
 
 
 @pytest.mark.parametrize("unselected", ["grounded", "floating"])
-@pytest.mark.parametrize("law", [Polynomial(0.7, 0.9), AbsolutePolynomial(1e-4, 2e-4), Asymmetric(Sinh(0.3), Cubic(1.0)), CURVE])
+@pytest.mark.parametrize("law", [Polynomial(0.7, 0.9), AbsolutePolynomial(1e-4, 2e-4), Asymmetric(Sinh(0.3), Cubic(1.0)),
+                                 CURVE])
 def test_readings_of_devices_with_a_law_are_understood(unselected, law):
     g = np.random.default_rng(1).uniform(1e-4, 4e-4, (4, 3))
     chip = Crossbar(g, 10.0, iv=law)
@@ -185,7 +188,7 @@ def test_readings_of_devices_with_a_law_are_understood(unselected, law):
     (lambda: AbsolutePolynomial(1e-4, 0.0), ValueError, "a\\^2 < 3 G b for every conductance G.*got a = 0.0001 and b = 0"),
     (lambda: Crossbar([[1e-4, 0.0], [1e-4, 1e-6]], iv=AbsolutePolynomial(1e-4, 1e-4)), ValueError,
      "got a = 0.0001 and b = 0.0001 for G = 1e-06 S at word line 1, bit line 1 .1 such.. Give every device its own"),
-    (lambda: Crossbar([[1e-4]], iv=Asymmetric(AbsolutePolynomial(2e-4, 1e-4), None)), ValueError, "for G = 0.0001 S at word"),
+    (lambda: Crossbar([[1e-4]], iv=Asymmetric(AbsolutePolynomial(2e-4, 1e-4), None)), ValueError, "for G = 0.0001 S at"),
     (lambda: Asymmetric(Sinh(0.3), 2.0), TypeError, "reverse must be Sinh.*or None for Ohm's law; got 2.0"),
     (lambda: Asymmetric(Asymmetric(None, None), None), TypeError, "forward must be Sinh"),
     (lambda: Tabulated([0.1, 0.2], [1e-6, 2e-6, 3e-6]), ValueError, "must be as many, at least one; got 2 and 3"),
@@ -208,5 +211,5 @@ def test_what_is_no_law_of_this_package_is_refused():
         def _require_increasing(self):
             pass
 
-    with pytest.raises(TypeError, match="iv must be Sinh.v0., .*Tabulated.measured_voltages, measured_currents., .* or None"):
+    with pytest.raises(TypeError, match="iv must be Sinh.v0., .*Tabulated.measured_voltages, .* or None"):
         Crossbar(np.full((3, 2), 1e-4), iv=object.__new__(Strange))

@@ -1,5 +1,6 @@
 """A measured current-voltage curve as the law of all devices."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,7 +74,7 @@ class Tabulated(Law):
         """None: the curve is that of all devices."""
         return ()
 
-    def with_parameters(self, values):
+    def with_parameters(self, values: Sequence[np.ndarray]) -> Law:
         """Itself."""
         return self
 
@@ -98,8 +99,8 @@ class Tabulated(Law):
 
 
 class _Curve:
-    """An increasing curve through (0, 0) with slope 1 there: cubic polynomials c1 t + c2 t^2 + c3 t^3 from the end that is
-    nearer to 0 of each piece, so that small values keep their digits; straight before the first point and behind the last."""
+    """An increasing curve through (0, 0) with slope 1 there: in each piece y + c1 t + c2 t^2 + c3 t^3 from the end nearer to
+    0, so that small values keep their digits; straight before the first point and behind the last."""
 
     def __init__(self, x, y, slopes):
         left = x[1:] <= 0.0  # pieces that begin at their right point

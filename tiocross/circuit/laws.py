@@ -3,6 +3,7 @@
 A new law is one class with the methods of `Law`, and its line in `LAWS`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -268,7 +269,7 @@ class Asymmetric(Law):
         """Those of the forward law, then those of the reverse law."""
         return sum((side.parameters for side in self._sides), ())
 
-    def with_parameters(self, values):
+    def with_parameters(self, values: Sequence[np.ndarray]) -> Law:
         """The same laws with other parameters, in their order."""
         count = len(as_law(self.forward).parameters)
         sides = zip((self.forward, self.reverse), (values[:count], values[count:]))
@@ -312,7 +313,8 @@ class Asymmetric(Law):
         return forward(conductances, np.maximum(values, 0.0)) + reverse(conductances, np.minimum(values, 0.0))
 
 
-LAWS = (Sinh, Cubic, Polynomial, AbsolutePolynomial, Tabulated, Asymmetric)
+FORMULAS = (Sinh, Cubic, Polynomial, AbsolutePolynomial)  # whose parameters are numbers
+LAWS = (*FORMULAS, Tabulated, Asymmetric)
 
 
 def require_law(law, conductances):

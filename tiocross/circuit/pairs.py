@@ -1,8 +1,8 @@
 """Two devices in series that carry one current: their law together, and how the voltage splits between them.
 
-The current of a pair solves v(I) + w(I) = V, where v and w are the voltages that the two need. One of them takes at least half
-of V, so the current is at least the lesser one of both at V / 2, and at most the lesser one at V. Newton's method for the
-logarithm of the current, kept between these, settles in some five steps, whatever the curves.
+The current I of a pair solves v(I) + w(I) = V, where v and w are the voltages that the two need for it. One of these is at
+least V / 2, so I is at least the lesser of their currents at V / 2. It is at most the lesser one at V. Newton's method for
+the logarithm of I, kept between these, settles in some five steps.
 """
 
 from dataclasses import dataclass

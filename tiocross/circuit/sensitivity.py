@@ -43,11 +43,11 @@ def sensitivities(crossbar: Crossbar, inputs: ArrayLike | Biasing, weights: Arra
 
     Notes
     -----
-    A change dG of a device draws the current dG dI/dG more from its word line into its bit line; u is the voltage across it,
-    and what lies in series with it, I(G, u) its law. By reciprocity the share of that current which leaves through the bottom ends, weighted, is the
-    voltage a across the same device when the bottom ends are held at -weights instead, all other connected ends at 0 V and
-    every device replaced by its slope dI/du. So the gradient is a dI/dG, and a u for Ohm's law. That of an open device
-    is that of closing it.
+    A change dG of a device draws the current dG dI/dG more from its word line into its bit line; I(G, u) is its law, with
+    what lies in series with it, and u the voltage across both. By reciprocity the share of that current which leaves
+    through the bottom ends, weighted, is the voltage a across the same device when the bottom ends are held at -weights
+    instead, all other connected ends at 0 V and every device replaced by its slope dI/du. So the gradient is a dI/dG, and
+    a u for Ohm's law. That of an open device is that of closing it.
 
     The voltages of nodes that are joined to the connected ends only through a large resistance R, such as lines that float
     behind nearly open devices, are known to rtol times the gross current times R.

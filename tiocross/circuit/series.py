@@ -66,7 +66,7 @@ class Selector:
     def __repr__(self):
         return short_text(self)
 
-    def at_rest(self):
+    def at_rest(self) -> np.ndarray:
         """Conductances at 0 V, one number or fit for those of the memristors [S]."""
         return self.conductances
 
@@ -80,7 +80,7 @@ class Transistor:
     on_resistance : float or (..., n_word_lines, n_bit_lines) array_like, optional
         Of all transistors or of each at 0 V while they are on; if not given, that of the measured curve, for which ``iv``
         must be `Tabulated` then [ohm].
-    gates : bool or (..., n_lines) array_like of bool, optional
+    gates : bool or (..., n_lines) array of bool, optional
         Which gate lines are on; all, if not given.
     along : str, optional
         Whether the gate lines run along the "word lines", one for each, or along the "bit lines".
@@ -133,7 +133,7 @@ class Transistor:
     def __repr__(self):
         return short_text(self)
 
-    def at_rest(self):
+    def at_rest(self) -> np.ndarray:
         """Conductances at 0 V, one number or fit for those of the memristors [S]."""
         on = self.gates if self.gates.ndim == 0 else self.gates[..., :, None] if self.along == GATE_LINES[
             0] else self.gates[..., None, :]
@@ -152,8 +152,8 @@ def require_series(series, conductances):
         raise TypeError(f"series must be a Selector, a Transistor or None; got {series!r}")
     shape, lines = conductances.shape, {"word lines": -2, "bit lines": -1}
     if isinstance(series, Transistor) and series.gates.ndim and series.gates.shape[-1] != shape[lines[series.along]]:
-        raise ValueError(f"gates must be one bool for each of the {shape[lines[series.along]]} {series.along}, along which the "
-                         f"gate lines run; got {series.gates.shape[-1]}")
+        raise ValueError(f"gates must be one bool for each of the {shape[lines[series.along]]} {series.along}, along which "
+                         f"the gate lines run; got {series.gates.shape[-1]}")
     others = series.at_rest()
     try:
         fits = np.broadcast_shapes(others.shape, shape) == shape

@@ -40,8 +40,8 @@ def read_solution(path, make_solution):
     """The solution in a file; ValueError if it is no such file, or damaged."""
     content = _read(as_path("path", path))
     try:
-        crossbar = Crossbar(content["conductances"], **{name: content[name] for name in _WIRES}, iv=_put_together("law", content),
-                            series=_put_together("series", content))
+        crossbar = Crossbar(content["conductances"], **{name: content[name] for name in _WIRES},
+                            iv=_put_together("law", content), series=_put_together("series", content))
         selected = content["selected"]
         pair = None if selected.size == 0 else tuple(lines if lines.ndim else int(lines) for lines in selected)
         biasing = Biasing(*(content[name] for name in _ENDS), pair)

@@ -85,7 +85,8 @@ def solve(crossbar: Crossbar, inputs: ArrayLike | Biasing, *, rtol: float = 1e-9
     as_count("max_sweeps", max_sweeps)
     as_count("workers", workers)
     if crossbar.series is not None:
-        return replace_crossbar(solve(crossbar.equivalent, inputs, rtol=rtol, max_sweeps=max_sweeps, workers=workers), crossbar)
+        found = solve(crossbar.equivalent, inputs, rtol=rtol, max_sweeps=max_sweeps, workers=workers)
+        return replace_crossbar(found, crossbar)
     goal = Goal(rtol, max_sweeps)
     if not isinstance(inputs, Biasing):
         inputs = as_values_of_lines("voltages", inputs, crossbar.n_word_lines, "word line")

@@ -18,7 +18,8 @@ class Tangents:
         """Fill the next tangents from the node voltages (2, M, W): see `tangents_kernel`. Returns the sum and the largest of
         what the last ones got wrong [A]."""
         if self._parameters is not None:
-            return take_tangents(self.law.code, self.array, self._parameters, nodes, slope, injected, new_slope, new_injected)
+            return take_tangents(self.law.code, self.array, self._parameters, nodes, slope, injected, new_slope,
+                                 new_injected)
         n_bit = self.array.shape[1]
         u = nodes[1, :, :n_bit] - nodes[0, :, :n_bit]
         assumed = slope * u - injected
