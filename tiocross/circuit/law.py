@@ -9,13 +9,16 @@ from tiocross.checks import as_finite
 from tiocross.records import freeze, short_text
 
 
+OHM, SINH, POLYNOMIAL = range(3)  # codes of the kernel of tangents; Ohm's law goes with either of the others
+
+
 class Law:
     """Base of the laws: frozen dataclasses whose fields are the parameters of the devices, or laws in turn.
 
     Currents rise with the voltage, at every voltage, from 0 A at 0 V, where the slope is the conductance.
     """
 
-    code: ClassVar[int | None] = None  # of its branch in the kernel of tangents; without one, NumPy takes them
+    code: ClassVar[int | None] = None  # of its branch in the kernel of tangents; without one, NumPy serves
 
     def __repr__(self):
         return short_text(self)
@@ -61,6 +64,15 @@ class Law:
         """Least slope of each device at any voltage [S]."""
         return conductances
 
+    @property
+    def sides(self):
+        """The laws of positive and of negative voltages."""
+        return self, self
+
+    def coefficients(self, conductances, code):
+        """Both parameters of the kernel's branch with this code, each one number or one for each device."""
+        raise NotImplementedError
+
     def by_conductance(self, conductances, voltages):
         """Derivative of each current by the device's conductance [A/S]; of most laws the current for 1 S."""
         return self.currents(1.0, voltages)
@@ -83,6 +95,12 @@ class Law:
 @dataclass(frozen=True, eq=False, repr=False)
 class Ohm(Law):
     """I = G V."""
+
+    code = OHM
+
+    def coefficients(self, conductances, code):
+        """A sinh that never bends, or a polynomial without coefficients."""
+        return (2.0**100, 2.0**-100) if code == SINH else (0.0, 0.0)
 
     def currents(self, conductances, voltages):
         """Current of each device [A]."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tiocross.circuit.curves import Tabulated
-from tiocross.circuit.law import Law, as_law
+from tiocross.circuit.law import POLYNOMIAL, SINH, Law, as_law
 from tiocross.circuit.pairs import Pair
 
 
@@ -33,7 +33,7 @@ class Sinh(Law):
 
     v0: ArrayLike
 
-    code = 1
+    code = SINH
 
     def _require_increasing(self):
         if (self.v0 <= 0).any():
@@ -50,6 +50,10 @@ class Sinh(Law):
     def voltages(self, conductances: np.ndarray, currents: np.ndarray) -> np.ndarray:
         """Voltage [V] at which each device with conductances above zero [S] at 0 V carries currents [A]."""
         return self.v0 * np.arcsinh(currents / (conductances * self.v0))
+
+    def coefficients(self, conductances: np.ndarray, code: int) -> tuple:
+        """Voltage scale, and one over it."""
+        return self.v0, 1.0 / self.v0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -71,7 +75,7 @@ class Cubic(Law):
 
     c: ArrayLike
 
-    code = 2
+    code = POLYNOMIAL
 
     def _require_increasing(self):
         if (self.c < 0).any():
@@ -88,6 +92,10 @@ class Cubic(Law):
     def voltages(self, conductances: np.ndarray, currents: np.ndarray) -> np.ndarray:
         """Voltage [V] at which each device with conductances above zero [S] at 0 V carries currents [A]."""
         return _root_of_cubic(0.0, self.c, currents / conductances)
+
+    def coefficients(self, conductances: np.ndarray, code: int) -> tuple:
+        """Those of the quadratic and of the cubic term, relative to the conductance."""
+        return 0.0, self.c
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -125,7 +133,7 @@ class Polynomial(Law):
     a: ArrayLike
     b: ArrayLike
 
-    code = 3
+    code = POLYNOMIAL
 
     def _require_increasing(self):
         a, b = _as_pair(self)
@@ -146,6 +154,10 @@ class Polynomial(Law):
     def voltages(self, conductances: np.ndarray, currents: np.ndarray) -> np.ndarray:
         """Voltage [V] at which each device with conductances above zero [S] at 0 V carries currents [A]."""
         return _root_of_cubic(self.a, self.b, currents / conductances)
+
+    def coefficients(self, conductances: np.ndarray, code: int) -> tuple:
+        """Those of the quadratic and of the cubic term, relative to the conductance."""
+        return self.a, self.b
 
     def least_slopes(self, conductances: np.ndarray) -> np.ndarray:
         """Least slope of each device at any voltage [S]."""
@@ -187,6 +199,8 @@ class AbsolutePolynomial(Law):
     a: ArrayLike
     b: ArrayLike
 
+    code = POLYNOMIAL
+
     def _require_increasing(self):
         a, b = _as_pair(self)
         bad = (b < 0) | (b == 0) & (a != 0)
@@ -218,6 +232,11 @@ class AbsolutePolynomial(Law):
     def voltages(self, conductances: np.ndarray, currents: np.ndarray) -> np.ndarray:
         """Voltage [V] at which each device with conductances above zero [S] at 0 V carries currents [A]."""
         return _root_of_cubic(self.a / conductances, self.b / conductances, currents / conductances)
+
+    def coefficients(self, conductances: np.ndarray, code: int) -> tuple:
+        """Those of the quadratic and of the cubic term, relative to the conductance."""
+        each = np.where(conductances > 0, conductances, 1.0)
+        return self.a / each, self.b / each
 
     def least_slopes(self, conductances: np.ndarray) -> np.ndarray:
         """Least slope of each device at any voltage [S]."""
@@ -261,13 +280,14 @@ class Asymmetric(Law):
                 raise TypeError(f"{name} must be {_known(LAWS[:-1])} or None for Ohm's law; got {given!r}")
 
     @property
-    def _sides(self):
+    def sides(self) -> tuple[Law, Law]:
+        """The laws of positive and of negative voltages."""
         return as_law(self.forward), as_law(self.reverse)
 
     @property
     def parameters(self) -> tuple[np.ndarray, ...]:
         """Those of the forward law, then those of the reverse law."""
-        return sum((side.parameters for side in self._sides), ())
+        return sum((side.parameters for side in self.sides), ())
 
     def with_parameters(self, values: Sequence[np.ndarray]) -> Law:
         """The same laws with other parameters, in their order."""
@@ -281,7 +301,7 @@ class Asymmetric(Law):
 
     def slopes(self, conductances: np.ndarray, voltages: np.ndarray) -> np.ndarray:
         """Slope dI/dV of each device [S] with conductances [S] at 0 V, at voltages across it [V]."""
-        forward, reverse = self._sides
+        forward, reverse = self.sides
         return np.where(np.greater(voltages, 0.0), forward.slopes(conductances, np.maximum(voltages, 0.0)),
                         reverse.slopes(conductances, np.minimum(voltages, 0.0)))
 
@@ -291,7 +311,7 @@ class Asymmetric(Law):
 
     def least_slopes(self, conductances: np.ndarray) -> np.ndarray:
         """Least slope of each device at any voltage [S]."""
-        return np.minimum(*(side.least_slopes(conductances) for side in self._sides))
+        return np.minimum(*(side.least_slopes(conductances) for side in self.sides))
 
     def by_conductance(self, conductances: np.ndarray, voltages: np.ndarray) -> np.ndarray:
         """Derivative of each current by the device's conductance [A/S]."""
@@ -299,17 +319,17 @@ class Asymmetric(Law):
 
     def scaled_to(self, currents: np.ndarray, voltages: np.ndarray) -> np.ndarray:
         """Conductances [S] with which devices carry currents [A] at voltages [V], neither of them zero."""
-        sides = self._sides
+        sides = self.sides
         return np.where(np.greater(voltages, 0.0), *(side.scaled_to(currents, voltages) for side in sides))
 
     def require_fitting(self, conductances: np.ndarray) -> None:
         """Raise ValueError unless the parameters of both laws fit these conductances [S]."""
-        for side in self._sides:
+        for side in self.sides:
             side.require_fitting(conductances)
 
     def _join(self, what, conductances, values):
         """Both laws are zero at zero: each takes the values of its sign, and one of them gives nothing."""
-        forward, reverse = (getattr(side, what) for side in self._sides)
+        forward, reverse = (getattr(side, what) for side in self.sides)
         return forward(conductances, np.maximum(values, 0.0)) + reverse(conductances, np.minimum(values, 0.0))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from tiocross.circuit.solvers.mesh_kernel import solve_mesh
 from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, WORDS
-from tiocross.circuit.solvers.tangents import Tangents
+from tiocross.circuit.solvers.tangents import follow_tangents
 
 _EPSILON = 2.0**-52
 _PER_LINE = 2.0  # roundings that a conductance between terminals has, for each line and node along a line, at most
@@ -110,7 +110,7 @@ class Mesh:
         columns = np.zeros((self.n_terminals, 1 + len(wanted)))
         columns[:, 0], columns[wanted, 1 + np.arange(len(wanted))] = volts[0], 1.0
         slope, injected, last = array, np.zeros_like(array), np.inf
-        best, waiting, kept, tangents = np.inf, 0, None, Tangents(array, law)
+        best, waiting, kept = np.inf, 0, None
         for n_steps in range(1, _MOST_TANGENTS + 1):
             with np.errstate(over="ignore", invalid="ignore"):  # a law may overflow; then it is not solved
                 found = self._eliminate(slope, injected, columns, volts[1])
@@ -124,7 +124,7 @@ class Mesh:
             if worst <= 1.0 and n_steps > 1 or waiting >= patience or np.isnan(worst):
                 break
             following = np.empty_like(array), np.empty_like(array)
-            tangents.take(np.ascontiguousarray(found.nodes), slope, injected, *following)
+            follow_tangents(array, law, found.device_voltages, (slope, injected), following)
             slope, injected = following
         return (*kept, n_steps)
 

@@ -23,14 +23,13 @@ def solve_nonlinear(workspace, devices, drive, goal, into):
     tangents = Tangents(array, law)
     solver, report = workspace, into.report
     n_sweeps, left, gross = report.n_sweeps, report.total, report.gross  # views of what each call fills
-    slope, injected = array, np.zeros_like(array)
-    new = [np.empty((2, *array.shape)) for _ in range(2)]
-    start, best, waiting, turn = FROM_ZERO, np.inf, 0, 0
+    start, best, waiting = FROM_ZERO, np.inf, 0
     nothing = _NOTHING * float(np.abs(drive).max() * array.max())
     while True:
         budget = min(_SWEEPS_PER_TANGENT, goal.max_sweeps - int(n_sweeps))
-        solver.sweep_further((slope, injected), drive, budget, start, into)
-        wrong, largest = tangents.take(solver.fine, slope, injected, *new[turn])
+        solver.sweep_further(tuple(map(tangents.crop, (tangents.slope, tangents.injected))), drive, budget, start, into)
+        pitch = solver.fine.shape[2]
+        wrong, largest = tangents.take(solver.fine.reshape(-1), 0, len(array) * pitch, pitch)
         linear = float(left)
         total = linear + 2.0 * wrong
         is_solved, is_dead = total <= goal.rtol * float(gross), float(gross) <= nothing and n_sweeps >= _LONG
@@ -42,7 +41,7 @@ def solve_nonlinear(workspace, devices, drive, goal, into):
         best = min(best, total)
         start = GO_ON
         if wrong > 0.1 * linear:  # else the tangents are good and only the sweeps are not done
-            slope, injected = new[turn]
-            turn, start = 1 - turn, FROM_LAST
+            tangents.move_on()
+            start = FROM_LAST
         if waiting >= _ROBUST_FROM and solver is workspace:
             solver, start = workspace.hand_over_to_robust(), FROM_LAST
