@@ -6,6 +6,8 @@ from tiocross.circuit.law import OHM, POLYNOMIAL
 from tiocross.circuit.solvers.tangents_kernel import take_tangents
 from tiocross.vectors import LANES
 
+_NOTHING = np.empty(0)
+
 
 class Tangents:
     """Tangents of devices with conductances at 0 V (M, N) [S] and one law, at first those at 0 V without a current at 0 V.
@@ -29,6 +31,11 @@ class Tangents:
             return self._take_by_numpy(pool, bits, words, pitch)
         return take_tangents(*self._form, *self.shape[:1], self.padded[1], pool, bits, words, pitch, self.slope, self.injected,
                              slope, injected)
+
+    @property
+    def devices(self):
+        """Slopes, and currents injected, for a `Workspace`."""
+        return self.slope, _NOTHING if self.slope is self._g else self.injected
 
     def move_on(self):
         """Make the next tangents those that count."""
