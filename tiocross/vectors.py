@@ -57,6 +57,11 @@ def where_above(first, second, then, other):
     return np.where(first > second, then, other)
 
 
+def two_to(vector):
+    """2 to the power of whole numbers from -1022 to 1023."""
+    return np.exp2(vector)
+
+
 def transpose(source, at, pitch, target, to, to_pitch):
     """Copy LANES rows of LANES numbers, ``pitch`` apart, as columns of rows that are ``to_pitch`` apart."""
     for i in range(LANES):
@@ -91,7 +96,7 @@ def _typed(function, result, n_arguments):
 
 for _function, _result, _count in ((load, _VECTOR, 2), (store, types.none, 3), (fill, _VECTOR, 1), (spread, _VECTOR, 2),
                                    (lane, types.float64, 2), (magnitude, _VECTOR, 1), (larger, _VECTOR, 2),
-                                   (where_above, _VECTOR, 4), (transpose, types.none, 6)):
+                                   (where_above, _VECTOR, 4), (two_to, _VECTOR, 1), (transpose, types.none, 6)):
     _typed(_function, _result, _count)
 
 
@@ -148,6 +153,15 @@ def _larger(context, builder, sig, args):
 @lower_builtin(where_above, Vector, Vector, Vector, Vector)
 def _where_above(context, builder, sig, args):
     return builder.select(builder.fcmp_ordered(">", *args[:2]), *args[2:])
+
+
+@lower_builtin(two_to, Vector)
+def _two_to(context, builder, sig, args):
+    bits = ir.VectorType(ir.IntType(64), LANES)
+    # 3 * 2^51 + k has k in its last bits: moved to those of the exponent, they add to that of one.
+    whole = builder.fadd(args[0], ir.Constant(_WIDE, [3.0 * 2.0**51] * LANES))
+    power = builder.shl(builder.bitcast(whole, bits), ir.Constant(bits, [52] * LANES))
+    return builder.bitcast(builder.add(power, ir.Constant(bits, [1023 << 52] * LANES)), _WIDE)
 
 
 def _shuffle(builder, first, second, *lanes):

@@ -61,8 +61,10 @@ def transfer_matrix(crossbar: Crossbar, *, rtol: float = 1e-9) -> np.ndarray:
     """
     require_crossbar(crossbar)
     require_rtol(rtol)
-    if crossbar.iv is not None:
-        raise ValueError(f"devices with {kind_of(crossbar.iv)} law have no transfer matrix; solve for each input, "
+    law = crossbar.iv if crossbar.series is None or crossbar.iv is not None else crossbar.series.iv
+    crossbar = crossbar.equivalent
+    if law is not None:
+        raise ValueError(f"devices with {kind_of(law)} law have no transfer matrix; solve for each input, "
                          "or take iv=None for the matrix at small voltages")
     shape = crossbar.conductances.shape
     if crossbar.is_ideal or crossbar.conductances.size == 0:

@@ -17,14 +17,13 @@ class PreparedCrossbar:
 
     ``arrays`` (C, M, N): the devices, C-contiguous and writeable, so that kernels are compiled for one kind of array; not
     to be changed [S]. ``resistances`` (2, 3, W): of a segment, and behind the root (left, bottom) and far ends, of word
-    lines and of bit lines, when all bit lines are read: infinite where an end floats [ohm]. ``parameters`` (C, P, M, N):
-    of the law of each device, None for Ohm's law.
+    lines and of bit lines, when all bit lines are read: infinite where an end floats [ohm]. ``law``: None for Ohm's, or with
+    each parameter one number or (C, M, N).
     """
 
     arrays: np.ndarray
     resistances: np.ndarray
     law: object
-    parameters: np.ndarray | None
 
     def __len__(self):
         return len(self.arrays)
@@ -59,8 +58,11 @@ class PreparedCrossbar:
         """A slice of the arrays; they share their memory."""
         if len(self.arrays[which]) == len(self):
             return self
-        parameters = None if self.parameters is None else self.parameters[which]
-        return PreparedCrossbar(self.arrays[which], self.resistances, self.law, parameters)
+        return PreparedCrossbar(self.arrays[which], self.resistances, None if self.law is None else self.law_of(which))
+
+    def law_of(self, which):
+        """The law of one of the arrays, or of some."""
+        return self.law.spread(lambda values: values[which] if values.ndim else values)
 
     def without(self, islands):
         """The same without the devices of lines that no connected end reaches: words (C, M) and bits (C, N) bool."""
@@ -71,7 +73,7 @@ class PreparedCrossbar:
         """Least slope of each device at any voltage, (C, M, N) [S]."""
         if self.law is None:
             return self.arrays
-        return self.arrays * self.law.least_slope(*self.parameters.swapaxes(0, 1))
+        return self.law.least_slopes(self.arrays)
 
 
 def prepare(crossbar):
@@ -84,6 +86,7 @@ def prepare(crossbar):
 
 
 def _prepare(crossbar):
+    crossbar = crossbar.equivalent
     shape, law = crossbar.conductances.shape, crossbar.iv
     arrays = crossbar.conductances.view()
     arrays.flags.writeable = True  # only this alias: see PreparedCrossbar
@@ -93,6 +96,6 @@ def _prepare(crossbar):
         resistances[side, :2, : shape[side - 2]] = lines
         resistances[side, 2, : shape[side - 2]] = np.inf
     arrays = arrays.reshape(-1, *shape[-2:])
-    parameters = None if law is None else np.stack([np.broadcast_to(values, shape).reshape(arrays.shape)
-                                                    for values in law.parameters], axis=1)
-    return PreparedCrossbar(arrays, resistances, law, parameters)
+    if law is not None:
+        law = law.spread(lambda values: np.broadcast_to(values, shape).reshape(arrays.shape) if values.ndim else values)
+    return PreparedCrossbar(arrays, resistances, law)
