@@ -37,3 +37,32 @@ def longest_way(array, resistances):
                 break
             words, bits = np.minimum(words, over[0]), np.minimum(bits, over[1])
     return max(np.where(np.isfinite(line), line, 0.0).max() for line in (words, bits))
+
+
+def find_unreached(array, along_words, along_bits):
+    """Nodes of word lines and of bit lines, bool (M, N) each, from which no path over devices and wires leads to a connected
+    end. ``along_words`` (M, N + 1), ``along_bits`` (N, M + 1): resistances along each line, infinite where a segment is
+    broken or an end floats [ohm]."""
+    words, bits = (_number_pieces(along) for along in (along_words, along_bits))
+    of_words, of_bits = (_reached_from_ends(*each) for each in ((words, along_words), (bits, along_bits)))
+    at_words, at_bits = words[array > 0], bits.T[array > 0]  # the pieces that each device joins
+    before, now = -1, 0
+    while now != before:
+        of_words[at_words[of_bits[at_bits]]] = True
+        of_bits[at_bits[of_words[at_words]]] = True
+        before, now = now, int(of_words.sum() + of_bits.sum())
+    return ~of_words[words], ~of_bits[bits].T
+
+
+def _number_pieces(along):
+    """For each node of each line the number of its piece: what no broken segment divides."""
+    starts = np.isinf(along[:, :-1])
+    starts[:, 0] = True
+    return np.cumsum(starts).reshape(starts.shape) - 1
+
+
+def _reached_from_ends(pieces, along):
+    reached = np.zeros(pieces[-1, -1] + 1, dtype=bool)
+    reached[pieces[:, 0][np.isfinite(along[:, 0])]] = True
+    reached[pieces[:, -1][np.isfinite(along[:, -1])]] = True
+    return reached
