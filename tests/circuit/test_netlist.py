@@ -80,6 +80,6 @@ def test_a_line_without_resistance_that_is_held_at_both_ends_has_one_source(tmp_
 
 def test_many_circuits_are_no_netlist(tmp_path):
     crossbar = Crossbar(np.full((3, 2), 1e-4), 1.0)
-    with pytest.raises(ValueError, match=r"a netlist is of one circuit; got .* leading axes \(4,\): write one after the other"):
+    with pytest.raises(ValueError, match=r"of one circuit; got .* leading axes \(4,\): write one after the other"):
         write_netlist(crossbar, np.zeros((4, 3)), tmp_path / "circuit.cir")
     assert not list(tmp_path.iterdir())

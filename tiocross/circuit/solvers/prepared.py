@@ -6,9 +6,12 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from tiocross.circuit.crossbar import has_segments, spread_segments
 from tiocross.circuit.solvers.hierarchy import find_geometries
+from tiocross.circuit.solvers.paths import BROKEN
 
 _PREPARED = WeakKeyDictionary()
+_SOME = 1e-9  # ohm: a line with a broken segment is none without resistance
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,13 +21,16 @@ class PreparedCrossbar:
     ``arrays`` (C, M, N): the devices, C-contiguous and writeable, so that kernels are compiled for one kind of array; not
     to be changed [S]. ``resistances`` (2, 3, W): of a segment, and behind the root (left, bottom) and far ends, of word
     lines and of bit lines, when all bit lines are read: infinite where an end floats [ohm]. ``parameters`` (C, P, M, N):
-    of the law of each device, None for Ohm's law.
+    of the law of each device, None for Ohm's law. ``segments``: resistances of all segments of word lines (M, N + 1) and of
+    bit lines (M + 1, N), from the left and from the top, 1e30 ohm where one is broken; None where those of a line are equal.
+    With them, a segment's in ``resistances`` is a mean over its line, zero if all are.
     """
 
     arrays: np.ndarray
     resistances: np.ndarray
     law: object
     parameters: np.ndarray | None
+    segments: tuple[np.ndarray, np.ndarray] | None = None
 
     def __len__(self):
         return len(self.arrays)
@@ -54,12 +60,12 @@ class PreparedCrossbar:
         if len(self.arrays[which]) == len(self):
             return self
         parameters = None if self.parameters is None else self.parameters[which]
-        return PreparedCrossbar(self.arrays[which], self.resistances, self.law, parameters)
+        return replace(self, arrays=self.arrays[which], parameters=parameters)
 
     def without(self, islands):
-        """The same without the devices of lines that no connected end reaches: words (C, M) and bits (C, N) bool."""
+        """The same without the devices beside nodes that no connected end reaches, as `find_islands` gives them."""
         words, bits = islands
-        return replace(self, arrays=np.where(words[:, :, None] | bits[:, None, :], 0.0, self.arrays))
+        return replace(self, arrays=np.where(words | bits, 0.0, self.arrays))
 
     def least_slopes(self):
         """Least slope of each device at any voltage, (C, M, N) [S]."""
@@ -81,11 +87,22 @@ def _prepare(crossbar):
     arrays = crossbar.conductances.view()
     arrays.flags.writeable = True  # only this alias: see PreparedCrossbar
     resistances = np.zeros((2, 3, max(*shape[-2:], 8) + 2))
-    for side, lines in enumerate(((crossbar.word_line_resistance, crossbar.source_resistance),
-                                  (crossbar.bit_line_resistance, crossbar.sense_resistance))):
-        resistances[side, :2, : shape[side - 2]] = lines
-        resistances[side, 2, : shape[side - 2]] = np.inf
+    words, bits = spread_segments(crossbar)
+    for side, (wires, beyond) in enumerate(((words, crossbar.source_resistance), (bits.T, crossbar.sense_resistance))):
+        resistances[side, 0, : len(wires)] = _average(wires) if has_segments(crossbar) else wires[:, 0]
+        resistances[side, 1, : len(wires)] = beyond
+        resistances[side, 2, : len(wires)] = np.inf
+    segments = None
+    if has_segments(crossbar) and not ((words == words[:, :1]).all() and (bits == bits[:1]).all()):
+        segments = tuple(np.where(np.isinf(wires), BROKEN, wires) for wires in (words, bits))
     arrays = arrays.reshape(-1, *shape[-2:])
     parameters = None if law is None else np.stack([np.broadcast_to(values, shape).reshape(arrays.shape)
                                                     for values in law.parameters], axis=1)
-    return PreparedCrossbar(arrays, resistances, law, parameters)
+    return PreparedCrossbar(arrays, resistances, law, parameters, segments)
+
+
+def _average(wires):
+    """Mean resistance of the unbroken segments of each line; above zero unless all are zero [ohm]."""
+    whole = np.isfinite(wires)
+    mean = np.where(whole, wires, 0.0).sum(axis=1) / np.maximum(whole.sum(axis=1), 1)
+    return np.where(whole.all(axis=1), mean, np.maximum(mean, _SOME))
