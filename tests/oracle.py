@@ -40,11 +40,11 @@ def dense_circuit(conductances, left, right, top, bottom, *, word_line_resistanc
 
     conductances (M, N) [S]; left, right (M,) and top, bottom (N,) or scalars [V], NaN where floating; resistances scalar
     or one per line [ohm], zero allowed, or of wires one per segment, (M, N + 1) from the left and (M + 1, N) from the top,
-    infinite where broken: nodes that no path joins to a connected end are NaN then; iv None, ("sinh", v0) with I = G v0 sinh(V / v0) or ("cubic", c) with
-    I = G (V + c V^3) or ("polynomial", (a, b)) with I = G (V + a V^2 + b V^3), v0 [V], c and b [1/V^2], a [1/V] scalar or
-    (M, N). Raises ValueError where a line has no path to a connected
-    end, and where both ends of a line without any resistance are connected (the split of the current is undetermined, or
-    the two voltages contradict each other).
+    infinite where broken: nodes that no path joins to a connected end are NaN then; iv None, ("sinh", v0) with
+    I = G v0 sinh(V / v0) or ("cubic", c) with I = G (V + c V^3) or ("polynomial", (a, b)) with
+    I = G (V + a V^2 + b V^3), v0 [V], c and b [1/V^2], a [1/V] scalar or (M, N). Raises ValueError where, without a broken
+    segment, a line has no path to a connected end, and where both ends of a line without any resistance are connected (the
+    split of the current is undetermined, or the two voltages contradict each other).
 
     Accuracy: everything is in np.longdouble (64-bit mantissa on x86) until the record is filled, the linear systems are
     solved without a subtraction (``star_mesh``), Newton steps go on until they are rounding. So voltages are right to

@@ -72,7 +72,7 @@ class Crossbar:
     >>> segments[0, 1] = np.inf  # word line 0 is broken between bit lines 0 and 1
     >>> broken = Crossbar(crossbar.conductances, wire_resistance=25 * ohm, word_line_resistance=segments)
     >>> (solve(broken, np.array([200, -100, 150]) * mV).bit_line_currents / uA).round(2).tolist()
-    [16.75, 19.15]
+    [16.51, 19.56]
     """
 
     conductances: np.ndarray

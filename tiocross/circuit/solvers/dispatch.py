@@ -177,8 +177,9 @@ def _run_segments(circuit, resistances, drives, sensed, goal):
     """Circuits whose segments differ, each by elimination: `Solved`."""
     mesh = Mesh(resistances, circuit.shape, sensed, circuit.segments)
     if not mesh.is_affordable:
-        raise ValueError(f"{circuit.shape[0]} x {circuit.shape[1]} devices are too many for a resistance per segment; give one "
-                         "per line, or solve parts of the array")
+        size = f"{circuit.shape[0]} x {circuit.shape[1]}"
+        raise ValueError(f"{size} devices are too many for a resistance of each segment; give one of each line, or solve "
+                         "parts of the array")
     solved = allocate_results((len(circuit), drives.shape[1]), circuit.shape, goal.nodes)
     for c, k in np.ndindex(solved.figures.shape[:2]):
         law = None if circuit.law is None else type(circuit.law)(*circuit.parameters[c])

@@ -7,6 +7,8 @@ Devices that do not obey Ohm's law: Newton's method. What the tangents get wrong
 device. The share of it that reaches an end is, by reciprocity, the voltage there when that end alone is at 1 V.
 """
 
+from functools import cached_property
+
 import numpy as np
 
 from tiocross.circuit.solvers.mesh_kernel import solve_mesh
@@ -37,7 +39,11 @@ class Mesh:
         self.n_terminals = int(self.connected.sum())
         self._roots = self.terminals[BITS, ROOT_END, :n]  # of the bit lines
         self.rounding = _PER_LINE * _EPSILON * (m + n + 2)
-        self._layout = _lay_out(find_along(resistances, shape, segments), self.terminals, self.turned)
+        self._wires = resistances, shape, segments
+
+    @cached_property
+    def _layout(self):
+        return _lay_out(find_along(*self._wires), self.terminals, self.turned)
 
     @property
     def is_affordable(self):

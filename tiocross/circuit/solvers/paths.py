@@ -69,17 +69,31 @@ def find_unreached(array, along_words, along_bits):
 def longest_way(array, resistances, segments=None):
     """Resistance [ohm] to a connected end that no node's is above, whatever the other devices do; of islands, none.
     ``array`` (M, N): the least that each device conducts [S]; ``resistances`` (2, 3, W) as for a `Workspace`."""
-    along = find_along(resistances, array.shape, segments)
-    (words, in_words, from_words), (bits, in_bits, from_bits) = (_measure_pieces(wires) for wires in along)
-    if not (np.isfinite(from_words).all() and np.isfinite(from_bits).all()):
-        at_words, at_bits = words.ravel(), bits.T.ravel()  # the pieces that each device joins
+    if segments is not None:
+        return _longest_way_in_pieces(array, find_along(resistances, array.shape, segments))
+    along = [array.shape[1 - side] * resistances[side, 0, :n] for side, n in enumerate(array.shape)]
+    words, bits = (wire + resistances[side, 1:, : len(wire)].min(axis=0) for side, wire in ((WORDS, along[0]),
+                                                                                           (BITS, along[1])))
+    if not (np.isfinite(words).all() and np.isfinite(bits).all()):
         with np.errstate(divide="ignore"):
-            devices = 1.0 / array.ravel()
-        before = np.inf, np.inf
-        while not (np.array_equal(from_words, before[0]) and np.array_equal(from_bits, before[1])):
-            before = from_words.copy(), from_bits.copy()
-            np.minimum.at(from_words, at_words, in_words[at_words] + devices + before[1][at_bits])
-            np.minimum.at(from_bits, at_bits, in_bits[at_bits] + devices + before[0][at_words])
+            devices = 1.0 / array
+        while True:
+            over = along[0] + (devices + bits).min(axis=1), along[1] + (devices + words[:, None]).min(axis=0)
+            if (over[0] >= words).all() and (over[1] >= bits).all():
+                break
+            words, bits = np.minimum(words, over[0]), np.minimum(bits, over[1])
+    return max(np.where(np.isfinite(line), line, 0.0).max() for line in (words, bits))
+
+
+def _longest_way_in_pieces(array, along):
+    (words, in_words, from_words), (bits, in_bits, from_bits) = (_measure_pieces(wires) for wires in along)
+    at_words, at_bits = words.ravel(), bits.T.ravel()  # the pieces that each device joins
+    with np.errstate(divide="ignore"):
+        devices, before = 1.0 / array.ravel(), (np.inf, np.inf)
+    while not (np.array_equal(from_words, before[0]) and np.array_equal(from_bits, before[1])):
+        before = from_words.copy(), from_bits.copy()
+        np.minimum.at(from_words, at_words, in_words[at_words] + devices + before[1][at_bits])
+        np.minimum.at(from_bits, at_bits, in_bits[at_bits] + devices + before[0][at_words])
     return max(np.where(np.isfinite(ways), ways, 0.0).max() for ways in (from_words, from_bits))
 
 

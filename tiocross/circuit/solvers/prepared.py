@@ -93,7 +93,8 @@ def _prepare(crossbar):
         resistances[side, 1, : len(wires)] = beyond
         resistances[side, 2, : len(wires)] = np.inf
     segments = None
-    if has_segments(crossbar) and not ((words == words[:, :1]).all() and (bits == bits[:1]).all()):
+    if has_segments(crossbar) and not all((wires == first).all() and np.isfinite(first).all()
+                                          for wires, first in ((words, words[:, :1]), (bits, bits[:1]))):
         segments = tuple(np.where(np.isinf(wires), BROKEN, wires) for wires in (words, bits))
     arrays = arrays.reshape(-1, *shape[-2:])
     parameters = None if law is None else np.stack([np.broadcast_to(values, shape).reshape(arrays.shape)
