@@ -146,7 +146,7 @@ def test_an_array_that_is_broken_across_and_driven_at_both_ends_is_two(law):
 def test_equal_segments_are_the_line_that_has_this_resistance():
     lines = [3.0, 0.0, 7.0, 1.0]
     each = Crossbar(G, 2.0, word_line_resistance=np.repeat(np.array(lines)[:, None], 4, axis=1))
-    assert prepare(each).segments is None
+    assert prepare(each).segments is None and each.word_line_resistance.tolist() == lines
     assert np.array_equal(solve(each, V).bit_line_currents, solve(Crossbar(G, 2.0, word_line_resistance=lines), V)
                           .bit_line_currents)
     alike = Crossbar(G, word_line_resistance=np.full((4, 4), 2.0), bit_line_resistance=np.full((5, 3), 2.0))
@@ -155,7 +155,8 @@ def test_equal_segments_are_the_line_that_has_this_resistance():
 
 
 def test_a_line_of_broken_segments_alone_is_no_line_of_equal_ones():
-    crossbar = Crossbar(G, 2.0, word_line_resistance=np.full((4, 4), INF))
+    crossbar = Crossbar(G, word_line_resistance=np.full((4, 4), INF), bit_line_resistance=np.full((5, 3), INF))
+    assert crossbar.wire_resistance is None and dataclasses.replace(crossbar, conductances=2 * G).word_line_resistance.ndim == 2
     assert np.array_equal(solve(crossbar, V).bit_line_currents, np.zeros(3)) and not crossbar.is_ideal
 
 

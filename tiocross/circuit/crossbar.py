@@ -46,9 +46,9 @@ class Crossbar:
     wire_resistance : float or None
         Of every segment, None where they differ [ohm].
     word_line_resistance : (n_word_lines,) or (n_word_lines, n_bit_lines + 1) ndarray
-        One value for each word line, or for each segment where these were given [ohm].
+        One value for each word line, or for each segment where those of a line differ [ohm].
     bit_line_resistance : (n_bit_lines,) or (n_word_lines + 1, n_bit_lines) ndarray
-        One value for each bit line, or for each segment where these were given [ohm].
+        One value for each bit line, or for each segment where those of a line differ [ohm].
     source_resistance, sense_resistance : (n_word_lines,) and (n_bit_lines,) ndarray
         One value for each line [ohm].
 
@@ -168,7 +168,7 @@ def turn_arrays(arrays):
 
 
 def has_segments(crossbar):
-    """Whether resistances were given for each segment."""
+    """Whether segments of a line differ, or are broken."""
     return crossbar.word_line_resistance.ndim == 2 or crossbar.bit_line_resistance.ndim == 2
 
 
@@ -201,13 +201,15 @@ def _as_resistances(name, values, shape, axis):
 
 
 def _as_segments(name, values, axis):
-    """Read-only copy; ValueError at the first segment that is neither a resistance nor broken."""
+    """Read-only copy, of one value for each line where its segments are equal; ValueError at the first segment that is
+    neither a resistance nor broken."""
     bad = ~(values >= 0) | (values > LARGEST_RESISTANCE) & np.isfinite(values)
     if bad.any():
         line, segment = (int(k) for k in np.argwhere(bad)[0][:: 1 if axis == -2 else -1])
         raise ValueError(f"{name} must lie in [0, {LARGEST_RESISTANCE:g}] ohm, or be inf where a segment is broken; got "
                          f"{values[bad][0]:g} in segment {segment} of line {line}")
-    values = values.copy()
+    first = values[:, :1] if axis == -2 else values[:1]
+    values = first.flatten() if (values == first).all() and np.isfinite(first).all() else values.copy()
     values.flags.writeable = False
     return values
 
@@ -218,4 +220,4 @@ def _common_wire(given, lines_given, *lines):
     if given is not None and lines_given and not (segments == given).all():
         raise ValueError(f"wire_resistance = {given:g} ohm contradicts word_line_resistance and bit_line_resistance, which "
                          "were both given, or taken over by dataclasses.replace; set those to be changed, or to None")
-    return float(segments[0]) if (segments == segments[0]).all() else None
+    return float(segments[0]) if (segments == segments[0]).all() and segments[0] < np.inf else None

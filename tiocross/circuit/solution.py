@@ -8,7 +8,7 @@ from os import PathLike
 import numpy as np
 
 from tiocross.circuit.biasing import Biasing, is_plain_read, read_columns
-from tiocross.circuit.crossbar import Crossbar, spread_segments
+from tiocross.circuit.crossbar import Crossbar, has_segments, spread_segments
 from tiocross.circuit.solution_files import read_solution, write_solution
 from tiocross.circuit.solvers.results import Report, rounding_step
 from tiocross.records import short_text
@@ -87,15 +87,15 @@ class Solution:
         served, an estimate [A]."""
         total = self._report.total.reshape(self._batch)
         crossbar, biasing = self.crossbar, self.biasing
-        if crossbar.iv is not None or not is_plain_read(biasing):
-            return total
+        if crossbar.iv is not None or has_segments(crossbar) or not is_plain_read(biasing):
+            return total  # rounding was looked at
         if crossbar.is_ideal:
             lost = np.matmul(np.abs(biasing.left)[..., None, :], crossbar.conductances)[..., 0, :]
             lost = lost.max(axis=-1) if biasing.selected is None else _pick(lost, biasing.selected[1:])
         elif biasing.selected is None:
             lost = np.abs(biasing.left).max(axis=-1) * crossbar.conductances.sum(axis=(-2, -1))
         else:
-            return total  # rounding was looked at
+            return total
         return total + rounding_step(sum(crossbar.conductances.shape[-2:])) * lost
 
     @property

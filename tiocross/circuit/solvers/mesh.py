@@ -56,6 +56,9 @@ class Mesh:
         """Solve one circuit of ``devices``: conductances (M, N) [S] and their law, with one parameter for each, or None.
         ``into`` is `Solved` without leading axes, to be filled."""
         array, law = devices
+        if self.n_terminals == 0:  # nothing flows
+            into.currents[:], into.figures[:], into.voltages[:] = 0.0, 0.0, 0.0
+            return
         given = drive[self.connected]
         reference = self._reference(given)
         volts = given - reference

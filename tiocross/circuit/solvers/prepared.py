@@ -87,15 +87,12 @@ def _prepare(crossbar):
     arrays = crossbar.conductances.view()
     arrays.flags.writeable = True  # only this alias: see PreparedCrossbar
     resistances = np.zeros((2, 3, max(*shape[-2:], 8) + 2))
-    words, bits = spread_segments(crossbar)
+    (words, bits), differ = spread_segments(crossbar), has_segments(crossbar)
     for side, (wires, beyond) in enumerate(((words, crossbar.source_resistance), (bits.T, crossbar.sense_resistance))):
-        resistances[side, 0, : len(wires)] = _average(wires) if has_segments(crossbar) else wires[:, 0]
+        resistances[side, 0, : len(wires)] = _average(wires) if differ else wires[:, 0]
         resistances[side, 1, : len(wires)] = beyond
         resistances[side, 2, : len(wires)] = np.inf
-    segments = None
-    if has_segments(crossbar) and not all((wires == first).all() and np.isfinite(first).all()
-                                          for wires, first in ((words, words[:, :1]), (bits, bits[:1]))):
-        segments = tuple(np.where(np.isinf(wires), BROKEN, wires) for wires in (words, bits))
+    segments = tuple(np.where(np.isinf(wires), BROKEN, wires) for wires in (words, bits)) if differ else None
     arrays = arrays.reshape(-1, *shape[-2:])
     parameters = None if law is None else np.stack([np.broadcast_to(values, shape).reshape(arrays.shape)
                                                     for values in law.parameters], axis=1)
