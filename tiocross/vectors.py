@@ -1,8 +1,8 @@
 """Vectors of LANES numbers for kernels: one instruction works on several numbers, whatever the compiler finds out by itself.
 
-A kernel loads a vector from a flat float64 array, computes with it as with one number, and stores it. Two arrays may overlap,
-for what is loaded and what is stored is written down. Without compilation (NUMBA_DISABLE_JIT) the same functions work on
-short NumPy arrays and give the same bits. Nothing checks the bounds of compiled loads and stores.
+A kernel loads a vector from a flat float64 array, computes with it as with one number, and stores it. Two arrays may
+overlap, for what is loaded and what is stored is written down. Without compilation (NUMBA_DISABLE_JIT) the same functions
+work on short NumPy arrays and give the same bits. Nothing checks the bounds of compiled loads and stores.
 """
 
 import operator
@@ -71,7 +71,7 @@ class Vector(types.Type):
         super().__init__(name=f"Vector({LANES})")
 
 
-_VECTOR, _DOUBLE, _ADDRESS, _INDEX = Vector(), ir.DoubleType(), ir.IntType(8).as_pointer(), ir.IntType(32)
+_VECTOR, _DOUBLE, _INDEX = Vector(), ir.DoubleType(), ir.IntType(32)
 _WIDE, _NARROW = ir.VectorType(_DOUBLE, LANES), ir.VectorType(_DOUBLE, _TILE)
 
 
@@ -89,9 +89,9 @@ def _typed(function, result, n_arguments):
     type_callable(function)(give)
 
 
-for _function, _result, _count in ((load, _VECTOR, 2), (store, types.none, 3), (fill, _VECTOR, 1), (spread, _VECTOR, 2), (lane, types.float64, 2),
-                                   (magnitude, _VECTOR, 1), (larger, _VECTOR, 2), (where_above, _VECTOR, 4),
-                                   (transpose, types.none, 6)):
+for _function, _result, _count in ((load, _VECTOR, 2), (store, types.none, 3), (fill, _VECTOR, 1), (spread, _VECTOR, 2),
+                                   (lane, types.float64, 2), (magnitude, _VECTOR, 1), (larger, _VECTOR, 2),
+                                   (where_above, _VECTOR, 4), (transpose, types.none, 6)):
     _typed(_function, _result, _count)
 
 
@@ -183,7 +183,8 @@ def _transpose(context, builder, sig, args):
 
 def _arithmetic(instruction, *operators):
     """+, -, * or / of vectors, and of a vector and a number."""
-    cases = [signature(_VECTOR, *kinds) for kinds in ((_VECTOR, _VECTOR), (_VECTOR, types.float64), (types.float64, _VECTOR))]
+    kinds = ((_VECTOR, _VECTOR), (_VECTOR, types.float64), (types.float64, _VECTOR))
+    cases = [signature(_VECTOR, *each) for each in kinds]
 
     def lower(context, builder, sig, args):
         vectors = (value if kind == _VECTOR else _spread(builder, value) for kind, value in zip(sig.args, args))

@@ -9,7 +9,7 @@ from tiocross.circuit.crossbar import require_crossbar
 from tiocross.circuit.solver import solve
 from tiocross.circuit.solvers.checks import require_consistent, require_rtol
 from tiocross.circuit.solvers.hierarchy import find_geometries
-from tiocross.circuit.solvers.multilevel_kernel import FROM_LAST
+from tiocross.circuit.solvers.circuits_kernel import FROM_LAST
 from tiocross.circuit.solvers.paths import find_islands
 from tiocross.circuit.solvers.prepared import prepare
 from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, allocate_results, rounding_step
@@ -81,8 +81,8 @@ class CircuitSequence:
         if self._floats and find_islands(array[None], self._connected) is not None:
             return False
         if self._workspace is None:
-            geometry = find_geometries(array[None], self._resistances)[0][0]
-            self._workspace, self._factor = Workspace(self._resistances, geometry, self._sensed), 0.0
+            levels = find_geometries(array[None], self._resistances)[0][0]
+            self._workspace, self._factor = Workspace(self._resistances, levels, self._sensed), 0.0
         start, drive = self._workspace.nodes.bit_lines, factor * self._drive
         if self._factor == 0.0:
             start[:] = drive[BITS, ROOT_END, : self._shape[1]]
@@ -90,7 +90,7 @@ class CircuitSequence:
             start *= factor / self._factor
         self._factor = factor
         self._solved.figures[:] = 0.0
-        self._workspace.sweep_further((array, self._workspace.nothing), drive, _MOST_SWEEPS, FROM_LAST, self._solved,
+        self._workspace.sweep_further((array, None), drive, _MOST_SWEEPS, FROM_LAST, self._solved,
                                       self.rtol)
         lost = rounding_step(sum(self._shape)) * abs(factor) * self._largest * array.sum()
         return 0 < self._report.n_sweeps and self._report.total + lost <= self.rtol * self._report.gross

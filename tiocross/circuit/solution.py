@@ -269,9 +269,9 @@ def _pick(values, lines):
 
 def make_solution(crossbar, inputs, bit_line_currents, report, find_nodes):
     """Solution of the circuits that ``report`` is about; ``find_nodes`` gives their `Nodes` when they are asked for."""
-    solution = Solution(crossbar, inputs, bit_line_currents)
-    object.__setattr__(solution, "_report", report)
-    object.__setattr__(solution, "_find_nodes", find_nodes)
+    solution = object.__new__(Solution)  # a small array is solved in the time that the constructor would take
+    solution.__dict__.update(crossbar=crossbar, inputs=inputs, bit_line_currents=bit_line_currents, _report=report,
+                             _find_nodes=find_nodes)
     return solution
 
 

@@ -6,7 +6,7 @@ tangents at both nodes of a device: the sum of residuals is at most the one plus
 
 import numpy as np
 
-from tiocross.circuit.solvers.multilevel_kernel import FROM_LAST, FROM_ZERO, GO_ON
+from tiocross.circuit.solvers.circuits_kernel import FROM_LAST, FROM_ZERO, GO_ON
 from tiocross.circuit.solvers.tangents_kernel import CODES, take_tangents
 
 _SWEEPS_PER_TANGENT = 2  # one coarse correction: more would be lost at the next tangent
@@ -29,20 +29,24 @@ def solve_nonlinear(workspace, code, devices, drive, goal, into):
     array, parameters = devices
     solver, report = workspace, into.report
     n_sweeps, left, gross = report.n_sweeps, report.total, report.gross  # views of what each call fills
-    slope, injected = array, np.zeros_like(array)
+    slope, injected = array, None
     new = [np.empty((2, *array.shape)) for _ in range(2)]
+    nothing = np.zeros_like(array)
     start, best, waiting, turn = FROM_ZERO, np.inf, 0, 0
-    nothing = _NOTHING * float(np.abs(drive).max() * array.max())
+    dead = _NOTHING * float(np.abs(drive).max() * array.max())
     while True:
         budget = min(_SWEEPS_PER_TANGENT, goal.max_sweeps - int(n_sweeps))
         solver.sweep_further((slope, injected), drive, budget, start, into)
-        wrong, largest = take_tangents(code, array, parameters, solver.fine, slope, injected, *new[turn])
+        nodes = np.array(solver.nodes[:2])
+        wrong, largest = take_tangents(code, array, parameters, nodes, slope, nothing if injected is None else injected,
+                                       *new[turn])
         linear = float(left)
         total = linear + 2.0 * wrong
-        is_solved, is_dead = total <= goal.rtol * float(gross), float(gross) <= nothing and n_sweeps >= _LONG
+        is_solved, is_dead = total <= goal.rtol * float(gross), float(gross) <= dead and n_sweeps >= _LONG
         if is_solved or is_dead or n_sweeps >= goal.max_sweeps or waiting >= _PATIENCE:
             report.largest[...] += 2.0 * largest
             left[...] = total
+            report.residuals[...] += 2.0 * wrong
             return solver.nodes
         waiting = 0 if total < 0.5 * best else waiting + 1
         best = min(best, total)

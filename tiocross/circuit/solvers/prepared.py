@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from tiocross.circuit.crossbar import has_segments, spread_segments
 from tiocross.circuit.solvers.hierarchy import find_geometries
 from tiocross.circuit.solvers.paths import BROKEN
+from tiocross.circuit.solvers.workspace import Workspace, flatten
 
-_PREPARED = WeakKeyDictionary()
+_AT_ONCE = 300_000  # devices of a single array up to which one call of the kernel does, about 0.01 s
 _SOME = 1e-9  # ohm: a line with a broken segment is none without resistance
 
 
@@ -46,14 +46,20 @@ class PreparedCrossbar:
         return self.arrays.shape[1] * self.arrays.shape[2]
 
     @cached_property
-    def read_lines(self):
-        """Resistances of a segment and behind the root end of word lines, then of bit lines, (4, W) [ohm]."""
-        return np.ascontiguousarray(self.resistances[:, :2]).reshape(4, -1)
+    def readers(self):
+        """Workspace for each array when all bit lines are read, with the numbers of the arrays that it is for."""
+        sensed = np.ones(self.shape[1], dtype=bool)
+        return [(Workspace(self.resistances, levels, sensed), some)
+                for levels, some in find_geometries(self.arrays, self.resistances)]
 
     @cached_property
-    def read_geometries(self):
-        """Geometry for each array when all bit lines are read, with the numbers of the arrays that it is for."""
-        return find_geometries(self.arrays, self.resistances)
+    def reader(self):
+        """Plan, and flat devices, of a single array of ohmic devices when all bit lines are read; None if it is not one, or
+        too large for one call, or without any resistance."""
+        ideal = not self.resistances[:, :2].any()
+        if len(self) != 1 or self.law is not None or ideal or not 0 < self.n_devices <= _AT_ONCE:
+            return None
+        return self.readers[0][0].plan, flatten(self.arrays, False)
 
     def part(self, which):
         """A slice of the arrays; they share their memory."""
@@ -76,9 +82,10 @@ class PreparedCrossbar:
 
 def prepare(crossbar):
     """The crossbar as the solvers want it."""
-    prepared = _PREPARED.get(crossbar)
+    prepared = crossbar.__dict__.get("_prepared")
     if prepared is None:
-        prepared = _PREPARED[crossbar] = _prepare(crossbar)
+        prepared = _prepare(crossbar)
+        object.__setattr__(crossbar, "_prepared", prepared)
     return prepared
 
 

@@ -7,8 +7,7 @@ node, that reaches the one sensed end is, by reciprocity, the voltage of that no
 
 import numpy as np
 
-from tiocross.circuit.solvers.multilevel_kernel import FAR, RHO, ROOT
-from tiocross.circuit.solvers.results import BITS, ROOT_END, WORDS, rounding_step
+from tiocross.circuit.solvers.results import BITS, FAR, RHO, ROOT, ROOT_END, WORDS, rounding_step
 
 SHARE_RTOL = 1e-6  # to which shares are solved; so much of the sum over all nodes is added
 
