@@ -49,15 +49,15 @@ class PreparedCrossbar:
     def readers(self):
         """Workspace for each array when all bit lines are read, with the numbers of the arrays that it is for."""
         sensed = np.ones(self.shape[1], dtype=bool)
-        return [(Workspace(self.resistances, levels, sensed), some)
+        return [(Workspace(self.resistances, levels, sensed, self.segments), some)
                 for levels, some in find_geometries(self.arrays, self.resistances)]
 
     @cached_property
     def reader(self):
         """Plan, and flat devices, of a single array of ohmic devices when all bit lines are read; None if it is not one, or
-        too large for one call, or without any resistance."""
+        too large for one call, without any resistance, or with segments that differ."""
         ideal = not self.resistances[:, :2].any()
-        if len(self) != 1 or self.law is not None or ideal or not 0 < self.n_devices <= _AT_ONCE:
+        if len(self) != 1 or self.law is not None or self.segments is not None or ideal or not 0 < self.n_devices <= _AT_ONCE:
             return None
         return self.readers[0][0].plan, flatten(self.arrays, False)
 
