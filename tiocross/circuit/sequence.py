@@ -45,8 +45,8 @@ class CircuitSequence:
             raise ValueError(f"a sequence takes one biasing at a time; got a batch of {biasing.batch}")
         ends = join_ends(biasing, (1, 1))
         require_consistent(self._circuit, ends)
-        self._biasing, self._connected = biasing, ~np.isnan(ends[0, 0]).all(axis=1)
-        self._floats = not all(self._connected[side, :n].all() for side, n in enumerate(self._shape))
+        self._biasing, self._connected = biasing, ~np.isnan(ends[0, 0])
+        self._floats = not all(self._connected[side, :, :n].any(axis=0).all() for side, n in enumerate(self._shape))
         resistances, drives = connect_ends(self._circuit, ends)
         if self._resistances is None or not np.array_equal(resistances, self._resistances):
             self._resistances, self._workspace = resistances, None
@@ -76,6 +76,8 @@ class CircuitSequence:
 
     def _sweep(self, array, factor):
         """Whether a few sweeps from the last circuit were enough."""
+        if self._circuit.segments is not None:
+            return False
         if self._floats and find_islands(array[None], self._connected) is not None:
             return False
         if self._workspace is None:

@@ -41,13 +41,13 @@ def run_circuits(circuit, ends, selected=None, *, goal):
     solved = allocate_results((len(circuit), ends.shape[1]), circuit.shape, goal.nodes)
     for of_arrays, of_inputs, bit_line in _groups(ends, len(circuit), selected):
         some, part = ends[of_arrays if len(ends) > 1 else slice(None)][:, of_inputs], circuit.part(of_arrays)
-        islands = find_islands(part.arrays, ~np.isnan(some[0, 0]).all(axis=1))
+        islands = find_islands(part.arrays, ~np.isnan(some[0, 0]), part.segments)
         if islands is not None:
             part = part.without(islands)
         found = _run_group(part, some, goal, bit_line)
         if islands is not None and goal.nodes:
-            found.nodes.word_lines[np.broadcast_to(islands[0][:, None, :, None], found.nodes.word_lines.shape)] = np.nan
-            found.nodes.bit_lines[np.broadcast_to(islands[1][:, None, None, :], found.nodes.bit_lines.shape)] = np.nan
+            found.nodes.word_lines[np.broadcast_to(islands[0][:, None], found.nodes.word_lines.shape)] = np.nan
+            found.nodes.bit_lines[np.broadcast_to(islands[1][:, None], found.nodes.bit_lines.shape)] = np.nan
         solved.put((of_arrays, of_inputs), found)
     bottom = ends[:, :, BITS, ROOT_END, : circuit.shape[1]]
     solved.currents[np.broadcast_to(np.isnan(bottom), solved.currents.shape)] = 0.0  # nothing leaves an open end
@@ -57,6 +57,10 @@ def run_circuits(circuit, ends, selected=None, *, goal):
 
 def run_read(circuit, voltages, goal):
     """Solve ohmic arrays read at all bit lines, word lines driven by (C or 1, B, M) voltages [V]; not judged."""
+    if circuit.segments is not None:
+        drives = np.zeros((*voltages.shape[:2], 2, 2, circuit.resistances.shape[2]))
+        drives[:, :, WORDS, ROOT_END, : voltages.shape[2]] = voltages
+        return _run_segments(circuit, circuit.resistances, drives, np.ones(circuit.shape[1], dtype=bool), goal)
     return _run_workspaces(circuit.readers, circuit.arrays, voltages[:, :, None], goal, FROM_GUESS)
 
 
@@ -127,11 +131,15 @@ def _run_group(circuit, ends, goal, selected):
     if circuit.law is None and selected is None and _is_read(ends, connected, circuit.shape):
         sensed = np.ones(n_bit, dtype=bool)
         solved = run_read(circuit, np.ascontiguousarray(ends[:, :, WORDS, ROOT_END, : circuit.shape[0]]), goal)
+        if circuit.segments is not None:
+            return solved
         slopes = circuit.arrays.sum(axis=(1, 2))[:, None]
         rounding = bound_rounding(circuit.shape, resistances, drives, slopes) if goal.nodes else 0.0
     else:
         sensed = connected[BITS, ROOT_END, :n_bit].copy() if selected is None else np.arange(n_bit) == selected
         sensed |= ~sensed.any()
+        if circuit.segments is not None:
+            return _run_segments(circuit, resistances, drives, sensed, goal)
         drives, given = drives.copy(), drives
         reference = _refer(drives, resistances, sensed)
         solved, slopes = _run_general(circuit, resistances, drives, sensed, goal)
@@ -144,6 +152,20 @@ def _run_group(circuit, ends, goal, selected):
     if goal.nodes:
         _bound_voltages(circuit, resistances, drives, solved, rounding)
     _eliminate_others(circuit, resistances, drives, sensed, solved, goal)
+    return solved
+
+
+def _run_segments(circuit, resistances, drives, sensed, goal):
+    """Circuits whose segments differ, each by elimination: `Solved`."""
+    mesh = Mesh(resistances, circuit.shape, sensed, circuit.segments)
+    if not mesh.is_affordable:
+        size = f"{circuit.shape[0]} x {circuit.shape[1]}"
+        raise ValueError(f"{size} devices are too many for a resistance of each segment; give one of each line, or solve "
+                         "parts of the array")
+    solved = allocate_results((len(circuit), drives.shape[1]), circuit.shape, goal.nodes)
+    for c, k in np.ndindex(solved.figures.shape[:2]):
+        law = None if circuit.law is None else type(circuit.law)(*circuit.parameters[c])
+        mesh.solve((circuit.arrays[c], law), drives[min(c, len(drives) - 1), k], goal, solved.at(c, k))
     return solved
 
 
