@@ -35,6 +35,7 @@ from benchmark_table import HEADER, LEGEND, describe_ratios, describe_reference,
 from benchmark_training import format_training, measure_training
 from options import require_file_place, whole
 
+from tiocross import ConvergenceError
 from tiocross.storage import save_json
 
 
@@ -66,14 +67,19 @@ def run_jobs(jobs, path):
     content = {"machine": describe_machine()}
     print("\n".join(content["machine"]), end="\n\n")
     for name, job in jobs.items():
-        with progress(name):
-            section, found, text = job()
+        try:
+            with progress(name):
+                section, found, text = job()
+        except ConvergenceError as error:
+            section, found, text = "failed", [{"job": name, "error": str(error)}], f"{name}: FAILED: {error}"
         if section == "rows" and section not in content:
             print(LEGEND, format_line(HEADER), sep="\n")
         content.setdefault(section, []).extend(found)
         print(text, flush=True)
     if path is not None:
         save_json(path, content)
+    if "failed" in content:
+        sys.exit("not solved: " + "; ".join(each["job"] for each in content["failed"]))
 
 
 def list_jobs(arguments):

@@ -153,7 +153,7 @@ def list_references(case, problem, full):
         references = [Reference(case.plain, partial(plain.currents, PROMISED), partial(plain.renewed, PROMISED),
                                 longer=problem.workers == 1)]
     solvers = _list_solvers(problem, _CHOLMOD_LINES if full else _SPLU_LINES)
-    references += solvers[:1] if case.make_plain is not None else solvers
+    references += solvers if case.make_plain is None else [each for each in solvers if each.name == "splu"]
     for reference in references:
         reference.goal = case.ratios.get(reference.name)
     return references

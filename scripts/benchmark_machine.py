@@ -64,8 +64,8 @@ def working_bytes(n):
 
 def measure_levels(quick):
     """Bytes per second of one core at each level: read, written, mixed, and mixed in two threads."""
-    levels = [(name, n_bytes // 2) for name, n_bytes in read_caches()]
-    levels = levels[:1] if quick else [*levels, ("DRAM", 32 * levels[-1][1] if levels[-1][1] < 8 << 20 else 256 << 20)]
+    levels = [(name, n_bytes // (4 if name == "L3" else 2)) for name, n_bytes in read_caches()]  # L3 is shared
+    levels = levels[:1] if quick else [*levels, ("DRAM", 256 << 20)]
     return [measure_level(name, n_bytes) for name, n_bytes in levels]
 
 

@@ -53,6 +53,9 @@ def format_compensation(rows):
         if found is None:
             lines.append(f"{line}  not measured: not finished after {row['patience']:g} s (goal: {row['goal']})")
             continue
+        if "failure" in found:
+            lines.append(f"{line}  failed after {format_time(found['seconds'])} (goal: {row['goal']}): {found['failure']}")
+            continue
         cells = (format_time(found["seconds"]), row["goal"], found["n_iterations"], f"{found['error_before']:.2g}",
                  f"{found['error']:.2g}", f"{found['peak_bytes'] / 1e9:.2f} GB")
         lines.append(line + "".join(f"{cell:>15}" for cell in cells))

@@ -79,13 +79,16 @@ def compensate(n, scale):
     """Targets of 100-500 uS in a window of 50-500 uS, once; smaller ones first, to compile."""
     from benchmark_cases import one_input
 
-    from tiocross import compensate
+    from tiocross import ConvergenceError, compensate
 
     targets = one_input(n).crossbar.conductances
     for few in (8, min(n, 56)):
         compensate(targets[:few, :few], 1.0, (50e-6, 500e-6), scale=scale)
     before, stop = resident_bytes("VmRSS"), stopwatch()
-    found = compensate(targets, 1.0, (50e-6, 500e-6), scale=scale)
+    try:
+        found = compensate(targets, 1.0, (50e-6, 500e-6), scale=scale)
+    except ConvergenceError as error:
+        return {"failure": str(error), "seconds": stop()}
     return {"seconds": stop(), "peak_bytes": resident_bytes("VmHWM"), "before_bytes": before,
             "error": found.error, "error_before": found.error_before, "optimality": found.optimality,
             "n_iterations": found.n_iterations}
