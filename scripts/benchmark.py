@@ -44,7 +44,7 @@ def main():
     parser.add_argument("--full", action="store_true", help="also splu at 1024x1024, which takes minutes")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, in seconds: shows that all works, not how fast")
     parser.add_argument("--only", metavar="PATTERN", default="", help="only what this regular expression finds, by name")
-    parser.add_argument("--repetitions", type=whole(1), metavar="N", help="turns of each that is timed (default: 7, quick 1)")
+    parser.add_argument("--repetitions", type=whole(1), metavar="N", help="turns of what is timed (default: 7, quick 1)")
     parser.add_argument("--patience", type=whole(1), metavar="SECONDS", default=400,
                         help="for one netlist in ngspice, and for one compensation (default: 400)")
     parser.add_argument("--json", metavar="FILE", help="write everything measured there too")

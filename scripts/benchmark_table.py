@@ -64,7 +64,8 @@ def format_row(row):
 def row_cells(row):
     """The case's own figures."""
     goal = "" if row["goal_s"] is None else format_time(row["goal_s"])
-    return [row["case"], format_time(row["fresh_s"]), format_time(row["again_s"]), format_time(1e-9 * row["device_ns"]), goal,
+    times = (row["fresh_s"], row["again_s"], 1e-9 * row["device_ns"])
+    return [row["case"], *map(format_time, times), goal,
             f"{row['error']:.1e}", format_power(row["loose_rtol"]), format_time(row["loose_s"])]
 
 
