@@ -28,7 +28,6 @@ nodes       (C, B, 2, M, N)   bit-line and word-line voltages, filled; or (C, B,
 from tiocross.circuit.solvers.lines_kernel import (
     AT_W,
     B,
-    BEFORE,
     BLOCKS,
     CHUNKS,
     CHUNK_B,
@@ -63,7 +62,6 @@ from tiocross.circuit.solvers.lines_kernel import (
     SCRATCH,
     SENSED,
     SHARE,
-    SHARE_B,
     SHARE_W,
     TABLE_B,
     TABLE_W,
@@ -72,6 +70,7 @@ from tiocross.circuit.solvers.lines_kernel import (
     W,
     WIDE,
     X,
+    add_correction,
     factor_bit_lines,
     factor_word_lines,
     of_line,
@@ -134,11 +133,11 @@ def _gather(s, t, edges, many, restrict, target, pool, tables):
 
 
 @helper
-def _correct(s, t, edges, many, pool, tables):
-    """Add the correction by the coarse crossbar ``t`` to the bit lines: constant across a chunk, linear along the lines,
-    tapered at their ends."""
+def _expand(s, t, edges, many, pool, tables):
+    """From bit lines of the coarse crossbar ``t`` to the rows that `add_correction` wants: constant across a chunk, tapered
+    at the ends of the lines."""
     m, n_lines = t[M], t[VECTORS] if many else LANES * t[VECTORS]
-    for q in range(t[VECTORS]):  # two more rows: how it goes on above the first coarse node and below the last
+    for q in range(t[VECTORS]):
         b, last, table = t[B] + LANES * q, (m - 1) * t[PITCH], t[TABLE_B]
         far = of_line(tables, table + FAR_VALUE * n_lines, q, many)
         root = of_line(tables, table + ROOT_VALUE * n_lines, q, many)
@@ -154,14 +153,6 @@ def _correct(s, t, edges, many, pool, tables):
             else:
                 for j in range(edges[CHUNK_B, c], edges[CHUNK_B, c + 1]):
                     pool[wide + j] = pool[b + c]
-    for i in range(s[M]):
-        above, weight = edges[BEFORE, i], tables[s[SHARE_B] + i]
-        b = s[B] + i * s[PITCH]
-        lower = s[WIDE] + (above - 1 if above > 0 else m) * s[PITCH]
-        upper = s[WIDE] + (above if above < m else m + 1) * s[PITCH]
-        for q in range(0, LANES * s[VECTORS], LANES):
-            change = (1.0 - weight) * load(pool, lower + q) + weight * load(pool, upper + q)
-            store(pool, b + q, load(pool, b + q) + change)
 
 
 @helper
@@ -201,7 +192,7 @@ def _solve_coarsest(s, edges, many, pool, tables):
     for step in range(min(8 * s[M] * s[N], 20 + STEPS // (s[M] * s[N]))):
         for at in range(0, size, LANES):
             store(pool, b + at, nothing)
-        solve_word_lines(s, 0, s[BLOCKS], many, step < 0, pool, g, pool, q, pool, tables)
+        solve_word_lines(s, edges, 0, s[BLOCKS], many, step < 0, step < 0, pool, g, pool, q, pool, tables)
         r_w = _dot(s, q, w, many, pool)
         start = r_w if step == 0 else start
         alive = where_above(r_w, 0.01 * start, alive, nothing)
@@ -272,8 +263,8 @@ def _clear(pool, start, size):
 
 
 @helper
-def _sweep(s, edges, many, measure, fresh, here, g, injected, extra, drawn, pool, tables):
-    solve_word_lines(s, 0, s[BLOCKS], many, fresh, here, g, injected, extra, pool, tables)
+def _sweep(s, edges, many, measure, fresh, corrected, here, g, injected, extra, drawn, pool, tables):
+    solve_word_lines(s, edges, 0, s[BLOCKS], many, fresh, corrected, here, g, injected, extra, pool, tables)
     solve_all_bit_lines(s, edges, many, measure, here, g, injected, drawn, pool, tables)
 
 
@@ -288,7 +279,8 @@ def _find_correction(edges, many, pool, tables, numbers):
         if level < last:
             if not again >> level & 1:
                 _clear(pool, s[B], s[M] * s[PITCH])
-            _sweep(s, edges[level], many, never, never, pool, s[G], pool, s[Q], nowhere, pool, tables)
+            _sweep(s, edges[level], many, never, never, bool(again >> level & 1), pool, s[G], pool, s[Q], nowhere, pool,
+                   tables)
             t = numbers[level + 1]
             _gather(s, t, edges[level], many, not never, t[Q], pool, tables)
             level += 1
@@ -297,9 +289,10 @@ def _find_correction(edges, many, pool, tables, numbers):
             _solve_coarsest(s, edges[level], many, pool, tables)
             while level > 1:
                 level -= 1
-                _correct(numbers[level], numbers[level + 1], edges[level], many, pool, tables)
+                _expand(numbers[level], numbers[level + 1], edges[level], many, pool, tables)
                 if not again >> level & 1:
                     break
+                add_correction(numbers[level], edges[level], 0, numbers[level, M], pool, tables)
             if level == last or again >> level & 1:
                 return
             again |= 1 << level
@@ -322,7 +315,8 @@ def _guess(edges, many, here, g, pool, tables, numbers):
     _clear(pool, t[W], size)
     _clear(pool, t[B], size)
     solve_all_bit_lines(t, edges[1], many, never, pool, t[G], pool, t[Q], pool, tables)
-    _correct(s, t, edges[0], many, pool, tables)
+    _expand(s, t, edges[0], many, pool, tables)
+    add_correction(s, edges[0], 0, s[M], pool, tables)
     for at in range(0, size, LANES):
         store(pool, t[Q] + at, load(pool, t[Q] + at) + load(pool, t[G] + at) * load(pool, t[B] + at))
 
@@ -449,14 +443,15 @@ def solve_lines(devices, injected, drives, currents, figures, nodes, pool, table
             if ready:
                 _guess(edges, many, here, g, pool, tables, numbers)
             while n_left > 0 and sweep < budget:
-                if n_levels > 1 and (ready or sweep > 0 or start == GO_ON):
+                corrected = n_levels > 1 and (ready or sweep > 0 or start == GO_ON)
+                if corrected:
                     if not ready:
                         _gather(s, numbers[1], edges[0], many, not never, numbers[1, Q], pool, tables)
                     _find_correction(edges, many, pool, tables, numbers)
-                    _correct(s, numbers[1], edges[0], many, pool, tables)
+                    _expand(s, numbers[1], edges[0], many, pool, tables)
                 ready = False
                 measure, fresh = sweep > 0 or start <= FROM_LAST or budget == 1, sweep == 0 and is_plain
-                _sweep(s, edges[0], many, measure, fresh, here, g, injected, extra, extra, pool, tables)
+                _sweep(s, edges[0], many, measure, fresh, corrected, here, g, injected, extra, extra, pool, tables)
                 n_left = _judge(s, many, measure, strict, rtol, pool, tables, mine)
                 sweep += 1
                 for c in range(n_arrays):
