@@ -276,8 +276,7 @@ def _raise_bit_lines(s, edges, first, last, many, measure, here, g, injected, ex
 
 
 @helper
-def solve_all_bit_lines(s, edges, many, measure, here, g, injected, extra, pool, tables):
-    """Strip by strip, so that J stays in the cache."""
-    for first in range(0, s[VECTORS], s[STRIP]):
-        _solve_bit_lines(s, edges, first, min(first + s[STRIP], s[VECTORS]), many, measure, here, g, injected, extra, pool,
-                         tables)
+def solve_all_bit_lines(s, edges, first, last, many, measure, here, g, injected, extra, pool, tables):
+    """Exact bit lines, some vectors of them, strip by strip, so that J stays in the cache."""
+    for q in range(first, last, s[STRIP]):
+        _solve_bit_lines(s, edges, q, min(q + s[STRIP], last), many, measure, here, g, injected, extra, pool, tables)

@@ -7,10 +7,10 @@ import numpy as np
 
 from tiocross.circuit.crossbar import has_segments, spread_segments
 from tiocross.circuit.solvers.hierarchy import find_geometries
+from tiocross.circuit.solvers.levels import plan_of_read
 from tiocross.circuit.solvers.paths import BROKEN
-from tiocross.circuit.solvers.workspace import Workspace, flatten
+from tiocross.circuit.solvers.workspace import LARGE, Workspace, flatten
 
-_AT_ONCE = 300_000  # devices of a single array up to which one call of the kernel does, about 0.01 s
 _SOME = 1e-9  # ohm: a line with a broken segment is none without resistance
 
 
@@ -56,10 +56,11 @@ class PreparedCrossbar:
     def reader(self):
         """Plan, and flat devices, of a single array of ohmic devices when all bit lines are read; None if it is not one, or
         too large for one call, without any resistance, or with segments that differ."""
-        ideal = not self.resistances[:, :2].any()
-        if len(self) != 1 or self.law is not None or self.segments is not None or ideal or not 0 < self.n_devices <= _AT_ONCE:
+        if len(self) != 1 or self.law is not None or self.segments is not None or not 0 < self.n_devices <= LARGE:
             return None
-        return self.readers[0][0].plan, flatten(self.arrays, False)
+        if not self.resistances[:, :2].any():
+            return None
+        return plan_of_read(self.arrays[0], self.resistances), flatten(self.arrays, False)
 
     def part(self, which):
         """A slice of the arrays; they share their memory."""

@@ -29,8 +29,8 @@ class Tangents:
         slope, injected = self._next[self._turn]
         if self._form is None:
             return self._take_by_numpy(pool, bits, words, pitch)
-        return take_tangents(*self._form, *self.shape[:1], self.padded[1], pool, bits, words, pitch, self.slope, self.injected,
-                             slope, injected)
+        return take_tangents(*self._form, *self.shape[:1], self.padded[1], pool, bits, words, pitch, self.slope,
+                             self.injected, slope, injected)
 
     @property
     def devices(self):

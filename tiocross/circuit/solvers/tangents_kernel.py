@@ -73,6 +73,20 @@ def _limit(code, first, second, g, assumed):
     return u, g * (1.0 + u * (2.0 * a + 3.0 * b * u))
 
 
+@helper
+def _limit_line(code, g, p, n, first, width, nodes, b, w, slope, injected, new_slope, new_injected):
+    """Take the tangents of one word line where the last ones led, for devices whose curve has risen far above them."""
+    for j in range(width):
+        at, u = first + j, nodes[w + j] - nodes[b + j]
+        assumed = slope[at] * u - injected[at]
+        current = new_slope[at] * u - new_injected[at]
+        if g[at] > 0.0 and assumed * u > 0.0 and abs(current) > 2.0 * abs(assumed):
+            row, step = 0 if u > 0.0 else 2, n if n > 0 else 1
+            place = row * step + (at if n > 0 else 0)
+            u, tangent = _limit(code, p[place], p[place + step], g[at], assumed)
+            new_slope[at], new_injected[at] = tangent, tangent * u - assumed
+
+
 @kernel
 def take_tangents(code, g, p, n_word, width, nodes, b, w, pitch, slope, injected, new_slope, new_injected):
     """Fill the next tangents; returns the sum and the largest of what the last ones got wrong [A]."""
@@ -103,16 +117,8 @@ def take_tangents(code, g, p, n_word, width, nodes, b, w, pitch, slope, injected
         for k in range(LANES):
             excess = max(excess, lane(beyond, k))
         if excess > 0.0:
-            for j in range(width):
-                at = i * width + j
-                u = nodes[w + i * pitch + j] - nodes[b + i * pitch + j]
-                assumed = slope[at] * u - injected[at]
-                current = new_slope[at] * u - new_injected[at]
-                if g[at] > 0.0 and assumed * u > 0.0 and abs(current) > 2.0 * abs(assumed):
-                    row, step = 0 if u > 0.0 else 2, n if n > 0 else 1
-                    place = row * step + (at if n > 0 else 0)
-                    u, tangent = _limit(code, p[place], p[place + step], g[at], assumed)
-                    new_slope[at], new_injected[at] = tangent, tangent * u - assumed
+            _limit_line(code, g, p, n, i * width, width, nodes, b + i * pitch, w + i * pitch, slope, injected, new_slope,
+                        new_injected)
     wrong, most = 0.0, 0.0
     for k in range(LANES):
         wrong += lane(total, k)
