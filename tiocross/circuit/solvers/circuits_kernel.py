@@ -260,6 +260,7 @@ def prepare(edges, many, given, devices, g, pool, tables, numbers):
 
 @helper
 def clear(pool, start, size):
+    """Zeros."""
     for at in range(start, start + size, LANES):
         store(pool, at, fill(0.0))
 
