@@ -64,7 +64,8 @@ def draw_segments(rng, crossbar):
         values, shape = lines[name]
         values = values * 10 ** rng.uniform(-3, 3, shape)
         zeros = rng.random(shape) < rng.choice([0.0, 0.5])
-        zeros[(..., 0) if name == "word_line_resistance" else 0] = False  # no line is without resistance that was not
+        one = rng.integers(shape[1] if name == "word_line_resistance" else shape[0])
+        zeros[(..., one) if name == "word_line_resistance" else one] = False  # no line is without resistance that was not
         values[zeros] = 0.0
         values[rng.random(shape) < rng.choice([0.0, 0.1, 0.4])] = np.inf
         crossbar = replace(crossbar, wire_resistance=None, **{name: values})

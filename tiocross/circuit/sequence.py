@@ -8,6 +8,7 @@ from tiocross.circuit.biasing import Biasing, join_ends, require_fitting
 from tiocross.circuit.crossbar import require_crossbar
 from tiocross.circuit.solver import solve
 from tiocross.circuit.solvers.checks import require_consistent, require_rtol
+from tiocross.circuit.solvers.dispatch import find_short_ends
 from tiocross.circuit.solvers.hierarchy import find_geometries
 from tiocross.circuit.solvers.circuits_kernel import FROM_LAST
 from tiocross.circuit.solvers.paths import find_islands
@@ -47,9 +48,11 @@ class CircuitSequence:
         require_consistent(self._circuit, ends)
         self._biasing, self._connected = biasing, ~np.isnan(ends[0, 0])
         self._floats = not all(self._connected[side, :, :n].any(axis=0).all() for side, n in enumerate(self._shape))
+        self._floats |= self._circuit.segments is not None
         resistances, drives = connect_ends(self._circuit, ends)
         if self._resistances is None or not np.array_equal(resistances, self._resistances):
             self._resistances, self._workspace = resistances, None
+        self._is_short = bool(find_short_ends(self._circuit, resistances).any())
         self._drive, self._factor, self._largest = drives[0, 0], 0.0, np.abs(drives).max()
         selected = biasing.selected
         sensed = np.ones(self._shape[1], dtype=bool) if selected is None else np.arange(self._shape[1]) == selected[1]
@@ -76,13 +79,14 @@ class CircuitSequence:
 
     def _sweep(self, array, factor):
         """Whether a few sweeps from the last circuit were enough."""
-        if self._circuit.segments is not None:
+        if self._is_short:
             return False
-        if self._floats and find_islands(array[None], self._connected) is not None:
+        if self._floats and find_islands(array[None], self._connected, self._circuit.segments) is not None:
             return False
         if self._workspace is None:
             levels = find_geometries(array[None], self._resistances)[0][0]
-            self._workspace, self._factor = Workspace(self._resistances, levels, self._sensed), 0.0
+            self._workspace = Workspace(self._resistances, levels, self._sensed, self._circuit.segments)
+            self._factor = 0.0
         start, drive = self._workspace.nodes.bit_lines, factor * self._drive
         if self._factor == 0.0:
             start[:] = drive[BITS, ROOT_END, : self._shape[1]]

@@ -14,11 +14,14 @@ from tiocross.circuit.solvers.hierarchy import find_geometries
 from tiocross.circuit.solvers.mesh import Mesh
 from tiocross.circuit.solvers.circuits_kernel import FROM_GUESS, FROM_ZERO
 from tiocross.circuit.solvers.newton import require_known, solve_nonlinear
-from tiocross.circuit.solvers.paths import find_islands, longest_way
+from tiocross.circuit.solvers.line_currents import share_between_ends
+from tiocross.circuit.solvers.paths import find_along, find_islands, longest_way
 from tiocross.circuit.solvers.results import (
     BITS,
+    FAR,
     FAR_END,
     N_FIGURES,
+    ROOT,
     ROOT_END,
     WORDS,
     Goal,
@@ -57,10 +60,6 @@ def run_circuits(circuit, ends, selected=None, *, goal):
 
 def run_read(circuit, voltages, goal):
     """Solve ohmic arrays read at all bit lines, word lines driven by (C or 1, B, M) voltages [V]; not judged."""
-    if circuit.segments is not None:
-        drives = np.zeros((*voltages.shape[:2], 2, 2, circuit.resistances.shape[2]))
-        drives[:, :, WORDS, ROOT_END, : voltages.shape[2]] = voltages
-        return _run_segments(circuit, circuit.resistances, drives, np.ones(circuit.shape[1], dtype=bool), goal)
     return _run_workspaces(circuit.readers, circuit.arrays, voltages[:, :, None], goal, FROM_GUESS)
 
 
@@ -128,45 +127,53 @@ def _run_group(circuit, ends, goal, selected):
     n_bit = circuit.shape[1]
     connected = ~np.isnan(ends[0, 0])
     resistances, drives = connect_ends(circuit, ends)
-    if circuit.law is None and selected is None and _is_read(ends, connected, circuit.shape):
+    if circuit.law is None and circuit.segments is None and selected is None and _is_read(ends, connected, circuit.shape):
         sensed = np.ones(n_bit, dtype=bool)
         solved = run_read(circuit, np.ascontiguousarray(ends[:, :, WORDS, ROOT_END, : circuit.shape[0]]), goal)
-        if circuit.segments is not None:
-            return solved
         slopes = circuit.arrays.sum(axis=(1, 2))[:, None]
         rounding = bound_rounding(circuit.shape, resistances, drives, slopes) if goal.nodes else 0.0
     else:
         sensed = connected[BITS, ROOT_END, :n_bit].copy() if selected is None else np.arange(n_bit) == selected
         sensed |= ~sensed.any()
-        if circuit.segments is not None:
-            return _run_segments(circuit, resistances, drives, sensed, goal)
         drives, given = drives.copy(), drives
-        reference = _refer(drives, resistances, sensed)
+        reference, short = _refer(drives, resistances, sensed), find_short_ends(circuit, resistances)
+        wanted, goal = goal, goal._replace(nodes=goal.nodes or bool(short.any()))
         solved, slopes = _run_general(circuit, resistances, drives, sensed, goal)
+        _share_between_ends(circuit, resistances, drives, solved, short)
         left = solved.report.total.copy()
-        rounding = bound_rounding(circuit.shape, resistances, drives, slopes)
+        rounding = bound_rounding(circuit.shape, resistances, drives, slopes, circuit.segments)
         solved.report.total[...] += rounding
         _refine_rounding(circuit, resistances, drives, sensed, solved, left, goal)
         solved.voltages[...] += reference[..., None, None, None]
-        drives = given
+        drives, goal = given, wanted
+    if not goal.nodes:
+        solved = solved._replace(voltages=solved.voltages[..., :0, :0])
     if goal.nodes:
         _bound_voltages(circuit, resistances, drives, solved, rounding)
     _eliminate_others(circuit, resistances, drives, sensed, solved, goal)
     return solved
 
 
-def _run_segments(circuit, resistances, drives, sensed, goal):
-    """Circuits whose segments differ, each by elimination: `Solved`."""
-    mesh = Mesh(resistances, circuit.shape, sensed, circuit.segments)
-    if not mesh.is_affordable:
-        size = f"{circuit.shape[0]} x {circuit.shape[1]}"
-        raise ValueError(f"{size} devices are too many for a resistance of each segment; give one of each line, or solve "
-                         "parts of the array")
-    solved = allocate_results((len(circuit), drives.shape[1]), circuit.shape, goal.nodes)
-    for c, k in np.ndindex(solved.figures.shape[:2]):
-        law = None if circuit.law is None else type(circuit.law)(*circuit.parameters[c])
-        mesh.solve((circuit.arrays[c], law), drives[min(c, len(drives) - 1), k], goal, solved.at(c, k))
-    return solved
+def find_short_ends(circuit, resistances):
+    """Bit lines that nothing lies between their top end and its source, though they have resistance, (N,) bool: the current
+    that comes in there is no difference of voltages."""
+    n = circuit.shape[1]
+    if circuit.segments is None:
+        return np.zeros(n, dtype=bool)
+    return circuit.segments[BITS][0] + resistances[BITS, FAR, :n] == 0.0
+
+
+def _share_between_ends(circuit, resistances, drives, solved, lines):
+    """Find the currents out of some bit lines anew, from those of their devices."""
+    lines = np.flatnonzero(lines & np.isfinite(resistances[BITS, ROOT, : len(lines)]))
+    if len(lines) == 0:
+        return
+    along = find_along(resistances, circuit.shape, circuit.segments)[BITS][lines, ::-1]  # from the bottom
+    for c in range(len(circuit)):
+        _, currents = _slopes_and_currents(circuit, c, solved.at(c).nodes)
+        drawn = -currents[..., ::-1, lines].swapaxes(-1, -2)
+        ends = drives[min(c, len(drives) - 1), :, BITS][..., lines]
+        solved.currents[c][:, lines] = -share_between_ends(drawn, along, ends[:, ROOT_END], ends[:, FAR_END])[0]
 
 
 def _refer(drives, resistances, sensed):
@@ -186,7 +193,7 @@ def _refer(drives, resistances, sensed):
 
 def _run_general(circuit, resistances, drives, sensed, goal):
     """`Solved` by sweeps, and sums of the slopes of all devices (C, B or 1) [S]."""
-    workspaces = ((Workspace(resistances, levels, sensed), some)
+    workspaces = ((Workspace(resistances, levels, sensed, circuit.segments), some)
                   for levels, some in find_geometries(circuit.arrays, resistances))
     if circuit.law is not None:
         return _run_nonlinear(workspaces, circuit, drives, goal)
@@ -198,7 +205,7 @@ def _refine_rounding(circuit, resistances, drives, sensed, solved, left, goal):
     report = solved.report
     todo = (left <= goal.rtol * report.gross) & ~(report.total <= goal.rtol * report.gross)
     unit = unit_drive(resistances, drives, sensed) if todo.any() else None
-    is_small = unit is not None and Mesh(resistances, circuit.shape, sensed).is_affordable
+    is_small = unit is not None and Mesh(resistances, circuit.shape, sensed, circuit.segments).is_affordable
     if unit is None or not goal.nodes and (is_small or circuit.law is not None):
         return
     shares_goal, shares, solved_for = Goal(SHARE_RTOL, goal.max_sweeps, nodes=True), None, None
@@ -207,12 +214,13 @@ def _refine_rounding(circuit, resistances, drives, sensed, solved, left, goal):
         if is_small and not report.total[c, k] <= goal.rtol * np.abs(currents).sum(axis=0).max():
             continue  # other lines would be known worse than is promised; elimination knows them better
         if circuit.law is not None or c != solved_for:
-            workspaces = ((Workspace(resistances, levels, sensed), some)
+            workspaces = ((Workspace(resistances, levels, sensed, circuit.segments), some)
                           for levels, some in find_geometries(slopes[None], resistances))
             shares, solved_for = _run_workspaces(workspaces, slopes[None], unit, shares_goal, FROM_ZERO), c
         if shares.report.is_one_within(SHARE_RTOL):
             report.total[c, k] = left[c, k] + rounding_that_arrives(
-                circuit.shape, resistances, drives[min(c, len(drives) - 1), k], slopes, shares.at(0, 0).nodes)
+                circuit.shape, resistances, drives[min(c, len(drives) - 1), k], slopes, shares.at(0, 0).nodes,
+                circuit.segments)
 
 
 def _slopes_and_currents(circuit, c, nodes):
@@ -234,7 +242,7 @@ def _eliminate_others(circuit, resistances, drives, sensed, solved, goal):
     todo &= report.n_sweeps < goal.max_sweeps
     if not todo.any():
         return
-    mesh = Mesh(resistances, circuit.shape, sensed)
+    mesh = Mesh(resistances, circuit.shape, sensed, circuit.segments)
     if not mesh.is_affordable:
         return
     for c, k in np.argwhere(todo):
@@ -262,9 +270,9 @@ def _bound_voltages(circuit, resistances, drives, solved, rounding):
     largest = np.abs(drives).max(axis=(2, 3, 4))
     least = circuit.least_slopes()
     held = np.isfinite(resistances[:, 1:]).any(axis=1)
-    if all(held[side, :n].all() for side, n in enumerate(circuit.shape)):
+    if circuit.segments is None and all(held[side, :n].all() for side, n in enumerate(circuit.shape)):
         least = least[:1]  # the ways do not lead over devices
-    ways = np.array([longest_way(array, resistances) for array in least])[:, None]
+    ways = np.array([longest_way(array, resistances, circuit.segments) for array in least])[:, None]
     report = solved.report
     total = np.nan_to_num(report.residuals, nan=np.inf)
     unbalanced = np.where(ways > 0, (total + rounding) * np.maximum(ways, 1e-300), 0.0)
