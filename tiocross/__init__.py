@@ -62,6 +62,11 @@ _HOMES = {
     "Sinh": "circuit.laws",
     "Cubic": "circuit.laws",
     "Polynomial": "circuit.laws",
+    "AbsolutePolynomial": "circuit.laws",
+    "Asymmetric": "circuit.laws",
+    "Tabulated": "circuit.curves",
+    "Selector": "circuit.series",
+    "Transistor": "circuit.series",
     "Biasing": "circuit.biasing",
     "read_columns": "circuit.biasing",
     "read_device": "circuit.biasing",
@@ -184,6 +189,11 @@ if TYPE_CHECKING:
     from tiocross.circuit.laws import Sinh as Sinh
     from tiocross.circuit.laws import Cubic as Cubic
     from tiocross.circuit.laws import Polynomial as Polynomial
+    from tiocross.circuit.laws import AbsolutePolynomial as AbsolutePolynomial
+    from tiocross.circuit.laws import Asymmetric as Asymmetric
+    from tiocross.circuit.curves import Tabulated as Tabulated
+    from tiocross.circuit.series import Selector as Selector
+    from tiocross.circuit.series import Transistor as Transistor
     from tiocross.circuit.biasing import Biasing as Biasing
     from tiocross.circuit.biasing import read_columns as read_columns
     from tiocross.circuit.biasing import read_device as read_device

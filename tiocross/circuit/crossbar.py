@@ -6,13 +6,15 @@ that is connected lies behind one segment more and, in series with it, the sourc
 resistance of its bit line.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from tiocross.checks import as_conductances, as_finite, as_number, as_reals, kind_of
-from tiocross.circuit.laws import Law, require_law
+from tiocross.circuit.law import Law
+from tiocross.circuit.laws import require_law
+from tiocross.circuit.series import Selector, Transistor, pair_up, require_series
 
 LARGEST_RESISTANCE = 1e15  # [ohm]; more is an open line
 
@@ -38,8 +40,10 @@ class Crossbar:
         Between a source and the end of its word line [ohm].
     sense_resistance : float or (n_bit_lines,) array_like, optional
         Between the end of a bit line and what it is connected to [ohm].
-    iv : Sinh, Cubic, Polynomial or None, optional
+    iv : Sinh, Cubic, Polynomial, AbsolutePolynomial, Asymmetric, Tabulated or None, optional
         Current-voltage law of the devices; None for Ohm's law.
+    series : Selector, Transistor or None, optional
+        What lies in series with every device.
 
     Attributes
     ----------
@@ -82,6 +86,7 @@ class Crossbar:
     source_resistance: np.ndarray | float = 0.0
     sense_resistance: np.ndarray | float = 0.0
     iv: Law | None = None
+    series: Selector | Transistor | None = None
 
     def __post_init__(self):
         conductances = np.array(as_conductances("conductances", self.conductances), order="C").view()
@@ -98,12 +103,13 @@ class Crossbar:
                                                   checked["bit_line_resistance"])
         for name, value in checked.items():
             object.__setattr__(self, name, value)
-        require_law(self.iv, conductances.shape)
+        require_law(self.iv, conductances)
+        require_series(self.series, conductances)
 
     def __reduce__(self):
         """Pickled and copied as what it was made of: the arrays stay read-only."""
         return type(self), (self.conductances, self.wire_resistance, self.word_line_resistance, self.bit_line_resistance,
-                            self.source_resistance, self.sense_resistance, self.iv)
+                            self.source_resistance, self.sense_resistance, self.iv, self.series)
 
     def __repr__(self):
         devices = self.conductances
@@ -117,6 +123,7 @@ class Crossbar:
         parts += [f"{name} {_range(values)} ohm" for name, values in ends.items() if values.any()] or ["ideal wires"]
         parts += [f"{n_broken} broken segment{'s' if n_broken > 1 else ''}"] if n_broken else []
         parts += [type(self.iv).__name__] if self.iv is not None else []
+        parts += [f"{type(self.series).__name__}s in series"] if self.series is not None else []
         return f"<Crossbar: {arrays}{self.n_word_lines} x {self.n_bit_lines} devices, {', '.join(parts)}>"
 
     @property
@@ -134,6 +141,15 @@ class Crossbar:
         """Whether no wire, source or sense resistance drops any voltage."""
         return not any(resistances.any() for resistances in (self.word_line_resistance, self.bit_line_resistance,
                                                              self.source_resistance, self.sense_resistance))
+
+    @cached_property
+    def equivalent(self) -> "Crossbar":
+        """The crossbar whose devices are the pairs of a device and what lies in series with it; itself if nothing does. For
+        ohmic devices behind ohmic ones a crossbar of ohmic devices, 0 S where a gate is off."""
+        if self.series is None:
+            return self
+        conductances, law = pair_up(self.conductances, self.iv, self.series)
+        return replace(self, conductances=conductances, iv=law, series=None)
 
     def currents(self, device_voltages: np.ndarray) -> np.ndarray:
         """Current of each device [A] at the voltages across it [V]."""

@@ -29,9 +29,9 @@ class CircuitSequence:
     def __init__(self, crossbar, *, rtol=1e-6):
         require_crossbar(crossbar)
         require_rtol(rtol)
-        if crossbar.conductances[..., 0, 0].size != 1 or crossbar.iv is not None:
-            raise ValueError(f"a sequence is of one array of ohmic devices; got {crossbar.conductances.shape} and "
-                             f"iv = {crossbar.iv!r}")
+        if crossbar.conductances[..., 0, 0].size != 1 or crossbar.equivalent is not crossbar or crossbar.iv is not None:
+            raise ValueError(f"a sequence is of one array of ohmic devices with nothing in series; got "
+                             f"{crossbar.conductances.shape}, iv = {crossbar.iv!r} and series = {crossbar.series!r}")
         self.crossbar, self.rtol = crossbar, rtol
         self._circuit = prepare(crossbar)
         self._shape = crossbar.conductances.shape[-2:]

@@ -9,6 +9,7 @@ import numpy as np
 
 from tiocross.circuit.biasing import Biasing, is_plain_read, read_columns
 from tiocross.circuit.crossbar import Crossbar, has_segments, spread_segments
+from tiocross.circuit.series import split_pairs
 from tiocross.circuit.solution_files import read_solution, write_solution
 from tiocross.circuit.solvers.line_currents import follow_line, share_between_ends
 from tiocross.circuit.solvers.results import Report, rounding_step
@@ -87,7 +88,7 @@ class Solution:
         of its bit line; the others are known to ``rtol`` of the largest gross current of a bit line. Where a matrix product
         served, an estimate [A]."""
         total = self._report.total.reshape(self._batch)
-        crossbar, biasing = self.crossbar, self.biasing
+        crossbar, biasing = self.crossbar.equivalent, self.biasing
         if crossbar.iv is not None or has_segments(crossbar) or not is_plain_read(biasing):
             return total  # rounding was looked at
         if crossbar.is_ideal:
@@ -159,7 +160,7 @@ class Solution:
         floating = any((np.isnan(first) & np.isnan(last)).any() for first, last in pairs)
         floating |= any(np.isinf(wires).any() for wires in (self.crossbar.word_line_resistance,
                                                             self.crossbar.bit_line_resistance))
-        if not floating or self.crossbar.conductances.all() or not self.bit_line_currents.size:
+        if not floating or self.crossbar.equivalent.conductances.all() or not self.bit_line_currents.size:
             return 0
         return int(self.undetermined_word_lines.sum() + self.undetermined_bit_lines.sum())
 
@@ -186,15 +187,28 @@ class Solution:
 
     @property
     def device_voltages(self) -> np.ndarray:
-        """Voltage across each device, word line minus bit line, (..., n_word_lines, n_bit_lines); NaN across an open device
-        of an undetermined line, 0 across others there [V]."""
-        voltages = self._nodes.device_voltages
-        return np.where(np.isnan(voltages) & (self.crossbar.conductances > 0), 0.0, voltages)
+        """Voltage across each device itself, (..., n_word_lines, n_bit_lines): word line minus bit line, without what drops
+        in series with it; NaN across an open device of an undetermined line, 0 across others there [V]."""
+        voltages = self._pair_voltages
+        return voltages if self.crossbar.series is None else split_pairs(self.crossbar, voltages)[0]
+
+    @property
+    def series_voltages(self) -> np.ndarray:
+        """Voltage across what lies in series with each device, (..., n_word_lines, n_bit_lines), all of it where a gate is
+        off; 0 where nothing does [V]."""
+        voltages = self._pair_voltages
+        return np.zeros_like(voltages) if self.crossbar.series is None else split_pairs(self.crossbar, voltages)[1]
 
     @property
     def device_currents(self) -> np.ndarray:
         """Current of each device from its word line to its bit line, (..., n_word_lines, n_bit_lines) [A]."""
-        return self.crossbar.currents(np.nan_to_num(self._nodes.device_voltages))
+        return self.crossbar.equivalent.currents(np.nan_to_num(self._nodes.device_voltages))
+
+    @property
+    def _pair_voltages(self):
+        """Voltage between the nodes of each device."""
+        voltages = self._nodes.device_voltages
+        return np.where(np.isnan(voltages) & (self.crossbar.equivalent.conductances > 0), 0.0, voltages)
 
     @cached_property
     def end_currents(self) -> EndCurrents:
@@ -226,6 +240,11 @@ class Solution:
     def device_power(self) -> np.ndarray:
         """Power dissipated in the devices, (...) [W]."""
         return (np.nan_to_num(self.device_voltages) * self.device_currents).sum(axis=(-2, -1))
+
+    @cached_property
+    def series_power(self) -> np.ndarray:
+        """Power dissipated in what lies in series with the devices, (...) [W]."""
+        return (np.nan_to_num(self.series_voltages) * self.device_currents).sum(axis=(-2, -1))
 
     @cached_property
     def wire_power(self) -> np.ndarray:
@@ -274,3 +293,8 @@ def make_solution(crossbar, inputs, bit_line_currents, report, find_nodes):
     solution.__dict__.update(crossbar=crossbar, inputs=inputs, bit_line_currents=bit_line_currents, _report=report,
                              _find_nodes=find_nodes)
     return solution
+
+
+def replace_crossbar(solution, crossbar):
+    """The same solution, told of the crossbar that the solved one is equivalent to."""
+    return make_solution(crossbar, solution.inputs, solution.bit_line_currents, solution._report, solution._find_nodes)

@@ -12,7 +12,7 @@ from tiocross.circuit.biasing import Biasing, as_biasing, is_plain_read, join_en
 from tiocross.circuit.crossbar import Crossbar, has_segments, require_crossbar
 from tiocross.circuit.laws import spread_law
 from tiocross.circuit.matrices import matrix_pays, transfer_matrix
-from tiocross.circuit.solution import Solution, make_solution
+from tiocross.circuit.solution import Solution, make_solution, replace_crossbar
 from tiocross.circuit.solvers.checks import as_values_of_lines, require_consistent, require_moderate, require_rtol
 from tiocross.circuit.solvers.dispatch import read_at_once, run_circuits, run_read, share_between_threads
 from tiocross.circuit.solvers.prepared import prepare
@@ -84,6 +84,9 @@ def solve(crossbar: Crossbar, inputs: ArrayLike | Biasing, *, rtol: float = 1e-9
     require_rtol(rtol)
     as_count("max_sweeps", max_sweeps)
     as_count("workers", workers)
+    if crossbar.series is not None:
+        found = solve(crossbar.equivalent, inputs, rtol=rtol, max_sweeps=max_sweeps, workers=workers)
+        return replace_crossbar(found, crossbar)
     goal = Goal(rtol, max_sweeps)
     if type(inputs) is np.ndarray and inputs.ndim == 1 and workers == 1:
         solution = _solve_at_once(crossbar, inputs, goal)

@@ -192,7 +192,7 @@ def _solve_coarsest(s, edges, many, pool, tables):
     """Conjugate gradients for S = (word lines) - g (bit lines)^-1 g, until a tenth of the residual's norm is left. Scratch
     holds S p, the bit lines of p, and the sum of those, which is wanted."""
     size = s[M] * s[PITCH]
-    g, b, w, q, s_p, nothing = s[G], s[B], s[W], s[Q], s[GRADIENTS], fill(0.0)
+    g, b, w, q, s_p, nothing, nowhere = s[G], s[B], s[W], s[Q], s[GRADIENTS], fill(0.0), -size
     p, summed = s_p + size, s_p + 2 * size
     for at in range(0, 3 * size, LANES):
         store(pool, s_p + at, nothing)
@@ -206,7 +206,7 @@ def _solve_coarsest(s, edges, many, pool, tables):
         alive = where_above(r_w, 0.01 * start, alive, nothing)
         if not _is_any(alive):
             break
-        solve_all_bit_lines(s, edges, many, step < 0, pool, g, pool, -1, pool, tables)
+        solve_all_bit_lines(s, edges, many, step < 0, pool, g, pool, nowhere, pool, tables)
         beta = nothing if step == 0 else where_above(alive, nothing, r_w / before, nothing)
         for at in range(0, size, LANES):  # from here on b holds S w
             b_w = load(pool, b + at)
@@ -281,12 +281,13 @@ def _find_correction(edges, many, pool, tables, numbers):
     """From the currents that level 1 is given to its voltages: two sweeps at each level, each corrected likewise, and the
     solution of the coarsest."""
     last, level, again, never = len(numbers) - 1, 1, 0, len(numbers) < 0  # bit l of ``again``: whether l is swept once more
+    nowhere = -len(numbers)  # a literal would have numba compile what it is given to once more
     while True:
         s = numbers[level]
         if level < last:
             if not again >> level & 1:
                 _clear(pool, s[B], s[M] * s[PITCH])
-            _sweep(s, edges[level], many, never, never, pool, s[G], pool, s[Q], -1, pool, tables)
+            _sweep(s, edges[level], many, never, never, pool, s[G], pool, s[Q], nowhere, pool, tables)
             t = numbers[level + 1]
             _gather(s, t, edges[level], many, not never, t[Q], pool, tables)
             level += 1

@@ -13,8 +13,8 @@ from tiocross.circuit.solvers.checks import require_solved
 from tiocross.circuit.solvers.hierarchy import find_geometries
 from tiocross.circuit.solvers.mesh import Mesh
 from tiocross.circuit.solvers.circuits_kernel import FROM_GUESS, FROM_ZERO
-from tiocross.circuit.solvers.newton import require_known, solve_nonlinear
 from tiocross.circuit.solvers.line_currents import share_between_ends
+from tiocross.circuit.solvers.newton import solve_nonlinear
 from tiocross.circuit.solvers.paths import find_along, find_islands, longest_way
 from tiocross.circuit.solvers.results import (
     BITS,
@@ -229,8 +229,8 @@ def _slopes_and_currents(circuit, c, nodes):
     array = circuit.arrays[c]
     if circuit.law is None:
         return array, None if nodes is None else array * nodes.device_voltages
-    law = type(circuit.law)(*circuit.parameters[c])
-    return law.slopes(array, nodes.device_voltages), law.currents(array, nodes.device_voltages)
+    currents, slopes = circuit.law_of(c).follow(array, nodes.device_voltages)
+    return slopes, currents
 
 
 def _eliminate_others(circuit, resistances, drives, sensed, solved, goal):
@@ -246,7 +246,7 @@ def _eliminate_others(circuit, resistances, drives, sensed, solved, goal):
     if not mesh.is_affordable:
         return
     for c, k in np.argwhere(todo):
-        law = None if circuit.law is None else type(circuit.law)(*circuit.parameters[c])
+        law = None if circuit.law is None else circuit.law_of(c)
         found = allocate_results((), circuit.shape, goal.nodes)
         mesh.solve((circuit.arrays[c], law), drives[min(c, len(drives) - 1), k], goal, found)
         found.report.n_sweeps[...] += report.n_sweeps[c, k]
@@ -281,16 +281,15 @@ def _bound_voltages(circuit, resistances, drives, solved, rounding):
 
 def _run_nonlinear(workspaces, circuit, drives, goal):
     """Circuit by circuit, Newton's method: `Solved`, and sums of the slopes of all devices (C, B) [S]."""
-    require_known(circuit.law)
     solved = allocate_results((len(circuit), drives.shape[1]), circuit.shape, goal.nodes)
     slopes = np.empty(solved.report.total.shape)
     for workspace, some in workspaces:
         for c in some:
-            devices, law = (circuit.arrays[c], circuit.parameters[c]), type(circuit.law)(*circuit.parameters[c])
+            devices = circuit.arrays[c], circuit.law_of(c)
             for k, drive in enumerate(drives[min(c, len(drives) - 1)]):
-                nodes = solve_nonlinear(workspace, law.code, devices, drive, goal, solved.at(c, k))
+                nodes = solve_nonlinear(workspace, devices, drive, goal, solved.at(c, k))
                 with np.errstate(over="ignore", invalid="ignore"):
-                    slopes[c, k] = law.slopes(circuit.arrays[c], nodes.device_voltages).sum()
+                    slopes[c, k] = devices[1].slopes(devices[0], nodes.device_voltages).sum()
     return solved, slopes
 
 

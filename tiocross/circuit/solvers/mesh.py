@@ -14,7 +14,7 @@ import numpy as np
 from tiocross.circuit.solvers.mesh_kernel import solve_mesh
 from tiocross.circuit.solvers.paths import find_along
 from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END
-from tiocross.circuit.solvers.tangents_kernel import take_tangents
+from tiocross.circuit.solvers.tangents import follow_tangents
 
 _EPSILON = 2.0**-52
 _PER_LINE = 2.0  # roundings that a conductance between terminals has, for each line and node along a line, at most
@@ -53,7 +53,7 @@ class Mesh:
         return 2.0 * self.shape[0] * self.shape[1] * work <= _MOST_OPERATIONS
 
     def solve(self, devices, drive, goal, into):
-        """Solve one circuit of ``devices``: conductances (M, N) [S] and their law, with one parameter for each, or None.
+        """Solve one circuit of ``devices``: conductances (M, N) [S] and their law, or None.
         ``into`` is `Solved` without leading axes, to be filled."""
         array, law = devices
         if self.n_terminals == 0:  # nothing flows
@@ -135,8 +135,7 @@ class Mesh:
             if worst <= 1.0 and n_steps > 1 or waiting >= patience or np.isnan(worst):
                 break
             following = np.empty_like(array), np.empty_like(array)
-            take_tangents(law.code, array, np.stack(law.parameters), np.ascontiguousarray(found.nodes), slope, injected,
-                          *following)
+            follow_tangents(array, law, found.device_voltages, (slope, injected), following)
             slope, injected = following
         return (*kept, n_steps)
 
@@ -144,7 +143,7 @@ class Mesh:
         """Errors of the terminals' currents (K,) [A], and currents of the devices [A]."""
         voltages, (slope, injected) = found.device_voltages, tangents
         with np.errstate(over="ignore", invalid="ignore"):
-            currents, slopes = law.currents(array, voltages), law.slopes(array, voltages)
+            currents, slopes = law.follow(array, voltages)
             wrong = np.abs(currents - (slope * voltages - injected))
             found.wrong = float(wrong.max())
             # A voltage that is off shifts law and tangent alike.

@@ -20,16 +20,16 @@ class PreparedCrossbar:
 
     ``arrays`` (C, M, N): the devices, C-contiguous and writeable, so that kernels are compiled for one kind of array; not
     to be changed [S]. ``resistances`` (2, 3, W): of a segment, and behind the root (left, bottom) and far ends, of word
-    lines and of bit lines, when all bit lines are read: infinite where an end floats [ohm]. ``parameters`` (C, P, M, N):
-    of the law of each device, None for Ohm's law. ``segments``: resistances of all segments of word lines (M, N + 1) and of
-    bit lines (M + 1, N), from the left and from the top, 1e30 ohm where one is broken; None where those of a line are equal.
-    With them, a segment's in ``resistances`` is a mean over its line, zero if all are.
+    lines and of bit lines, when all bit lines are read: infinite where an end floats [ohm]. ``law``: None for Ohm's, or with
+    each parameter one number or (C, M, N). ``segments``: resistances of all
+    segments of word lines (M, N + 1) and of bit lines (M + 1, N), from the left and from the top, 1e30 ohm where one is
+    broken; None where those of a line are equal. With them, a segment's in ``resistances`` is a mean over its line, zero if
+    all are.
     """
 
     arrays: np.ndarray
     resistances: np.ndarray
     law: object
-    parameters: np.ndarray | None
     segments: tuple[np.ndarray, np.ndarray] | None = None
 
     def __len__(self):
@@ -65,8 +65,11 @@ class PreparedCrossbar:
         """A slice of the arrays; they share their memory."""
         if len(self.arrays[which]) == len(self):
             return self
-        parameters = None if self.parameters is None else self.parameters[which]
-        return replace(self, arrays=self.arrays[which], parameters=parameters)
+        return replace(self, arrays=self.arrays[which], law=None if self.law is None else self.law_of(which))
+
+    def law_of(self, which):
+        """The law of one of the arrays, or of some."""
+        return self.law.spread(lambda values: values[which] if values.ndim else values)
 
     def without(self, islands):
         """The same without the devices beside nodes that no connected end reaches, as `find_islands` gives them."""
@@ -77,7 +80,7 @@ class PreparedCrossbar:
         """Least slope of each device at any voltage, (C, M, N) [S]."""
         if self.law is None:
             return self.arrays
-        return self.arrays * self.law.least_slope(*self.parameters.swapaxes(0, 1))
+        return self.law.least_slopes(self.arrays)
 
 
 def prepare(crossbar):
@@ -90,20 +93,22 @@ def prepare(crossbar):
 
 
 def _prepare(crossbar):
+    crossbar = crossbar.equivalent
     shape, law = crossbar.conductances.shape, crossbar.iv
     arrays = crossbar.conductances.view()
     arrays.flags.writeable = True  # only this alias: see PreparedCrossbar
     resistances = np.zeros((2, 3, max(*shape[-2:], 8) + 2))
-    (words, bits), differ = spread_segments(crossbar), has_segments(crossbar)
+    differ = has_segments(crossbar)
+    words, bits = spread_segments(crossbar) if differ else (crossbar.word_line_resistance, crossbar.bit_line_resistance)
     for side, (wires, beyond) in enumerate(((words, crossbar.source_resistance), (bits.T, crossbar.sense_resistance))):
-        resistances[side, 0, : len(wires)] = _average(wires) if differ else wires[:, 0]
+        resistances[side, 0, : len(wires)] = _average(wires) if differ else wires
         resistances[side, 1, : len(wires)] = beyond
         resistances[side, 2, : len(wires)] = np.inf
     segments = tuple(np.where(np.isinf(wires), BROKEN, wires) for wires in (words, bits)) if differ else None
     arrays = arrays.reshape(-1, *shape[-2:])
-    parameters = None if law is None else np.stack([np.broadcast_to(values, shape).reshape(arrays.shape)
-                                                    for values in law.parameters], axis=1)
-    return PreparedCrossbar(arrays, resistances, law, parameters, segments)
+    if law is not None:
+        law = law.spread(lambda values: np.broadcast_to(values, shape).reshape(arrays.shape) if values.ndim else values)
+    return PreparedCrossbar(arrays, resistances, law, segments)
 
 
 def _average(wires):

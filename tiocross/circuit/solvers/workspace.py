@@ -8,6 +8,7 @@ import numpy as np
 from tiocross.circuit.solvers.hierarchy import kinds_of_lines, lump_lines
 from tiocross.circuit.solvers.levels import plan_for
 from tiocross.circuit.solvers.circuits_kernel import FROM_LAST, FROM_ZERO, GO_ON, solve_lines
+from tiocross.circuit.solvers.lines_kernel import B, PITCH, W
 from tiocross.circuit.solvers.results import FAR_END, RHO, ROOT, ROOT_END, Nodes, Solved, allocate_results
 from tiocross.vectors import LANES
 
@@ -83,6 +84,12 @@ class Workspace:
         """`Nodes` of the circuit solved last; views, to be read or to start from."""
         return Nodes(*self.plan.nodes(self.pool))
 
+    @property
+    def places(self):
+        """The pool, where voltages of bit lines and of word lines begin in it, and how far rows are apart."""
+        s = self.plan.numbers[0]
+        return self.pool, int(s[B]), int(s[W]), int(s[PITCH])
+
     def solve(self, arrays, drives, goal, start=FROM_ZERO):
         """Solve every array (C, M, N) [S] for every drive (C or 1, B, ...): `Solved`, not judged."""
         count, crossings = (len(arrays), drives.shape[1]), self.n_word_lines * self.n_bit_lines
@@ -112,13 +119,14 @@ class Workspace:
 
     def sweep_further(self, devices, drive, budget, start, into, rtol=0.0):
         """Sweep one circuit up to ``budget`` more times, or to ``rtol``. ``devices``: conductances (M, N) [S], and currents
-        injected at the word-line nodes and drawn from the bit-line nodes, (M, N) or None [A]. ``into``: `Solved` without
-        leading axes."""
+        injected at the word-line nodes and drawn from the bit-line nodes, (M, N) or None [A]; or both as `flatten` makes
+        them, the latter empty for None. ``into``: `Solved` without leading axes."""
         into.report.lose_no_patience()
         array, injected = devices
-        flat = flatten(array[None], False), _NOTHING if injected is None else flatten(injected[None], False)
+        if array.ndim == 2:
+            devices = flatten(array[None], False), _NOTHING if injected is None else flatten(injected[None], False)
         alone = Solved(into.currents[None, None], into.figures[None, None], into.voltages[None, None])
-        call(self.plan, self.pool, flat, drive[None, None], False, (rtol, budget, start), alone)
+        call(self.plan, self.pool, devices, drive[None, None], False, (rtol, budget, start), alone)
 
     @cached_property
     def robust(self):
