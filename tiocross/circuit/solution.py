@@ -216,7 +216,8 @@ class Solution:
         counted at the left or bottom end."""
         biasing, (words, bits) = self.biasing, self._along
         left, right = share_between_ends(self.device_currents, words, biasing.left, biasing.right)
-        bottom, top = share_between_ends(-self.device_currents.swapaxes(-1, -2)[..., ::-1], bits[:, ::-1], biasing.bottom, biasing.top)
+        from_bottom = -self.device_currents.swapaxes(-1, -2)[..., ::-1]
+        bottom, top = share_between_ends(from_bottom, bits[:, ::-1], biasing.bottom, biasing.top)
         return EndCurrents(left, right, top, bottom)
 
     @property

@@ -56,8 +56,8 @@ class PreparedCrossbar:
     def reader(self):
         """Plan, and flat devices, of a single array of ohmic devices when all bit lines are read; None if it is not one, or
         too large for one call, without any resistance, or with segments that differ."""
-        ideal = not self.resistances[:, :2].any()
-        if len(self) != 1 or self.law is not None or self.segments is not None or ideal or not 0 < self.n_devices <= _AT_ONCE:
+        ideal, plain = not self.resistances[:, :2].any(), self.law is None and self.segments is None
+        if len(self) != 1 or not plain or ideal or not 0 < self.n_devices <= _AT_ONCE:
             return None
         return self.readers[0][0].plan, flatten(self.arrays, False)
 

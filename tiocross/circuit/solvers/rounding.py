@@ -49,7 +49,8 @@ def _far_ends(shape, resistances, segments):
         segments[WORDS][:, -1], segments[BITS][0])
     ends = [ohms + resistances[side, FAR, :n] for side, (ohms, n) in enumerate(zip(last, shape))]
     if segments is not None:
-        ends = [np.where(ohms == 0.0, wires.sum(axis=1 - side), ohms) for side, (ohms, wires) in enumerate(zip(ends, segments))]
+        whole = segments[WORDS].sum(axis=1), segments[BITS].sum(axis=0)
+        ends = [np.where(last == 0.0, line, last) for line, last in zip(whole, ends)]
     with np.errstate(divide="ignore"):
         found = [1.0 / ohms for ohms in ends]
     return [np.where(np.isfinite(ends), ends, 0.0) for ends in found]
