@@ -178,16 +178,17 @@ class _Net:
         first."""
         nodes[:] = self.n_free + np.concatenate([[0], np.cumsum(segments[1:-1] > 0)])
         self.n_free = int(nodes.max()) + 1
-        ends = []
-        for volts, at, segment in ((root, 0, segments[0]), (far, -1, segments[-1])):
+        ends, links = [], []
+        for volts, at in ((root, 0), (far, -1)):
             ends.append(-1)
             if not np.isnan(volts):
                 self.volts.append(volts)
                 ends[-1] = len(self.volts) - 1
-                if segment + beyond > 0:
-                    self.branches.append((nodes[at], -1 - ends[-1], 1 / (LONG(segment) + LONG(beyond))))
+                if segments[at] + beyond > 0:
+                    links.append((at, -1 - ends[-1], 1 / (LONG(segments[at]) + LONG(beyond))))
                 else:
                     nodes[nodes == nodes[at]] = -1 - ends[-1]
+        self.branches += [(nodes[at], end, siemens) for at, end, siemens in links]
         self.branches += [(p, q, 1 / LONG(r)) for p, q, r in zip(nodes[:-1], nodes[1:], segments[1:-1]) if r > 0]
         return ends
 
