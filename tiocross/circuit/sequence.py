@@ -47,8 +47,8 @@ class CircuitSequence:
         ends = join_ends(biasing, (1, 1))
         require_consistent(self._circuit, ends)
         self._biasing, self._connected = biasing, ~np.isnan(ends[0, 0])
-        self._floats = not all(self._connected[side, :, :n].any(axis=0).all() for side, n in enumerate(self._shape))
-        self._floats |= self._circuit.segments is not None
+        held = all(self._connected[side, :, :n].any(axis=0).all() for side, n in enumerate(self._shape))
+        self._floats = self._circuit.segments is not None or not held
         resistances, drives = connect_ends(self._circuit, ends)
         if self._resistances is None or not np.array_equal(resistances, self._resistances):
             self._resistances, self._workspace = resistances, None
@@ -95,7 +95,7 @@ class CircuitSequence:
         self._factor = factor
         self._solved.figures[:] = 0.0
         self._workspace.sweep_further((array, None), drive, _MOST_SWEEPS, FROM_LAST, self._solved,
-                                      self.rtol)
+                                      self.rtol, strict=True)
         lost = rounding_step(sum(self._shape)) * abs(factor) * self._largest * array.sum()
         return 0 < self._report.n_sweeps and self._report.total + lost <= self.rtol * self._report.gross
 

@@ -17,6 +17,7 @@ edges       (L, 5, W)         CHUNK_W, CHUNK_B first line of each chunk; FIRST n
                               so many coarse nodes; BEFORE: coarse nodes at or above each node of a bit line
 start       scalar            FROM_GUESS, if all bit lines are read; FROM_ZERO; FROM_LAST: from the bit-line  -
                               voltages of the last circuit; GO_ON with it
+strict      bool              whether voltages are wanted as well as currents: all residuals count in full        -
 currents    (C, B, N)         out of the bottom ends, filled                                                  A
 figures     (C, B, 8)         SWEEPS; RESIDUAL, the largest at a node; BOUND on the error of a current;       -, A
                               CURRENT: gross current; SMALLEST bound so far; WAITED: sweeps since without
@@ -425,7 +426,7 @@ def _take(s, k, many, n_ends, here, g, injected, pool, tables, currents, nodes):
 
 @kernel
 def solve_lines(devices, injected, drives, currents, figures, nodes, pool, tables, numbers, edges, many, rtol, budget,
-                start):
+                start, strict):
     """Solve C arrays for B sets of end voltages each, with up to ``budget`` sweeps; returns how many are not yet solved."""
     s, n_open, n_levels, never = numbers[0], 0, len(numbers), len(numbers) < 0
     n_side, extra, n_ends = LANES if many else 1, 0 if len(injected) > 0 else -1, drives.shape[2]
@@ -456,7 +457,7 @@ def solve_lines(devices, injected, drives, currents, figures, nodes, pool, table
                 ready = False
                 measure, fresh = sweep > 0 or start <= FROM_LAST or budget == 1, sweep == 0 and is_plain
                 _sweep(s, edges[0], many, measure, fresh, here, g, injected, extra, extra, pool, tables)
-                n_left = _judge(s, many, measure, nodes.size > 0, rtol, pool, tables, mine)
+                n_left = _judge(s, many, measure, strict, rtol, pool, tables, mine)
                 sweep += 1
                 for c in range(n_arrays):
                     if mine[c, TAKEN] == 0.0 and (mine[c, WAITED] < 0.0 or n_left == 0 or sweep == budget):

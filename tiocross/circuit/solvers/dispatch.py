@@ -69,7 +69,7 @@ def read_at_once(circuit, voltages, goal):
     solved = Solved(np.empty((1, 1, circuit.shape[1])), np.zeros((1, 1, N_FIGURES)), _NO_NODES)
     pool = SCRATCH.take(plan.size)
     call(plan, pool, (devices, _NOTHING), voltages.reshape(1, 1, 1, -1), False,
-         (goal.rtol, min(goal.max_sweeps, _MOST_SWEEPS), FROM_GUESS), solved)
+         (goal.rtol, min(goal.max_sweeps, _MOST_SWEEPS), FROM_GUESS, False), solved)
     SCRATCH.give_back(pool)
     return solved
 
@@ -131,7 +131,7 @@ def _run_group(circuit, ends, goal, selected):
         sensed = np.ones(n_bit, dtype=bool)
         solved = run_read(circuit, np.ascontiguousarray(ends[:, :, WORDS, ROOT_END, : circuit.shape[0]]), goal)
         slopes = circuit.arrays.sum(axis=(1, 2))[:, None]
-        rounding = bound_rounding(circuit.shape, resistances, drives, slopes) if goal.nodes else 0.0
+        rounding = bound_rounding(circuit.shape, resistances, drives, slopes, circuit.segments) if goal.nodes else 0.0
     else:
         sensed = connected[BITS, ROOT_END, :n_bit].copy() if selected is None else np.arange(n_bit) == selected
         sensed |= ~sensed.any()
@@ -146,10 +146,10 @@ def _run_group(circuit, ends, goal, selected):
         _refine_rounding(circuit, resistances, drives, sensed, solved, left, goal)
         solved.voltages[...] += reference[..., None, None, None]
         drives, goal = given, wanted
-    if not goal.nodes:
-        solved = solved._replace(voltages=solved.voltages[..., :0, :0])
     if goal.nodes:
         _bound_voltages(circuit, resistances, drives, solved, rounding)
+    else:
+        solved = solved._replace(voltages=solved.voltages[..., :0, :0])
     _eliminate_others(circuit, resistances, drives, sensed, solved, goal)
     return solved
 

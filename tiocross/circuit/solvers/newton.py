@@ -22,7 +22,7 @@ def solve_nonlinear(workspace, devices, drive, goal, into):
     array, law = devices
     tangents = Tangents(array, law)
     solver, report = workspace, into.report
-    n_sweeps, left, gross = report.n_sweeps, report.total, report.gross  # views of what each call fills
+    n_sweeps, left, gross = report.n_sweeps, report.residuals, report.gross  # views of what each call fills
     start, best, waiting = FROM_ZERO, np.inf, 0
     dead = _NOTHING * float(np.abs(drive).max() * array.max())
     while True:
@@ -34,8 +34,7 @@ def solve_nonlinear(workspace, devices, drive, goal, into):
         is_solved, is_dead = total <= goal.rtol * float(gross), float(gross) <= dead and n_sweeps >= _LONG
         if is_solved or is_dead or n_sweeps >= goal.max_sweeps or waiting >= _PATIENCE:
             report.largest[...] += 2.0 * largest
-            left[...] = total
-            report.residuals[...] += 2.0 * wrong
+            report.total[...] = left[...] = total  # tangents do not tell how much of it leaks
             return solver.nodes
         waiting = 0 if total < 0.5 * best else waiting + 1
         best = min(best, total)
