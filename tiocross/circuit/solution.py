@@ -12,6 +12,7 @@ from tiocross.circuit.crossbar import Crossbar, has_segments, spread_segments
 from tiocross.circuit.series import split_pairs
 from tiocross.circuit.solution_files import read_solution, write_solution
 from tiocross.circuit.solvers.line_currents import follow_line, share_between_ends
+from tiocross.circuit.solvers.mesh import is_affordable
 from tiocross.circuit.solvers.results import Report, rounding_step
 from tiocross.records import short_text
 
@@ -89,7 +90,9 @@ class Solution:
         served, an estimate [A]."""
         total = self._report.total.reshape(self._batch)
         crossbar, biasing = self.crossbar.equivalent, self.biasing
-        if crossbar.iv is not None or has_segments(crossbar) or not is_plain_read(biasing):
+        shape = crossbar.conductances.shape[-2:]
+        small = has_segments(crossbar) and is_affordable(shape, sum(shape))
+        if crossbar.iv is not None or small or not is_plain_read(biasing):
             return total  # rounding was looked at
         if crossbar.is_ideal:
             lost = np.matmul(np.abs(biasing.left)[..., None, :], crossbar.conductances)[..., 0, :]
@@ -98,7 +101,7 @@ class Solution:
             lost = np.abs(biasing.left).max(axis=-1) * crossbar.conductances.sum(axis=(-2, -1))
         else:
             return total
-        return total + rounding_step(sum(crossbar.conductances.shape[-2:])) * lost
+        return total + rounding_step(sum(shape)) * lost
 
     @property
     def voltage_uncertainty(self) -> np.ndarray:
