@@ -11,7 +11,7 @@ import numpy as np
 
 from tiocross.circuit.solvers.checks import require_solved
 from tiocross.circuit.solvers.hierarchy import find_geometries
-from tiocross.circuit.solvers.mesh import Mesh
+from tiocross.circuit.solvers.mesh import Mesh, is_affordable
 from tiocross.circuit.solvers.circuits_kernel import FROM_GUESS, FROM_ZERO
 from tiocross.circuit.solvers.newton import solve_nonlinear
 from tiocross.circuit.solvers.paths import BROKEN, find_islands, longest_way
@@ -136,11 +136,12 @@ def _run_group(circuit, ends, goal, selected):
     n_bit = circuit.shape[1]
     connected = ~np.isnan(ends[0, 0])
     resistances, drives = connect_ends(circuit, ends)
-    if circuit.law is None and selected is None and _is_read(ends, connected, circuit.shape):
+    is_read = circuit.law is None and selected is None and _is_read(ends, connected, circuit.shape)
+    if is_read and circuit.segments is None:
         sensed = np.ones(n_bit, dtype=bool)
         solved = run_read(circuit, np.ascontiguousarray(ends[:, :, WORDS, ROOT_END, : circuit.shape[0]]), goal)
         slopes = circuit.arrays.sum(axis=(1, 2))[:, None]
-        rounding = bound_rounding(circuit.shape, resistances, drives, slopes, circuit.segments) if goal.nodes else 0.0
+        rounding = bound_rounding(circuit.shape, resistances, drives, slopes) if goal.nodes else 0.0
     else:
         sensed = connected[BITS, ROOT_END, :n_bit].copy() if selected is None else np.arange(n_bit) == selected
         sensed |= ~sensed.any()
@@ -149,7 +150,8 @@ def _run_group(circuit, ends, goal, selected):
         solved, slopes = _run_general(circuit, resistances, drives, sensed, goal)
         left = solved.report.total.copy()
         rounding = bound_rounding(circuit.shape, resistances, drives, slopes, circuit.segments)
-        solved.report.total[...] += rounding
+        if not is_read or is_affordable(circuit.shape, sum(circuit.shape)):  # a large read is judged by what sweeps leave
+            solved.report.total[...] += rounding
         _refine_rounding(circuit, resistances, drives, sensed, solved, left, goal)
         solved.voltages[...] += reference[..., None, None, None]
         drives = given

@@ -12,6 +12,7 @@ import numpy as np
 
 from tiocross.circuit.solvers import lines_kernel as K
 from tiocross.circuit.solvers.hierarchy import choose_blocks, look_at, lump_lines
+from tiocross.circuit.solvers.paths import BROKEN
 from tiocross.circuit.solvers.results import BITS, WORDS
 from tiocross.vectors import LANES
 
@@ -289,6 +290,17 @@ def _in_parallel(ohms, chunks):
 
 
 def _resample(ohms, at, coarse_at):
-    """Resistance between coarse positions along each line."""
-    passed = np.concatenate([np.zeros((len(ohms), 1)), np.cumsum(ohms, axis=1)], axis=1)
-    return np.diff(np.array([np.interp(coarse_at, at, line) for line in passed]), axis=1)
+    """Resistance between coarse positions along each line; where a segment is broken between two of them, that of one."""
+    after = np.clip(np.searchsorted(at, coarse_at, side="right"), 1, len(at) - 1)
+    weights = (coarse_at - at[after - 1]) / (at[after] - at[after - 1])
+    broken = ohms >= BROKEN
+    if not broken.any():
+        return np.diff(_passed(ohms, after, weights), axis=1)
+    n_broken = np.rint(_passed(broken, after, weights))  # apart from the others, whose sums would lose their digits
+    return np.where(np.diff(n_broken, axis=1) > 0, BROKEN, np.diff(_passed(np.where(broken, 0.0, ohms), after, weights), axis=1))
+
+
+def _passed(values, after, weights):
+    """Sum of values from the first position on to others, between those before and after them."""
+    sums = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)], axis=1)
+    return sums[:, after - 1] * (1.0 - weights) + sums[:, after] * weights
