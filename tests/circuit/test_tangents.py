@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 
 from tiocross import AbsolutePolynomial, Asymmetric, Cubic, Polynomial, Sinh, Tabulated
-from tiocross.circuit.solvers.tangents import Tangents, follow_tangents
+from tiocross.circuit.solvers.tangents import Form, Tangents, follow_tangents
 from tiocross.circuit.solvers.tangents_kernel import _hyperbolic
 from tiocross.jit import kernel
 from tiocross.vectors import LANES, load, store, two_to
 
 SHAPE = (5, 11)
 EACH = np.random.default_rng(1).uniform(0.2, 0.4, SHAPE)
-KNOWN = [Sinh(0.3), Sinh(EACH), Cubic(2.0), Polynomial(0.8, 1.0), Polynomial(-1.7, np.full(SHAPE, 1.0)), Polynomial(0.0, 0.0),
-         AbsolutePolynomial(1e-5, 2e-5), Asymmetric(Sinh(0.3), Sinh(EACH)), Asymmetric(None, Cubic(1.0)),
-         Asymmetric(Sinh(0.2), None), Asymmetric(None, None), Asymmetric(Polynomial(0.1, 0.2), AbsolutePolynomial(0.0, 1e-5))]
+KNOWN = [Sinh(0.3), Sinh(EACH), Cubic(2.0), Polynomial(0.8, 1.0), Polynomial(-1.7, np.full(SHAPE, 1.0)),
+         Polynomial(0.0, 0.0), AbsolutePolynomial(1e-5, 2e-5), Asymmetric(Sinh(0.3), Sinh(EACH)),
+         Asymmetric(None, Cubic(1.0)), Asymmetric(Sinh(0.2), None), Asymmetric(None, None),
+         Asymmetric(Polynomial(0.1, 0.2), AbsolutePolynomial(0.0, 1e-5))]
 OTHERS = [Tabulated([-0.5, 0.7], [-1e-4, 3e-4]), Asymmetric(Sinh(0.3), Cubic(1.0))]
 
 
@@ -26,7 +27,7 @@ def state(law, scale):
     nodes = [pool[start : start + 100].reshape(5, 20)[:, :11] for start in (3, 105)]
     for values in nodes:
         values[:] = rng.uniform(-scale, scale, SHAPE)
-    return Tangents(g, law), g, pool, nodes[1] - nodes[0]
+    return Tangents(Form(g, law)), g, pool, nodes[1] - nodes[0]
 
 
 @pytest.mark.parametrize("scale", [1e-9, 0.1, 2.0, 1e3])
@@ -44,18 +45,18 @@ def test_tangents_are_those_of_the_law_also_where_the_curve_rises_far_above_the_
         if np.isfinite(expected).all() and max(expected) < 1e100:
             np.testing.assert_allclose(found, expected, rtol=1e-10, atol=rounding)
         for values, wanted in zip((tangents.slope, tangents.injected), following):
-            np.testing.assert_allclose(tangents.crop(values)[kept], wanted[kept], rtol=1e-11, atol=rounding)
-        beyond = np.ones(tangents.padded, bool)
+            np.testing.assert_allclose(tangents.form.crop(values)[kept], wanted[kept], rtol=1e-11, atol=rounding)
+        beyond = np.ones(tangents.form.padded, bool)
         beyond[:5, :11] = False
         for values in (tangents.slope, tangents.injected):
-            assert (values.reshape(tangents.padded)[beyond] == 0).all()
-        last = tuple(map(tangents.crop, (tangents.slope, tangents.injected)))
+            assert (values.reshape(tangents.form.padded)[beyond] == 0).all()
+        last = tuple(map(tangents.form.crop, (tangents.slope, tangents.injected)))
 
 
 def test_laws_that_the_kernel_knows_go_to_it_and_one_parameter_for_all_is_passed_once():
-    assert all(Tangents(np.full(SHAPE, 1e-4), law)._form is not None for law in KNOWN)
-    assert all(Tangents(np.full(SHAPE, 1e-4), law)._form is None for law in OTHERS)
-    assert Tangents(np.full(SHAPE, 1e-4), Sinh(0.3))._form[2].size == 4
+    assert all(Form(np.full(SHAPE, 1e-4), law).known is not None for law in KNOWN)
+    assert all(Form(np.full(SHAPE, 1e-4), law).known is None for law in OTHERS)
+    assert Form(np.full(SHAPE, 1e-4), Sinh(0.3)).known[2].size == 4
 
 
 def hyperbolic_errors(found, x):

@@ -6,8 +6,10 @@ from functools import cached_property
 import numpy as np
 
 from tiocross.circuit.solvers.hierarchy import find_geometries
+from tiocross.circuit.solvers.tangents import Form
 from tiocross.circuit.solvers.workspace import Workspace, flatten
 
+LARGEST_KEPT = 100_000  # devices of a single circuit whose voltages are kept, for they are mostly asked for
 _AT_ONCE = 300_000  # devices of a single array up to which one call of the kernel does, about 0.01 s
 
 
@@ -53,6 +55,15 @@ class PreparedCrossbar:
         if len(self) != 1 or self.law is not None or ideal or not 0 < self.n_devices <= _AT_ONCE:
             return None
         return self.readers[0][0].plan, flatten(self.arrays, False)
+
+    @cached_property
+    def curved_reader(self):
+        """Workspace, and `Form` of the devices, of a single array of devices with a law when all bit lines are read; None if
+        it is not one, or too large for its voltages to be kept, or without any resistance."""
+        ideal = not self.resistances[:, :2].any()
+        if len(self) != 1 or self.law is None or ideal or not 0 < self.n_devices <= LARGEST_KEPT:
+            return None
+        return self.readers[0][0], Form(self.arrays[0], self.law_of(0))
 
     def part(self, which):
         """A slice of the arrays; they share their memory."""
