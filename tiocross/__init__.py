@@ -79,6 +79,7 @@ _HOMES = {
     "solve": "circuit.solver",
     "transfer_matrix": "circuit.matrices",
     "sensitivities": "circuit.sensitivity",
+    "write_netlist": "circuit.netlist",
     "compensate": "circuit.compensation",
     "Compensation": "circuit.compensation",
     # lab: a chip on the table
@@ -205,6 +206,7 @@ if TYPE_CHECKING:
     from tiocross.circuit.solver import solve as solve
     from tiocross.circuit.matrices import transfer_matrix as transfer_matrix
     from tiocross.circuit.sensitivity import sensitivities as sensitivities
+    from tiocross.circuit.netlist import write_netlist as write_netlist
     from tiocross.circuit.compensation import compensate as compensate
     from tiocross.circuit.compensation import Compensation as Compensation
     from tiocross.lab.instrument import CrossbarInstrument as CrossbarInstrument

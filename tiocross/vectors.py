@@ -10,7 +10,7 @@ import operator
 import numpy as np
 from llvmlite import ir
 from numba.core import types
-from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, models, register_model, type_callable
 
 LANES = 8  # two registers of 256 bits, or one of 512
@@ -195,22 +195,59 @@ def _transpose(context, builder, sig, args):
     return context.get_dummy_value()
 
 
+class _Arithmetic(AbstractTemplate):
+    """An operator with at least one vector. numba looks at what is for a kind of processor first: what it would try
+    before, for every operator in a kernel, takes most of the time to compile it."""
+
+    metadata = {"target": "cpu"}
+
+    def generic(self, args, kws):
+        if len(args) == 2 and _VECTOR in args and all(kind in (_VECTOR, types.float64) for kind in args):
+            return signature(_VECTOR, *args)
+
+
 def _arithmetic(instruction, *operators):
     """+, -, * or / of vectors, and of a vector and a number."""
-    kinds = ((_VECTOR, _VECTOR), (_VECTOR, types.float64), (types.float64, _VECTOR))
-    cases = [signature(_VECTOR, *each) for each in kinds]
-
     def lower(context, builder, sig, args):
         vectors = (value if kind == _VECTOR else _spread(builder, value) for kind, value in zip(sig.args, args))
         return getattr(builder, instruction)(*vectors)
 
     for each in operators:
-        infer_global(each)(type(f"_{each.__name__}", (ConcreteTemplate,), {"cases": cases}))
-        for case in cases:
-            lower_builtin(each, *case.args)(lower)
+        infer_global(each)(type(f"_{each.__name__}", (_Arithmetic,), {}))
+        for kinds in ((_VECTOR, _VECTOR), (_VECTOR, types.float64), (types.float64, _VECTOR)):
+            lower_builtin(each, *kinds)(lower)
 
 
 _arithmetic("fadd", operator.add, operator.iadd)
 _arithmetic("fsub", operator.sub, operator.isub)
 _arithmetic("fmul", operator.mul, operator.imul)
 _arithmetic("fdiv", operator.truediv, operator.itruediv)
+
+
+class _Numbers(AbstractTemplate):
+    """An operator of two whole numbers or two reals: what numba finds too, but later."""
+
+    metadata = {"target": "cpu"}
+    result = None
+
+    def generic(self, args, kws):
+        if len(args) == 2 and args[0] == args[1] and args[0] in (types.int64, types.float64):
+            return signature(self.result or args[0], *args)
+
+
+for _each in (operator.add, operator.sub, operator.mul, operator.iadd, operator.isub, operator.imul):
+    infer_global(_each)(type(f"_{_each.__name__}", (_Numbers,), {}))
+for _each in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne):
+    infer_global(_each)(type(f"_{_each.__name__}", (_Numbers,), {"result": types.boolean}))
+
+
+@infer_global(operator.getitem)
+class _Entry(AbstractTemplate):
+    """One number of a flat array, likewise."""
+
+    metadata = {"target": "cpu"}
+
+    def generic(self, args, kws):
+        array, at = args
+        if isinstance(array, types.Array) and array.ndim == 1 and at == types.int64 and isinstance(array.dtype, types.Number):
+            return signature(array.dtype, array, at)

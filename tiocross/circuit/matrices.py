@@ -3,7 +3,7 @@
 import numpy as np
 
 from tiocross.checks import kind_of
-from tiocross.circuit.crossbar import Crossbar, require_crossbar, turn, turn_arrays
+from tiocross.circuit.crossbar import Crossbar, has_segments, require_crossbar, turn, turn_arrays
 from tiocross.circuit.solvers.checks import require_rtol, require_solved
 from tiocross.circuit.solvers.dispatch import run_read
 from tiocross.circuit.solvers.elimination import eliminate
@@ -69,7 +69,7 @@ def transfer_matrix(crossbar: Crossbar, *, rtol: float = 1e-9) -> np.ndarray:
     shape = crossbar.conductances.shape
     if crossbar.is_ideal or crossbar.conductances.size == 0:
         return crossbar.conductances.copy()
-    if min(shape[-2:]) >= _ELIMINATED_FROM and _rounding(crossbar) <= rtol:
+    if not has_segments(crossbar) and min(shape[-2:]) >= _ELIMINATED_FROM and _rounding(crossbar) <= rtol:
         matrix = eliminate(prepare(crossbar).arrays, crossbar.word_line_resistance, crossbar.bit_line_resistance,
                            crossbar.source_resistance, crossbar.sense_resistance)
         return np.ascontiguousarray(matrix).reshape(shape)
@@ -93,4 +93,5 @@ def _rounding(crossbar):
 def matrix_pays(crossbar, n_inputs):
     """Whether the transfer matrix takes less time than ``n_inputs`` solutions of each array."""
     shorter = min(crossbar.conductances.shape[-2:])
-    return n_inputs > (_INPUTS_WORTH_ELIMINATION if shorter >= _ELIMINATED_FROM else 1.5 * shorter + 2)
+    eliminated = shorter >= _ELIMINATED_FROM and not has_segments(crossbar)
+    return n_inputs > (_INPUTS_WORTH_ELIMINATION if eliminated else 1.5 * shorter + 2)

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from tiocross.checks import LARGEST_CONDUCTANCE
 from tiocross.circuit.adjoint import find_device_voltages
 from tiocross.circuit.biasing import Biasing, as_biasing
-from tiocross.circuit.crossbar import Crossbar, require_crossbar
+from tiocross.circuit.crossbar import Crossbar, require_crossbar, spread_segments
 from tiocross.circuit.series import currents_by_conductance
 from tiocross.circuit.solver import arrange_batch
 from tiocross.circuit.solvers.checks import as_values_of_lines, require_rtol
@@ -92,7 +92,7 @@ def _adjoint(crossbar, biasing, weights):
     """The same ends connected, the bottom ends at -weights and the others at 0 V."""
     left, right, top, bottom = (_floating(end) for end in (biasing.left, biasing.right, biasing.top, biasing.bottom))
     # All the current of a bit line without any resistance counts as leaving at the bottom, so that end alone is held.
-    top = top | (crossbar.bit_line_resistance + crossbar.sense_resistance == 0) & ~bottom
+    top = top | ~(spread_segments(crossbar)[1].any(axis=0) | (crossbar.sense_resistance > 0)) & ~bottom
     return Biasing(*(np.where(end, np.nan, 0.0) for end in (left, right, top)), np.where(bottom, np.nan, -weights))
 
 

@@ -45,8 +45,9 @@ class CircuitSequence:
             raise ValueError(f"a sequence takes one biasing at a time; got a batch of {biasing.batch}")
         ends = join_ends(biasing, (1, 1))
         require_consistent(self._circuit, ends)
-        self._biasing, self._connected = biasing, ~np.isnan(ends[0, 0]).all(axis=1)
-        self._floats = not all(self._connected[side, :n].all() for side, n in enumerate(self._shape))
+        self._biasing, self._connected = biasing, ~np.isnan(ends[0, 0])
+        held = all(self._connected[side, :, :n].any(axis=0).all() for side, n in enumerate(self._shape))
+        self._floats = self._circuit.segments is not None or not held
         resistances, drives = connect_ends(self._circuit, ends)
         if self._resistances is None or not np.array_equal(resistances, self._resistances):
             self._resistances, self._workspace = resistances, None
@@ -76,11 +77,12 @@ class CircuitSequence:
 
     def _sweep(self, array, factor):
         """Whether a few sweeps from the last circuit were enough."""
-        if self._floats and find_islands(array[None], self._connected) is not None:
+        if self._floats and find_islands(array[None], self._connected, self._circuit.segments) is not None:
             return False
         if self._workspace is None:
             levels = find_geometries(array[None], self._resistances)[0][0]
-            self._workspace, self._factor = Workspace(self._resistances, levels, self._sensed), 0.0
+            self._workspace, self._factor = Workspace(self._resistances, levels, self._sensed,
+                                                         self._circuit.segments), 0.0
         start, drive = self._workspace.nodes.bit_lines, factor * self._drive
         if self._factor == 0.0:
             start[:] = drive[BITS, ROOT_END, : self._shape[1]]
@@ -89,7 +91,7 @@ class CircuitSequence:
         self._factor = factor
         self._solved.figures[:] = 0.0
         self._workspace.sweep_further((array, None), drive, _MOST_SWEEPS, FROM_LAST, self._solved,
-                                      self.rtol)
+                                      self.rtol, strict=True)
         lost = rounding_step(sum(self._shape)) * abs(factor) * self._largest * array.sum()
         return 0 < self._report.n_sweeps and self._report.total + lost <= self.rtol * self._report.gross
 

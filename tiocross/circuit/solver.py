@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from tiocross.checks import as_count
 from tiocross.circuit.biasing import Biasing, as_biasing, is_plain_read, join_ends, read_columns
-from tiocross.circuit.crossbar import Crossbar, require_crossbar
+from tiocross.circuit.crossbar import Crossbar, has_segments, require_crossbar
 from tiocross.circuit.laws import spread_law
 from tiocross.circuit.matrices import matrix_pays, transfer_matrix
 from tiocross.circuit.solution import Solution, make_solution, replace_crossbar
@@ -99,7 +99,7 @@ def solve(crossbar: Crossbar, inputs: ArrayLike | Biasing, *, rtol: float = 1e-9
             return solution
     if not isinstance(inputs, Biasing):
         inputs = as_values_of_lines("voltages", inputs, crossbar.n_word_lines, "word line")
-        if inputs.ndim == 1 and crossbar.iv is None and not crossbar.is_ideal:
+        if inputs.ndim == 1 and crossbar.iv is None and not crossbar.is_ideal and not has_segments(crossbar):
             return _solve_read(crossbar, inputs, goal, workers)
     biasing = as_biasing(crossbar, inputs)
     batch, n_axes = arrange_batch(crossbar, biasing)

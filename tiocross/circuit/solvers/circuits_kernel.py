@@ -17,6 +17,7 @@ edges       (L, 5, W)         CHUNK_W, CHUNK_B first line of each chunk; FIRST n
                               so many coarse nodes; BEFORE: coarse nodes at or above each node of a bit line
 start       scalar            FROM_GUESS, if all bit lines are read; FROM_ZERO; FROM_LAST: from the bit-line  -
                               voltages of the last circuit; GO_ON with it
+strict      bool              whether voltages are wanted as well as currents: all residuals count in full        -
 currents    (C, B, N)         out of the bottom ends, filled                                                  A
 figures     (C, B, 8)         SWEEPS; RESIDUAL, the largest at a node; BOUND on the error of a current;       -, A
                               CURRENT: gross current; SMALLEST bound so far; WAITED: sweeps since without
@@ -192,7 +193,7 @@ def _solve_coarsest(s, edges, many, pool, tables):
     """Conjugate gradients for S = (word lines) - g (bit lines)^-1 g, until a tenth of the residual's norm is left. Scratch
     holds S p, the bit lines of p, and the sum of those, which is wanted."""
     size = s[M] * s[PITCH]
-    g, b, w, q, s_p, nothing = s[G], s[B], s[W], s[Q], s[GRADIENTS], fill(0.0)
+    g, b, w, q, s_p, nothing, nowhere = s[G], s[B], s[W], s[Q], s[GRADIENTS], fill(0.0), -size
     p, summed = s_p + size, s_p + 2 * size
     for at in range(0, 3 * size, LANES):
         store(pool, s_p + at, nothing)
@@ -206,7 +207,7 @@ def _solve_coarsest(s, edges, many, pool, tables):
         alive = where_above(r_w, 0.01 * start, alive, nothing)
         if not _is_any(alive):
             break
-        solve_all_bit_lines(s, edges, many, step < 0, pool, g, pool, -1, pool, tables)
+        solve_all_bit_lines(s, edges, many, step < 0, pool, g, pool, nowhere, pool, tables)
         beta = nothing if step == 0 else where_above(alive, nothing, r_w / before, nothing)
         for at in range(0, size, LANES):  # from here on b holds S w
             b_w = load(pool, b + at)
@@ -281,12 +282,13 @@ def _find_correction(edges, many, pool, tables, numbers):
     """From the currents that level 1 is given to its voltages: two sweeps at each level, each corrected likewise, and the
     solution of the coarsest."""
     last, level, again, never = len(numbers) - 1, 1, 0, len(numbers) < 0  # bit l of ``again``: whether l is swept once more
+    nowhere = -len(numbers)  # a literal would have numba compile what it is given to once more
     while True:
         s = numbers[level]
         if level < last:
             if not again >> level & 1:
                 _clear(pool, s[B], s[M] * s[PITCH])
-            _sweep(s, edges[level], many, never, never, pool, s[G], pool, s[Q], -1, pool, tables)
+            _sweep(s, edges[level], many, never, never, pool, s[G], pool, s[Q], nowhere, pool, tables)
             t = numbers[level + 1]
             _gather(s, t, edges[level], many, not never, t[Q], pool, tables)
             level += 1
@@ -424,7 +426,7 @@ def _take(s, k, many, n_ends, here, g, injected, pool, tables, currents, nodes):
 
 @kernel
 def solve_lines(devices, injected, drives, currents, figures, nodes, pool, tables, numbers, edges, many, rtol, budget,
-                start):
+                start, strict):
     """Solve C arrays for B sets of end voltages each, with up to ``budget`` sweeps; returns how many are not yet solved."""
     s, n_open, n_levels, never = numbers[0], 0, len(numbers), len(numbers) < 0
     n_side, extra, n_ends = LANES if many else 1, 0 if len(injected) > 0 else -1, drives.shape[2]
@@ -455,7 +457,7 @@ def solve_lines(devices, injected, drives, currents, figures, nodes, pool, table
                 ready = False
                 measure, fresh = sweep > 0 or start <= FROM_LAST or budget == 1, sweep == 0 and is_plain
                 _sweep(s, edges[0], many, measure, fresh, here, g, injected, extra, extra, pool, tables)
-                n_left = _judge(s, many, measure, nodes.size > 0, rtol, pool, tables, mine)
+                n_left = _judge(s, many, measure, strict, rtol, pool, tables, mine)
                 sweep += 1
                 for c in range(n_arrays):
                     if mine[c, TAKEN] == 0.0 and (mine[c, WAITED] < 0.0 or n_left == 0 or sweep == budget):

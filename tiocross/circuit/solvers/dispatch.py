@@ -43,13 +43,13 @@ def run_circuits(circuit, ends, selected=None, *, goal):
     solved = allocate_results((len(circuit), ends.shape[1]), circuit.shape, goal.nodes)
     for of_arrays, of_inputs, bit_line in _groups(ends, len(circuit), selected):
         some, part = ends[of_arrays if len(ends) > 1 else slice(None)][:, of_inputs], circuit.part(of_arrays)
-        islands = find_islands(part.arrays, ~np.isnan(some[0, 0]).all(axis=1))
+        islands = find_islands(part.arrays, ~np.isnan(some[0, 0]), part.segments)
         if islands is not None:
             part = part.without(islands)
         found = _run_group(part, some, goal, bit_line)
         if islands is not None and goal.nodes:
-            found.nodes.word_lines[np.broadcast_to(islands[0][:, None, :, None], found.nodes.word_lines.shape)] = np.nan
-            found.nodes.bit_lines[np.broadcast_to(islands[1][:, None, None, :], found.nodes.bit_lines.shape)] = np.nan
+            found.nodes.word_lines[np.broadcast_to(islands[0][:, None], found.nodes.word_lines.shape)] = np.nan
+            found.nodes.bit_lines[np.broadcast_to(islands[1][:, None], found.nodes.bit_lines.shape)] = np.nan
         solved.put((of_arrays, of_inputs), found)
     bottom = ends[:, :, BITS, ROOT_END, : circuit.shape[1]]
     solved.currents[np.broadcast_to(np.isnan(bottom), solved.currents.shape)] = 0.0  # nothing leaves an open end
@@ -68,7 +68,7 @@ def read_at_once(circuit, voltages, goal):
     solved = Solved(np.empty((1, 1, circuit.shape[1])), np.zeros((1, 1, N_FIGURES)), _NO_NODES)
     pool = SCRATCH.take(plan.size)
     call(plan, pool, (devices, _NOTHING), voltages.reshape(1, 1, 1, -1), False,
-         (goal.rtol, min(goal.max_sweeps, _MOST_SWEEPS), FROM_GUESS), solved)
+         (goal.rtol, min(goal.max_sweeps, _MOST_SWEEPS), FROM_GUESS, False), solved)
     SCRATCH.give_back(pool)
     return solved
 
@@ -155,7 +155,7 @@ def _run_group(circuit, ends, goal, selected):
         sensed = np.ones(n_bit, dtype=bool)
         solved = run_read(circuit, np.ascontiguousarray(ends[:, :, WORDS, ROOT_END, : circuit.shape[0]]), goal)
         slopes = circuit.arrays.sum(axis=(1, 2))[:, None]
-        rounding = bound_rounding(circuit.shape, resistances, drives, slopes) if goal.nodes else 0.0
+        rounding = bound_rounding(circuit.shape, resistances, drives, slopes, circuit.segments) if goal.nodes else 0.0
     else:
         sensed = connected[BITS, ROOT_END, :n_bit].copy() if selected is None else np.arange(n_bit) == selected
         sensed |= ~sensed.any()
@@ -163,7 +163,7 @@ def _run_group(circuit, ends, goal, selected):
         reference = _refer(drives, resistances, sensed)
         solved, slopes = _run_general(circuit, resistances, drives, sensed, goal)
         left = solved.report.total.copy()
-        rounding = bound_rounding(circuit.shape, resistances, drives, slopes)
+        rounding = bound_rounding(circuit.shape, resistances, drives, slopes, circuit.segments)
         solved.report.total[...] += rounding
         _refine_rounding(circuit, resistances, drives, sensed, solved, left, goal)
         solved.voltages[...] += reference[..., None, None, None]
@@ -191,7 +191,7 @@ def _refer(drives, resistances, sensed):
 
 def _run_general(circuit, resistances, drives, sensed, goal):
     """`Solved` by sweeps, and sums of the slopes of all devices (C, B or 1) [S]."""
-    workspaces = ((Workspace(resistances, levels, sensed), some)
+    workspaces = ((Workspace(resistances, levels, sensed, circuit.segments), some)
                   for levels, some in find_geometries(circuit.arrays, resistances))
     if circuit.law is not None:
         return _run_nonlinear(workspaces, circuit, drives, goal)
@@ -203,7 +203,7 @@ def _refine_rounding(circuit, resistances, drives, sensed, solved, left, goal):
     report = solved.report
     todo = (left <= goal.rtol * report.gross) & ~(report.total <= goal.rtol * report.gross)
     unit = unit_drive(resistances, drives, sensed) if todo.any() else None
-    is_small = unit is not None and Mesh(resistances, circuit.shape, sensed).is_affordable
+    is_small = unit is not None and Mesh(resistances, circuit.shape, sensed, circuit.segments).is_affordable
     if unit is None or not goal.nodes and (is_small or circuit.law is not None):
         return
     shares_goal, shares, solved_for = Goal(SHARE_RTOL, goal.max_sweeps, nodes=True), None, None
@@ -212,12 +212,13 @@ def _refine_rounding(circuit, resistances, drives, sensed, solved, left, goal):
         if is_small and not report.total[c, k] <= goal.rtol * np.abs(currents).sum(axis=0).max():
             continue  # other lines would be known worse than is promised; elimination knows them better
         if circuit.law is not None or c != solved_for:
-            workspaces = ((Workspace(resistances, levels, sensed), some)
+            workspaces = ((Workspace(resistances, levels, sensed, circuit.segments), some)
                           for levels, some in find_geometries(slopes[None], resistances))
             shares, solved_for = _run_workspaces(workspaces, slopes[None], unit, shares_goal, FROM_ZERO), c
         if shares.report.is_one_within(SHARE_RTOL):
             report.total[c, k] = left[c, k] + rounding_that_arrives(
-                circuit.shape, resistances, drives[min(c, len(drives) - 1), k], slopes, shares.at(0, 0).nodes)
+                circuit.shape, resistances, drives[min(c, len(drives) - 1), k], slopes, shares.at(0, 0).nodes,
+                circuit.segments)
 
 
 def _slopes_and_currents(circuit, c, nodes):
@@ -239,7 +240,7 @@ def _eliminate_others(circuit, resistances, drives, sensed, solved, goal):
     todo &= report.n_sweeps < goal.max_sweeps
     if not todo.any():
         return
-    mesh = Mesh(resistances, circuit.shape, sensed)
+    mesh = Mesh(resistances, circuit.shape, sensed, circuit.segments)
     if not mesh.is_affordable:
         return
     for c, k in np.argwhere(todo):
@@ -267,9 +268,9 @@ def _bound_voltages(circuit, resistances, drives, solved, rounding):
     largest = np.abs(drives).max(axis=(2, 3, 4))
     least = circuit.least_slopes()
     held = np.isfinite(resistances[:, 1:]).any(axis=1)
-    if all(held[side, :n].all() for side, n in enumerate(circuit.shape)):
+    if circuit.segments is None and all(held[side, :n].all() for side, n in enumerate(circuit.shape)):
         least = least[:1]  # the ways do not lead over devices
-    ways = np.array([longest_way(array, resistances) for array in least])[:, None]
+    ways = np.array([longest_way(array, resistances, circuit.segments) for array in least])[:, None]
     report = solved.report
     total = np.nan_to_num(report.residuals, nan=np.inf)
     unbalanced = np.where(ways > 0, (total + rounding) * np.maximum(ways, 1e-300), 0.0)

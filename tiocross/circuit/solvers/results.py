@@ -56,15 +56,15 @@ class Report(NamedTuple):
         return self.figures[..., _VOLTAGE_ERROR]
 
     def of_one(self):
-        """Sweeps, total and gross current of one circuit, as plain numbers and quickly [-, A, A]."""
+        """Sweeps, residuals and gross current of one circuit, as plain numbers and quickly [-, A, A]."""
         figures = self.figures.tolist()
-        return int(figures[_SWEEPS]), figures[_TOTAL], figures[_GROSS]
+        return int(figures[_SWEEPS]), figures[_SUM], figures[_GROSS]
 
     def add_residuals(self, total, largest):
-        """Of one circuit: their sum, and the largest at a node [A]."""
+        """Of one circuit: their sum, and the largest at a node [A]; tangents do not tell how much of it leaks."""
         figures = self.figures
-        figures[_TOTAL] += total
         figures[_SUM] += total
+        figures[_TOTAL] = figures[_SUM]
         figures[_LARGEST] += largest
 
     def add_rounding(self, current):

@@ -112,11 +112,12 @@ class Workspace:
         many = goes_side_by_side(len(arrays), arrays[0].size)
         plan = plan_for(self.levels, self.resistances, self.segments, self.sensed, True) if many else self.plan
         pool = SCRATCH.take(plan.size)
-        n_open = call(plan, pool, (flatten(arrays, many), _NOTHING), drives, many, (rtol, budget, start), into)
+        task = rtol, budget, start, into.voltages.size > 0
+        n_open = call(plan, pool, (flatten(arrays, many), _NOTHING), drives, many, task, into)
         SCRATCH.give_back(pool)
         return n_open
 
-    def sweep_further(self, devices, drive, budget, start, into, rtol=0.0):
+    def sweep_further(self, devices, drive, budget, start, into, rtol=0.0, strict=False):
         """Sweep one circuit up to ``budget`` more times, or to ``rtol``. ``devices``: conductances (M, N) [S], and currents
         injected at the word-line nodes and drawn from the bit-line nodes, (M, N) or None [A]; or both as `flatten` makes
         them, the latter empty for None. ``into``: `Solved` without leading axes."""
@@ -125,7 +126,8 @@ class Workspace:
         if array.ndim == 2:
             devices = flatten(array[None], False), _NOTHING if injected is None else flatten(injected[None], False)
         alone = Solved(into.currents[None, None], into.figures[None, None], into.voltages[None, None])
-        call(self.plan, self.pool, devices, drive[None, None], False, (rtol, budget, start), alone)
+        task = rtol, budget, start, strict or into.voltages.size > 0
+        call(self.plan, self.pool, devices, drive[None, None], False, task, alone)
 
     @cached_property
     def robust(self):
@@ -158,8 +160,8 @@ class Workspace:
 
 
 def call(plan, pool, devices, drives, many, task, into):
-    """The kernel: ``devices`` flat, and what is injected; ``task``: rtol, most sweeps, start; ``into`` `Solved` (C, B, ...).
-    Returns how many circuits are open."""
+    """The kernel: ``devices`` flat, and what is injected; ``task``: rtol, most sweeps, start, and whether voltages are
+    wanted; ``into`` `Solved` (C, B, ...). Returns how many circuits are open."""
     if drives.ndim == 5:
         drives = drives.reshape(*drives.shape[:2], 4, drives.shape[4])
     return solve_lines(*devices, drives, *into, pool, plan.tables, plan.numbers, plan.edges, many, *task)
