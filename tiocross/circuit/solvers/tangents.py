@@ -1,8 +1,9 @@
-"""Tangents of the devices of one array: by the kernel for the laws that it knows, else by NumPy."""
+"""Tangents of the devices of one array: by the kernel of vectors for what it knows, by that of pairs for the rest."""
 
 import numpy as np
 
-from tiocross.circuit.law import OHM, POLYNOMIAL
+from tiocross.circuit.law import OHM, POLYNOMIAL, SINH, TABLE
+from tiocross.circuit.solvers.pairs_kernel import take_any_tangents
 from tiocross.circuit.solvers.tangents_kernel import take_tangents
 from tiocross.vectors import LANES
 
@@ -11,8 +12,8 @@ _NOTHING = np.empty(0)
 
 class Form:
     """Devices with conductances at 0 V (M, N) [S] and one law as the tangents want them: ``g`` flat, rows and numbers of
-    rows filled up with zeros to whole vectors; ``known``: code, g and coefficients for the kernel, None if it does not know
-    the law."""
+    rows filled up with zeros to whole vectors; ``known``: code, g and coefficients for the kernel of vectors, None if it
+    does not know the law; ``program``: elements, table and coefficients for that of pairs then."""
 
     def __init__(self, array, law):
         self.shape, self.law, self.array = array.shape, law, array
@@ -20,7 +21,8 @@ class Form:
         self.g = self._pad(array)
         codes = {side.code for side in law.sides} - {OHM}
         code = None if len(codes) > 1 else codes.pop() if codes else POLYNOMIAL
-        self.known = None if code is None else (code, self.g, self._coefficients(code))
+        self.known = (code, self.g, self._coefficients(code)) if code in (SINH, POLYNOMIAL) else None
+        self.program = None if self.known is not None else (*_find_program(law), self._values_of_elements())
 
     def crop(self, values):
         """What is flat and filled up as a view (M, N)."""
@@ -31,6 +33,16 @@ class Form:
         if any(each.ndim for each in values):
             values = [self._pad(np.broadcast_to(each, self.shape)) for each in values]
         return np.stack(values).reshape(-1)
+
+    def _values_of_elements(self):
+        """Conductance, and both coefficients of both sides, of each device and element."""
+        values = []
+        for law, conductances in self.law.elements:
+            array = np.broadcast_to(self.array if conductances is None else conductances, self.shape)
+            values.append(array)
+            for side in law.sides:
+                values += side.coefficients(array, side.code or POLYNOMIAL)
+        return np.concatenate([self._pad(np.broadcast_to(each, self.shape)) for each in values])
 
     def _pad(self, array):
         if self.shape == self.padded:
@@ -68,16 +80,27 @@ class Tangents:
             wrong, largest, self.sum_of_slopes = take_tangents(*form.known, form.shape[0], form.padded[1], pool, bits, words,
                                                                pitch, self.slope, self.injected, slope, injected)
             return wrong, largest
-        voltages = (np.lib.stride_tricks.as_strided(pool[start:], form.shape, (8 * pitch, 8)) for start in (words, bits))
-        last, following = (tuple(map(form.crop, pair)) for pair in ((self.slope, self.injected), (slope, injected)))
-        wrong, largest = follow_tangents(form.array, form.law, np.subtract(*voltages), last, following)
-        self.sum_of_slopes = float(following[0].sum())
+        wrong, largest, self.sum_of_slopes = take_any_tangents(*form.program, form.g, form.shape, form.padded[1], pool, bits,
+                                                               words, pitch, self.slope, self.injected, slope, injected)
         return wrong, largest
 
     def move_on(self):
         """Make the next tangents those that count."""
         self.slope, self.injected = self._turns[0]
         self._turns = self._turns[::-1]
+
+
+def _find_program(law):
+    """Codes of both sides of each element with the places of their curves, and the curves, flat."""
+    elements, curves, size = np.zeros((len(law.elements), 2, 3), np.int64), [np.empty(0)], 0
+    for element, (each, _) in zip(elements, law.elements):
+        for numbers, side in zip(element, each.sides):
+            numbers[0] = side.code or POLYNOMIAL
+            if side.code == TABLE:
+                curves.append(side.table)
+                numbers[1:] = size, (len(side.table) - 6) // 8
+                size += len(side.table)
+    return elements, np.concatenate(curves)
 
 
 def follow_tangents(array, law, u, last, following):
