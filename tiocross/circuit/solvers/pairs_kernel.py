@@ -2,8 +2,8 @@
 
 The current of a pair solves v(i) + w(i) = u, where v and w are the voltages that its two elements need. One of them takes
 at least half of u, so i is at least the lesser of their currents at u / 2; it is at most the lesser one at u. Newton's
-method for log i starts at what the last tangent carries, which is nearly right at the end; where that is far off or leads nowhere,
-it starts at the upper bound and stays between these two.
+method for log i starts at what the last tangent carries, which is nearly right at the end; where that is far off or leads
+nowhere, it starts at the upper bound and stays between these two.
 
 symbol      shape         meaning                                                              unit
 elements    (E, 2, 3)     of one element or two, for u > 0 and u < 0: code, and of a TABLE
@@ -114,12 +114,13 @@ def _stand(elements, table, p, n, k, current):
 
 @helper
 def _least(elements, table, p, n, k, u):
-    """The lesser of the currents of the elements at a voltage."""
-    least = 1e300
+    """The lesser of the currents of the elements at a voltage, and its slope."""
+    least, steepness = 1e300, 1e300
     for e in range(len(elements)):
-        current, _ = _current(elements, table, p, n, e, k, u)
-        least = min(least, abs(current))
-    return least
+        current, slope = _current(elements, table, p, n, e, k, u)
+        if abs(current) < least:
+            least, steepness = abs(current), slope
+    return least, steepness
 
 
 @helper
@@ -127,10 +128,16 @@ def _carry(elements, table, p, n, k, u, guess):
     """Current and slope of all elements at a voltage that is not zero."""
     size, sign, slope, wrong = guess, 1.0 if u > 0.0 else -1.0, 0.0, 0.0
     low, high, bounded = 0.0, np.inf, False
+    is_one = len(elements) == 1
     for turn in range(_STEPS):
-        if not bounded and (turn > _FREE_STEPS or abs(wrong) > _NEAR * abs(u) or not 0.0 < size < 1e300):
-            low, high, bounded = _least(elements, table, p, n, k, 0.5 * u), _least(elements, table, p, n, k, u), True
+        is_far = turn > _FREE_STEPS or abs(wrong) > _NEAR * abs(u) or not 0.0 < size < 1e300
+        if not bounded and (is_far or is_one):
+            bounded = True
+            for share in range(2 if is_one else 1, 3):
+                low, (high, slope) = high, _least(elements, table, p, n, k, 0.5 * share * u)
             size = high
+            if is_one:
+                break
         found, slope = _stand(elements, table, p, n, k, sign * size)
         wrong = sign * (found - u)
         if abs(wrong) <= _SETTLED * (abs(u) + size / slope):
@@ -157,10 +164,7 @@ def take_any_tangents(elements, table, p, g, shape, width, nodes, b, w, pitch, s
                 continue
             assumed, current, tangent = slope[k] * u - injected[k], 0.0, g[k]
             if u != 0.0:
-                if len(elements) == 1:
-                    current, tangent = _current(elements, table, p, n, 0, k, u)
-                else:
-                    current, tangent = _carry(elements, table, p, n, k, u, assumed if u > 0.0 else -assumed)
+                current, tangent = _carry(elements, table, p, n, k, u, assumed if u > 0.0 else -assumed)
             wrong = abs(current - assumed)
             total += wrong
             largest = max(largest, wrong)
