@@ -22,11 +22,13 @@ from tiocross.circuit.solvers.results import (
     ROOT_END,
     WORDS,
     Goal,
+    Nodes,
     Solved,
     allocate_results,
     rounding_step,
 )
 from tiocross.circuit.solvers.rounding import SHARE_RTOL, bound_rounding, rounding_that_arrives, unit_drive
+from tiocross.circuit.solvers.tangents import Form, Tangents
 from tiocross.circuit.solvers.workspace import SCRATCH, Workspace, call, connect_ends
 
 _MOST_SWEEPS = 200  # of a small array in one call
@@ -81,6 +83,31 @@ def read_at_once(circuit, voltages, goal):
          (goal.rtol, min(goal.max_sweeps, _MOST_SWEEPS), FROM_GUESS, False), solved)
     SCRATCH.give_back(pool)
     return solved
+
+
+def read_curved_at_once(circuit, voltages, goal):
+    """`Solved` read, and `Nodes`, of one array that has a ``curved_reader``, for (M,) voltages [V]; open where it needs
+    more. The error of the nodes is for `bound_read_voltages`, which takes time and is seldom asked for."""
+    reader, form = circuit.curved_reader
+    workspace = Workspace(reader.resistances, reader.levels, reader.sensed)
+    pool, size = SCRATCH.take(reader.plan.size + 5 * len(form.g)), reader.plan.size
+    workspace.plan, workspace.pool, tangents = reader.plan, pool[:size], Tangents(form, pool[size:])
+    found = Solved(np.empty(circuit.shape[1]), np.zeros(N_FIGURES), _NO_NODES[0, 0])
+    nodes = Nodes(*map(np.array, solve_nonlinear(workspace, tangents, voltages[None], goal, found, FROM_GUESS)[:2]))
+    SCRATCH.give_back(pool)
+    largest = max(abs(float(voltages.max())), abs(float(voltages.min())))
+    found.report.add_rounding(rounding_step(sum(circuit.shape)) * largest * tangents.sum_of_slopes)
+    return found, nodes
+
+
+def bound_read_voltages(circuit, voltages, found, nodes, rtol):
+    """The `Nodes` of a read with the bound on their error, None if elimination should find them anew."""
+    drives = voltages.reshape(1, 1, 1, 1, -1)
+    one = Solved(*(values[None, None] for values in found))
+    error = one.report.voltage_error.reshape(())
+    _bound_voltages(circuit, circuit.resistances, drives, one, one.report.total - one.report.residuals)
+    is_good = error <= _GOOD_VOLTAGES * rtol * (max(voltages.max(), 0.0) - min(voltages.min(), 0.0))
+    return nodes._replace(error=error) if is_good else None
 
 
 def share_between_threads(solver, circuit, inputs, workers=1, *more):
@@ -270,11 +297,11 @@ def _run_nonlinear(workspaces, circuit, drives, goal):
     slopes = np.empty(solved.report.total.shape)
     for workspace, some in workspaces:
         for c in some:
-            devices = circuit.arrays[c], circuit.law_of(c)
+            form = Form(circuit.arrays[c], circuit.law_of(c))
             for k, drive in enumerate(drives[min(c, len(drives) - 1)]):
-                nodes = solve_nonlinear(workspace, devices, drive, goal, solved.at(c, k))
-                with np.errstate(over="ignore", invalid="ignore"):
-                    slopes[c, k] = devices[1].slopes(devices[0], nodes.device_voltages).sum()
+                tangents = Tangents(form)
+                solve_nonlinear(workspace, tangents, drive, goal, solved.at(c, k))
+                slopes[c, k] = tangents.sum_of_slopes
     return solved, slopes
 
 

@@ -40,8 +40,8 @@ class Plan(NamedTuple):
 
     def nodes(self, pool):
         """Views (M, N) of the bit-line and word-line voltages of one array."""
-        s = self.numbers[0]
-        return tuple(pool[s[at] : s[at] + s[K.M] * s[K.PITCH]].reshape(s[K.M], s[K.PITCH])[:, : s[K.N]] for at in (K.B, K.W))
+        bits, words, m, n, pitch = self.numbers[0, [K.B, K.W, K.M, K.N, K.PITCH]].tolist()
+        return tuple(pool[at : at + m * pitch].reshape(m, pitch)[:, :n] for at in (bits, words))
 
 
 class _Wires(NamedTuple):

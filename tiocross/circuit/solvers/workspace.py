@@ -100,8 +100,7 @@ class Workspace:
     @property
     def places(self):
         """The pool, where voltages of bit lines and of word lines begin in it, and how far rows are apart."""
-        s = self.plan.numbers[0]
-        return self.pool, int(s[B]), int(s[W]), int(s[PITCH])
+        return self.pool, *self.plan.numbers[0, [B, W, PITCH]].tolist()
 
     def solve(self, arrays, drives, goal, start=FROM_ZERO):
         """Solve every array (C, M, N) [S] for every drive (C or 1, B, ...): `Solved`, not judged."""
