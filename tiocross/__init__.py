@@ -73,6 +73,7 @@ _HOMES = {
     "read_margin": "circuit.margins",
     "solve": "circuit.solver",
     "transfer_matrix": "circuit.matrices",
+    "transfer_matrix_with_pullback": "circuit.adjoint",
     "sensitivities": "circuit.sensitivity",
     "compensate": "circuit.compensation",
     "Compensation": "circuit.compensation",
@@ -194,6 +195,7 @@ if TYPE_CHECKING:
     from tiocross.circuit.margins import read_margin as read_margin
     from tiocross.circuit.solver import solve as solve
     from tiocross.circuit.matrices import transfer_matrix as transfer_matrix
+    from tiocross.circuit.adjoint import transfer_matrix_with_pullback as transfer_matrix_with_pullback
     from tiocross.circuit.sensitivity import sensitivities as sensitivities
     from tiocross.circuit.compensation import compensate as compensate
     from tiocross.circuit.compensation import Compensation as Compensation

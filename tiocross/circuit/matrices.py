@@ -61,13 +61,11 @@ def transfer_matrix(crossbar: Crossbar, *, rtol: float = 1e-9) -> np.ndarray:
     """
     require_crossbar(crossbar)
     require_rtol(rtol)
-    if crossbar.iv is not None:
-        raise ValueError(f"devices with {kind_of(crossbar.iv)} law have no transfer matrix; solve for each input, "
-                         "or take iv=None for the matrix at small voltages")
+    require_ohmic(crossbar)
     shape = crossbar.conductances.shape
     if crossbar.is_ideal or crossbar.conductances.size == 0:
         return crossbar.conductances.copy()
-    if min(shape[-2:]) >= _ELIMINATED_FROM and _rounding(crossbar) <= rtol:
+    if eliminates(crossbar, rtol):
         matrix = eliminate(prepare(crossbar).arrays, crossbar.word_line_resistance, crossbar.bit_line_resistance,
                            crossbar.source_resistance, crossbar.sense_resistance)
         return np.ascontiguousarray(matrix).reshape(shape)
@@ -81,11 +79,21 @@ def transfer_matrix(crossbar: Crossbar, *, rtol: float = 1e-9) -> np.ndarray:
     return np.ascontiguousarray(matrix).reshape(shape)
 
 
-def _rounding(crossbar):
-    """What elimination loses, relative to the largest entry of a row."""
+def require_ohmic(crossbar):
+    """Raise ValueError unless the devices obey Ohm's law."""
+    if crossbar.iv is not None:
+        raise ValueError(f"devices with {kind_of(crossbar.iv)} law have no transfer matrix; solve for each input, "
+                         "or take iv=None for the matrix at small voltages")
+
+
+def eliminates(crossbar, rtol):
+    """Whether elimination gives the matrix: the array is large, and rounding, which grows with the conductance of a line
+    times its source or sense resistance, is less than ``rtol`` of the largest entry of a row."""
+    if min(crossbar.conductances.shape[-2:]) < _ELIMINATED_FROM:
+        return False
     lines = [crossbar.conductances.sum(axis=axis).max(initial=0.0) for axis in (-1, -2)]
     ends = crossbar.source_resistance.max(), crossbar.sense_resistance.max()
-    return 16 * np.finfo(float).eps * (1.0 + max(lines[0] * ends[0], lines[1] * ends[1]))
+    return 16 * np.finfo(float).eps * (1.0 + max(lines[0] * ends[0], lines[1] * ends[1])) <= rtol
 
 
 def matrix_pays(crossbar, n_inputs):
