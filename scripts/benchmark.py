@@ -1,11 +1,11 @@
 """How fast crossbars are solved and networks trained, beside other ways and beside what the machine could do.
 
-One table: devices of 100-500 uS, wires of 1 ohm unless said, inputs of 0.05-0.2 V. The goal is a relative error of the
-bit-line currents of at most 1e-6. ``rtol`` is a rigorous bound, far above the error, so each case is timed at the
-largest rtol of 1e-2 .. 1e-6 whose measured error is small enough, and at rtol = 1e-6 besides. Ratios are of best times
-taken in turns within this run. Constructing the Crossbar is not counted, nor is assembling the others' matrices.
+One table: devices of 100-500 uS, wires of 1 ohm unless said, inputs of 0.05-0.2 V, solved at rtol = 1e-6, which bounds the
+error; goals beside the times. Every time is the best of several, all that are compared are taken in turns in this run.
+Constructing the Crossbar is not counted. Of the others, badcrossbar and CHOLMOD assemble their equations within their time;
+for splu and NumPy that is done before.
 
-    python scripts/benchmark.py [--full] [--quick] [--only PATTERN] [--repetitions N] [--json FILE]
+    python scripts/benchmark.py [--full] [--quick] [--only PATTERN] [--repetitions N] [--patience SECONDS] [--json FILE]
 """
 
 import argparse
@@ -14,43 +14,29 @@ import importlib.metadata
 import os
 import platform
 import re
-import statistics
+import subprocess
 import sys
 from functools import partial
 
 # Several threads in small factorisations cost more than they bring, and much on a busy machine. Before NumPy is imported.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+for name in THREADS:
+    os.environ.setdefault(name, "1")
 
 import numpy as np
-from benchmark_cases import (
-    choose_rtol,
-    interleave,
-    list_cases,
-    list_references,
-    one_input,
-    relative_error,
-)
-from benchmark_machine import (
-    floor_ns,
-    floor_text,
-    measure_bandwidth,
-    measure_first_solutions,
-    read_clock,
-    run_child,
-    working_bytes,
-)
+from benchmark_cases import PROMISED, judge_errors, list_cases, list_references, one_input, relative_error
+from benchmark_clock import again, interleave
+from benchmark_machine import read_clock, read_vectors
+from benchmark_matrices import format_compensation, format_matrices, measure_compensation, measure_matrices
+from benchmark_ngspice import SIZES, format_ngspice, is_ngspice_there, measure_beside_ngspice
+from benchmark_processes import measure_first_solutions, run_child
+from benchmark_sweeps import format_machine, format_sweeps, measure_machine, measure_sweeps
+from benchmark_table import HEADER, LEGEND, describe_ratios, describe_reference, describe_row, format_line, format_row
 from benchmark_training import format_training, measure_training
 from options import require_file_place, whole
 
+from tiocross import ConvergenceError
 from tiocross.storage import save_json
-
-COLUMNS = (("case", -30), ("rtol", 4), ("error", 7), ("best", 7), ("median", 7), ("at 1e-6", 7), ("", 0), ("against", -28),
-           ("its best", 13), ("ratio", 16), ("goal", 14))
-LEGEND = """devices of 100-500 uS, wires of 1 ohm a segment unless said, inputs of 0.05-0.2 V; wanted: currents right to 1e-6
-rtol: largest of 1e-2 .. 1e-6 that gives this; error: of a bit-line current, relative, the largest, against splu where it
-stands in the case's lines, else (and for arrays beyond those it solved) against rtol = 1e-12, or 1e-11 if that is not
-reached; best, median: time at that rtol; at 1e-6: best time at rtol = 1e-6; ratio: of best times, taken in turns
-"""
 
 
 def main():
@@ -58,7 +44,9 @@ def main():
     parser.add_argument("--full", action="store_true", help="also splu at 1024x1024, which takes minutes")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, in seconds: shows that all works, not how fast")
     parser.add_argument("--only", metavar="PATTERN", default="", help="only what this regular expression finds, by name")
-    parser.add_argument("--repetitions", type=whole(1), metavar="N", help="samples of each time (default: 7, quick 1)")
+    parser.add_argument("--repetitions", type=whole(1), metavar="N", help="turns of what is timed (default: 7, quick 1)")
+    parser.add_argument("--patience", type=whole(1), metavar="SECONDS", default=400,
+                        help="for one netlist in ngspice, and for one compensation (default: 400)")
     parser.add_argument("--json", metavar="FILE", help="write everything measured there too")
     arguments = parser.parse_args()
     arguments.repetitions = arguments.repetitions if arguments.repetitions is not None else 1 if arguments.quick else 7
@@ -71,44 +59,80 @@ def main():
         parser.error(f"--only must be a regular expression: {error}")
     if not jobs:
         parser.error("--only finds none of: " + "; ".join(list_jobs(arguments)))
+    run_jobs(jobs, arguments.json)
+
+
+def run_jobs(jobs, path):
+    """Measure, print as it comes, and write everything to ``path`` if it is not None."""
     content = {"machine": describe_machine()}
     print("\n".join(content["machine"]), end="\n\n")
     for name, job in jobs.items():
-        with progress(name):
-            section, found, text = job()
+        try:
+            with progress(name):
+                section, found, text = job()
+        except ConvergenceError as error:
+            section, found, text = "failed", [{"job": name, "error": str(error)}], f"{name}: FAILED: {error}"
         if section == "rows" and section not in content:
-            print(LEGEND, *format_line([title for title, _ in COLUMNS]), sep="\n")
-        content.setdefault(section, []).append(found)
+            print(LEGEND, format_line(HEADER), sep="\n")
+        content.setdefault(section, []).extend(found)
         print(text, flush=True)
-    if arguments.json is not None:
-        save_json(arguments.json, content)
+    if path is not None:
+        save_json(path, content)
+    if "failed" in content:
+        sys.exit("not solved: " + "; ".join(each["job"] for each in content["failed"]))
 
 
 def list_jobs(arguments):
-    """Everything to measure: name -> function that gives the section, the figures and their text."""
-    sizes = (8, 12, 16) if arguments.quick else (64, 128, 256, 512, 1024)
-    large = 24 if arguments.quick else 4096
-    jobs = {case.name: partial(run_case, case, arguments) for case in list_cases(arguments.quick)}
-    jobs[f"one input {large}x{large}"] = partial(run_large, large, arguments)
-    jobs[f"growth {sizes[0]} to {sizes[-1]}"] = partial(run_growth, sizes, arguments)
+    """Everything to measure: name -> function that gives the section, a list of figures, and their text."""
+    quick, count, patience = arguments.quick, arguments.repetitions, arguments.patience
+    sizes = (8, 12, 16) if quick else (64, 128, 256, 512, 1024)
+    large = 24 if quick else 4096
+    jobs = {case.name: partial(run_case, case, arguments) for case in list_cases(quick)}
+    jobs[f"one input {large}x{large}"] = partial(run_large, large, quick, count)
+    jobs[f"growth {sizes[0]} to {sizes[-1]}"] = partial(run_growth, sizes, count)
+    few = (8, 12)
+    jobs["matrices"] = partial(run_listed, "matrices", measure_matrices, format_matrices, few if quick else (64, 128, 256),
+                               count)
+    jobs["compensate"] = partial(run_listed, "compensation", measure_compensation, format_compensation,
+                                 few if quick else (128, 256), patience)
+    jobs["machine"] = partial(run_listed, "memory", measure_machine, format_machine, quick)
+    jobs["sweeps"] = partial(run_listed, "sweeps", measure_sweeps, format_sweeps, (8, 16) if quick else (8, 64, 256, 1024),
+                             count)
+    jobs["ngspice"] = partial(run_listed, "ngspice", measure_beside_ngspice, format_ngspice, few if quick else SIZES, count,
+                              patience)
     jobs["first solution"] = partial(run_first, arguments)
-    jobs["sweeps"] = partial(run_sweeps, sizes[::2], arguments)
     jobs["training"] = partial(run_training, arguments)
     return jobs
 
 
+def run_listed(section, measure, text, *arguments):
+    found = measure(*arguments)
+    return section, found, text(found)
+
+
 def describe_machine():
     installed = []
-    for package in ("numpy", "numba", "scipy", "badcrossbar"):
+    for package, name in (("numpy", "numpy"), ("numba", "numba"), ("scipy", "scipy"), ("badcrossbar", "badcrossbar"),
+                          ("scikit-sparse", "scikit-sparse (CHOLMOD)")):
         try:
-            installed.append(f"{package} {importlib.metadata.version(package)}")
+            installed.append(f"{name} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
-            installed.append(f"{package} not installed")
+            installed.append(f"{name} not installed")
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    python = f"Python {platform.python_version()}"
-    return [f"{platform.machine()}, {os.cpu_count()} cores{load}; {', '.join([python, *installed])}",
-            f"linear algebra of NumPy and scipy: OPENBLAS_NUM_THREADS = {os.environ['OPENBLAS_NUM_THREADS']}; tiocross: one "
-            "thread, but one for each core for 1000 arrays of 64x64"]
+    clock, (vectors, width) = read_clock(), read_vectors()
+    clock = "" if clock is None else f", {clock / 1e9:.2f} GHz as the system tells (turbo may be faster)"
+    return [f"{platform.machine()}, {os.cpu_count()} cores{clock}, vectors of {width} numbers ({vectors}){load}",
+            ", ".join([f"Python {platform.python_version()}", *installed, describe_ngspice()]),
+            f"linear algebra of NumPy, scipy and CHOLMOD: {', '.join(f'{name} = {os.environ[name]}' for name in THREADS)}; "
+            "tiocross: one thread unless a line says two"]
+
+
+def describe_ngspice():
+    if not is_ngspice_there():
+        return "ngspice not installed"
+    text = subprocess.run(["ngspice", "--version"], capture_output=True, text=True, check=False).stdout
+    version = re.search(r"ngspice-(\S+)", text)
+    return f"ngspice {version[1] if version else 'of unknown version'}"
 
 
 @contextlib.contextmanager
@@ -132,104 +156,52 @@ def run_case(case, arguments):
     references = list_references(case, problem, arguments.full)
     for reference in references:
         reference.start()
-    rtol, error, truth = choose_rtol(problem, references)
+    error, truth, loose = judge_errors(problem, references)
     timed = [reference for reference in references if not reference.is_slow and not reference.failure]
-    own, strict, *others = interleave([partial(problem.currents, rtol), partial(problem.currents, 1e-6),
-                                       *(reference.run for reference in timed)], arguments.repetitions)
-    row = describe_row(case.name, rtol, error, truth, own, strict, case.goal)
-    solution = problem.solve(rtol)
-    row["n_sweeps"] = int(np.max(solution.n_sweeps))
-    times = {id(reference): seconds for reference, seconds in zip(timed, others)}
+    makers = [[reference.make, again(reference.run)] if reference.make else [again(reference.run)] for reference in timed]
+    samples = interleave([partial(problem.renewed, PROMISED), again(partial(problem.currents, PROMISED)),
+                          again(partial(problem.currents, loose)), *(make for some in makers for make in some)],
+                         arguments.repetitions)
+    row, taken = describe_row(case.name, samples[:3], case.goal, problem), iter(samples[3:])
+    times = {id(reference): [next(taken) for _ in some] for reference, some in zip(timed, makers)}
+    solution = problem.solve(PROMISED)
+    row |= {"error": error, "error_against": truth, "loose_rtol": loose, "n_sweeps": int(np.max(solution.n_sweeps))}
     for reference in references:
-        seconds = times.get(id(reference), [reference.seconds])
-        row["against"].append(describe_reference(reference, seconds, row["best_s"], problem, solution.bit_line_currents))
-    return "rows", row, "\n".join(format_row(row))
+        found = describe_reference(reference, times.get(id(reference), [[reference.seconds]]), row, problem.n_arrays)
+        if not reference.longer and not reference.failure:
+            currents = solution.bit_line_currents
+            found["differs_by"] = relative_error(problem, currents if reference.part is None else currents[reference.part],
+                                                 reference.currents)
+        row["against"].append(found)
+    return "rows", [row], "\n".join(format_row(row))
 
 
-def describe_reference(reference, seconds, own, problem, currents):
-    found = {"name": reference.name, "n_circuits": reference.part.stop if reference.part else None,
-             "scale": reference.scale, "longer": reference.longer}
-    if reference.failure:
-        return found | {"failure": reference.failure}
-    if not reference.longer:
-        here = currents if reference.part is None else currents[reference.part]
-        found["differs_by"] = relative_error(problem, here, reference.currents)
-    best = min(seconds) * reference.scale
-    return found | {"best_s": best, "median_s": statistics.median(seconds) * reference.scale,
-                    "ratio": own / best if reference.longer else best / own}
+def run_large(n, quick, repetitions):
+    """One array in a process of its own, by one thread and by two."""
+    found, problem, rows = run_child("large", n, repetitions), one_input(n), []
+    goals = (None, None) if quick else (None, 0.25)
+    for name, goal in zip(("by_one", "by_two"), goals):
+        row = describe_row(f"one input {n}x{n}" + (", 2 threads" if name == "by_two" else ""), found[name], goal, problem)
+        rows.append(row | {"error": found["error"], "error_against": found["truth"], "loose_rtol": found["loose"]})
+    rows[1] |= {"peak_bytes": found["peak_bytes"], "before_bytes": found["before_bytes"]}
+    rows[1]["against"].append({"name": "one thread", "n_circuits": None, "scale": 1.0, "longer": False, "goal": None}
+                              | describe_ratios(rows[1], rows[0]["fresh_s"], rows[0]["again_s"], longer=False))
+    memory = format_line([""] * 8 + ["peak memory", f"{found['peak_bytes'] / 1e9:.2f} GB",
+                                     f"{found['before_bytes'] / 1e9:.2f} GB before", "", "" if quick else "0.6 GB"])
+    return "rows", rows, "\n".join([*format_row(rows[0]), *format_row(rows[1]), memory])
 
 
-def describe_row(name, rtol, error, truth, own, strict, goal):
-    return {"case": name, "rtol": rtol, "error": error, "error_against": truth, "best_s": min(own),
-            "median_s": statistics.median(own), "strict_best_s": min(strict), "strict_median_s": statistics.median(strict),
-            "against": [], "goal": goal}
-
-
-def run_large(n, arguments):
-    found = run_child("large", n, arguments.repetitions)
-    row = describe_row(f"one input {n}x{n}", found["rtol"], found["error"], found["truth"], found["seconds"],
-                       found["strict_seconds"], "< 1 s, < 1 GB")
-    row["peak_bytes"], row["before_bytes"] = found["peak_bytes"], found["before_bytes"]
-    text = format_row(row)
-    text[0] = format_line([*row_cells(row), "", f"peak memory {found['peak_bytes'] / 1e9:.2f} GB", "",
-                           f"{found['before_bytes'] / 1e9:.2f} GB before", row["goal"]])[0]
-    return "rows", row, "\n".join(text)
-
-
-def run_growth(sizes, arguments):
+def run_growth(sizes, repetitions):
     """Exponent of time in the number of devices, at rtol = 1e-6."""
-    problems = [one_input(n) for n in sizes]
-    errors = [choose_rtol(problem, [])[1] for problem in problems]
-    samples = interleave([partial(problem.currents, 1e-6) for problem in problems], arguments.repetitions)
-    exponent = float(np.polyfit(np.log(np.square(sizes)), np.log([min(sample) for sample in samples]), 1)[0])
-    name = f"growth {sizes[0]} to {sizes[-1]}"
-    row = {"case": name, "rtol": 1e-6, "error": max(errors), "exponent": exponent, "sizes": list(sizes),
-           "bests_s": [min(sample) for sample in samples], "against": [], "goal": "^ 1"}
-    cells = [name, format_power(1e-6), *[""] * 5, "number of devices", "", f"^ {exponent:.2f}", row["goal"]]
-    return "rows", row, format_line(cells)[0]
+    samples = interleave([partial(one_input(n).renewed, PROMISED) for n in sizes], repetitions)
+    bests = [min(sample) for sample in samples]
+    exponent = float(np.polyfit(np.log(np.square(sizes)), np.log(bests), 1)[0])
+    found = {"sizes": list(sizes), "bests_s": bests, "exponent": exponent}
+    return "growth", [found], f"\nfrom {sizes[0]}x{sizes[0]} to {sizes[-1]}x{sizes[-1]} fresh grows with the number of " \
+                              f"devices to the power {exponent:.2f} (goal: 1)"
 
 
-def row_cells(row):
-    return [row["case"], format_power(row["rtol"]), f"{row['error']:.1e}", format_time(row["best_s"]),
-            format_time(row["median_s"]), format_time(row["strict_best_s"])]
-
-
-def format_row(row):
-    """A line for each reference, the case's own figures on the first."""
-    lines, own, goal = [], row_cells(row), row["goal"]
-    for other in row["against"] or [{"name": "", "n_circuits": None}]:
-        name = other["name"] + (f", {other['n_circuits']} x {other['scale']:g}" if other["n_circuits"] else "")
-        if "ratio" in other:
-            lines += format_line([*own, "", name, format_time(other["best_s"]), format_ratio(other), goal])
-        else:
-            lines += format_line([*own, "", name, "failed" if "failure" in other else "", "", goal])
-        own, goal = [""] * len(own), ""
-    return lines
-
-
-def format_ratio(other):
-    if other["longer"]:
-        return f"{other['ratio']:.2f} x as long"
-    ratio, word = (other["ratio"], "faster") if other["ratio"] >= 1 else (1 / other["ratio"], "SLOWER")
-    return f"{ratio:.3g} x {word}" if ratio < 1000 else f"{ratio:.0f} x {word}"
-
-
-def format_line(cells):
-    return ["  ".join(f"{cell:<{-width}}" if width < 0 else f"{cell:>{width}}" for cell, (_, width) in zip(cells, COLUMNS))]
-
-
-def format_time(seconds):
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= size:
-            break
-    return f"{seconds / size:#.3g}".rstrip(".") + f" {unit}"
-
-
-def format_power(rtol):
-    return f"1e{round(np.log10(rtol))}"
-
-
-# --- the machine ---------------------------------------------------------------------------------------------------------
+# --- processes of their own ----------------------------------------------------------------------------------------------
 
 
 def run_first(arguments):
@@ -237,47 +209,14 @@ def run_first(arguments):
     found = measure_first_solutions(cold=not arguments.quick)
     lines = ["", "first solution in a new process [s]   " + "".join(f"{name:>17}" for name in found["cached"])]
     lines += [f"{name:36}  " + "".join(f"{seconds:17.3f}" for seconds in times.values()) for name, times in found.items()]
-    lines += ["goal: solve under 5 s cold, under 0.5 s cached"]
-    return "first_solution", found, "\n".join(lines)
-
-
-def run_sweeps(sizes, arguments):
-    """Nanoseconds a device and sweep, beside the floor."""
-    clock = read_clock()
-    titles = ("array", "sweeps", "whole solve", "one more sweep", "five arrays", "bandwidth", "by bytes", "by operations",
-              "floor", "sweep / floor")
-    lines = ["", "nanoseconds a device and sweep", "".join(f"{title:>15}" for title in titles)]
-    rows = []
-    for n in sizes:
-        row = measure_sweeps(n, clock, arguments.repetitions)
-        rows.append(row)
-        floor = max(row["by_bytes_ns"], row["by_operations_ns"])
-        cells = (f"{n}x{n}", str(row["n_sweeps"]), f"{row['whole_ns']:.1f} ns", f"{row['sweep_ns']:.1f} ns",
-                 f"{working_bytes(n) / 1e6:.3g} MB", f"{row['bandwidth'] / 1e9:.1f} GB/s", f"{row['by_bytes_ns']:.1f} ns",
-                 f"{row['by_operations_ns']:.1f} ns", f"{floor:.1f} ns", f"{row['sweep_ns'] / floor:.1f}")
-        lines.append("".join(f"{cell:>15}" for cell in cells))
-    lines += ["whole solve: at rtol = 1e-6, over its sweeps; one more sweep: from times at 1e-2 and 1e-11, all levels",
-              floor_text(clock)]
-    return "sweeps", {"rows": rows, "clock_hz": clock, "assumptions": floor_text(clock)}, "\n".join(lines)
-
-
-def measure_sweeps(n, clock, repetitions):
-    problem = one_input(n)
-    rtols = (1e-2, 1e-6, 1e-11)
-    sweeps = [int(problem.solve(rtol).n_sweeps) for rtol in rtols]
-    samples = interleave([partial(problem.currents, rtol) for rtol in rtols], repetitions)
-    low, middle, high = map(min, samples)
-    bandwidth = measure_bandwidth(working_bytes(n))
-    by_bytes, by_operations = floor_ns(bandwidth, clock)
-    return {"n": n, "n_sweeps": sweeps[1], "whole_ns": 1e9 * middle / (n * n * sweeps[1]),
-            "sweep_ns": 1e9 * (high - low) / (n * n * max(1, sweeps[2] - sweeps[0])), "bandwidth": bandwidth,
-            "by_bytes_ns": by_bytes, "by_operations_ns": by_operations}
+    lines += ["cold: nothing compiled yet; goal: solve under 5 s cold, under 0.5 s cached"]
+    return "first_solution", [found], "\n".join(lines)
 
 
 def run_training(arguments):
     """Seconds of training, beside plain NumPy."""
     found = measure_training(arguments.quick, arguments.repetitions)
-    return "training", found, format_training(found)
+    return "training", [found], format_training(found)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""The circuits of the benchmark, what each is timed against, and how times and errors are taken."""
+"""The circuits of the benchmark, what each is timed against, and the error of what comes out."""
 
 import os
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
+from benchmark_cholmod import cholmod_reference
 from benchmark_references import (
     DENSE_LINES,
     Reference,
@@ -20,29 +20,33 @@ from tiocross.circuit.biasing import Biasing
 
 WANTED_ERROR = 1e-6  # of the currents, relative
 RTOLS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+PROMISED = RTOLS[-1]
 _V0 = 0.3  # V
 _C = 1 / (6 * _V0**2)  # 1/V^2, the first terms of the sinh's series
-_SPLU_LINES = 256  # largest array for which splu is a matter of seconds
+_SPLU_LINES = 256  # largest array for which splu and badcrossbar are a matter of seconds
+_CHOLMOD_LINES = 1024  # takes a minute and several GB there
 _SAMPLED = 20  # arrays of a batch that a slow reference solves
-_SHORTEST = 1e-2  # seconds a sample should take: shorter calls are repeated within it
-_PATIENCE = 10.0  # seconds after which a reference is timed no more
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A crossbar and what is asked of it: `Crossbar`, voltages [V] or `Biasing`."""
+    """A crossbar and what is asked of it: `Crossbar`, voltages [V] or `Biasing`, threads."""
 
     crossbar: Crossbar
     inputs: object
+    workers: int = 1
 
     @property
     def biasing(self):
         return self.inputs if isinstance(self.inputs, Biasing) else read_columns(self.crossbar, self.inputs)
 
     @property
-    def workers(self):
-        """A thread for each core where the arrays are many and large enough to be worth it."""
-        return os.cpu_count() if self.crossbar.conductances.ndim > 2 and self.crossbar.conductances.size > 1e6 else 1
+    def n_arrays(self):
+        return self.crossbar.conductances[..., 0, 0].size
+
+    @property
+    def n_inputs(self):
+        return max(1, int(np.prod(self.biasing.batch)))
 
     def solve(self, rtol):
         return solve(self.crossbar, self.inputs, rtol=rtol, workers=self.workers)
@@ -50,14 +54,25 @@ class Problem:
     def currents(self, rtol):
         return self.solve(rtol).bit_line_currents
 
+    def renewed(self, rtol):
+        """What solves the same with a `Crossbar` that has never been solved, made now."""
+        return partial(replace(self, crossbar=self.renewed_crossbar()).currents, rtol)
+
+    def renewed_crossbar(self):
+        return replace(self.crossbar)
+
 
 @dataclass(frozen=True)
 class Case:
-    """A line of the table: name, the problem, an easier one to compare with, goal as printed and how to call that one."""
+    """A line of the table: name, the problem, goals, and an easier problem to compare with.
+
+    goal [s] is of the problem, or of each array where there are many; ratios hold the goals beside others, by name.
+    """
 
     name: str
     make: object
-    goal: str = ""
+    goal: float = None
+    ratios: dict = field(default_factory=dict)
     make_plain: object = None
     plain: str = "plain read"
 
@@ -65,15 +80,15 @@ class Case:
 # --- problems: devices of 100-500 uS, inputs of 0.05-0.2 V -------------------------------------------------------------
 
 
-def draw(*shape, wire=1.0, n_inputs=(), iv=None):
+def draw(*shape, wire=1.0, n_inputs=(), iv=None, workers=1):
     """Arrays of ``shape`` with wires of ``wire`` ohm and as many inputs for each."""
     rng = np.random.default_rng(shape[-2:])
     crossbar = Crossbar(rng.uniform(100e-6, 500e-6, shape), wire, iv=iv)
-    return Problem(crossbar, rng.uniform(0.05, 0.2, (*shape[:-2], *n_inputs, shape[-2])))
+    return Problem(crossbar, rng.uniform(0.05, 0.2, (*shape[:-2], *n_inputs, shape[-2])), workers)
 
 
-def one_input(n, wire=1.0, iv=None):
-    return draw(n, n, wire=wire, iv=iv)
+def one_input(n, wire=1.0, iv=None, workers=1):
+    return draw(n, n, wire=wire, iv=iv, workers=workers)
 
 
 def one_device(n, scheme):
@@ -85,54 +100,86 @@ def one_device(n, scheme):
     return Problem(crossbar, read_device(crossbar, n // 2, n // 3, 0.2, unselected=scheme))
 
 
+# array: goal [s], goals of the ratios
+_SINGLES = {8: (6e-6, {"splu": 40, "CHOLMOD": 45, "badcrossbar": 300}),
+            64: (50e-6, {"splu": 350, "CHOLMOD": 500, "badcrossbar": 1200}),
+            256: (0.7e-3, {"splu": 1500, "CHOLMOD": 1200, "badcrossbar": 2500}),
+            1024: (15e-3, {"splu": 8000, "CHOLMOD": 2500})}
+
+
 def list_cases(quick):
     """All lines but those that need a process of their own; a few tiny ones, which have no goals, with ``quick``."""
-    singles = {4: "", 8: "", 12: "", 16: ""} if quick else {8: ">= 40 x", 16: "", 64: ">= 350 x", 256: ">= 1500 x",
-                                                           1024: ">= 8000 x"}
+    cases = [*_list_plain_reads(quick), *_list_multiples(quick)]
+    return [replace(case, goal=None, ratios={}) for case in cases] if quick else cases
+
+
+def _list_plain_reads(quick):
+    singles = {n: (None, {}) for n in (4, 8, 12, 16)} if quick else _SINGLES
+    largest, middle, large = (16, 12, 12) if quick else (1024, 64, 256)
+    many, fewer, n_inputs = (30, 20, 40) if quick else (1000, 200, 500)
+    cores = min(2, os.cpu_count() or 1)
+    cases = [Case(f"one input {n}x{n}", partial(one_input, n), goal, ratios) for n, (goal, ratios) in singles.items()]
+    cases += [Case(f"one input {largest}x{largest}, 2 threads", partial(one_input, largest, workers=2), 8e-3,
+                   make_plain=partial(one_input, largest), plain="one thread"),
+              Case(f"{many} arrays of 8x8, each", partial(draw, many, 8, 8), 0.2e-6, {"splu": 1200}),
+              Case(f"{fewer} arrays of {middle}x{middle}, each", partial(draw, fewer, middle, middle), 25e-6, {"splu": 400}),
+              Case(f"{fewer} of {middle}x{middle}, {cores} threads", partial(draw, fewer, middle, middle, workers=cores),
+                   make_plain=partial(draw, fewer, middle, middle), plain="one thread"),
+              Case(f"{n_inputs} inputs on one {large}x{large}", partial(draw, large, large, n_inputs=(n_inputs,)), 40e-3,
+                   {"splu": 250})]
+    return cases
+
+
+def _list_multiples(quick):
+    """What is given as a multiple of a plain read of the same array with 1 ohm, taken in turns with it."""
     middle, large, largest = (8, 12, 16) if quick else (64, 256, 1024)
-    count, n_inputs = (30, 40) if quick else (1000, 500)
-    cases = [Case(f"one input {n}x{n}", partial(one_input, n), goal) for n, goal in singles.items()]
-    cases += [Case(f"{count} arrays of {n}x{n}", partial(draw, count, n, n), goal)
-              for n, goal in ((8, ">= 1200 x"), (large if quick else middle, ">= 400 x"))]
-    cases += [Case(f"{n_inputs} inputs on one {large}x{large}", partial(draw, large, large, n_inputs=(n_inputs,)),
-                   ">= 250 x")]
-    cases += [Case(f"{wire:g} ohm {n}x{n}", partial(one_input, n, wire), goal, partial(one_input, n), "1 ohm")
-              for wire, n, goal in ((20.0, large, "about 1"), (20.0, largest, "about 1"), (100.0, middle, "converges"))]
+    plain = "plain read, 1 ohm"
+    cases = [Case(f"{wire:g} ohm {n}x{n}", partial(one_input, n, wire), None, {plain: 1.5} if wire < 100 else {},
+                  partial(one_input, n), plain)
+             for wire, n in ((20.0, middle), (20.0, large), (20.0, largest), (100.0, middle))]
     for n in (middle, large):
-        cases += [Case(f"{scheme} {n}x{n}", partial(one_device, n, scheme), "<= 5 x", partial(one_input, n))
-                  for scheme in ("write V/2", "write V/3", "read floating", "read grounded", "read V/2", "read V/3")]
-        cases += [Case(f"{name} {n}x{n}", partial(one_input, n, iv=law), "<= 10 x", partial(one_input, n))
+        cases += [Case(f"{scheme} {n}x{n}", partial(one_device, n, scheme), None, {plain: 1.5}, partial(one_input, n), plain)
+                  for scheme in ("read floating", "write V/2", "write V/3", "read grounded", "read V/2", "read V/3")]
+        cases += [Case(f"{name} {n}x{n}", partial(one_input, n, iv=law), None, {plain: 3.0}, partial(one_input, n), plain)
                   for name, law in ((f"sinh, v0 = {_V0} V,", Sinh(_V0)), (f"cubic, c = {_C:.3g}/V^2,", Cubic(_C)))]
-    return [replace(case, goal="") for case in cases] if quick else cases
+    return cases
 
 
 def list_references(case, problem, full):
-    """What a case is timed against."""
+    """What a case is timed against, with the goals of the ratios."""
+    references = []
     if case.make_plain is not None:
         plain = case.make_plain()
-        references = [Reference(case.plain, partial(plain.currents, choose_rtol(plain, [])[0]), longer=True)]
-        return references + _list_solvers(problem, _SPLU_LINES)[:1]
-    return _list_solvers(problem, 1024 if full else _SPLU_LINES)
+        references = [Reference(case.plain, partial(plain.currents, PROMISED), partial(plain.renewed, PROMISED),
+                                longer=problem.workers == 1)]
+    solvers = _list_solvers(problem, _CHOLMOD_LINES if full else _SPLU_LINES)
+    references += solvers if case.make_plain is None else [each for each in solvers if each.name == "splu"]
+    for reference in references:
+        reference.goal = case.ratios.get(reference.name)
+    return references
 
 
 def _list_solvers(problem, splu_lines):
     crossbar, biasing = problem.crossbar, problem.biasing
-    n, whole, references = max(crossbar.conductances.shape[-2:]), int(np.prod(biasing.batch)), []
+    n, whole, references = max(crossbar.conductances.shape[-2:]), problem.n_inputs, []
     if crossbar.iv is not None:
         return references
-    many_arrays = crossbar.conductances[..., 0, 0].size > 1
+    some = min(_SAMPLED, whole) if problem.n_arrays > 1 else whole
+    single = not biasing.batch
     if is_installed("scipy") and n <= splu_lines:
-        references.append(splu_reference(crossbar, biasing, min(_SAMPLED, whole) if many_arrays and n > 8 else whole))
-        if not biasing.batch and n <= _SPLU_LINES:
+        references.append(splu_reference(crossbar, biasing, some))
+        if single and n <= _SPLU_LINES:
             references.append(splu_reference(crossbar, biasing, 1, ordering="MMD_AT_PLUS_A"))
+    if is_installed("sksparse") and n <= _CHOLMOD_LINES and biasing.selected is None:
+        references.append(cholmod_reference(crossbar, biasing, some))
     if n <= DENSE_LINES:
-        references.append(dense_reference(crossbar, biasing, min(100, whole) if many_arrays else whole))
-    if is_installed("badcrossbar") and n <= _SPLU_LINES and (many_arrays or whole == 1):
-        references.append(badcrossbar_reference(crossbar, biasing, min(_SAMPLED, whole)))
+        references.append(dense_reference(crossbar, biasing, min(100, whole) if problem.n_arrays > 1 else whole))
+    if is_installed("badcrossbar") and n <= _SPLU_LINES and (problem.n_arrays > 1 or whole == 1):
+        references.append(badcrossbar_reference(crossbar, biasing, some))
     return references
 
 
-# --- errors and times ----------------------------------------------------------------------------------------------------
+# --- errors --------------------------------------------------------------------------------------------------------------
 
 
 def relative_error(problem, currents, truth):
@@ -142,8 +189,8 @@ def relative_error(problem, currents, truth):
     return float(np.abs(currents[..., lines] / truth[..., lines] - 1).max())
 
 
-def choose_rtol(problem, references):
-    """The largest rtol that reaches the wanted error, the error it has, and what that was measured against.
+def judge_errors(problem, references):
+    """The error at the promised rtol, what it was measured against, and the largest rtol that reaches the wanted error.
 
     ``rtol`` bounds the error and is far above it: to be asked for 1e-6 is to be asked for much more than that.
     """
@@ -151,13 +198,13 @@ def choose_rtol(problem, references):
               if reference.exact and not reference.failure][:1]
     if not truths or truths[0][0] is not None:
         truths.append((None, *solve_strictly(problem)))
-    for rtol in RTOLS:
+
+    def find_error(rtol):
         currents = problem.currents(rtol)
-        error = max(relative_error(problem, currents if part is None else currents[part], truth)
-                    for part, truth, _ in truths)
-        if error <= WANTED_ERROR:
-            break
-    return rtol, error, " and ".join(name for _, _, name in truths)
+        return max(relative_error(problem, currents if part is None else currents[part], truth) for part, truth, _ in truths)
+
+    loose = next((rtol for rtol in RTOLS if find_error(rtol) <= WANTED_ERROR), PROMISED)
+    return find_error(PROMISED), " and ".join(name for _, _, name in truths), loose
 
 
 def solve_strictly(problem):
@@ -168,25 +215,3 @@ def solve_strictly(problem):
         except ConvergenceError:
             pass
     raise SystemExit(f"no solution to rtol = 1e-10 of {problem.crossbar.conductances.shape}: nothing to compare with")
-
-
-def interleave(calls, repetitions):
-    """Seconds of each call in ``repetitions`` samples, taken in turns so that a busy machine slows all alike.
-
-    Every call has run before or runs once untimed; ones that take long get fewer samples.
-    """
-    counts = []
-    for call in calls:
-        start = time.perf_counter()
-        call()
-        counts.append(max(1, round(_SHORTEST / (time.perf_counter() - start))))
-    samples = [[] for _ in calls]
-    for _ in range(repetitions):
-        for call, count, sample in zip(calls, counts, samples):
-            if sum(sample) * count > _PATIENCE:
-                continue
-            start = time.perf_counter()
-            for _ in range(count):
-                call()
-            sample.append((time.perf_counter() - start) / count)
-    return samples

@@ -1,54 +1,57 @@
-"""What the machine could do, and what the benchmark measures in processes of their own.
+"""What the machine could do: how fast numbers come and go at each level of memory, and how fast it counts."""
 
-    python benchmark_machine.py start            seconds of importing and of first solutions, as JSON
-    python benchmark_machine.py large N COUNT    times of solving N x N devices, and peak memory, as JSON
-"""
+import platform
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
-import time
-
+import benchmark_kernel as loops
 import numpy as np
+from benchmark_clock import stopwatch
 
-# A sweep of the array in tiocross/circuit/solvers/multilevel_kernel.py: pass, arrays read, arrays written, operations that can
-# run four devices at a time, operations that wait for the one before along a line (four lines at a time).
-PASSES = (
-    ("word lines", "g b f_word", "w", 3, 4),
-    ("bit lines", "g w f_bit b", "b", 12, 0),  # down and up, so few lines at a time that nothing is fetched twice
-    ("correction", "b", "b", 4, 0),
+# What the solver does for each device: pass, arrays read, arrays written, operations, divisions. Adapt it to
+# tiocross/circuit/solvers when that changes. An array written without being read is fetched first, and counts twice.
+SWEEP = (
+    ("word lines", "g b f_word", "w", 9, 0),
+    ("bit lines", "g w b f_bit", "b", 9, 0),
 )
-_COARSER = 8 / 7  # two sweeps on a sixteenth of the devices, four on a sixteenth of those ...
+FACTORING = (("both lines", "g", "f_word f_bit", 8, 2),)
 _ARRAYS = 5  # g, b, w, f_word, f_bit
-_WAIT = 3  # cycles until the result of an addition or multiplication can be used
-_PER_CYCLE = 8  # operations: two units of four numbers
+_COARSER = 8 / 7  # levels: two sweeps on a sixteenth of the devices, four on a sixteenth of those ...
+_LEVELS = (("L1", 32 << 10), ("L2", 512 << 10), ("L3", 16 << 20))  # bytes of the caches, where the system does not tell
+_SAMPLE, _SAMPLES, _CALLED = 1e-3, 15, 3e-6  # seconds of a sample, samples, seconds that calling a loop may take
 
 
-def floor_text(clock_hz):
+def counted(passes):
+    """Numbers read, written, and fetched before written, operations and divisions a device."""
+    loads = sum(len(reads.split()) for _, reads, _, _, _ in passes)
+    stores = sum(len(written.split()) for _, _, written, _, _ in passes)
+    fetched = sum(len(set(written.split()) - set(reads.split())) for _, reads, written, _, _ in passes)
+    return loads, stores, fetched, sum(row[3] for row in passes), sum(row[4] for row in passes)
+
+
+def floor_ns(passes, bandwidth, speed):
+    """Nanoseconds a device by bytes, at ``bandwidth`` [B/s], and by operations, at what `measure_speed` gives."""
+    loads, stores, fetched, operations, divisions = counted(passes)
+    return (8e9 * (loads + stores + fetched) / bandwidth,
+            1e9 * (operations / max(speed["apart"], speed["fused"]) + divisions / speed["divisions"]))
+
+
+def whole_floor_ns(n_sweeps, bandwidth, speed):
+    """Nanoseconds a device of a solution: its sweeps on all levels, and factoring once."""
+    return _COARSER * (n_sweeps * max(floor_ns(SWEEP, bandwidth, speed)) + max(floor_ns(FACTORING, bandwidth, speed)))
+
+
+def floor_text():
     """What the floor assumes."""
-    loads, stores, operations, waiting = _count()
-    return f"""\
-floor: the larger of bytes / bandwidth and operations / speed, for one core. Counted a device and sweep: {loads} numbers
-read, {stores} written (what was not read before counts twice: its line is fetched first), {operations} operations at
-{_PER_CYCLE} a cycle, {waiting} that wait {_WAIT} cycles with four lines in flight, {clock_hz / 1e9:.2f} GHz as the
-system tells (turbo may be faster); all x 8/7 for the coarser levels. Not counted: scratch, which stays in faster cache,
-preparing, counting residuals. bandwidth: NumPy's c = a + b (four numbers an element) or c = a (three), whichever is faster,
-on three arrays as large together as the five of a sweep; at 64x64 calling NumPy takes a tenth of that time."""
-
-
-def _count():
-    loads = sum(len(reads.split()) for _, reads, _, _, _ in PASSES)
-    stores = sum(1 if written in reads.split() else 2 for _, reads, written, _, _ in PASSES)
-    return loads, stores, sum(row[3] for row in PASSES), sum(row[4] for row in PASSES)
-
-
-def floor_ns(bandwidth, clock_hz):
-    """Nanoseconds a device and sweep by bytes, with ``bandwidth`` [B/s], and by operations."""
-    loads, stores, operations, waiting = _count()
-    cycles = operations / _PER_CYCLE + waiting * _WAIT / 4
-    return 8e9 * (loads + stores) * _COARSER / bandwidth, 1e9 * cycles * _COARSER / clock_hz
+    lines = [f"{name}: {loads} numbers read, {stores} written, {fetched} more fetched because they are written, "
+             f"{operations} operations, {divisions} divisions"
+             for name, (loads, stores, fetched, operations, divisions)
+             in (("a sweep", counted(SWEEP)), ("factoring", counted(FACTORING)))]
+    return "\n".join([
+        "floor: the larger of bytes / bandwidth and operations / speed, one core, both as measured above, counted a device:",
+        *lines, "a solution: its sweeps and factoring once, x 8/7 for the coarser levels; not counted: packing, scratch in",
+        "faster cache, counting residuals, and that operations along a line wait for each other"])
 
 
 def working_bytes(n):
@@ -56,103 +59,97 @@ def working_bytes(n):
     return 8 * _ARRAYS * n * n
 
 
-def measure_bandwidth(n_bytes, seconds=0.2):
-    """Best bytes per second of NumPy's addition and copy on three arrays of ``n_bytes`` together."""
-    a, b, c = (np.ones(max(1, n_bytes // 24)) for _ in range(3))
-    return max(4 * a.nbytes / _best(lambda: np.add(a, b, out=c), seconds),
-               3 * a.nbytes / _best(lambda: np.copyto(c, a), seconds))
+# --- measured ------------------------------------------------------------------------------------------------------------
 
 
-def _best(call, seconds):
-    count = max(1, round(1e-4 / max(_timed(call, 1), 1e-9)))
-    end, best = time.perf_counter() + seconds / 2, np.inf
-    while time.perf_counter() < end:
-        best = min(best, _timed(call, count))
-    return best
+def measure_levels(quick):
+    """Bytes per second of one core at each level: read, written, mixed, and mixed in two threads."""
+    levels = [(name, n_bytes // (4 if name == "L3" else 2)) for name, n_bytes in read_caches()]  # L3 is shared
+    levels = levels[:1] if quick else [*levels, ("DRAM", 256 << 20)]
+    return [measure_level(name, n_bytes) for name, n_bytes in levels]
 
 
-def _timed(call, count):
-    start = time.perf_counter()
-    for _ in range(count):
-        call()
-    return (time.perf_counter() - start) / count
+def measure_level(name, n_bytes):
+    n = n_bytes // 32
+    whole = [np.ones(n, np.int64) for _ in range(4)]
+    filled = np.ones(4 * n)
+    return {"level": name, "bytes": n_bytes, "read": 32 * n / best_seconds(partial(loops.read, *whole)),
+            "written": 32 * n / best_seconds(partial(loops.write, filled, 0.5)), "mixed": measure_mix(n_bytes),
+            "mixed_by_two": _measure_mix_by_two(n_bytes)}
+
+
+def measure_mix(n_bytes):
+    """Bytes per second of d = a b + c on four arrays of ``n_bytes`` together: three read, one fetched and written."""
+    arrays = [np.full(max(1, n_bytes // 32), 0.1) for _ in range(4)]
+    return 80 * arrays[0].size / best_seconds(partial(loops.mix, *arrays))
+
+
+def _measure_mix_by_two(n_bytes):
+    """The same by two threads, half of the arrays each."""
+    halves = [[np.full(n_bytes // 64, 0.1) for _ in range(4)] for _ in range(2)]
+
+    def run(n_times):
+        for future in [pool.submit(loops.mix, *half, n_times) for half in halves]:
+            future.result()
+
+    with ThreadPoolExecutor(2) as pool:
+        return 2 * 80 * halves[0][0].size / best_seconds(run, 1e-4)
+
+
+def measure_speed():
+    """Operations per second on numbers at hand: additions and multiplications apart and fused, and divisions."""
+    numbers = np.full(512, 0.1)
+    return {"apart": 128 * 512 / best_seconds(partial(loops.operate, numbers, 0.3)),
+            "fused": 128 * 512 / best_seconds(partial(loops.operate_fused, numbers, 0.3)),
+            "divisions": 4 * 512 / best_seconds(partial(loops.divide, numbers, 0.3))}
+
+
+def best_seconds(loop, called=_CALLED):
+    """Best seconds of a repetition of ``loop``, called with the number of repetitions."""
+    loop(1)  # compiles
+    n_times = 1
+    while _timed(loop, n_times) < max(_SAMPLE, 100 * called):
+        n_times *= 2
+    return min(_timed(loop, n_times) for _ in range(_SAMPLES)) / n_times
+
+
+def _timed(loop, n_times):
+    stop = stopwatch()
+    loop(n_times)
+    return stop()
+
+
+# --- what the system tells -----------------------------------------------------------------------------------------------
+
+
+def read_caches():
+    """Name and bytes of the first core's caches for data, as the system tells them, else usual ones."""
+    found = {}
+    try:
+        for place in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
+            level, kind, size = ((place / name).read_text().strip() for name in ("level", "type", "size"))
+            if kind != "Instruction":
+                found[f"L{level}"] = int(size.removesuffix("K").removesuffix("M")) << (20 if size.endswith("M") else 10)
+    except (OSError, ValueError):
+        found = {}
+    return sorted(found.items()) or list(_LEVELS)
 
 
 def read_clock():
-    """Clock of the first core [Hz] as the system tells it, else 3 GHz."""
+    """Clock of the fastest core [Hz] as the system tells it, or None."""
     try:
         with open("/proc/cpuinfo") as lines:
             return max(float(line.split(":")[1]) for line in lines if line.startswith("cpu MHz")) * 1e6
     except (OSError, ValueError):
-        return 3e9
+        return None
 
 
-# --- processes of their own ----------------------------------------------------------------------------------------------
+def read_vectors():
+    """Name of the processor's widest vectors and how many numbers of double precision they hold."""
+    from llvmlite.binding import get_host_cpu_features
 
-
-def run_child(*arguments, cache=None):
-    """Result of this file run with ``arguments``, compiled kernels in the folder ``cache`` if given."""
-    environment = dict(os.environ) | ({"NUMBA_CACHE_DIR": cache} if cache else {})
-    done = subprocess.run([sys.executable, __file__, *map(str, arguments)], capture_output=True, text=True, env=environment,
-                          check=False)
-    if done.returncode:
-        raise SystemExit(f"{arguments[0]}: the process failed\n{done.stderr}")
-    return json.loads(done.stdout)
-
-
-def measure_first_solutions(cold):
-    """Seconds with nothing compiled, if ``cold``, and with everything compiled by an earlier process."""
-    if not cold:
-        return {"cached": run_child("start")}
-    with tempfile.TemporaryDirectory() as folder:
-        return {name: run_child("start", cache=folder) for name in ("cold", "cached")}
-
-
-def first_solutions():
-    # Imported here, for it is what is measured.
-    start = time.perf_counter()
-    from tiocross import Crossbar, Sinh, solve, transfer_matrix
-
-    seconds, g, v = {"import": time.perf_counter() - start}, np.full((64, 64), 3e-4), np.full(64, 0.1)
-    for name, call in (("solve", lambda: solve(Crossbar(g, 1.0), v)),
-                       ("nonlinear", lambda: solve(Crossbar(g, 1.0, iv=Sinh(0.3)), v)),
-                       ("transfer_matrix", lambda: transfer_matrix(Crossbar(g, 1.0))),
-                       ("solve again", lambda: solve(Crossbar(g, 1.0), v))):
-        start = time.perf_counter()
-        call()
-        seconds[name] = time.perf_counter() - start
-    return seconds
-
-
-def large(n, repetitions):
-    from benchmark_cases import choose_rtol, interleave, one_input
-
-    problem = one_input(n)
-    one_input(64).currents(1e-6)  # compiles
-    before = resident_bytes("VmRSS")
-    problem.currents(1e-6)
-    peak = resident_bytes("VmHWM")  # now: the strict solution that errors are measured against takes more
-    rtol, error, truth = choose_rtol(problem, [])
-    own, strict = interleave([lambda: problem.currents(rtol), lambda: problem.currents(1e-6)], repetitions)
-    return {"rtol": rtol, "error": error, "truth": truth, "seconds": own, "strict_seconds": strict,
-            "peak_bytes": peak, "before_bytes": before}
-
-
-def resident_bytes(name):
-    """Resident memory now (VmRSS) or at most so far (VmHWM); where /proc is missing, at most so far for both.
-
-    getrusage would count the memory of the parent process too, if that was larger when it started this one.
-    """
-    try:
-        with open("/proc/self/status") as status:
-            fields = dict(line.split(":", 1) for line in status)
-        return int(fields[name].split()[0]) * 1024
-    except (OSError, KeyError):
-        import resource  # not on Windows
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
-
-
-if __name__ == "__main__":
-    print(json.dumps(first_solutions() if sys.argv[1] == "start" else large(int(sys.argv[2]), int(sys.argv[3]))))
+    features = get_host_cpu_features()
+    for feature, name, width in (("avx512f", "AVX-512", 8), ("avx2", "AVX2", 4), ("avx", "AVX", 4)):
+        if features.get(feature):
+            return name, width
+    return platform.machine(), 2

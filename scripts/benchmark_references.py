@@ -7,10 +7,12 @@ the voltages of one input after the other on its right-hand side is, which is li
 import importlib
 import importlib.util
 import logging
-import time
+import warnings
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+from benchmark_clock import stopwatch
 
 DENSE_LINES = 16  # largest array whose nodal matrix is solved in plain NumPy
 _ONCE_ABOVE = 5.0  # seconds from which one run must do
@@ -31,6 +33,8 @@ class Reference:
         As printed (unitless).
     run : callable
         Solves it once and gives bit-line currents [A].
+    make : callable, optional
+        Called with nothing before each timed run, untimed; gives what is timed, ``run`` if not given.
     part : slice, optional
         Circuits of the batch it solves, if not all (unitless).
     scale : float, optional
@@ -39,28 +43,33 @@ class Reference:
         Whether its currents are taken for the truth (unitless).
     longer : bool, optional
         Whether the ratio of interest is how many times longer the case takes (unitless).
+    parts : callable, optional
+        Gives the seconds of its parts in the fastest run, by name.
     """
 
     name: str
     run: object
+    make: object = None
     part: slice = None
     scale: float = 1.0
     exact: bool = False
     longer: bool = False
+    parts: object = None
+    goal: float = None
     currents: np.ndarray = None
     seconds: float = None
     failure: str = None
 
     def start(self):
         """Run for the first time, keeping the currents, or what went wrong in another package."""
-        start = time.perf_counter()
+        stop = stopwatch()
         try:
             self.currents = self.run()
         except Exception as error:
             if self.longer:
                 raise
             self.failure = f"{type(error).__name__}: {error}"
-        self.seconds = time.perf_counter() - start
+        self.seconds = stop()
 
     @property
     def is_slow(self):
@@ -128,7 +137,7 @@ def _nodal_systems(crossbar, biasing, n_circuits):
     return [(Nodal(crossbar, biasing, 0), range(n_circuits))]
 
 
-def _shape_like(currents, biasing):
+def shape_like(currents, biasing):
     return np.array(currents) if biasing.batch else currents[0]
 
 
@@ -152,10 +161,10 @@ def dense_reference(crossbar, biasing, n_circuits):
     def run():
         rhs = np.array([np.transpose([nodal.injected(k) for k in inputs]) for nodal, inputs in systems])
         volts = np.linalg.solve(matrices, rhs)
-        return _shape_like([nodal.bit_line_currents(column, k) for (nodal, inputs), columns in zip(systems, volts)
+        return shape_like([nodal.bit_line_currents(column, k) for (nodal, inputs), columns in zip(systems, volts)
                             for k, column in zip(inputs, columns.T)], biasing)
 
-    return Reference("NumPy dense", run, **_scaling(biasing, n_circuits))
+    return Reference("NumPy dense", run, **scaling(biasing, n_circuits))
 
 
 def splu_reference(crossbar, biasing, n_circuits, *, ordering="COLAMD"):
@@ -183,10 +192,10 @@ def splu_reference(crossbar, biasing, n_circuits, *, ordering="COLAMD"):
         for nodal, inputs, matrix in systems:
             factors = splu(matrix, permc_spec=ordering)
             currents += [nodal.bit_line_currents(factors.solve(nodal.injected(k)), k) for k in inputs]
-        return _shape_like(currents, biasing)
+        return shape_like(currents, biasing)
 
     return Reference("splu" if ordering == "COLAMD" else "splu, MMD order", run, exact=True,
-                     **_scaling(biasing, n_circuits))
+                     **scaling(biasing, n_circuits))
 
 
 def badcrossbar_reference(crossbar, biasing, n_circuits):
@@ -207,15 +216,24 @@ def badcrossbar_reference(crossbar, biasing, n_circuits):
     wire = float(crossbar.word_line_resistance[0])
 
     def run():
-        compute = importlib.import_module("badcrossbar").compute
-        logging.getLogger("badcrossbar").setLevel(logging.WARNING)
+        compute = _import_badcrossbar()
         found = [compute(columns, resistances[c], r_i=wire, node_voltages=False, all_currents=False).currents.output
                  for c, columns in batches]
-        return _shape_like(np.concatenate(found), biasing)
+        return shape_like(np.concatenate(found), biasing)
 
-    return Reference("badcrossbar", run, **_scaling(biasing, n_circuits))
+    return Reference("badcrossbar", run, **scaling(biasing, n_circuits))
 
 
-def _scaling(biasing, n_circuits):
+@cache
+def _import_badcrossbar():
+    """Its function, imported without the messages that it asks Python to show, such as that it cannot draw."""
+    with warnings.catch_warnings(record=True):
+        compute = importlib.import_module("badcrossbar").compute
+    logging.getLogger("badcrossbar").setLevel(logging.WARNING)
+    logging.getLogger().handlers.clear()
+    return compute
+
+
+def scaling(biasing, n_circuits):
     whole = int(np.prod(biasing.batch))
     return {"part": slice(n_circuits) if n_circuits < whole else None, "scale": whole / n_circuits}

@@ -3,14 +3,16 @@
     python scripts/soak.py --minutes 10 --seed 1
 
 Circuits are small and nasty: any boundary condition and read or write scheme, ohmic and other devices, conductances from
-1e-15 to 1 S, open devices and lines, islands, voltages up to 1000 V, wires of 0 to 1000 ohm. The reference eliminates the
-nodes one by one in long double, without subtractions, with Newton's method around it. Exit code 1 if anything is wrong.
+1e-15 to 1 S, open devices and lines, islands, voltages up to 1000 V, wires of 0 to 1000 ohm, in every fourth circuit each
+segment with a resistance of its own, some of them broken. The reference eliminates the nodes one by one in long double,
+without subtractions, with Newton's method around it. Exit code 1 if anything is wrong.
 """
 
 import argparse
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +46,29 @@ class Reference(NamedTuple):
 
 
 # --- random circuits ------------------------------------------------------------------------------------------------------
+
+
+def circuit_of(seed, k):
+    """Circuit k of a seed: a `Crossbar` and what drives it."""
+    rng = np.random.default_rng([seed, k])
+    crossbar, biasing = draw_circuit(rng)
+    return (draw_segments(rng, crossbar) if k % 4 == 3 else crossbar), biasing
+
+
+def draw_segments(rng, crossbar):
+    """The same with segments of their own on one side or both, around the resistance of their line, some broken."""
+    m, n = crossbar.conductances.shape
+    lines = {"word_line_resistance": (crossbar.word_line_resistance[:, None], (m, n + 1)),
+             "bit_line_resistance": (crossbar.bit_line_resistance, (m + 1, n))}
+    for name in rng.permutation(list(lines))[: rng.integers(1, 3)]:
+        values, shape = lines[name]
+        values = values * 10 ** rng.uniform(-3, 3, shape)
+        zeros = rng.random(shape) < rng.choice([0.0, 0.5])
+        zeros[(..., 0) if name == "word_line_resistance" else 0] = False  # no line is without resistance that was not
+        values[zeros] = 0.0
+        values[rng.random(shape) < rng.choice([0.0, 0.1, 0.4])] = np.inf
+        crossbar = replace(crossbar, wire_resistance=None, **{name: values})
+    return crossbar
 
 
 def draw_circuit(rng):
@@ -133,35 +158,36 @@ class _Net:
 
     def __init__(self, crossbar, biasing):
         m, n = crossbar.conductances.shape
-        self.branches, self.volts, self.merged = [], [], {}
+        self.branches, self.volts = [], []
         self.words, self.bits = np.zeros((m, n), int), np.zeros((m, n), int)
         self.n_free, self.bottoms = 0, np.full(n, -1)
+        words, bits = crossbar.word_line_resistance, crossbar.bit_line_resistance
+        words = np.broadcast_to(words if words.ndim == 2 else words[:, None], (m, n + 1))
+        bits = np.broadcast_to(bits, (m + 1, n))[::-1]  # from the bottom
         for i in range(m):
-            self._add_line(self.words[i], crossbar.word_line_resistance[i], crossbar.source_resistance[i],
-                           biasing.left[i], biasing.right[i])
+            self._add_line(self.words[i], words[i], crossbar.source_resistance[i], biasing.left[i], biasing.right[i])
         for j in range(n):
-            ends = self._add_line(self.bits[::-1, j], crossbar.bit_line_resistance[j], crossbar.sense_resistance[j],
-                                  biasing.bottom[j], biasing.top[j])
+            ends = self._add_line(self.bits[::-1, j], bits[:, j], crossbar.sense_resistance[j], biasing.bottom[j],
+                                  biasing.top[j])
             self.bottoms[j] = ends[0]
         self._number_ends()
 
-    def _add_line(self, nodes, segment, beyond, root, far):
-        """Nodes from the root on; returns the numbers of its ends, -1 where they float. Ends are negative at first."""
-        nodes[:] = self.n_free + (np.arange(len(nodes)) if segment > 0 else 0)
+    def _add_line(self, nodes, segments, beyond, root, far):
+        """Nodes and segments from the root on; returns the numbers of its ends, -1 where they float. Ends are negative at
+        first."""
+        nodes[:] = self.n_free + np.concatenate([[0], np.cumsum(segments[1:-1] > 0)])
+        self.n_free = int(nodes.max()) + 1
         ends = []
-        for volts, node in ((root, nodes[0]), (far, nodes[-1])):
+        for volts, at, segment in ((root, 0, segments[0]), (far, -1, segments[-1])):
             ends.append(-1)
             if not np.isnan(volts):
                 self.volts.append(volts)
                 ends[-1] = len(self.volts) - 1
                 if segment + beyond > 0:
-                    self.branches.append((node, -1 - ends[-1], 1 / (LONG(segment) + LONG(beyond))))
+                    self.branches.append((nodes[at], -1 - ends[-1], 1 / (LONG(segment) + LONG(beyond))))
                 else:
-                    nodes[:] = -1 - ends[-1]
-        if nodes[0] >= 0:
-            self.n_free = int(nodes.max()) + 1
-        if segment > 0:
-            self.branches += [(p, q, 1 / LONG(segment)) for p, q in zip(nodes[:-1], nodes[1:])]
+                    nodes[nodes == nodes[at]] = -1 - ends[-1]
+        self.branches += [(p, q, 1 / LONG(r)) for p, q, r in zip(nodes[:-1], nodes[1:], segments[1:-1]) if r > 0]
         return ends
 
     def _number_ends(self):
@@ -291,7 +317,7 @@ def judge(crossbar, biasing):
     for ours, theirs in ((found.word_line_voltages, exact.words), (found.bit_line_voltages, exact.bits)):
         if not np.array_equal(np.isnan(ours), np.isnan(theirs)):
             return "wrong and silent: what is undetermined"
-        if not np.nanmax(np.abs(ours - theirs), initial=0.0) <= found.voltage_uncertainty:
+        if not np.nanmax(np.abs(ours - theirs), initial=0.0) <= found.voltage_uncertainty + 1e-18 * largest:
             return "wrong and silent: a voltage"
     if not np.isfinite(found.power + found.device_currents.sum()):
         return "wrong and silent: not a number"
@@ -302,7 +328,7 @@ def soak(seed, *, seconds=np.inf, n_circuits=np.inf):
     """Counts of verdicts, and the numbers of the circuits that were not right, until time or circuits are spent."""
     verdicts, bad, start, k = Counter(), [], time.monotonic(), 0
     while k < n_circuits and time.monotonic() - start < seconds:
-        verdict = judge(*draw_circuit(np.random.default_rng([seed, k])))
+        verdict = judge(*circuit_of(seed, k))
         verdicts[verdict] += 1
         if verdict not in ("right", "refused and undefined"):
             bad.append((k, verdict))

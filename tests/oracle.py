@@ -39,11 +39,12 @@ def dense_circuit(conductances, left, right, top, bottom, *, word_line_resistanc
     """Solve one array: node voltages by Newton's method, currents along each line by Kirchhoff's current law.
 
     conductances (M, N) [S]; left, right (M,) and top, bottom (N,) or scalars [V], NaN where floating; resistances scalar
-    or one per line [ohm], zero allowed; iv None, ("sinh", v0) with I = G v0 sinh(V / v0) or ("cubic", c) with
-    I = G (V + c V^3) or ("polynomial", (a, b)) with I = G (V + a V^2 + b V^3), v0 [V], c and b [1/V^2], a [1/V] scalar or
-    (M, N). Raises ValueError where a line has no path to a connected
-    end, and where both ends of a line without any resistance are connected (the split of the current is undetermined, or
-    the two voltages contradict each other).
+    or one per line [ohm], zero allowed, or of wires one per segment, (M, N + 1) from the left and (M + 1, N) from the top,
+    infinite where broken: nodes that no path joins to a connected end are NaN then; iv None, ("sinh", v0) with
+    I = G v0 sinh(V / v0) or ("cubic", c) with I = G (V + c V^3) or ("polynomial", (a, b)) with
+    I = G (V + a V^2 + b V^3), v0 [V], c and b [1/V^2], a [1/V] scalar or (M, N). Raises ValueError where, without a broken
+    segment, a line has no path to a connected end, and where both ends of a line without any resistance are connected (the
+    split of the current is undetermined, or the two voltages contradict each other).
 
     Accuracy: everything is in np.longdouble (64-bit mantissa on x86) until the record is filled, the linear systems are
     solved without a subtraction (``star_mesh``), Newton steps go on until they are rounding. So voltages are right to
@@ -56,17 +57,25 @@ def dense_circuit(conductances, left, right, top, bottom, *, word_line_resistanc
     nodes, wires, fixed = _join(g.shape, ends, along_word, along_bit)
     n = g.size
     devices = (nodes[:n], nodes[n : 2 * n], g.ravel())
+    broken = np.isinf(along_word).any() or np.isinf(along_bit).any()
+    lost = _lost_nodes(nodes.max() + 1, len(fixed), (wires, devices)) if broken else np.zeros(0, int)
+    # Whatever voltage lost nodes are given, nothing flows: each is tied to the first fixed node, and forgotten.
+    ties = lost, np.full(len(lost), nodes.max() + 1 - len(fixed)), np.ones(len(lost), LONG)
+    wires = tuple(np.concatenate(pair) for pair in zip(wires, ties))
     volts = _newton(nodes.max() + 1, fixed, wires, devices, _device_law(iv, g.shape))
+    volts[lost] = np.nan
     word, bit = (volts[nodes[k * n : (k + 1) * n]].reshape(g.shape) for k in range(2))
-    current = _device_law(iv, g.shape)[0](g.ravel(), (word - bit).ravel()).reshape(g.shape)
+    across = np.where(np.isnan(word - bit), 0, word - bit)
+    current = _device_law(iv, g.shape)[0](g.ravel(), across.ravel()).reshape(g.shape)
     in_word = np.array([_line_currents(ends[0][i], ends[1][i], current[i], along_word[i]) for i in range(len(g))])
     in_bit = np.array([_line_currents(ends[2][j], ends[3][j], -current[:, j], along_bit[j]) for j in range(g.shape[1])])
     entering = (in_word[:, 0], -in_word[:, -1], in_bit[:, 0], -in_bit[:, -1])
     entering = (np.where(np.isnan(end), 0, amps).astype(float) for end, amps in zip(ends, entering))
     return DenseSolution(
         word.astype(float), bit.astype(float), (word - bit).astype(float), current.astype(float), EndCurrents(*entering),
-        device_power=float((current * (word - bit)).sum()),
-        wire_power=float((along_word * in_word**2).sum() + (along_bit * in_bit**2).sum()),
+        device_power=float((current * across).sum()),
+        wire_power=float(sum((np.where(np.isinf(along), 0, along) * amps**2).sum()
+                             for along, amps in ((along_word, in_word), (along_bit, in_bit)))),
     )
 
 
@@ -100,8 +109,11 @@ def _arrange(conductances, left, right, top, bottom, r_word, r_bit, r_source, r_
     ends = [np.broadcast_to(np.asarray(end, dtype=LONG), lines) for end, lines in ends]
     along = []
     for wire, extra, lines, segments in ((r_word, r_source, m, n + 1), (r_bit, r_sense, n, m + 1)):
-        wire, extra = (np.broadcast_to(np.asarray(r, dtype=LONG), lines) for r in (wire, extra))
-        resistances = np.repeat(wire[:, None], segments, axis=1)
+        wire, extra = np.asarray(wire, dtype=LONG), np.broadcast_to(np.asarray(extra, dtype=LONG), lines)
+        if wire.ndim == 2:
+            resistances = (wire.T if along else wire).copy()  # word lines come first
+        else:
+            resistances = np.repeat(np.broadcast_to(wire, lines)[:, None], segments, axis=1)
         resistances[:, 0] += extra
         resistances[:, -1] += extra
         along.append(resistances)
@@ -135,7 +147,7 @@ def _join(shape, ends, along_word, along_bit):
         for p, q, r in links:
             if r == 0:
                 parent[find(p)] = find(q)
-            else:
+            elif r < np.inf:
                 wires.append((p, q, 1 / r))
         fixed.update({path[k]: volts for k, volts in ((0, first), (-1, last)) if not np.isnan(volts)})
     # Free nodes first, then fixed ones; a floating end shares the number of the first node and takes part in nothing.
@@ -147,6 +159,17 @@ def _join(shape, ends, along_word, along_bit):
     p, q, siemens = ([wire[k] for wire in wires] for k in range(3))
     wires = (nodes[np.array(p, int)], nodes[np.array(q, int)], np.array(siemens, dtype=LONG))
     return nodes, wires, np.array(list(known.values()), dtype=LONG)
+
+
+def _lost_nodes(n_nodes, n_fixed, branches):
+    """Nodes that no path leads from to a fixed one, which are the last; by going from node to node."""
+    found = np.arange(n_nodes) >= n_nodes - n_fixed
+    for _ in range(n_nodes):
+        for p, q, siemens in branches:
+            joined = np.asarray(siemens) > 0
+            found[p[joined & found[q]]] = True
+            found[q[joined & found[p]]] = True
+    return np.flatnonzero(~found)
 
 
 def _device_law(iv, shape):
@@ -229,8 +252,14 @@ def _line_currents(first, last, leaving, resistances):
     """Currents in the segments of a line from its first to its last end, where ``leaving`` leaves at its nodes [A].
 
     The current falls by what leaves. It starts as all that leaves if the last end floats, as zero if the first floats;
-    with both connected, the drops along the line add up to the difference of the ends.
+    with both connected, the drops along the line add up to the difference of the ends. Nothing flows in a broken segment.
     """
+    broken = np.flatnonzero(np.isinf(resistances))
+    if len(broken):
+        k = broken[0]
+        resistances = np.where(np.arange(len(resistances)) == k, 0, resistances)
+        before = _line_currents(first, np.nan, leaving[:k], resistances[: k + 1])
+        return np.concatenate([before[:-1], [LONG(0)], _line_currents(np.nan, last, leaving[k:], resistances[k:])[1:]])
     gone = np.concatenate([np.zeros(1, dtype=LONG), np.cumsum(leaving)])
     if np.isnan(first):
         return -gone
@@ -269,11 +298,12 @@ def kirchhoff_sums(word_line_voltages, bit_line_voltages, conductances, left, ri
 # --- random circuits -----------------------------------------------------------------------------------------------------
 
 
-def random_circuit(rng, *, shape=None, zeros=True, nonlinear=False, largest_voltage=0.5):
+def random_circuit(rng, *, shape=None, zeros=True, nonlinear=False, largest_voltage=0.5, segments=False):
     """Arguments of ``dense_circuit`` for a solvable circuit, as a dict.
 
     shape: None draws 1 .. 9 each, never square. zeros: resistances and conductances may be zero, otherwise none is.
-    nonlinear: draw a device law too. largest_voltage: ends lie within +- this [V].
+    nonlinear: draw a device law too. largest_voltage: ends lie within +- this [V]. segments: of the lines of one side or
+    both, each segment has its own resistance, and some may be broken.
     """
     if shape is None:
         shape = tuple(int(count) for count in rng.choice(np.arange(1, 10), size=2, replace=False))
@@ -286,9 +316,13 @@ def random_circuit(rng, *, shape=None, zeros=True, nonlinear=False, largest_volt
         g = rng.uniform(100e-6, 500e-6, shape)
     names = ("word_line_resistance", "bit_line_resistance", "source_resistance", "sense_resistance")
     circuit = {name: _random_resistance(rng, lines, zeros) for name, lines in zip(names, (m, n, m, n))}
+    for side in rng.permutation(2)[: rng.integers(1, 3)] if segments else ():
+        circuit[names[side]] = _random_segments(rng, [(m, n + 1), (m + 1, n)][side], zeros)
     ends = [_random_end(rng, lines, largest_voltage) for lines in (m, m, n, n)]
     for first, last, wire, extra in ((*ends[:2], names[0], names[2]), (*ends[2:], names[1], names[3])):
-        bare = np.broadcast_to(circuit[wire] == 0, len(first)) & np.broadcast_to(circuit[extra] == 0, len(first))
+        bare = np.broadcast_to(circuit[wire] == 0, len(first)) if np.ndim(circuit[wire]) < 2 else (
+            circuit[wire] == 0).all(axis=1 if wire == names[0] else 0)
+        bare = bare & np.broadcast_to(circuit[extra] == 0, len(first))
         last[bare & ~np.isnan(first)] = np.nan
     # Every line needs a path to a connected end: follow the devices, and ground a line wherever none is found.
     while True:
@@ -317,6 +351,14 @@ def _random_resistance(rng, lines, zeros):
     values = 10 ** rng.uniform(-3, 2, lines)
     if kind == "some zero":
         values[rng.random(lines) < 0.4] = 0.0
+    return values
+
+
+def _random_segments(rng, shape, zeros):
+    values = 10 ** rng.uniform(-3, rng.choice([2, 5]), shape)
+    if zeros:
+        values[rng.random(shape) < rng.choice([0.0, 0.2, 0.7])] = 0.0
+    values[rng.random(shape) < rng.choice([0.0, 0.1, 0.3])] = np.inf
     return values
 
 

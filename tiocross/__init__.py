@@ -62,6 +62,11 @@ _HOMES = {
     "Sinh": "circuit.laws",
     "Cubic": "circuit.laws",
     "Polynomial": "circuit.laws",
+    "AbsolutePolynomial": "circuit.laws",
+    "Asymmetric": "circuit.laws",
+    "Tabulated": "circuit.curves",
+    "Selector": "circuit.series",
+    "Transistor": "circuit.series",
     "Biasing": "circuit.biasing",
     "read_columns": "circuit.biasing",
     "read_device": "circuit.biasing",
@@ -75,6 +80,7 @@ _HOMES = {
     "transfer_matrix": "circuit.matrices",
     "transfer_matrix_with_pullback": "circuit.adjoint",
     "sensitivities": "circuit.sensitivity",
+    "write_netlist": "circuit.netlist",
     "compensate": "circuit.compensation",
     "Compensation": "circuit.compensation",
     # lab: a chip on the table
@@ -184,6 +190,11 @@ if TYPE_CHECKING:
     from tiocross.circuit.laws import Sinh as Sinh
     from tiocross.circuit.laws import Cubic as Cubic
     from tiocross.circuit.laws import Polynomial as Polynomial
+    from tiocross.circuit.laws import AbsolutePolynomial as AbsolutePolynomial
+    from tiocross.circuit.laws import Asymmetric as Asymmetric
+    from tiocross.circuit.curves import Tabulated as Tabulated
+    from tiocross.circuit.series import Selector as Selector
+    from tiocross.circuit.series import Transistor as Transistor
     from tiocross.circuit.biasing import Biasing as Biasing
     from tiocross.circuit.biasing import read_columns as read_columns
     from tiocross.circuit.biasing import read_device as read_device
@@ -197,6 +208,7 @@ if TYPE_CHECKING:
     from tiocross.circuit.matrices import transfer_matrix as transfer_matrix
     from tiocross.circuit.adjoint import transfer_matrix_with_pullback as transfer_matrix_with_pullback
     from tiocross.circuit.sensitivity import sensitivities as sensitivities
+    from tiocross.circuit.netlist import write_netlist as write_netlist
     from tiocross.circuit.compensation import compensate as compensate
     from tiocross.circuit.compensation import Compensation as Compensation
     from tiocross.lab.instrument import CrossbarInstrument as CrossbarInstrument

@@ -8,6 +8,7 @@ are then optimised once, together: a third of the time.
 import gc
 import hashlib
 import logging
+import os
 import pickle
 import time
 from contextlib import contextmanager
@@ -141,7 +142,8 @@ class _Cache(FunctionCache):
 
     def __init__(self, function):
         super().__init__(function)
-        self._cache_file = _CheckedFile(self._cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp())
+        stamp = (self._impl.locator.get_source_stamp(), *_stamps_of_helpers(function))
+        self._cache_file = _CheckedFile(self._cache_path, self._impl.filename_base, stamp)
 
     def load_overload(self, sig, target_context):
         """What was kept for this signature, or None."""
@@ -163,6 +165,20 @@ class _Cache(FunctionCache):
             self.flush()
         except OSError:
             pass
+
+
+def _stamps_of_helpers(function):
+    """Times and sizes of the other files of this package that ``function`` is compiled from: numba looks at its own only."""
+    found, waiting = {}, [function]
+    while waiting:
+        for value in list(waiting.pop().__globals__.values()):
+            source = getattr(value, "py_func", value)
+            name = getattr(source, "__module__", None) or ""
+            if name.startswith(f"{__package__}.") and name not in found and hasattr(source, "__globals__"):
+                stat = os.stat(source.__code__.co_filename)
+                found[name] = (name, stat.st_mtime, stat.st_size)
+                waiting.append(source)
+    return sorted(found.values())
 
 
 class _CheckedFile(IndexDataCacheFile):

@@ -1,8 +1,8 @@
 """Vectors of LANES numbers for kernels: one instruction works on several numbers, whatever the compiler finds out by itself.
 
-A kernel loads a vector from a flat float64 array, computes with it as with one number, and stores it. Two arrays may overlap,
-for what is loaded and what is stored is written down. Without compilation (NUMBA_DISABLE_JIT) the same functions work on
-short NumPy arrays and give the same bits. Nothing checks the bounds of compiled loads and stores.
+A kernel loads a vector from a flat float64 array, computes with it as with one number, and stores it. Two arrays may
+overlap, for what is loaded and what is stored is written down. Without compilation (NUMBA_DISABLE_JIT) the same functions
+work on short NumPy arrays and give the same bits. Nothing checks the bounds of compiled loads and stores.
 """
 
 import operator
@@ -10,7 +10,7 @@ import operator
 import numpy as np
 from llvmlite import ir
 from numba.core import types
-from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, models, register_model, type_callable
 
 LANES = 8  # two registers of 256 bits, or one of 512
@@ -57,6 +57,11 @@ def where_above(first, second, then, other):
     return np.where(first > second, then, other)
 
 
+def two_to(vector):
+    """2 to the power of whole numbers from -1022 to 1023."""
+    return np.exp2(vector)
+
+
 def transpose(source, at, pitch, target, to, to_pitch):
     """Copy LANES rows of LANES numbers, ``pitch`` apart, as columns of rows that are ``to_pitch`` apart."""
     for i in range(LANES):
@@ -71,7 +76,7 @@ class Vector(types.Type):
         super().__init__(name=f"Vector({LANES})")
 
 
-_VECTOR, _DOUBLE, _ADDRESS, _INDEX = Vector(), ir.DoubleType(), ir.IntType(8).as_pointer(), ir.IntType(32)
+_VECTOR, _DOUBLE, _INDEX = Vector(), ir.DoubleType(), ir.IntType(32)
 _WIDE, _NARROW = ir.VectorType(_DOUBLE, LANES), ir.VectorType(_DOUBLE, _TILE)
 
 
@@ -89,9 +94,9 @@ def _typed(function, result, n_arguments):
     type_callable(function)(give)
 
 
-for _function, _result, _count in ((load, _VECTOR, 2), (store, types.none, 3), (fill, _VECTOR, 1), (spread, _VECTOR, 2), (lane, types.float64, 2),
-                                   (magnitude, _VECTOR, 1), (larger, _VECTOR, 2), (where_above, _VECTOR, 4),
-                                   (transpose, types.none, 6)):
+for _function, _result, _count in ((load, _VECTOR, 2), (store, types.none, 3), (fill, _VECTOR, 1), (spread, _VECTOR, 2),
+                                   (lane, types.float64, 2), (magnitude, _VECTOR, 1), (larger, _VECTOR, 2),
+                                   (where_above, _VECTOR, 4), (two_to, _VECTOR, 1), (transpose, types.none, 6)):
     _typed(_function, _result, _count)
 
 
@@ -150,6 +155,15 @@ def _where_above(context, builder, sig, args):
     return builder.select(builder.fcmp_ordered(">", *args[:2]), *args[2:])
 
 
+@lower_builtin(two_to, Vector)
+def _two_to(context, builder, sig, args):
+    bits = ir.VectorType(ir.IntType(64), LANES)
+    # 3 * 2^51 + k has k in its last bits: moved to those of the exponent, they add to that of one.
+    whole = builder.fadd(args[0], ir.Constant(_WIDE, [3.0 * 2.0**51] * LANES))
+    power = builder.shl(builder.bitcast(whole, bits), ir.Constant(bits, [52] * LANES))
+    return builder.bitcast(builder.add(power, ir.Constant(bits, [1023 << 52] * LANES)), _WIDE)
+
+
 def _shuffle(builder, first, second, *lanes):
     return builder.shuffle_vector(first, second, ir.Constant(ir.VectorType(_INDEX, _TILE), lanes))
 
@@ -181,21 +195,59 @@ def _transpose(context, builder, sig, args):
     return context.get_dummy_value()
 
 
+class _Arithmetic(AbstractTemplate):
+    """An operator with at least one vector. numba looks at what is for a kind of processor first: what it would try
+    before, for every operator in a kernel, takes most of the time to compile it."""
+
+    metadata = {"target": "cpu"}
+
+    def generic(self, args, kws):
+        if len(args) == 2 and _VECTOR in args and all(kind in (_VECTOR, types.float64) for kind in args):
+            return signature(_VECTOR, *args)
+
+
 def _arithmetic(instruction, *operators):
     """+, -, * or / of vectors, and of a vector and a number."""
-    cases = [signature(_VECTOR, *kinds) for kinds in ((_VECTOR, _VECTOR), (_VECTOR, types.float64), (types.float64, _VECTOR))]
-
     def lower(context, builder, sig, args):
         vectors = (value if kind == _VECTOR else _spread(builder, value) for kind, value in zip(sig.args, args))
         return getattr(builder, instruction)(*vectors)
 
     for each in operators:
-        infer_global(each)(type(f"_{each.__name__}", (ConcreteTemplate,), {"cases": cases}))
-        for case in cases:
-            lower_builtin(each, *case.args)(lower)
+        infer_global(each)(type(f"_{each.__name__}", (_Arithmetic,), {}))
+        for kinds in ((_VECTOR, _VECTOR), (_VECTOR, types.float64), (types.float64, _VECTOR)):
+            lower_builtin(each, *kinds)(lower)
 
 
 _arithmetic("fadd", operator.add, operator.iadd)
 _arithmetic("fsub", operator.sub, operator.isub)
 _arithmetic("fmul", operator.mul, operator.imul)
 _arithmetic("fdiv", operator.truediv, operator.itruediv)
+
+
+class _Numbers(AbstractTemplate):
+    """An operator of two whole numbers or two reals: what numba finds too, but later."""
+
+    metadata = {"target": "cpu"}
+    result = None
+
+    def generic(self, args, kws):
+        if len(args) == 2 and args[0] == args[1] and args[0] in (types.int64, types.float64):
+            return signature(self.result or args[0], *args)
+
+
+for _each in (operator.add, operator.sub, operator.mul, operator.iadd, operator.isub, operator.imul):
+    infer_global(_each)(type(f"_{_each.__name__}", (_Numbers,), {}))
+for _each in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne):
+    infer_global(_each)(type(f"_{_each.__name__}", (_Numbers,), {"result": types.boolean}))
+
+
+@infer_global(operator.getitem)
+class _Entry(AbstractTemplate):
+    """One number of a flat array, likewise."""
+
+    metadata = {"target": "cpu"}
+
+    def generic(self, args, kws):
+        array, at = args
+        if isinstance(array, types.Array) and array.ndim == 1 and at == types.int64 and isinstance(array.dtype, types.Number):
+            return signature(array.dtype, array, at)

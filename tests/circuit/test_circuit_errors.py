@@ -45,7 +45,7 @@ def open_at(*places):
     (lambda: Crossbar(G, sense_resistance=[NAN, 1.0]), ValueError,
      r"sense_resistance must be finite; got nan at index \(0,\)"),
     (lambda: Crossbar(G, sense_resistance="large"), TypeError, "sense_resistance must be an array of real numbers"),
-    (lambda: Crossbar(G, iv="sinh"), TypeError, r"iv must be Sinh\(v0\), Cubic\(c\), Polynomial\(a, b\) or None"),
+    (lambda: Crossbar(G, iv="sinh"), TypeError, r"iv must be Sinh\(v0\), Cubic\(c\), Polynomial\(a, b\), .* or None"),
     (lambda: Crossbar(G, iv=Sinh), TypeError, "iv must be Sinh"),
     (lambda: Crossbar(G, iv=Sinh(np.full((2, 3), 0.2))), ValueError,
      r"Sinh must .* fit the conductances \(3, 2\).*got \(2, 3\)"),

@@ -82,7 +82,8 @@ def test_near_derivatives_are_near(resistance):
     # Half the current is lost at 20 ohm; what is left out goes with the square of what word and bit lines do alone.
     assert np.linalg.norm(near.push(step) - change) < 0.03 * np.linalg.norm(change)
     assert np.linalg.norm(near.pull(residual) - pulled) < 0.03 * np.linalg.norm(pulled)
-    assert (residual * near.push(step)).sum() == pytest.approx((step * near.pull(residual)).sum(), rel=1e-4)  # floats of 32 bits
+    # Floats of 32 bits.
+    assert (residual * near.push(step)).sum() == pytest.approx((step * near.pull(residual)).sum(), rel=1e-4)
     single = np.zeros((14, 11))
     single[4, 7] = 1.0
     for derivatives in (near, exact):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tiocross import Crossbar, Cubic, Polynomial, Solution, custom, read_device, solve
+from tiocross import (AbsolutePolynomial, Asymmetric, Crossbar, Cubic, Polynomial, Selector, Sinh, Solution, Tabulated,
+                      Transistor, custom, read_device, solve)
 
 G = np.array([[1e-4, 2e-4, 3e-4, 0.0], [3e-4, 4e-4, 1e-4, 0.0], [2e-4, 5e-5, 1e-4, 0.0]])
 EVERYTHING = ("bit_line_currents", "uncertainty", "voltage_uncertainty", "unbalanced", "n_sweeps", "word_line_voltages",
@@ -24,6 +25,23 @@ def test_a_saved_solution_comes_back(tmp_path, inputs, iv):
     if solution.biasing.selected is not None:
         np.testing.assert_array_equal(again.selected_current, solution.selected_current)
     assert repr(again) == repr(solution) and len(repr(solution)) < 160
+
+
+@pytest.mark.parametrize("iv", [
+    None, AbsolutePolynomial(1e-5, np.full((3, 4), 1e-4)), Asymmetric(Sinh(0.3), None),
+    Asymmetric(Tabulated([-0.1, 0.4], [-1e-5, 5e-5]), Cubic(np.full((3, 4), 0.1)))])
+@pytest.mark.parametrize("series", [
+    None, Selector(None, 1e-3), Selector(Sinh(0.1), np.full((3, 4), 1e-6)), Selector(Tabulated([-0.1, 0.4], [-1e-5, 5e-5])),
+    Transistor(500.0, gates=[True, True, False, True], along="bit lines"), Transistor(iv=Tabulated([0.3], [1e-4]))])
+def test_laws_and_what_lies_in_series_come_back(tmp_path, iv, series):
+    crossbar = Crossbar(G, 5.0, iv=iv, series=series)
+    solution = solve(crossbar, read_device(crossbar, 2, 0, 0.3))
+    solution.save(tmp_path / "state.npz")
+    again = Solution.load(tmp_path / "state.npz")
+    for name in (*EVERYTHING, "device_voltages", "series_voltages", "series_power"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(solution, name))
+    assert repr(again.crossbar) == repr(crossbar) and repr(again.crossbar.iv) == repr(iv)
+    assert repr(again.crossbar.series) == repr(series)
 
 
 def test_what_is_no_solution_is_refused(tmp_path):

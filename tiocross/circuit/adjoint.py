@@ -16,6 +16,7 @@ import numpy as np
 from tiocross.checks import as_finite
 from tiocross.circuit.crossbar import Crossbar, require_crossbar, turn, turn_arrays
 from tiocross.circuit.matrices import eliminates, require_ohmic
+from tiocross.circuit.series import currents_by_conductance
 from tiocross.circuit.solver import find_nodes
 from tiocross.circuit.solvers.checks import require_rtol, require_solved
 from tiocross.circuit.solvers.dispatch import run_read
@@ -73,15 +74,15 @@ def transfer_matrix_with_pullback(crossbar: Crossbar, *, rtol: float = 1e-9) -> 
     """
     require_crossbar(crossbar)
     require_rtol(rtol)
-    require_ohmic(crossbar)
-    matrix, pull = find_matrix_with_pullback(crossbar, rtol, rtol)
+    matrix, pull = find_matrix_with_pullback(require_ohmic(crossbar), rtol, rtol)
     shape = crossbar.conductances.shape
+    shares = currents_by_conductance(crossbar, np.ones(shape))  # of devices behind what lies in series with them
 
     def pull_checked(gradient):
         gradient = as_finite("gradient", gradient)
         if gradient.shape != shape:
             raise ValueError(f"gradient must have the shape {shape} of the conductances; got {gradient.shape}")
-        return pull(gradient)
+        return shares * pull(gradient)
 
     return matrix, pull_checked
 

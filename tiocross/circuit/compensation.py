@@ -104,8 +104,8 @@ def compensate(targets: ArrayLike, wire_resistance: float, window: tuple[ArrayLi
     [1]_) solves the linear least-squares problem within the window by conjugate gradients [2]_ on the devices that are not
     at an end of it. Its gradient is exact, see `transfer_matrix_with_pullback`. dT_ij/dG_kl = u_kl a_kl, with u the device
     voltages when 1 V drives word line i alone and a those when -1 V drives the bottom end of bit line j alone, is formed
-    from n_word_lines + n_bit_lines solutions, only now and then, from some 2 500 devices on only nearly, and corrected by what
-    each step really changes [3]_. Time grows with the third power of the lines; memory is about 8 (n_word_lines +
+    from n_word_lines + n_bit_lines solutions, only now and then, from some 2 500 devices on only nearly, and corrected by
+    what each step really changes [3]_. Time grows with the third power of the lines; memory is about 8 (n_word_lines +
     n_bit_lines) bytes a device.
 
     The problem is not convex: what is found is a point that no small change improves. Where targets are reached with a
@@ -171,7 +171,7 @@ def _as_window(window, shape):
 
 @dataclass(frozen=True, eq=False)
 class _Point:
-    """``gradient``: half of that of the squared error; a free gain is the best one, so that its change does not count [S]."""
+    """``gradient``: half of that of the squared error; a free gain is the best one: its change does not count [S]."""
 
     conductances: np.ndarray
     matrix: np.ndarray

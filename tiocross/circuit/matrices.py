@@ -3,7 +3,7 @@
 import numpy as np
 
 from tiocross.checks import kind_of
-from tiocross.circuit.crossbar import Crossbar, require_crossbar, turn, turn_arrays
+from tiocross.circuit.crossbar import Crossbar, has_segments, require_crossbar, spread_segments, turn, turn_arrays
 from tiocross.circuit.solvers.checks import require_rtol, require_solved
 from tiocross.circuit.solvers.dispatch import run_read
 from tiocross.circuit.solvers.elimination import eliminate
@@ -61,7 +61,7 @@ def transfer_matrix(crossbar: Crossbar, *, rtol: float = 1e-9) -> np.ndarray:
     """
     require_crossbar(crossbar)
     require_rtol(rtol)
-    require_ohmic(crossbar)
+    crossbar = require_ohmic(crossbar)
     shape = crossbar.conductances.shape
     if crossbar.is_ideal or crossbar.conductances.size == 0:
         return crossbar.conductances.copy()
@@ -80,23 +80,29 @@ def transfer_matrix(crossbar: Crossbar, *, rtol: float = 1e-9) -> np.ndarray:
 
 
 def require_ohmic(crossbar):
-    """Raise ValueError unless the devices obey Ohm's law."""
-    if crossbar.iv is not None:
-        raise ValueError(f"devices with {kind_of(crossbar.iv)} law have no transfer matrix; solve for each input, "
+    """The equivalent crossbar; ValueError unless its devices obey Ohm's law."""
+    law = crossbar.iv if crossbar.series is None or crossbar.iv is not None else crossbar.series.iv
+    if law is not None:
+        raise ValueError(f"devices with {kind_of(law)} law have no transfer matrix; solve for each input, "
                          "or take iv=None for the matrix at small voltages")
+    return crossbar.equivalent
 
 
 def eliminates(crossbar, rtol):
-    """Whether elimination gives the matrix: the array is large, and rounding, which grows with the conductance of a line
-    times its source or sense resistance, is less than ``rtol`` of the largest entry of a row."""
+    """Whether elimination gives the matrix: the array is large, no segment broken, and rounding, which grows with the
+    conductance of a line times its source or sense resistance, or its largest segment, is below ``rtol`` of the largest entry
+    of a row."""
     if min(crossbar.conductances.shape[-2:]) < _ELIMINATED_FROM:
         return False
-    lines = [crossbar.conductances.sum(axis=axis).max(initial=0.0) for axis in (-1, -2)]
     ends = crossbar.source_resistance.max(), crossbar.sense_resistance.max()
-    return 16 * np.finfo(float).eps * (1.0 + max(lines[0] * ends[0], lines[1] * ends[1])) <= rtol
+    if has_segments(crossbar):
+        ends = (np.add(*each) for each in zip(ends, (wires.max() for wires in spread_segments(crossbar))))
+    lines = (crossbar.conductances.sum(axis=axis).max(initial=0.0) for axis in (-1, -2))
+    return 16 * np.finfo(float).eps * (1.0 + max(line * end for line, end in zip(lines, ends) if line > 0)) <= rtol
 
 
 def matrix_pays(crossbar, n_inputs):
     """Whether the transfer matrix takes less time than ``n_inputs`` solutions of each array."""
     shorter = min(crossbar.conductances.shape[-2:])
-    return n_inputs > (_INPUTS_WORTH_ELIMINATION if shorter >= _ELIMINATED_FROM else 1.5 * shorter + 2)
+    eliminated = shorter >= _ELIMINATED_FROM and not has_segments(crossbar)
+    return n_inputs > (_INPUTS_WORTH_ELIMINATION if eliminated else 1.5 * shorter + 2)

@@ -18,7 +18,7 @@ from tiocross.checks import LARGEST_CONDUCTANCE, as_finite, as_number, as_reals,
 from tiocross.circuit.biasing import Biasing
 from tiocross.circuit.compensation import compensate
 from tiocross.circuit.crossbar import Crossbar
-from tiocross.circuit.laws import Law
+from tiocross.circuit.law import Law
 from tiocross.circuit.solver import find_nodes, solve
 from tiocross.circuit.solvers.results import Goal
 
@@ -29,6 +29,7 @@ _SETTLED = 1e-11  # the same: change of the ohmic readings that ends the search
 _RTOL = 1e-11  # of the circuits
 _MOST_ROUNDS, _MOST_STEPS = 100, 100
 _MOST_FLOATING = 4096  # devices; the derivatives are a matrix of that size squared
+_LEAST = 1e-2  # of an apparent conductance that the search starts from
 _FURTHEST = 10.0  # factor by which one step changes a device at most
 
 
@@ -54,7 +55,7 @@ def read_crossbar(currents: ArrayLike, voltage: float, *, noise_floor: float = 0
         As for `Crossbar` [ohm].
     unselected : str, optional
         What the other lines do: "grounded", all at 0 V, or "floating", up to 4096 devices.
-    iv : Sinh, Cubic, Polynomial or None, optional
+    iv : Sinh, Cubic, Polynomial, AbsolutePolynomial, Asymmetric, Tabulated or None, optional
         Law of the devices; conductances are its slopes at 0 V.
 
     Returns
@@ -123,7 +124,8 @@ def _find_conductances(wires, apparent, fixed, voltage, noise_floor, unselected)
         return fixed
     voltage, largest, unknown = float(voltage), apparent.max(), apparent == 0
     invert = _invert_grounded if unselected == "grounded" else _invert_floating
-    ohmic = apparent if wires.iv is None else apparent * voltage / wires.iv.currents(1.0, voltage)
+    ohmic = apparent if wires.iv is None else np.maximum(wires.iv.scaled_to(apparent * voltage, voltage),
+                                                                     _LEAST * apparent)
     for _ in range(_MOST_ROUNDS):
         devices, seen = invert(replace(wires, iv=None), ohmic, unknown, fixed)
         read = seen if wires.iv is None else _read_all(replace(wires, conductances=devices), voltage, unselected, ~unknown)

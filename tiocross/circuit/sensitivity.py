@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike
 from tiocross.checks import LARGEST_CONDUCTANCE
 from tiocross.circuit.adjoint import find_device_voltages
 from tiocross.circuit.biasing import Biasing, as_biasing
-from tiocross.circuit.crossbar import Crossbar, require_crossbar
+from tiocross.circuit.crossbar import Crossbar, require_crossbar, spread_segments
+from tiocross.circuit.series import currents_by_conductance
 from tiocross.circuit.solver import arrange_batch
 from tiocross.circuit.solvers.checks import as_values_of_lines, require_rtol
 
@@ -42,11 +43,11 @@ def sensitivities(crossbar: Crossbar, inputs: ArrayLike | Biasing, weights: Arra
 
     Notes
     -----
-    A change dG of a device draws the current dG I(u) / G more from its word line into its bit line; u is the voltage
-    across it, I its law. By reciprocity the share of that current which leaves through the bottom ends, weighted, is the
-    voltage a across the same device when the bottom ends are held at -weights instead, all other connected ends at 0 V and
-    every device replaced by its slope dI/du. So the gradient is a I(u) / G, and a u for Ohm's law. I / G does not depend
-    on G: the gradient of an open device is that of closing it.
+    A change dG of a device draws the current dG dI/dG more from its word line into its bit line; I(G, u) is its law, with
+    what lies in series with it, and u the voltage across both. By reciprocity the share of that current which leaves
+    through the bottom ends, weighted, is the voltage a across the same device when the bottom ends are held at -weights
+    instead, all other connected ends at 0 V and every device replaced by its slope dI/du. So the gradient is a dI/dG, and
+    a u for Ohm's law. That of an open device is that of closing it.
 
     The voltages of nodes that are joined to the connected ends only through a large resistance R, such as lines that float
     behind nearly open devices, are known to rtol times the gross current times R.
@@ -69,12 +70,11 @@ def sensitivities(crossbar: Crossbar, inputs: ArrayLike | Biasing, weights: Arra
     batch = np.broadcast_shapes(arrange_batch(crossbar, biasing)[0], weights.shape[:-1])
     if 0 in batch:
         return np.zeros((*batch, crossbar.n_word_lines, crossbar.n_bit_lines))
-    voltages = np.nan_to_num(find_device_voltages(crossbar, biasing, rtol))  # no device beside an undetermined line matters
-    adjoint = _adjoint(crossbar, biasing, weights)
-    if crossbar.iv is None:
-        return voltages * np.nan_to_num(find_device_voltages(crossbar, adjoint, rtol))
-    adjoints = find_device_voltages(_tangent(crossbar, voltages), adjoint, rtol)
-    return crossbar.iv.currents(1.0, voltages) * np.nan_to_num(adjoints)
+    pairs = crossbar.equivalent  # of the devices and what lies in series with them
+    voltages = np.nan_to_num(find_device_voltages(pairs, biasing, rtol))  # no device beside an undetermined line matters
+    tangent = pairs if pairs.iv is None else _tangent(pairs, voltages)
+    adjoints = find_device_voltages(tangent, _adjoint(crossbar, biasing, weights), rtol)
+    return currents_by_conductance(crossbar, voltages) * np.nan_to_num(adjoints)
 
 
 def _as_weights(crossbar, biasing, weights):
@@ -92,7 +92,7 @@ def _adjoint(crossbar, biasing, weights):
     """The same ends connected, the bottom ends at -weights and the others at 0 V."""
     left, right, top, bottom = (_floating(end) for end in (biasing.left, biasing.right, biasing.top, biasing.bottom))
     # All the current of a bit line without any resistance counts as leaving at the bottom, so that end alone is held.
-    top = top | (crossbar.bit_line_resistance + crossbar.sense_resistance == 0) & ~bottom
+    top = top | ~(spread_segments(crossbar)[1].any(axis=0) | (crossbar.sense_resistance > 0)) & ~bottom
     return Biasing(*(np.where(end, np.nan, 0.0) for end in (left, right, top)), np.where(bottom, np.nan, -weights))
 
 

@@ -9,7 +9,7 @@ from tiocross.circuit.crossbar import require_crossbar
 from tiocross.circuit.solver import solve
 from tiocross.circuit.solvers.checks import require_consistent, require_rtol
 from tiocross.circuit.solvers.hierarchy import find_geometries
-from tiocross.circuit.solvers.multilevel_kernel import FROM_LAST
+from tiocross.circuit.solvers.circuits_kernel import FROM_LAST
 from tiocross.circuit.solvers.paths import find_islands
 from tiocross.circuit.solvers.prepared import prepare
 from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, allocate_results, rounding_step
@@ -28,9 +28,9 @@ class CircuitSequence:
     def __init__(self, crossbar, *, rtol=1e-6):
         require_crossbar(crossbar)
         require_rtol(rtol)
-        if crossbar.conductances[..., 0, 0].size != 1 or crossbar.iv is not None:
-            raise ValueError(f"a sequence is of one array of ohmic devices; got {crossbar.conductances.shape} and "
-                             f"iv = {crossbar.iv!r}")
+        if crossbar.conductances[..., 0, 0].size != 1 or crossbar.equivalent is not crossbar or crossbar.iv is not None:
+            raise ValueError(f"a sequence is of one array of ohmic devices with nothing in series; got "
+                             f"{crossbar.conductances.shape}, iv = {crossbar.iv!r} and series = {crossbar.series!r}")
         self.crossbar, self.rtol = crossbar, rtol
         self._circuit = prepare(crossbar)
         self._shape = crossbar.conductances.shape[-2:]
@@ -45,8 +45,9 @@ class CircuitSequence:
             raise ValueError(f"a sequence takes one biasing at a time; got a batch of {biasing.batch}")
         ends = join_ends(biasing, (1, 1))
         require_consistent(self._circuit, ends)
-        self._biasing, self._connected = biasing, ~np.isnan(ends[0, 0]).all(axis=1)
-        self._floats = not all(self._connected[side, :n].all() for side, n in enumerate(self._shape))
+        self._biasing, self._connected = biasing, ~np.isnan(ends[0, 0])
+        held = all(self._connected[side, :, :n].any(axis=0).all() for side, n in enumerate(self._shape))
+        self._floats = self._circuit.segments is not None or not held
         resistances, drives = connect_ends(self._circuit, ends)
         if self._resistances is None or not np.array_equal(resistances, self._resistances):
             self._resistances, self._workspace = resistances, None
@@ -76,11 +77,12 @@ class CircuitSequence:
 
     def _sweep(self, array, factor):
         """Whether a few sweeps from the last circuit were enough."""
-        if self._floats and find_islands(array[None], self._connected) is not None:
+        if self._floats and find_islands(array[None], self._connected, self._circuit.segments) is not None:
             return False
         if self._workspace is None:
-            geometry = find_geometries(array[None], self._resistances)[0][0]
-            self._workspace, self._factor = Workspace(self._resistances, geometry, self._sensed), 0.0
+            levels = find_geometries(array[None], self._resistances)[0][0]
+            self._workspace, self._factor = Workspace(self._resistances, levels, self._sensed,
+                                                         self._circuit.segments), 0.0
         start, drive = self._workspace.nodes.bit_lines, factor * self._drive
         if self._factor == 0.0:
             start[:] = drive[BITS, ROOT_END, : self._shape[1]]
@@ -88,8 +90,8 @@ class CircuitSequence:
             start *= factor / self._factor
         self._factor = factor
         self._solved.figures[:] = 0.0
-        self._workspace.sweep_further((array, self._workspace.nothing), drive, _MOST_SWEEPS, FROM_LAST, self._solved,
-                                      self.rtol)
+        self._workspace.sweep_further((array, None), drive, _MOST_SWEEPS, FROM_LAST, self._solved,
+                                      self.rtol, strict=True)
         lost = rounding_step(sum(self._shape)) * abs(factor) * self._largest * array.sum()
         return 0 < self._report.n_sweeps and self._report.total + lost <= self.rtol * self._report.gross
 

@@ -8,7 +8,8 @@ from os import PathLike
 import numpy as np
 
 from tiocross.circuit.biasing import Biasing, is_plain_read, read_columns
-from tiocross.circuit.crossbar import Crossbar
+from tiocross.circuit.crossbar import Crossbar, has_segments, spread_segments
+from tiocross.circuit.series import split_pairs
 from tiocross.circuit.solution_files import read_solution, write_solution
 from tiocross.circuit.solvers.results import Report, rounding_step
 from tiocross.records import short_text
@@ -35,9 +36,10 @@ class Solution:
     Voltages cost memory and, for batches and large arrays, a second solution. They are found when first asked for, and so
     are the powers and the currents of the other ends.
 
-    A line from which no path over devices leads to a connected end floats at an *undetermined* voltage. No current flows
-    in it. ``undetermined_word_lines`` and ``undetermined_bit_lines`` name these lines; their voltages are NaN, and so are
-    those across open devices beside them. All currents and powers are numbers.
+    A line from which no path over devices leads to a connected end floats at an *undetermined* voltage, and so does a piece
+    of a line beyond a broken segment. No current flows in it. The voltages of its nodes are NaN, and so are those across
+    open devices beside them; ``undetermined_word_lines`` and ``undetermined_bit_lines`` name the lines that have such nodes.
+    All currents and powers are numbers.
 
     Parameters
     ----------
@@ -85,16 +87,16 @@ class Solution:
         of its bit line; the others are known to ``rtol`` of the largest gross current of a bit line. Where a matrix product
         served, an estimate [A]."""
         total = self._report.total.reshape(self._batch)
-        crossbar, biasing = self.crossbar, self.biasing
-        if crossbar.iv is not None or not is_plain_read(biasing):
-            return total
+        crossbar, biasing = self.crossbar.equivalent, self.biasing
+        if crossbar.iv is not None or has_segments(crossbar) or not is_plain_read(biasing):
+            return total  # rounding was looked at
         if crossbar.is_ideal:
             lost = np.matmul(np.abs(biasing.left)[..., None, :], crossbar.conductances)[..., 0, :]
             lost = lost.max(axis=-1) if biasing.selected is None else _pick(lost, biasing.selected[1:])
         elif biasing.selected is None:
             lost = np.abs(biasing.left).max(axis=-1) * crossbar.conductances.sum(axis=(-2, -1))
         else:
-            return total  # rounding was looked at
+            return total
         return total + rounding_step(sum(crossbar.conductances.shape[-2:])) * lost
 
     @property
@@ -104,12 +106,14 @@ class Solution:
 
     @cached_property
     def undetermined_word_lines(self) -> np.ndarray:
-        """Which word lines float without any path over devices to a connected end, (..., n_word_lines) bool."""
+        """Which word lines float without any path over devices to a connected end, or have a piece that does,
+        (..., n_word_lines) bool."""
         return np.isnan(self.word_line_voltages).any(axis=-1)
 
     @cached_property
     def undetermined_bit_lines(self) -> np.ndarray:
-        """Which bit lines float without any path over devices to a connected end, (..., n_bit_lines) bool."""
+        """Which bit lines float without any path over devices to a connected end, or have a piece that does,
+        (..., n_bit_lines) bool."""
         return np.isnan(self.bit_line_voltages).any(axis=-2)
 
     def save(self, path: str | PathLike) -> None:
@@ -153,7 +157,9 @@ class Solution:
         biasing = self.biasing
         pairs = (biasing.left, biasing.right), (biasing.top, biasing.bottom)
         floating = any((np.isnan(first) & np.isnan(last)).any() for first, last in pairs)
-        if not floating or self.crossbar.conductances.all() or not self.bit_line_currents.size:
+        floating |= any(np.isinf(wires).any() for wires in (self.crossbar.word_line_resistance,
+                                                            self.crossbar.bit_line_resistance))
+        if not floating or self.crossbar.equivalent.conductances.all() or not self.bit_line_currents.size:
             return 0
         return int(self.undetermined_word_lines.sum() + self.undetermined_bit_lines.sum())
 
@@ -170,36 +176,57 @@ class Solution:
 
     @property
     def bit_line_voltages(self) -> np.ndarray:
-        """Voltage of each bit-line node, NaN of undetermined lines, (..., n_word_lines, n_bit_lines) [V]."""
+        """Voltage of each bit-line node, NaN where undetermined, (..., n_word_lines, n_bit_lines) [V]."""
         return self._nodes.bit_lines
 
     @property
     def word_line_voltages(self) -> np.ndarray:
-        """Voltage of each word-line node, NaN of undetermined lines, (..., n_word_lines, n_bit_lines) [V]."""
+        """Voltage of each word-line node, NaN where undetermined, (..., n_word_lines, n_bit_lines) [V]."""
         return self._nodes.word_lines
 
     @property
     def device_voltages(self) -> np.ndarray:
-        """Voltage across each device, word line minus bit line, (..., n_word_lines, n_bit_lines); NaN across an open device
-        of an undetermined line, 0 across others there [V]."""
-        voltages = self._nodes.device_voltages
-        return np.where(np.isnan(voltages) & (self.crossbar.conductances > 0), 0.0, voltages)
+        """Voltage across each device itself, (..., n_word_lines, n_bit_lines): word line minus bit line, without what drops
+        in series with it; NaN across an open device of an undetermined line, 0 across others there [V]."""
+        voltages = self._pair_voltages
+        return voltages if self.crossbar.series is None else split_pairs(self.crossbar, voltages)[0]
+
+    @property
+    def series_voltages(self) -> np.ndarray:
+        """Voltage across what lies in series with each device, (..., n_word_lines, n_bit_lines), all of it where a gate is
+        off; 0 where nothing does [V]."""
+        voltages = self._pair_voltages
+        return np.zeros_like(voltages) if self.crossbar.series is None else split_pairs(self.crossbar, voltages)[1]
 
     @property
     def device_currents(self) -> np.ndarray:
         """Current of each device from its word line to its bit line, (..., n_word_lines, n_bit_lines) [A]."""
-        return self.crossbar.currents(np.nan_to_num(self._nodes.device_voltages))
+        return self.crossbar.equivalent.currents(np.nan_to_num(self._nodes.device_voltages))
+
+    @property
+    def _pair_voltages(self):
+        """Voltage between the nodes of each device."""
+        voltages = self._nodes.device_voltages
+        return np.where(np.isnan(voltages) & (self.crossbar.equivalent.conductances > 0), 0.0, voltages)
 
     @cached_property
     def end_currents(self) -> EndCurrents:
         """Currents into the array at all ends; of a line without any resistance that is connected at both ends all of it is
         counted at the left or bottom end."""
-        crossbar, biasing = self.crossbar, self.biasing
-        left, right = _split(self.device_currents.sum(axis=-1), self.word_line_voltages[..., -1],
-                             crossbar.word_line_resistance + crossbar.source_resistance, biasing.left, biasing.right)
-        bottom, top = _split(-self.device_currents.sum(axis=-2), self.bit_line_voltages[..., 0, :],
-                             crossbar.bit_line_resistance + crossbar.sense_resistance, biasing.bottom, biasing.top)
+        biasing, (words, bits) = self.biasing, self._along
+        left, right = _split(self.device_currents, words, biasing.left, biasing.right)
+        bottom, top = _split(-self.device_currents.swapaxes(-1, -2)[..., ::-1], bits[:, ::-1], biasing.bottom, biasing.top)
         return EndCurrents(left, right, top, bottom)
+
+    @property
+    def _along(self):
+        """Resistances that currents meet along word lines (M, N + 1) and along bit lines (N, M + 1), from the left and from
+        the top, those beyond the ends included; infinite where a segment is broken [ohm]."""
+        words, bits = (np.array(wires) for wires in spread_segments(self.crossbar))
+        for wires, beyond in ((words, self.crossbar.source_resistance), (bits.T, self.crossbar.sense_resistance)):
+            wires[:, 0] += beyond
+            wires[:, -1] += beyond
+        return words, bits.T
 
     @cached_property
     def power(self) -> np.ndarray:
@@ -214,16 +241,18 @@ class Solution:
         return (np.nan_to_num(self.device_voltages) * self.device_currents).sum(axis=(-2, -1))
 
     @cached_property
+    def series_power(self) -> np.ndarray:
+        """Power dissipated in what lies in series with the devices, (...) [W]."""
+        return (np.nan_to_num(self.series_voltages) * self.device_currents).sum(axis=(-2, -1))
+
+    @cached_property
     def wire_power(self) -> np.ndarray:
         """Power dissipated in wires, source and sense resistances, (...) [W]."""
-        crossbar, ends = self.crossbar, self.end_currents
-        along_words = ends.left[..., None] - np.cumsum(self.device_currents, axis=-1)[..., :-1]
-        along_bits = ends.top[..., None, :] + np.cumsum(self.device_currents, axis=-2)[..., :-1, :]
-        segments = ((along_words**2).sum(axis=-1) * crossbar.word_line_resistance).sum(axis=-1)
-        segments = segments + ((along_bits**2).sum(axis=-2) * crossbar.bit_line_resistance).sum(axis=-1)
-        at_words = (ends.left**2 + ends.right**2) * (crossbar.word_line_resistance + crossbar.source_resistance)
-        at_bits = (ends.top**2 + ends.bottom**2) * (crossbar.bit_line_resistance + crossbar.sense_resistance)
-        return segments + at_words.sum(axis=-1) + at_bits.sum(axis=-1)
+        ends, (words, bits) = self.end_currents, self._along
+        in_words = _follow((ends.left, ends.right), self.device_currents, words)
+        in_bits = _follow((ends.top, ends.bottom), -self.device_currents.swapaxes(-1, -2), bits)
+        return sum((amperes**2 * np.where(np.isinf(ohms), 0.0, ohms)).sum(axis=(-2, -1))
+                   for amperes, ohms in ((in_words, words), (in_bits, bits)))
 
     @property
     def selected_current(self) -> np.ndarray:
@@ -259,17 +288,46 @@ def _pick(values, lines):
 
 def make_solution(crossbar, inputs, bit_line_currents, report, find_nodes):
     """Solution of the circuits that ``report`` is about; ``find_nodes`` gives their `Nodes` when they are asked for."""
-    solution = Solution(crossbar, inputs, bit_line_currents)
-    object.__setattr__(solution, "_report", report)
-    object.__setattr__(solution, "_find_nodes", find_nodes)
+    solution = object.__new__(Solution)  # a small array is solved in the time that the constructor would take
+    solution.__dict__.update(crossbar=crossbar, inputs=inputs, bit_line_currents=bit_line_currents, _report=report,
+                             _find_nodes=find_nodes)
     return solution
 
 
-def _split(total, far_nodes, resistance, root, far):
-    """Currents into a line through its root and its far end, from what its devices draw."""
-    far_driven = ~np.isnan(far)
-    into_far = np.where(far_driven & (resistance > 0),
-                        (np.nan_to_num(far) - np.nan_to_num(far_nodes)) / np.where(resistance > 0, resistance, 1.0), 0.0)
-    into_far = np.where(far_driven & np.isnan(root), total, into_far)
-    into_root = np.where(np.isnan(root), 0.0, total - into_far)
-    return into_root, into_far
+def replace_crossbar(solution, crossbar):
+    """The same solution, told of the crossbar that the solved one is equivalent to."""
+    return make_solution(crossbar, solution.inputs, solution.bit_line_currents, solution._report, solution._find_nodes)
+
+
+def _split(drawn, along, root, far):
+    """Currents into lines through their roots and their far ends, from what their devices draw (..., L, K) [A]: all that one
+    end feeds or, with both ends connected, as the drops along the line add up to the voltage between them. ``along``
+    (L, K + 1) [ohm]."""
+    floating, broken, total = np.isnan(root), np.isinf(along), drawn.sum(axis=-1)
+    into_root, into_far = total, np.where(floating, total, 0.0)
+    if broken.any() or not (floating | np.isnan(far)).all():
+        gone, whole, resistance = _gone(drawn), ~broken.any(axis=-1), along.sum(axis=-1)
+        drop = (np.where(broken, 0.0, along) * gone).sum(axis=-1) + np.nan_to_num(root) - np.nan_to_num(far)
+        shared = whole & ~floating & ~np.isnan(far) & (resistance > 0.0)
+        into_root = np.where(shared, drop / np.where(resistance > 0.0, resistance, 1.0), total)
+        into_far = np.where(shared, total - into_root, into_far)
+        first, last = broken.argmax(axis=-1), along.shape[-1] - 1 - broken[:, ::-1].argmax(axis=-1)
+        lines = np.arange(len(along))
+        into_root = np.where(whole, into_root, gone[..., lines, first])
+        into_far = np.where(whole, into_far, total - gone[..., lines, last])
+    return np.where(floating, 0.0, into_root), np.where(np.isnan(far), 0.0, into_far)
+
+
+def _gone(drawn):
+    """What the devices before each segment of a line draw (..., L, K + 1), from those along it (..., L, K) [A]."""
+    return np.concatenate([np.zeros((*drawn.shape[:-1], 1)), np.cumsum(drawn, axis=-1)], axis=-1)
+
+
+def _follow(ends, drawn, along):
+    """Current in each segment (..., L, K + 1), from those into both ends of a line and what its devices draw [A]."""
+    gone, broken = _gone(drawn), np.isinf(along)
+    last = np.maximum.accumulate(np.where(broken, np.arange(along.shape[1]), -1), axis=1)  # the broken segment before
+    beyond = np.take_along_axis(gone, np.broadcast_to(np.maximum(last, 0), gone.shape), -1) if broken.any() else 0.0
+    amperes = np.where(last < 0, ends[0][..., None], beyond) - gone
+    amperes[..., -1] = -ends[1]
+    return amperes

@@ -1,6 +1,8 @@
 """Solutions as files: everything a `Solution` is made of, in one ``.npz`` without pickle."""
 
+import re
 import zipfile
+from dataclasses import fields
 from functools import partial
 
 import numpy as np
@@ -8,13 +10,16 @@ import numpy as np
 from tiocross.checks import as_path
 from tiocross.circuit.biasing import Biasing
 from tiocross.circuit.crossbar import Crossbar
+from tiocross.circuit.law import Law
 from tiocross.circuit.laws import LAWS
+from tiocross.circuit.series import SERIES
 from tiocross.circuit.solvers.results import N_FIGURES, Nodes, Report
 from tiocross.storage import replacing
 
 FORMAT = "tiocross-solution-1"
 _ENDS = ("left", "right", "top", "bottom")
 _WIRES = ("word_line_resistance", "bit_line_resistance", "source_resistance", "sense_resistance")
+_OF_LAWS = re.compile(r"series|(law|series)(_[0-9])+")  # files of before had nothing in series
 _LARGEST_FILE = 2**33  # bytes of all arrays; no solution of ours is larger
 
 
@@ -23,11 +28,10 @@ def write_solution(solution, nodes, report, path):
     crossbar, biasing = solution.crossbar, solution.biasing
     content = {"conductances": crossbar.conductances, "bit_line_currents": solution.bit_line_currents,
                "figures": report.figures, "bit_line_voltages": nodes.bit_lines, "word_line_voltages": nodes.word_lines,
-               "voltage_uncertainty": nodes.error, "law": "" if crossbar.iv is None else type(crossbar.iv).__name__,
+               "voltage_uncertainty": nodes.error,
                "selected": np.array(() if biasing.selected is None else np.broadcast_arrays(*biasing.selected), np.int64)}
     content |= {name: getattr(crossbar, name) for name in _WIRES} | {name: getattr(biasing, name) for name in _ENDS}
-    for k, values in enumerate(() if crossbar.iv is None else crossbar.iv.parameters):
-        content[f"law_{k}"] = values
+    content |= dict(_take_apart("law", crossbar.iv)) | dict(_take_apart("series", crossbar.series))
     with replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, format=FORMAT, **content)
 
@@ -36,7 +40,8 @@ def read_solution(path, make_solution):
     """The solution in a file; ValueError if it is no such file, or damaged."""
     content = _read(as_path("path", path))
     try:
-        crossbar = Crossbar(content["conductances"], **{name: content[name] for name in _WIRES}, iv=_law(content))
+        crossbar = Crossbar(content["conductances"], **{name: content[name] for name in _WIRES},
+                            iv=_put_together("law", content), series=_put_together("series", content))
         selected = content["selected"]
         pair = None if selected.size == 0 else tuple(lines if lines.ndim else int(lines) for lines in selected)
         biasing = Biasing(*(content[name] for name in _ENDS), pair)
@@ -64,13 +69,30 @@ def _require_shapes(content, crossbar, biasing):
         raise ValueError("crossbar and biasing are not those of the currents")
 
 
-def _law(content):
-    """The law in a file, or None."""
-    name = str(content["law"])
-    laws = {law.__name__: law for law in LAWS}
-    if name and name not in laws:
-        raise ValueError(f"the law {name!r} is none of {', '.join(laws)}")
-    return laws[name](*(content[f"law_{k}"] for k in range(2) if f"law_{k}" in content)) if name else None
+def _take_apart(key, record):
+    """A law or what is in series, under a key, and its fields under the key and their number, laws among them likewise."""
+    yield key, "" if record is None else type(record).__name__
+    for k, field in enumerate(() if record is None else fields(record)):
+        value = getattr(record, field.name)
+        if value is None or isinstance(value, Law):
+            yield from _take_apart(f"{key}_{k}", value)
+        else:
+            yield f"{key}_{k}", value
+
+
+def _put_together(key, content):
+    """What `_take_apart` took apart, or None."""
+    name, kinds = str(content.get(key, "")), {kind.__name__: kind for kind in (*LAWS, *SERIES)}
+    if name and name not in kinds:
+        raise ValueError(f"the {key.partition('_')[0]} {name!r} is none of {', '.join(kinds)}")
+    if not name:
+        return None
+    values = []
+    for k, field in enumerate(fields(kinds[name])):
+        value = content[f"{key}_{k}"]
+        is_law = value.dtype.kind == "U" and field.name in ("iv", "forward", "reverse")
+        values.append(_put_together(f"{key}_{k}", content) if is_law else str(value) if value.dtype.kind == "U" else value)
+    return kinds[name](*values)
 
 
 def _read(path):
@@ -82,8 +104,9 @@ def _read(path):
             if sum(member.file_size for member in archive.infolist()) > _LARGEST_FILE:
                 raise ValueError("it is too large")
             names = {name.removesuffix(".npy") for name in archive.namelist()}
-        if not expected <= names <= expected | {"law_0", "law_1"}:
-            raise ValueError(f"{sorted(expected ^ names)[0]!r} is missing or does not belong there")
+        strange = {name for name in names - expected if not _OF_LAWS.fullmatch(name)} | expected - names
+        if strange:
+            raise ValueError(f"{sorted(strange)[0]!r} is missing or does not belong there")
         with np.load(path, allow_pickle=False) as archive:
             content = {name: archive[name] for name in archive.files}
     except OSError:

@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike
 
 from tiocross.checks import as_count
 from tiocross.circuit.biasing import Biasing, as_biasing, is_plain_read, join_ends, read_columns
-from tiocross.circuit.crossbar import Crossbar, require_crossbar
+from tiocross.circuit.crossbar import Crossbar, has_segments, require_crossbar
 from tiocross.circuit.laws import spread_law
 from tiocross.circuit.matrices import matrix_pays, transfer_matrix
-from tiocross.circuit.solution import Solution, make_solution
+from tiocross.circuit.solution import Solution, make_solution, replace_crossbar
 from tiocross.circuit.solvers.checks import as_values_of_lines, require_consistent, require_moderate, require_rtol
-from tiocross.circuit.solvers.dispatch import share_between_threads, run_circuits, run_read
+from tiocross.circuit.solvers.dispatch import read_at_once, run_circuits, run_read, share_between_threads
 from tiocross.circuit.solvers.prepared import prepare
 from tiocross.circuit.solvers.results import Goal, Solved, make_report, allocate_results
 from tiocross.errors import ConvergenceError
@@ -84,10 +84,17 @@ def solve(crossbar: Crossbar, inputs: ArrayLike | Biasing, *, rtol: float = 1e-9
     require_rtol(rtol)
     as_count("max_sweeps", max_sweeps)
     as_count("workers", workers)
+    if crossbar.series is not None:
+        found = solve(crossbar.equivalent, inputs, rtol=rtol, max_sweeps=max_sweeps, workers=workers)
+        return replace_crossbar(found, crossbar)
     goal = Goal(rtol, max_sweeps)
+    if type(inputs) is np.ndarray and inputs.ndim == 1 and workers == 1:
+        solution = _solve_at_once(crossbar, inputs, goal)
+        if solution is not None:
+            return solution
     if not isinstance(inputs, Biasing):
         inputs = as_values_of_lines("voltages", inputs, crossbar.n_word_lines, "word line")
-        if inputs.ndim == 1 and crossbar.iv is None and not crossbar.is_ideal:
+        if inputs.ndim == 1 and crossbar.iv is None and not crossbar.is_ideal and not has_segments(crossbar):
             return _solve_read(crossbar, inputs, goal, workers)
     biasing = as_biasing(crossbar, inputs)
     batch, n_axes = arrange_batch(crossbar, biasing)
@@ -101,14 +108,24 @@ def solve(crossbar: Crossbar, inputs: ArrayLike | Biasing, *, rtol: float = 1e-9
     return _solve_circuits(crossbar, biasing, batch, goal, workers)
 
 
-def _solve_read(crossbar, voltages, goal, workers):
-    """The usual case, one input to ohmic devices, as quickly as possible."""
+def _solve_at_once(crossbar, voltages, goal):
+    """The usual case, one input to one array of ohmic devices, as quickly as possible; None where it is something else, or
+    needs a closer look, such as at voltages that are no numbers."""
+    circuit = prepare(crossbar)
+    if circuit.reader is None or voltages.dtype != np.float64 or len(voltages) != circuit.shape[0]:
+        return None
     voltages = voltages.copy()
-    circuit, drives = prepare(crossbar), voltages[None, None]
-    if workers == 1:
-        found = run_read(circuit, drives, goal)
-    else:
-        found = share_between_threads(partial(run_read, goal=goal), circuit, drives, workers)
+    found = read_at_once(circuit, voltages, goal)
+    report = found.report
+    if not report.is_one_within(goal.rtol):
+        return None
+    return make_solution(crossbar, voltages, found.currents[0, 0], report, partial(find_nodes, crossbar, voltages, goal))
+
+
+def _solve_read(crossbar, voltages, goal, workers):
+    """One input to ohmic devices, of many arrays or a large one."""
+    voltages = voltages.copy()
+    found = share_between_threads(partial(run_read, goal=goal), prepare(crossbar), voltages[None, None], workers)
     report, shape = found.report, crossbar.conductances.shape
     if not report.is_one_within(goal.rtol):
         require_moderate("voltages", voltages)

@@ -272,8 +272,9 @@ def _add_solve(commands):
     add("--sense-resistance", type=_real, default=0.0, metavar="OHM",
         help="between each bit line and ground in ohm (default: 0)")
     add("--iv", metavar="LAW:PARAMETER", help="current-voltage law of the devices: sinh:V0 with V0 in volt, such as "
-                                              "sinh:0.37, cubic:C in 1/V^2, such as cubic:1.5, or polynomial:A,B "
-                                              "in 1/V and 1/V^2, such as polynomial:0.5,1 (default: Ohm's law)")
+                                              "sinh:0.37, cubic:C in 1/V^2, such as cubic:1.5, polynomial:A,B "
+                                              "in 1/V and 1/V^2, such as polynomial:0.5,1, or absolutepolynomial:A,B "
+                                              "in A/V^2 and A/V^3 (default: Ohm's law)")
     add("--rtol", type=_real, default=1e-9, metavar="FRACTION",
         help="bound on the error relative to the largest gross current of a bit line, unitless (default: %(default)s)")
     add("--out", metavar="FILE", help="also write the currents with full precision, in ampere, as CSV")

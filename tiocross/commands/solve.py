@@ -6,7 +6,7 @@ from dataclasses import fields
 import numpy as np
 
 from tiocross.circuit.crossbar import LARGEST_RESISTANCE, Crossbar
-from tiocross.circuit.laws import LAWS
+from tiocross.circuit.laws import FORMULAS
 from tiocross.circuit.solver import require_rtol, solve
 from tiocross.commands.arguments import as_float
 from tiocross.commands.destinations import require_no_input
@@ -16,7 +16,7 @@ from tiocross.checks import as_number, nearest_name
 from tiocross.lab.tables import read_conductance_csv, read_voltage_csv
 from tiocross.units import uA
 
-_LAWS = {law.__name__.lower(): law for law in LAWS}
+_LAWS = {law.__name__.lower(): law for law in FORMULAS}
 _RESISTANCES = ("wire_resistance", "word_line_resistance", "bit_line_resistance", "source_resistance", "sense_resistance")
 _MOST_LINES = 60  # of the table on the screen
 
@@ -60,7 +60,7 @@ def _as_law(text):
         values = []
     if len(values) != len(fields(_LAWS[name])) or not all(map(math.isfinite, values)):
         raise ValueError(f"--iv {text!r} must be a law and its parameter, such as sinh:0.37 (volt), cubic:1.5 (1/V^2) or "
-                         "polynomial:0.5,1.0 (1/V and 1/V^2)")
+                         "polynomial:0.5,1.0 (1/V and 1/V^2), or absolutepolynomial:1e-5,2e-5 (A/V^2 and A/V^3)")
     try:
         return _LAWS[name](*values)
     except ValueError as error:

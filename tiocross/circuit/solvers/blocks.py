@@ -47,8 +47,8 @@ class Run(NamedTuple):
 
 
 class Block:
-    """``matrix`` (..., rows, columns), one for each of the leading axes; ``inner`` runs of ports in the order around it; slices
-    of the rows of ``driven`` left ends and of the columns of ``sensed`` bottom ends; how it was ``joined``, if that is kept."""
+    """``matrix`` (..., rows, columns), one for each of the leading axes; ``inner`` runs of ports in the order around it;
+    slices of the rows of ``driven`` left ends, of the columns of ``sensed`` bottom ends; how it was ``joined``, if kept."""
 
     def __init__(self, matrix, inner, driven, sensed, joined=None):
         self.matrix, self.inner, self.driven, self.sensed, self.joined = matrix, inner, driven, sensed, joined
@@ -88,7 +88,10 @@ def join(a, b, sides, keep):
         out[..., place.b.driven, place.a.inner_columns] = at_b.driven @ voltage_a[..., n_sensed:]
     if n_sensed and place.b.n_inner:
         out[..., place.b.inner_rows, place.a.sensed] = at_b.inner @ (turned @ at_a.columns[..., :n_sensed])
-    joined = _Joined((a, b), (far, near), place, at_a, _currents(symmetric, gain, at_a, at_b, current_a, current_b)) if keep else None
+    joined = None
+    if keep:
+        currents = _currents(symmetric, gain, at_a, at_b, current_a, current_b)
+        joined = _Joined((a, b), (far, near), place, at_a, currents)
     return Block(out, place.runs, slice(0, place.n_driven), slice(0, place.n_sensed), joined)
 
 
@@ -149,7 +152,7 @@ class _Places:
 
 
 class _Place:
-    """Of one of the two: slices of the joined block, and ``pieces``, pairs of slices of rows and of columns (own, joined)."""
+    """Of one of the two: slices of the joined block; ``pieces``: pairs of slices of rows and of columns (own, joined)."""
 
     def __init__(self, block, runs, ends, inner, n_inner):
         self.n_inner = n_inner
@@ -176,7 +179,7 @@ def _from(start, length):
 
 
 def _add_products(out, rows, columns, gathered, answers, own=None):
-    """Rows of one block times ``answers`` (joined ports, columns of one block) into the joined matrix, plus its own matrix."""
+    """Rows of one block times ``answers`` (joined ports, columns of one block) into the joined matrix, plus its own."""
     n_sensed = columns.sensed.stop - columns.sensed.start
     for row, left in ((rows.driven, gathered.driven), (rows.inner_rows, gathered.inner)):
         for column, right in ((columns.sensed, answers[..., :n_sensed]), (columns.inner_columns, answers[..., n_sensed:])):
@@ -221,7 +224,7 @@ class _Weights:
         self.ds, self.di, self.is_, self.ii = weights[..., d, s], weights[..., d, j], weights[..., i, s], weights[..., i, j]
 
     def times(self, parts, place=None):
-        """S X^T for X given in parts (driven, sensed, inner), of all ports or of those in one place (the first inner ones)."""
+        """S X^T for X in parts (driven, sensed, inner), of all ports or of those in one place (the first inner ones)."""
         ds, di, is_, ii = self.ds, self.di, self.is_, self.ii
         d, s, i = (_turned(part) for part in parts)
         rows, columns, inner = (place.driven, place.sensed, slice(0, place.n_inner)) if place else (slice(None),) * 3

@@ -12,18 +12,25 @@ import numpy as np
 from tiocross.circuit.solvers.checks import require_solved
 from tiocross.circuit.solvers.hierarchy import find_geometries
 from tiocross.circuit.solvers.mesh import Mesh
-from tiocross.circuit.solvers.multilevel_kernel import FROM_GUESS, FROM_ZERO
-from tiocross.circuit.solvers.newton import require_known, solve_nonlinear
+from tiocross.circuit.solvers.circuits_kernel import FROM_GUESS, FROM_ZERO
+from tiocross.circuit.solvers.newton import solve_nonlinear
 from tiocross.circuit.solvers.paths import find_islands, longest_way
-from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, WORDS, Goal, Solved, allocate_results, rounding_step
+from tiocross.circuit.solvers.results import (
+    BITS,
+    FAR_END,
+    N_FIGURES,
+    ROOT_END,
+    WORDS,
+    Goal,
+    Solved,
+    allocate_results,
+    rounding_step,
+)
 from tiocross.circuit.solvers.rounding import SHARE_RTOL, bound_rounding, rounding_that_arrives, unit_drive
-from tiocross.circuit.solvers.small_arrays_kernel import solve_small
-from tiocross.circuit.solvers.workspace import Workspace, connect_ends
+from tiocross.circuit.solvers.workspace import SCRATCH, Workspace, call, connect_ends
 
-_LANES = 32  # arrays side by side: enough to fill the vector units, few enough to stay in the cache
-_SMALL = 1_024  # devices of an array up to which many go side by side
-_MOST_PLAIN_SWEEPS = 60
-_CROSSINGS_PER_CALL = 1_000_000  # in one kernel call, about 0.1 s
+_MOST_SWEEPS = 200  # of a small array in one call
+_NOTHING, _NO_NODES = np.empty(0), np.empty((1, 1, 2, 0, 0))
 _GOOD_VOLTAGES = 1e3  # times rtol times the largest voltage between ends: voltages known worse are found by elimination
 
 
@@ -34,13 +41,13 @@ def run_circuits(circuit, ends, selected=None, *, goal):
     solved = allocate_results((len(circuit), ends.shape[1]), circuit.shape, goal.nodes)
     for of_arrays, of_inputs, bit_line in _groups(ends, len(circuit), selected):
         some, part = ends[of_arrays if len(ends) > 1 else slice(None)][:, of_inputs], circuit.part(of_arrays)
-        islands = find_islands(part.arrays, ~np.isnan(some[0, 0]).all(axis=1))
+        islands = find_islands(part.arrays, ~np.isnan(some[0, 0]), part.segments)
         if islands is not None:
             part = part.without(islands)
         found = _run_group(part, some, goal, bit_line)
         if islands is not None and goal.nodes:
-            found.nodes.word_lines[np.broadcast_to(islands[0][:, None, :, None], found.nodes.word_lines.shape)] = np.nan
-            found.nodes.bit_lines[np.broadcast_to(islands[1][:, None, None, :], found.nodes.bit_lines.shape)] = np.nan
+            found.nodes.word_lines[np.broadcast_to(islands[0][:, None], found.nodes.word_lines.shape)] = np.nan
+            found.nodes.bit_lines[np.broadcast_to(islands[1][:, None], found.nodes.bit_lines.shape)] = np.nan
         solved.put((of_arrays, of_inputs), found)
     bottom = ends[:, :, BITS, ROOT_END, : circuit.shape[1]]
     solved.currents[np.broadcast_to(np.isnan(bottom), solved.currents.shape)] = 0.0  # nothing leaves an open end
@@ -50,15 +57,17 @@ def run_circuits(circuit, ends, selected=None, *, goal):
 
 def run_read(circuit, voltages, goal):
     """Solve ohmic arrays read at all bit lines, word lines driven by (C or 1, B, M) voltages [V]; not judged."""
-    if circuit.n_devices > _SMALL:
-        return _run_large_read(circuit.arrays, circuit.read_geometries, circuit.resistances, voltages, goal)
-    solved, n_open = _run_small(circuit, voltages, goal)
-    if n_open > 0:
-        for c, k in np.argwhere(solved.report.n_sweeps == 0):  # too strongly coupled for plain sweeps
-            array = circuit.arrays[c : c + 1]
-            found = _run_large_read(array, find_geometries(array, circuit.resistances), circuit.resistances,
-                                    voltages[min(c, len(voltages) - 1), k].reshape(1, 1, -1), goal)
-            solved.put((c, k), found.at(0, 0))
+    return _run_workspaces(circuit.readers, circuit.arrays, voltages[:, :, None], goal, FROM_GUESS)
+
+
+def read_at_once(circuit, voltages, goal):
+    """`Solved` read of all bit lines of one array that has a ``reader``, for (M,) voltages [V]; open where it needs more."""
+    plan, devices = circuit.reader
+    solved = Solved(np.empty((1, 1, circuit.shape[1])), np.zeros((1, 1, N_FIGURES)), _NO_NODES)
+    pool = SCRATCH.take(plan.size)
+    call(plan, pool, (devices, _NOTHING), voltages.reshape(1, 1, 1, -1), False,
+         (goal.rtol, min(goal.max_sweeps, _MOST_SWEEPS), FROM_GUESS, False), solved)
+    SCRATCH.give_back(pool)
     return solved
 
 
@@ -77,34 +86,6 @@ def share_between_threads(solver, circuit, inputs, workers=1, *more):
     with ThreadPoolExecutor(n_parts, thread_name_prefix="tiocross") as executor:
         found = list(executor.map(run, edges[:-1], edges[1:]))
     return Solved(*(np.concatenate(pieces) for pieces in zip(*found)))
-
-
-def _run_large_read(arrays, geometries, resistances, voltages, goal):
-    drives = np.zeros((*voltages.shape[:2], 2, 2, resistances.shape[2]))
-    drives[:, :, WORDS, ROOT_END, : voltages.shape[2]] = voltages
-    everything = np.ones(arrays.shape[2], dtype=bool)
-    workspaces = ((Workspace(resistances, geometry, everything), some) for geometry, some in geometries)
-    return _run_workspaces(workspaces, arrays, drives, goal, FROM_GUESS)
-
-
-def _run_small(circuit, voltages, goal):
-    """Many arrays side by side, by plain sweeps; sweeps stay 0 where these are too many, and are counted."""
-    arrays = circuit.arrays
-    n_arrays, n_word, n_bit = arrays.shape
-    n_lanes, n_inputs = min(n_arrays, _LANES), voltages.shape[1]
-    solved = allocate_results((n_arrays, n_inputs), (n_word, n_bit), goal.nodes)
-    work, row = np.empty((6, n_word, n_bit, n_lanes)), np.empty((11, max(n_word, n_bit), n_lanes))
-    scratch = work, work.reshape(6, n_word, -1), row, row.reshape(11, -1)
-    max_sweeps = min(goal.max_sweeps, _MOST_PLAIN_SWEEPS)
-    step = n_lanes * max(1, _CROSSINGS_PER_CALL // (n_lanes * n_inputs * n_word * n_bit))
-    if n_arrays <= step:
-        return solved, solve_small(arrays, voltages, circuit.read_lines, goal.rtol, max_sweeps, *scratch, *solved)
-    n_open = 0
-    for start in range(0, n_arrays, step):
-        part = slice(start, start + step)
-        n_open += solve_small(arrays[part], voltages[part] if len(voltages) > 1 else voltages, circuit.read_lines, goal.rtol,
-                              max_sweeps, *scratch, *solved.at(part))
-    return solved, n_open
 
 
 def _run_workspaces(workspaces, arrays, drives, goal, start):
@@ -147,7 +128,7 @@ def _run_group(circuit, ends, goal, selected):
         sensed = np.ones(n_bit, dtype=bool)
         solved = run_read(circuit, np.ascontiguousarray(ends[:, :, WORDS, ROOT_END, : circuit.shape[0]]), goal)
         slopes = circuit.arrays.sum(axis=(1, 2))[:, None]
-        rounding = bound_rounding(circuit.shape, resistances, drives, slopes) if goal.nodes else 0
+        rounding = bound_rounding(circuit.shape, resistances, drives, slopes, circuit.segments) if goal.nodes else 0.0
     else:
         sensed = connected[BITS, ROOT_END, :n_bit].copy() if selected is None else np.arange(n_bit) == selected
         sensed |= ~sensed.any()
@@ -155,8 +136,9 @@ def _run_group(circuit, ends, goal, selected):
         reference = _refer(drives, resistances, sensed)
         solved, slopes = _run_general(circuit, resistances, drives, sensed, goal)
         left = solved.report.total.copy()
-        solved.report.total[...] += bound_rounding(circuit.shape, resistances, drives, slopes)
-        rounding = _refine_rounding(circuit, resistances, drives, sensed, solved, left, goal)
+        rounding = bound_rounding(circuit.shape, resistances, drives, slopes, circuit.segments)
+        solved.report.total[...] += rounding
+        _refine_rounding(circuit, resistances, drives, sensed, solved, left, goal)
         solved.voltages[...] += reference[..., None, None, None]
         drives = given
     if goal.nodes:
@@ -182,37 +164,34 @@ def _refer(drives, resistances, sensed):
 
 def _run_general(circuit, resistances, drives, sensed, goal):
     """`Solved` by sweeps, and sums of the slopes of all devices (C, B or 1) [S]."""
-    workspaces = ((Workspace(resistances, geometry, sensed), some)
-                  for geometry, some in find_geometries(circuit.arrays, resistances))
+    workspaces = ((Workspace(resistances, levels, sensed, circuit.segments), some)
+                  for levels, some in find_geometries(circuit.arrays, resistances))
     if circuit.law is not None:
         return _run_nonlinear(workspaces, circuit, drives, goal)
     return _run_workspaces(workspaces, circuit.arrays, drives, goal, FROM_ZERO), circuit.arrays.sum(axis=(1, 2))[:, None]
 
 
 def _refine_rounding(circuit, resistances, drives, sensed, solved, left, goal):
-    """Where only the bound on rounding keeps circuits open, count what reaches the sensed end; ``left``: their residuals.
-    Returns what is no longer in the reports, (C, B) [A], since it arrives at other ends."""
-    report, elsewhere = solved.report, np.zeros_like(left)
+    """Where only the bound on rounding keeps circuits open, count what reaches the sensed end; ``left``: their residuals."""
+    report = solved.report
     todo = (left <= goal.rtol * report.gross) & ~(report.total <= goal.rtol * report.gross)
     unit = unit_drive(resistances, drives, sensed) if todo.any() else None
-    is_small = unit is not None and Mesh(resistances, circuit.shape, sensed).is_affordable
+    is_small = unit is not None and Mesh(resistances, circuit.shape, sensed, circuit.segments).is_affordable
     if unit is None or not goal.nodes and (is_small or circuit.law is not None):
-        return elsewhere
+        return
     shares_goal, shares, solved_for = Goal(SHARE_RTOL, goal.max_sweeps, nodes=True), None, None
     for c, k in np.argwhere(todo):
         slopes, currents = _slopes_and_currents(circuit, c, solved.at(c, k).nodes if goal.nodes else None)
         if is_small and not report.total[c, k] <= goal.rtol * np.abs(currents).sum(axis=0).max():
             continue  # other lines would be known worse than is promised; elimination knows them better
         if circuit.law is not None or c != solved_for:
-            workspaces = ((Workspace(resistances, geometry, sensed), some)
-                          for geometry, some in find_geometries(slopes[None], resistances))
+            workspaces = ((Workspace(resistances, levels, sensed, circuit.segments), some)
+                          for levels, some in find_geometries(slopes[None], resistances))
             shares, solved_for = _run_workspaces(workspaces, slopes[None], unit, shares_goal, FROM_ZERO), c
         if shares.report.is_one_within(SHARE_RTOL):
-            whole = report.total[c, k]
             report.total[c, k] = left[c, k] + rounding_that_arrives(
-                circuit.shape, resistances, drives[min(c, len(drives) - 1), k], slopes, shares.at(0, 0).nodes)
-            elsewhere[c, k] = whole - report.total[c, k]
-    return elsewhere
+                circuit.shape, resistances, drives[min(c, len(drives) - 1), k], slopes, shares.at(0, 0).nodes,
+                circuit.segments)
 
 
 def _slopes_and_currents(circuit, c, nodes):
@@ -221,8 +200,8 @@ def _slopes_and_currents(circuit, c, nodes):
     array = circuit.arrays[c]
     if circuit.law is None:
         return array, None if nodes is None else array * nodes.device_voltages
-    law = type(circuit.law)(*circuit.parameters[c])
-    return law.slopes(array, nodes.device_voltages), law.currents(array, nodes.device_voltages)
+    currents, slopes = circuit.law_of(c).follow(array, nodes.device_voltages)
+    return slopes, currents
 
 
 def _eliminate_others(circuit, resistances, drives, sensed, solved, goal):
@@ -234,11 +213,11 @@ def _eliminate_others(circuit, resistances, drives, sensed, solved, goal):
     todo &= report.n_sweeps < goal.max_sweeps
     if not todo.any():
         return
-    mesh = Mesh(resistances, circuit.shape, sensed)
+    mesh = Mesh(resistances, circuit.shape, sensed, circuit.segments)
     if not mesh.is_affordable:
         return
     for c, k in np.argwhere(todo):
-        law = None if circuit.law is None else type(circuit.law)(*circuit.parameters[c])
+        law = None if circuit.law is None else circuit.law_of(c)
         found = allocate_results((), circuit.shape, goal.nodes)
         mesh.solve((circuit.arrays[c], law), drives[min(c, len(drives) - 1), k], goal, found)
         found.report.n_sweeps[...] += report.n_sweeps[c, k]
@@ -257,32 +236,31 @@ def _spans(resistances, drives):
 
 
 def _bound_voltages(circuit, resistances, drives, solved, rounding):
-    """Bound the error of node voltages: residuals and ``rounding`` [A], as far as it is not among them, may all go through
-    the longest way to an end, and voltages are rounded."""
+    """Bound the error of node voltages: residuals and ``rounding`` [A] may all go through the longest way to an end, and
+    voltages are rounded."""
     largest = np.abs(drives).max(axis=(2, 3, 4))
     least = circuit.least_slopes()
     held = np.isfinite(resistances[:, 1:]).any(axis=1)
-    if all(held[side, :n].all() for side, n in enumerate(circuit.shape)):
+    if circuit.segments is None and all(held[side, :n].all() for side, n in enumerate(circuit.shape)):
         least = least[:1]  # the ways do not lead over devices
-    ways = np.array([longest_way(array, resistances) for array in least])[:, None]
+    ways = np.array([longest_way(array, resistances, circuit.segments) for array in least])[:, None]
     report = solved.report
-    total = np.nan_to_num(report.total, nan=np.inf)
+    total = np.nan_to_num(report.residuals, nan=np.inf)
     unbalanced = np.where(ways > 0, (total + rounding) * np.maximum(ways, 1e-300), 0.0)
     report.voltage_error[...] = unbalanced + rounding_step(sum(circuit.shape) ** 2) * largest
 
 
 def _run_nonlinear(workspaces, circuit, drives, goal):
     """Circuit by circuit, Newton's method: `Solved`, and sums of the slopes of all devices (C, B) [S]."""
-    require_known(circuit.law)
     solved = allocate_results((len(circuit), drives.shape[1]), circuit.shape, goal.nodes)
     slopes = np.empty(solved.report.total.shape)
     for workspace, some in workspaces:
         for c in some:
-            devices, law = (circuit.arrays[c], circuit.parameters[c]), type(circuit.law)(*circuit.parameters[c])
+            devices = circuit.arrays[c], circuit.law_of(c)
             for k, drive in enumerate(drives[min(c, len(drives) - 1)]):
-                nodes = solve_nonlinear(workspace, law.code, devices, drive, goal, solved.at(c, k))
+                nodes = solve_nonlinear(workspace, devices, drive, goal, solved.at(c, k))
                 with np.errstate(over="ignore", invalid="ignore"):
-                    slopes[c, k] = law.slopes(circuit.arrays[c], nodes.device_voltages).sum()
+                    slopes[c, k] = devices[1].slopes(devices[0], nodes.device_voltages).sum()
     return solved, slopes
 
 

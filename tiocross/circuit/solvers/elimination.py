@@ -26,8 +26,9 @@ _NONE = slice(0, 0)
 
 
 def eliminate(conductances, words, bits, source_resistance, sense_resistance):
-    """Transfer matrices (C, M, N) [S] of arrays that share their wires, driven at the left ends and held at 0 V at the bottom,
-    the right and top ends open; ``words`` and ``bits``: of each line's segments, (M,) and (N,) [ohm]."""
+    """Transfer matrices (C, M, N) [S] of arrays that share their wires, driven at the left ends and held at 0 V at the
+    bottom, the right and top ends open. ``words`` and ``bits``: one resistance for the segments of each line, (M,) and (N,),
+    or for each segment, (M, N + 1) and (M + 1, N) [ohm]."""
     wires = _spread_wires(conductances.shape[1:], words, bits, source_resistance, sense_resistance)
     matrix = np.empty(conductances.shape)
     for part in _portions(conductances):
@@ -49,7 +50,8 @@ def eliminate_with_pullback(conductances, words, bits, source_resistance, sense_
 
 def _spread_wires(shape, words, bits, source_resistance, sense_resistance):
     """Resistance before each node of the word lines, from the left, and of the bit lines, from the bottom, (M, N) [ohm]."""
-    before = np.array(np.broadcast_to(words[:, None], shape)), np.array(np.broadcast_to(bits, shape))
+    words, bits = words[:, None] if words.ndim == 1 else words[:, :-1], bits if bits.ndim == 1 else bits[1:]
+    before = np.array(np.broadcast_to(words, shape)), np.array(np.broadcast_to(bits, shape))
     before[0][:, 0] += source_resistance
     before[1][-1] += sense_resistance
     return before
@@ -134,7 +136,8 @@ class _Strip:
         n_ports = len(order)
         self._columns = np.empty(len(self._devices) * n_ports if cut.keep else 0)
         leaves = np.empty((n_vectors * LANES, n_ports, n_ports))
-        build_leaf_blocks(n_vectors, shape, order, self._devices, words, bits, *_scratch(n_ports), self._columns, leaves.ravel())
+        build_leaf_blocks(n_vectors, shape, order, self._devices, words, bits, *_scratch(n_ports), self._columns,
+                          leaves.ravel())
         leaves = leaves[: math.prod(self._grid)].reshape(*self._grid, n_ports, n_ports)
         leaves = Block(leaves, _runs_of_leaf(cut.m, cut.n), _NONE, _NONE)
         self._wide = _join_all(leaves, "RL", cut.keep) if cut.n_across > 1 else leaves
@@ -187,7 +190,8 @@ class _Strip:
         n_vectors, shape, order = self._kernel
         weights = _filled(weights.reshape(-1, len(order), len(order)))
         gradient = np.empty(len(self._devices))
-        pull_leaf_blocks(n_vectors, shape, order, self._devices, self._columns, weights.ravel(), *_scratch(len(order)), gradient)
+        pull_leaf_blocks(n_vectors, shape, order, self._devices, self._columns, weights.ravel(), *_scratch(len(order)),
+                         gradient)
         parts = np.moveaxis(gradient.reshape(n_vectors, *shape, LANES), -1, 1).reshape(-1, *shape)[: math.prod(self._grid)]
         n_arrays, down, across = self._grid
         return parts.reshape(*self._grid, *shape).swapaxes(2, 3).reshape(n_arrays, down * shape[0], across * shape[1])
@@ -232,7 +236,8 @@ def _merge(grid, m, n, keep):
         if len(grid) == 1 or len(grid[0]) > 1 and n <= m:
             grid, n = [[join(a, b, "RL", keep) for a, b in zip(row[::2], row[1::2])] for row in grid], 2 * n
         else:
-            grid, m = [[join(a, b, "TB", keep) for a, b in zip(low, high)] for high, low in zip(grid[::2], grid[1::2])], 2 * m
+            pairs = zip(grid[1::2], grid[::2])
+            grid, m = [[join(a, b, "TB", keep) for a, b in zip(low, high)] for low, high in pairs], 2 * m
     return grid[0][0]
 
 

@@ -43,7 +43,7 @@ def _choose_blocks(means, resistances, shape):
 
 
 def find_geometries(arrays, resistances):
-    """Geometry for each array, as its own devices ask for: a list of (Geometry, numbers of its arrays)."""
+    """Levels for each array, as its own devices ask for: a list of (levels, numbers of its arrays)."""
     shape = arrays.shape[1:]
     first, n_further = _choose_blocks(arrays.mean(axis=(1, 2)), resistances, shape)
     kinds = kinds_of_lines(resistances, shape)
@@ -61,61 +61,54 @@ def kinds_of_lines(resistances, shape):
     return kinds[0, : shape[0]].tobytes() + kinds[1, : shape[1]].tobytes()
 
 
-class Geometry(NamedTuple):
-    """Geometry of the levels; L levels, the first the array itself; W is two more than its longer side.
+class Level(NamedTuple):
+    """Geometry of an array or of a coarse crossbar for it.
 
-    ``places`` (L, 4, W): positions of the nodes along a word line, and along a bit line, two ends included; weight of the
-    coarse node after each node of a word line, and of a bit line. ``numbers`` (L, 5, W): numbers of word lines and bit
-    lines, then first rows in the pool of f_word, f_bit, b, w, q, g, wide and the conjugate gradients' scratch; first
-    line of each block of word lines, and of bit lines; first node along a word line beyond so many coarse nodes; coarse
-    nodes at or above each node of a bit line. ``pool``: shape of the pool. ``n_wide``: rows of ``wide``.
+    ``at_word`` (N + 2,), ``at_bit`` (M + 2,): positions of the nodes along a word line and a bit line, two ends included.
+    ``chunks_word``, ``chunks_bit``: first line of each block that is lumped for the next level, and the end of the last; of
+    the last level, runs of word lines that are treated together. ``share_word`` (N,), ``share_bit`` (M,): weight of the
+    coarse node after each node along a word line and a bit line. ``before`` (M,): coarse nodes at or above each node of a
+    bit line. ``first``: first node along a word line beyond so many coarse nodes.
     """
 
-    places: np.ndarray
-    numbers: np.ndarray
-    pool: tuple[int, int]
-    n_wide: int
+    at_word: np.ndarray
+    at_bit: np.ndarray
+    chunks_word: np.ndarray
+    chunks_bit: np.ndarray
+    share_word: np.ndarray
+    share_bit: np.ndarray
+    before: np.ndarray
+    first: np.ndarray
+
+    @property
+    def shape(self):
+        """Numbers of word lines and bit lines."""
+        return len(self.at_bit) - 2, len(self.at_word) - 2
 
 
 @lru_cache(maxsize=64)
 def lump_lines(n_word, n_bit, kinds, lines_per_block):
-    """Geometry of up to one level more than there are block lengths. Only neighbours of one kind are lumped, for lines that
-    float move together and a driven line beside them does not. With blocks of 1 line the coarse crossbar is the array
-    itself, which conjugate gradients then solve."""
+    """Levels, up to one more than there are block lengths. Only neighbours of one kind are lumped, for lines that float move
+    together and a driven line beside them does not. With blocks of 1 line the coarse crossbar is the array itself, which
+    conjugate gradients then solve."""
     kind_word, kind_bit = np.frombuffer(kinds[:n_word], np.uint8), np.frombuffer(kinds[n_word:], np.uint8)
-    at_word, at_bit = np.arange(n_bit + 2.0), np.arange(n_word + 2.0)
-    n_levels, width = len(lines_per_block) + 1, max(n_word, n_bit, 8) + 2
-    places, numbers = np.zeros((n_levels, 4, width)), np.zeros((n_levels, 5, width), np.int64)
-    n_rows, n_wide, n_columns = 0, 0, 1
-    for level in range(n_levels):
+    at_word, at_bit, levels = np.arange(n_bit + 2.0), np.arange(n_word + 2.0), []
+    for length in (*lines_per_block, None):
         m, n = len(kind_word), len(kind_bit)
-        place, number = places[level], numbers[level]
-        number[0, :2] = m, n
-        place[0, : n + 2], place[1, : m + 2] = at_word, at_bit
-        if level > 0:
-            n_columns = max(n_columns, n)
-            number[0, 2:8] = n_rows + m * np.arange(6)
-            n_rows += 6 * m
-        length = lines_per_block[level] if level < n_levels - 1 else 1
-        blocks_word, blocks_bit = _blocks(kind_word, length), _blocks(kind_bit, length)
-        k, c = len(blocks_word) - 1, len(blocks_bit) - 1
-        if level == n_levels - 1 or length > 1 and (m * n <= _SMALLEST or 2 * k * c > m * n):
-            number[0, 9] = n_rows
-            n_rows += 4 * m if level > 0 else 0
+        if length is not None:
+            chunks_word, chunks_bit = _blocks(kind_word, length), _blocks(kind_bit, length)
+            is_last = length > 1 and (m * n <= _SMALLEST or 2 * (len(chunks_word) - 1) * (len(chunks_bit) - 1) > m * n)
+        if length is None or is_last:
+            nothing, runs = np.zeros(0), np.append(np.arange(0, m, _MANY), m)
+            levels.append(Level(at_word, at_bit, runs, *[nothing] * 5))
             break
-        if level == 0:
-            n_wide = k + 2
-        else:
-            number[0, 8] = n_rows
-            n_rows += k + 2
-        number[1, : k + 1], number[2, : c + 1] = blocks_word, blocks_bit
-        coarse_word, coarse_bit = _centres(at_word, blocks_bit), _centres(at_bit, blocks_word)
-        before, place[2, :n] = _between(at_word, coarse_word)
-        number[3, : c + 2] = np.searchsorted(before, np.arange(c + 2))
-        number[4, :m], place[3, :m] = _between(at_bit, coarse_bit)
+        coarse_word, coarse_bit = _centres(at_word, chunks_bit), _centres(at_bit, chunks_word)
+        (before_word, share_word), (before_bit, share_bit) = _between(at_word, coarse_word), _between(at_bit, coarse_bit)
+        first = np.searchsorted(before_word, np.arange(len(chunks_bit) + 1))
+        levels.append(Level(at_word, at_bit, chunks_word, chunks_bit, share_word, share_bit, before_bit, first))
         at_word, at_bit = coarse_word, coarse_bit
-        kind_word, kind_bit = kind_word[blocks_word[:-1]], kind_bit[blocks_bit[:-1]]
-    return Geometry(places[: level + 1].copy(), numbers[: level + 1].copy(), (max(n_rows, 1), n_columns), n_wide)
+        kind_word, kind_bit = kind_word[chunks_word[:-1]], kind_bit[chunks_bit[:-1]]
+    return tuple(levels)
 
 
 def _blocks(kinds, lines_per_block):

@@ -1,7 +1,7 @@
 """Small parts of a crossbar as blocks with ports, built device by device, and pulled back; LANES parts side by side.
 
-A part has m word lines and n bit lines, at least LANES / 2 together, that enter at its near side (left of word lines, bottom of bit lines) and leave
-at its far side (right, top). Each line is given a voltage at its near port, and the current drawn from it at its far
+A part has m word lines and n bit lines, together at least LANES / 2, that enter at its near side (left of word lines,
+bottom of bit lines) and leave at its far side (right, top). Each line is given a voltage at its near port, and the current drawn from it at its far
 port; the symmetric matrix F of the block answers with
 
     (current into the near ports, voltage at the far ports) = F (voltage at the near ports, current out of the far ports).
@@ -69,8 +69,9 @@ def build_leaf_blocks(n_vectors, shape, order, devices, words, bits, form, group
                         store(group, (own + p) * LANES, load(form, (row + p) * LANES) - load(form, other * LANES))
                     for k_before in range(k):
                         before = k_before * n_ports
-                        share = _factor(devices, ((b * m + i) * n + start + k_before) * LANES, group, before, n + start
-                                        + k_before, w) * (load(group, (before + w) * LANES) - load(group, (before + t) * LANES))
+                        g = _factor(devices, ((b * m + i) * n + start + k_before) * LANES, group, before,
+                                    n + start + k_before, w)
+                        share = g * (load(group, (before + w) * LANES) - load(group, (before + t) * LANES))
                         for p in range(w + 1):
                             at = (own + p) * LANES
                             store(group, at, load(group, at) + share * load(group, (before + p) * LANES))

@@ -7,11 +7,14 @@ Devices that do not obey Ohm's law: Newton's method. What the tangents get wrong
 device. The share of it that reaches an end is, by reciprocity, the voltage there when that end alone is at 1 V.
 """
 
+from functools import cached_property
+
 import numpy as np
 
 from tiocross.circuit.solvers.mesh_kernel import solve_mesh
-from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END, WORDS
-from tiocross.circuit.solvers.tangents_kernel import take_tangents
+from tiocross.circuit.solvers.paths import find_along
+from tiocross.circuit.solvers.results import BITS, FAR_END, ROOT_END
+from tiocross.circuit.solvers.tangents import follow_tangents
 
 _EPSILON = 2.0**-52
 _PER_LINE = 2.0  # roundings that a conductance between terminals has, for each line and node along a line, at most
@@ -23,9 +26,10 @@ _PATIENCE = 30  # tangents without half the error after which only rounding is l
 
 class Mesh:
     """Solves circuits of one shape with the same wires and the same ends connected; ``resistances`` and drives are those
-    of a `Workspace`, ``sensed`` (N,) bool tells which bit lines set the scale of the tolerance."""
+    of a `Workspace`, ``segments`` those of a `PreparedCrossbar`; ``sensed`` (N,) bool tells which bit lines set the scale of
+    the tolerance."""
 
-    def __init__(self, resistances, shape, sensed):
+    def __init__(self, resistances, shape, sensed, segments=None):
         m, n = self.shape = shape
         self.sensed, self.turned = sensed, m < n
         self.connected = np.isfinite(resistances[:, 1:])
@@ -35,7 +39,11 @@ class Mesh:
         self.n_terminals = int(self.connected.sum())
         self._roots = self.terminals[BITS, ROOT_END, :n]  # of the bit lines
         self.rounding = _PER_LINE * _EPSILON * (m + n + 2)
-        self._ends, self._places = _turn_ends(resistances, self.terminals) if self.turned else (resistances, self.terminals)
+        self._wires = resistances, shape, segments
+
+    @cached_property
+    def _layout(self):
+        return _lay_out(find_along(*self._wires), self.terminals, self.turned)
 
     @property
     def is_affordable(self):
@@ -45,9 +53,12 @@ class Mesh:
         return 2.0 * self.shape[0] * self.shape[1] * work <= _MOST_OPERATIONS
 
     def solve(self, devices, drive, goal, into):
-        """Solve one circuit of ``devices``: conductances (M, N) [S] and their law, with one parameter for each, or None.
+        """Solve one circuit of ``devices``: conductances (M, N) [S] and their law, or None.
         ``into`` is `Solved` without leading axes, to be filled."""
         array, law = devices
+        if self.n_terminals == 0:  # nothing flows
+            into.currents[:], into.figures[:], into.voltages[:] = 0.0, 0.0, 0.0
+            return
         given = drive[self.connected]
         reference = self._reference(given)
         volts = given - reference
@@ -96,7 +107,7 @@ class Mesh:
             m, n, array, injected = n, m, array.T, -injected.T if injected.size else np.empty((0, m))
         front = 2 * n + 2
         admittances, arrived, nodes = np.empty((k, k)), np.empty((k, 2)), np.empty((c + 1, 2, m, n))
-        solve_mesh(np.ascontiguousarray(array), np.ascontiguousarray(injected), self._ends, self._places,
+        solve_mesh(np.ascontiguousarray(array), np.ascontiguousarray(injected), *self._layout,
                    np.ascontiguousarray(columns), np.empty((front, front)), np.empty((front, k)), np.empty((front, 2)),
                    np.empty((2 * m * n, front)), np.empty((2 * m * n, c + 1)), np.empty(2 * m * n, np.int64),
                    np.empty((front, c + 1)), admittances, arrived, nodes)
@@ -124,8 +135,7 @@ class Mesh:
             if worst <= 1.0 and n_steps > 1 or waiting >= patience or np.isnan(worst):
                 break
             following = np.empty_like(array), np.empty_like(array)
-            take_tangents(law.code, array, np.stack(law.parameters), np.ascontiguousarray(found.nodes), slope, injected,
-                          *following)
+            follow_tangents(array, law, found.device_voltages, (slope, injected), following)
             slope, injected = following
         return (*kept, n_steps)
 
@@ -133,7 +143,7 @@ class Mesh:
         """Errors of the terminals' currents (K,) [A], and currents of the devices [A]."""
         voltages, (slope, injected) = found.device_voltages, tangents
         with np.errstate(over="ignore", invalid="ignore"):
-            currents, slopes = law.currents(array, voltages), law.slopes(array, voltages)
+            currents, slopes = law.follow(array, voltages)
             wrong = np.abs(currents - (slope * voltages - injected))
             found.wrong = float(wrong.max())
             # A voltage that is off shifts law and tangent alike.
@@ -175,14 +185,29 @@ class _Eliminated:
         self.unsettled = self.wrong = 0.0  # change of a voltage at the last step [V]; largest error of a tangent [A]
 
 
-def _turn_ends(resistances, terminals):
-    """Those of the crossbar with word lines and bit lines exchanged: the ends of lines change places too, but for lines
-    without resistance, whose only end is the root."""
-    ends, places = resistances[::-1].copy(), terminals[::-1].copy()
-    swapped = ends[:, 0] > 0
-    for side in (WORDS, BITS):
-        lines = swapped[side]
-        ends[side, 1, lines], ends[side, 2, lines] = resistances[1 - side, 2, lines], resistances[1 - side, 1, lines]
-        for end in (ROOT_END, FAR_END):
-            places[side, end, lines] = terminals[1 - side, 1 - end, lines]
-    return ends, places
+def _lay_out(along, terminals, turned):
+    """What the kernel wants to know of the wires: resistances along word lines and bit lines, places of their nodes, and the
+    nodes' numbers; ``turned``: with word lines and bit lines exchanged."""
+    (along_words, along_bits), (words, bits) = along, terminals
+    firsts, lasts = (words[ROOT_END], bits[FAR_END]), (words[FAR_END], bits[ROOT_END])
+    if turned:
+        along_words, along_bits, firsts, lasts = along_bits, along_words, firsts[::-1], lasts[::-1]
+    m, n = len(along_words), len(along_bits)
+    parity_words, at_words, last_words = _find_runs(along_words, firsts[0][:m], lasts[0][:m])
+    parity_bits, at_bits, last_bits = _find_runs(along_bits, firsts[1][:n], lasts[1][:n])
+    at_words = np.where(at_words < 0, at_words, 2 * n + parity_words)
+    at_bits = np.where(at_bits < 0, at_bits, parity_bits * n + np.arange(n)[:, None]).T
+    numbers = np.stack([2 * n * np.arange(m)[:, None] + last_words, 2 * n * last_bits.T + n + np.arange(n)])
+    return tuple(np.ascontiguousarray(values) for values in (along_words, along_bits.T, at_words, at_bits, numbers))
+
+
+def _find_runs(along, firsts, lasts):
+    """Of each node of each line, ends included: whether it is in an odd run of nodes that no resistance divides, and
+    -1 - t where that run is terminal t, else 0. And of each node without the ends the last one of its run."""
+    divided = along > 0.0
+    runs = np.concatenate([np.zeros((len(along), 1), np.int64), np.cumsum(divided, axis=1)], axis=1)
+    at = np.where((runs == runs[:, :1]) & (firsts >= 0)[:, None], -1 - firsts[:, None], 0)
+    at = np.where((runs == runs[:, -1:]) & (lasts >= 0)[:, None] & (at == 0), -1 - lasts[:, None], at)
+    nodes = np.arange(along.shape[1] - 1)
+    last = np.where(divided[:, 1:], nodes, nodes[-1])
+    return runs % 2, at, np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]

@@ -9,16 +9,22 @@ reaches has exactly none. Node voltages follow backwards, as means of voltages o
 subtractions: W. K. Grassmann, M. I. Taksar and D. P. Heyman, Oper. Res. 33, 1107 (1985).)
 
 Nodes go row by row: those of word line i from the left, then those of the bit lines beside it. So only two nodes of a
-word line and two of each bit line are in work at a time: the *front*. A line without resistance is one node; if it is
-connected without resistance too, it is its terminal. A node that nothing but open devices joins to the rest stays at 0 V.
+word line and two of each bit line are in work at a time: the *front*. Neighbours that no resistance divides are one node;
+if one of them is a connected end, they are its terminal. A node that nothing but open devices joins to the rest stays at
+0 V.
 
 symbol        shape              meaning                                                              unit
 g             (M, N)             devices                                                              S
 injected      (M, N), (0, N)     currents injected at the word-line nodes and drawn from the          A
                                  bit-line nodes; (0, N) for none
-ends          (2, 3, W)          resistance of a segment, behind the root and behind the far end      ohm
-                                 (inf: floating), of word lines and of bit lines
-terminals     (2, 2, W) int      number of the terminal at the root and at the far end, -1 if none    -
+along_words   (M, N + 1)         resistances met along the word lines from the left, sources          ohm
+                                 included; inf where one is broken or an end floats
+along_bits    (M + 1, N)         the same along the bit lines from the top                            ohm
+at_words      (M, N + 2) int     place of each node, ends included: in the front, or -1 - t if it     -
+                                 is terminal t; of floating ends anything
+at_bits       (M + 2, N) int     the same of the bit lines                                            -
+numbers       (2, M, N) int      number of the node, which is that of the last of those joined        -
+                                 without resistance; of word lines and of bit lines
 volts         (K, C)             voltages of the terminals; C columns, one solution each; what is     V
                                  injected goes to column 0
 front         (S, S)             scratch: conductances between the nodes in work, S = 2 N + 2         S
@@ -36,10 +42,11 @@ nodes         (C + 1, 2, M, N)   bit-line and word-line voltages of each column,
                                  magnitudes that the first is made of, filled
 """
 
+import numpy as np
+
 from tiocross.jit import helper, kernel
 
 WORDS, BITS = range(2)
-RHO, ROOT, FAR = range(3)
 
 
 @helper
@@ -87,66 +94,39 @@ def _eliminate(s, k, volts, front, reach, moved, weights, fed, slots, admittance
 
 
 @helper
-def _add_end(s, resistance, terminal, reach):
-    if terminal >= 0:
-        reach[s, terminal] += 1.0 / resistance
-
-
-@helper
-def _inject(s, terminal, current, moved, arrived):
-    """At the node in place s of the front or, for s = -1, at a terminal."""
-    if s >= 0:
-        moved[s, 0] += current
-        moved[s, 1] += abs(current)
+def _inject(place, current, moved, arrived):
+    """At a place in the front, or at terminal t where it is -1 - t."""
+    if place >= 0:
+        moved[place, 0] += current
+        moved[place, 1] += abs(current)
     else:
-        arrived[terminal, 0] += current
-        arrived[terminal, 1] += abs(current)
+        arrived[-1 - place, 0] += current
+        arrived[-1 - place, 1] += abs(current)
 
 
 @helper
-def _add_device(g, current, word, word_terminal, bit, bit_terminal, front, reach, moved, admittances, arrived):
-    """Between two places of the front, or the terminals there, where the place is -1."""
-    if word >= 0 and bit >= 0:
-        front[word, bit] += g
-        front[bit, word] += g
-    elif word >= 0:
-        reach[word, bit_terminal] += g
-    elif bit >= 0:
-        reach[bit, word_terminal] += g
+def _join(g, p, q, front, reach, admittances):
+    """A conductance between two such places."""
+    if p >= 0 and q >= 0:
+        front[p, q] += g
+        front[q, p] += g
+    elif p >= 0:
+        reach[p, -1 - q] += g
+    elif q >= 0:
+        reach[q, -1 - p] += g
     else:
-        admittances[word_terminal, bit_terminal] += g
-        admittances[bit_terminal, word_terminal] += g
-    if current != 0.0:
-        _inject(word, word_terminal, current, moved, arrived)
-        _inject(bit, bit_terminal, -current, moved, arrived)
+        admittances[-1 - p, -1 - q] += g
+        admittances[-1 - q, -1 - p] += g
 
 
 @helper
-def _is_terminal(line, ends, terminals, side):
-    return terminals[side, 0, line] >= 0 and ends[side, RHO, line] + ends[side, ROOT, line] == 0.0
+def _join_wire(resistance, p, q, front, reach, admittances):
+    if 0.0 < resistance < np.inf:
+        _join(1.0 / resistance, p, q, front, reach, admittances)
 
 
 @helper
-def _place_of_bit(i, j, n_bit, ends, terminals):
-    """Place in the front of the node of bit line j beside word line i, -1 if it is a terminal."""
-    if _is_terminal(j, ends, terminals, BITS):
-        return -1
-    return j if ends[BITS, RHO, j] == 0.0 else (i % 2) * n_bit + j
-
-
-@helper
-def _enter_bit_ends(i, n_word, n_bit, ends, terminals, reach):
-    """The ends of the bit lines that are met at word line i."""
-    for j in range(n_bit):
-        s, rho = _place_of_bit(i, j, n_bit, ends, terminals), ends[BITS, RHO, j]
-        if s >= 0 and i == 0:
-            _add_end(s, rho + ends[BITS, FAR, j], terminals[BITS, 1, j], reach)
-        if s >= 0 and i == (0 if rho == 0.0 else n_word - 1):
-            _add_end(s, rho + ends[BITS, ROOT, j], terminals[BITS, 0, j], reach)
-
-
-@helper
-def _go_back(n_word, n_bit, ends, terminals, volts, weights, fed, slots, volts_now, nodes):
+def _go_back(at_words, at_bits, numbers, volts, weights, fed, slots, volts_now, nodes):
     """Voltages of all nodes, the last eliminated first."""
     n_front, n_columns = len(volts_now), volts.shape[1]
     for c in range(n_columns + 1):
@@ -162,54 +142,40 @@ def _go_back(n_word, n_bit, ends, terminals, volts, weights, fed, slots, volts_n
             for c in range(n_columns + 1):
                 volts_now[slots[k], c] = fed[k, c]
     for c in range(n_columns + 1):
-        for i in range(n_word):
-            for j in range(n_bit):
-                for side in range(2):
-                    line, rho = (i, ends[WORDS, RHO, i]) if side == WORDS else (j, ends[BITS, RHO, j])
-                    if _is_terminal(line, ends, terminals, side):
-                        voltage = volts[terminals[side, 0, line], min(c, n_columns - 1) if c < n_columns else 0]
-                        voltage = voltage if c < n_columns else abs(voltage)
-                    elif side == WORDS:
-                        voltage = fed[2 * n_bit * i + (0 if rho == 0.0 else j), c]
+        for side in range(2):
+            for i in range(nodes.shape[2]):
+                for j in range(nodes.shape[3]):
+                    place = at_words[i, j + 1] if side == WORDS else at_bits[i + 1, j]
+                    if place >= 0:
+                        nodes[c, 1 - side, i, j] = fed[numbers[side, i, j], c]
                     else:
-                        voltage = fed[2 * n_bit * (n_word - 1 if rho == 0.0 else i) + n_bit + j, c]
-                    nodes[c, 1 - side, i, j] = voltage
+                        nodes[c, 1 - side, i, j] = volts[-1 - place, c] if c < n_columns else abs(volts[-1 - place, 0])
 
 
 @kernel
-def solve_mesh(g, injected, ends, terminals, volts, front, reach, moved, weights, fed, slots, volts_now, admittances,
-               arrived, nodes):
+def solve_mesh(g, injected, along_words, along_bits, at_words, at_bits, numbers, volts, front, reach, moved, weights, fed,
+               slots, volts_now, admittances, arrived, nodes):
     """Fill ``admittances``, ``arrived`` and ``nodes``."""
     n_word, n_bit = g.shape
     front[:], reach[:], moved[:], admittances[:], arrived[:] = 0.0, 0.0, 0.0, 0.0, 0.0
     slots[:] = -1
     for i in range(n_word):
-        _enter_bit_ends(i, n_word, n_bit, ends, terminals, reach)
-        rho = ends[WORDS, RHO, i]
-        fixed = _is_terminal(i, ends, terminals, WORDS)
-        for j in range(n_bit):
-            s = -1 if fixed else 2 * n_bit + (0 if rho == 0.0 else j % 2)
-            if s >= 0 and j == 0:
-                _add_end(s, rho + ends[WORDS, ROOT, i], terminals[WORDS, 0, i], reach)
-            if s >= 0 and j == (0 if rho == 0.0 else n_bit - 1):
-                _add_end(s, rho + ends[WORDS, FAR, i], terminals[WORDS, 1, i], reach)
-            _add_device(g[i, j], injected[i, j] if len(injected) > 0 else 0.0, s, terminals[WORDS, 0, i],
-                        _place_of_bit(i, j, n_bit, ends, terminals), terminals[BITS, 0, j], front, reach, moved,
-                        admittances, arrived)
-            if s >= 0 and (rho > 0.0 or j == n_bit - 1):
-                if rho > 0.0 and j < n_bit - 1:
-                    beside = 2 * n_bit + (j + 1) % 2
-                    front[s, beside] += 1.0 / rho
-                    front[beside, s] += 1.0 / rho
-                _eliminate(s, 2 * n_bit * i + (0 if rho == 0.0 else j), volts, front, reach, moved, weights, fed, slots,
+        for j in range(n_bit + 1):
+            if j > 0:
+                word, bit = at_words[i, j], at_bits[i + 1, j - 1]
+                _join(g[i, j - 1], word, bit, front, reach, admittances)
+                if len(injected) > 0:
+                    _inject(word, injected[i, j - 1], moved, arrived)
+                    _inject(bit, -injected[i, j - 1], moved, arrived)
+            _join_wire(along_words[i, j], at_words[i, j], at_words[i, j + 1], front, reach, admittances)
+            if j > 0 and at_words[i, j] >= 0 and along_words[i, j] > 0.0:
+                _eliminate(at_words[i, j], numbers[WORDS, i, j - 1], volts, front, reach, moved, weights, fed, slots,
                            admittances, arrived)
         for j in range(n_bit):
-            s, rho = _place_of_bit(i, j, n_bit, ends, terminals), ends[BITS, RHO, j]
-            if s >= 0 and (rho > 0.0 or i == n_word - 1):
-                if rho > 0.0 and i < n_word - 1:
-                    below = ((i + 1) % 2) * n_bit + j
-                    front[s, below] += 1.0 / rho
-                    front[below, s] += 1.0 / rho
-                _eliminate(s, 2 * n_bit * i + n_bit + j, volts, front, reach, moved, weights, fed, slots, admittances,
-                           arrived)
-    _go_back(n_word, n_bit, ends, terminals, volts, weights, fed, slots, volts_now, nodes)
+            bit = at_bits[i + 1, j]
+            if i == 0:
+                _join_wire(along_bits[0, j], at_bits[0, j], bit, front, reach, admittances)
+            _join_wire(along_bits[i + 1, j], bit, at_bits[i + 2, j], front, reach, admittances)
+            if bit >= 0 and along_bits[i + 1, j] > 0.0:
+                _eliminate(bit, numbers[BITS, i, j], volts, front, reach, moved, weights, fed, slots, admittances, arrived)
+    _go_back(at_words, at_bits, numbers, volts, weights, fed, slots, volts_now, nodes)

@@ -6,8 +6,8 @@ tangents at both nodes of a device: the sum of residuals is at most the one plus
 
 import numpy as np
 
-from tiocross.circuit.solvers.multilevel_kernel import FROM_LAST, FROM_ZERO, GO_ON
-from tiocross.circuit.solvers.tangents_kernel import CODES, take_tangents
+from tiocross.circuit.solvers.circuits_kernel import FROM_LAST, FROM_ZERO, GO_ON
+from tiocross.circuit.solvers.tangents import Tangents
 
 _SWEEPS_PER_TANGENT = 2  # one coarse correction: more would be lost at the next tangent
 _ROBUST_FROM = 3  # steps without half the residual after which coarse crossbars are given up
@@ -16,39 +16,31 @@ _NOTHING = 1e-30  # of the largest voltage times the largest conductance: a gros
 _LONG = 100  # ... after so many sweeps, goes to zero and never is
 
 
-def require_known(law):
-    """Raise ValueError unless the kernel has a branch for this law."""
-    if law.code not in CODES:
-        raise ValueError(f"{type(law).__name__} has the code {law.code}, for which tangents_kernel.py has no branch; its "
-                         f"codes are {CODES}")
-
-
-def solve_nonlinear(workspace, code, devices, drive, goal, into):
-    """Solve one circuit of ``devices``: conductances at 0 V (M, N) [S], and parameters of the law (P, M, N). ``drive``
-    (2, 2, W) is one of the workspace's [V]; ``into`` is `Solved` without leading axes, to be filled. Returns `Nodes`."""
-    array, parameters = devices
+def solve_nonlinear(workspace, devices, drive, goal, into):
+    """Solve one circuit of ``devices``: conductances at 0 V (M, N) [S], and their law. ``drive`` (2, 2, W) is one of the
+    workspace's [V]; ``into`` is `Solved` without leading axes, to be filled. Returns `Nodes`."""
+    array, law = devices
+    tangents = Tangents(array, law)
     solver, report = workspace, into.report
-    n_sweeps, left, gross = report.n_sweeps, report.total, report.gross  # views of what each call fills
-    slope, injected = array, np.zeros_like(array)
-    new = [np.empty((2, *array.shape)) for _ in range(2)]
-    start, best, waiting, turn = FROM_ZERO, np.inf, 0, 0
-    nothing = _NOTHING * float(np.abs(drive).max() * array.max())
+    n_sweeps, left, gross = report.n_sweeps, report.residuals, report.gross  # views of what each call fills
+    start, best, waiting = FROM_ZERO, np.inf, 0
+    dead = _NOTHING * float(np.abs(drive).max() * array.max())
     while True:
         budget = min(_SWEEPS_PER_TANGENT, goal.max_sweeps - int(n_sweeps))
-        solver.sweep_further((slope, injected), drive, budget, start, into)
-        wrong, largest = take_tangents(code, array, parameters, solver.fine, slope, injected, *new[turn])
+        solver.sweep_further(tangents.devices, drive, budget, start, into)
+        wrong, largest = tangents.take(*solver.places)
         linear = float(left)
         total = linear + 2.0 * wrong
-        is_solved, is_dead = total <= goal.rtol * float(gross), float(gross) <= nothing and n_sweeps >= _LONG
+        is_solved, is_dead = total <= goal.rtol * float(gross), float(gross) <= dead and n_sweeps >= _LONG
         if is_solved or is_dead or n_sweeps >= goal.max_sweeps or waiting >= _PATIENCE:
             report.largest[...] += 2.0 * largest
-            left[...] = total
+            report.total[...] = left[...] = total  # tangents do not tell how much of it leaks
             return solver.nodes
         waiting = 0 if total < 0.5 * best else waiting + 1
         best = min(best, total)
         start = GO_ON
         if wrong > 0.1 * linear:  # else the tangents are good and only the sweeps are not done
-            slope, injected = new[turn]
-            turn, start = 1 - turn, FROM_LAST
+            tangents.move_on()
+            start = FROM_LAST
         if waiting >= _ROBUST_FROM and solver is workspace:
             solver, start = workspace.hand_over_to_robust(), FROM_LAST

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from tiocross.circuit.crossbar import has_segments, spread_segments
 from tiocross.circuit.solvers.hierarchy import find_geometries
+from tiocross.circuit.solvers.paths import BROKEN
+from tiocross.circuit.solvers.workspace import Workspace, flatten
 
-_PREPARED = WeakKeyDictionary()
+_AT_ONCE = 300_000  # devices of a single array up to which one call of the kernel does, about 0.01 s
+_SOME = 1e-9  # ohm: a line with a broken segment is none without resistance
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,14 +20,17 @@ class PreparedCrossbar:
 
     ``arrays`` (C, M, N): the devices, C-contiguous and writeable, so that kernels are compiled for one kind of array; not
     to be changed [S]. ``resistances`` (2, 3, W): of a segment, and behind the root (left, bottom) and far ends, of word
-    lines and of bit lines, when all bit lines are read: infinite where an end floats [ohm]. ``parameters`` (C, P, M, N):
-    of the law of each device, None for Ohm's law.
+    lines and of bit lines, when all bit lines are read: infinite where an end floats [ohm]. ``law``: None for Ohm's, or with
+    each parameter one number or (C, M, N). ``segments``: resistances of all
+    segments of word lines (M, N + 1) and of bit lines (M + 1, N), from the left and from the top, 1e30 ohm where one is
+    broken; None where those of a line are equal. With them, a segment's in ``resistances`` is a mean over its line, zero if
+    all are.
     """
 
     arrays: np.ndarray
     resistances: np.ndarray
     law: object
-    parameters: np.ndarray | None
+    segments: tuple[np.ndarray, np.ndarray] | None = None
 
     def __len__(self):
         return len(self.arrays)
@@ -40,52 +46,73 @@ class PreparedCrossbar:
         return self.arrays.shape[1] * self.arrays.shape[2]
 
     @cached_property
-    def read_lines(self):
-        """Resistances of a segment and behind the root end of word lines, then of bit lines, (4, W) [ohm]."""
-        return np.ascontiguousarray(self.resistances[:, :2]).reshape(4, -1)
+    def readers(self):
+        """Workspace for each array when all bit lines are read, with the numbers of the arrays that it is for."""
+        sensed = np.ones(self.shape[1], dtype=bool)
+        return [(Workspace(self.resistances, levels, sensed, self.segments), some)
+                for levels, some in find_geometries(self.arrays, self.resistances)]
 
     @cached_property
-    def read_geometries(self):
-        """Geometry for each array when all bit lines are read, with the numbers of the arrays that it is for."""
-        return find_geometries(self.arrays, self.resistances)
+    def reader(self):
+        """Plan, and flat devices, of a single array of ohmic devices when all bit lines are read; None if it is not one, or
+        too large for one call, without any resistance, or with segments that differ."""
+        ideal = not self.resistances[:, :2].any()
+        if len(self) != 1 or self.law is not None or self.segments is not None or ideal or not 0 < self.n_devices <= _AT_ONCE:
+            return None
+        return self.readers[0][0].plan, flatten(self.arrays, False)
 
     def part(self, which):
         """A slice of the arrays; they share their memory."""
         if len(self.arrays[which]) == len(self):
             return self
-        parameters = None if self.parameters is None else self.parameters[which]
-        return PreparedCrossbar(self.arrays[which], self.resistances, self.law, parameters)
+        return replace(self, arrays=self.arrays[which], law=None if self.law is None else self.law_of(which))
+
+    def law_of(self, which):
+        """The law of one of the arrays, or of some."""
+        return self.law.spread(lambda values: values[which] if values.ndim else values)
 
     def without(self, islands):
-        """The same without the devices of lines that no connected end reaches: words (C, M) and bits (C, N) bool."""
+        """The same without the devices beside nodes that no connected end reaches, as `find_islands` gives them."""
         words, bits = islands
-        return replace(self, arrays=np.where(words[:, :, None] | bits[:, None, :], 0.0, self.arrays))
+        return replace(self, arrays=np.where(words | bits, 0.0, self.arrays))
 
     def least_slopes(self):
         """Least slope of each device at any voltage, (C, M, N) [S]."""
         if self.law is None:
             return self.arrays
-        return self.arrays * self.law.least_slope(*self.parameters.swapaxes(0, 1))
+        return self.law.least_slopes(self.arrays)
 
 
 def prepare(crossbar):
     """The crossbar as the solvers want it."""
-    prepared = _PREPARED.get(crossbar)
+    prepared = crossbar.__dict__.get("_prepared")
     if prepared is None:
-        prepared = _PREPARED[crossbar] = _prepare(crossbar)
+        prepared = _prepare(crossbar)
+        object.__setattr__(crossbar, "_prepared", prepared)
     return prepared
 
 
 def _prepare(crossbar):
+    crossbar = crossbar.equivalent
     shape, law = crossbar.conductances.shape, crossbar.iv
     arrays = crossbar.conductances.view()
     arrays.flags.writeable = True  # only this alias: see PreparedCrossbar
     resistances = np.zeros((2, 3, max(*shape[-2:], 8) + 2))
-    for side, lines in enumerate(((crossbar.word_line_resistance, crossbar.source_resistance),
-                                  (crossbar.bit_line_resistance, crossbar.sense_resistance))):
-        resistances[side, :2, : shape[side - 2]] = lines
-        resistances[side, 2, : shape[side - 2]] = np.inf
+    differ = has_segments(crossbar)
+    words, bits = spread_segments(crossbar) if differ else (crossbar.word_line_resistance, crossbar.bit_line_resistance)
+    for side, (wires, beyond) in enumerate(((words, crossbar.source_resistance), (bits.T, crossbar.sense_resistance))):
+        resistances[side, 0, : len(wires)] = _average(wires) if differ else wires
+        resistances[side, 1, : len(wires)] = beyond
+        resistances[side, 2, : len(wires)] = np.inf
+    segments = tuple(np.where(np.isinf(wires), BROKEN, wires) for wires in (words, bits)) if differ else None
     arrays = arrays.reshape(-1, *shape[-2:])
-    parameters = None if law is None else np.stack([np.broadcast_to(values, shape).reshape(arrays.shape)
-                                                    for values in law.parameters], axis=1)
-    return PreparedCrossbar(arrays, resistances, law, parameters)
+    if law is not None:
+        law = law.spread(lambda values: np.broadcast_to(values, shape).reshape(arrays.shape) if values.ndim else values)
+    return PreparedCrossbar(arrays, resistances, law, segments)
+
+
+def _average(wires):
+    """Mean resistance of the unbroken segments of each line; above zero unless all are zero [ohm]."""
+    whole = np.isfinite(wires)
+    mean = np.where(whole, wires, 0.0).sum(axis=1) / np.maximum(whole.sum(axis=1), 1)
+    return np.where(whole.all(axis=1), mean, np.maximum(mean, _SOME))

@@ -4,11 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-N_FIGURES = 7  # of each circuit; kernels fill all but the last, and smallest sum of residuals so far and sweeps since
-_SWEEPS, _LARGEST, _TOTAL, _GROSS, _SMALLEST, _WAITED, _VOLTAGE_ERROR = range(N_FIGURES)  # without half of it are their own
+N_FIGURES = 8  # of each circuit; smallest bound so far, and sweeps since without half of it, are the kernel's own
+_SWEEPS, _LARGEST, _TOTAL, _GROSS, _SMALLEST, _WAITED, _VOLTAGE_ERROR, _SUM = range(N_FIGURES)
 _LARGEST_CURRENT = 1e120  # [A]; beyond, powers might not be numbers
 WORDS, BITS = range(2)  # of the axes of ends and drives (..., 2, 2, n): word lines and bit lines;
 ROOT_END, FAR_END = range(2)  # left or bottom, and right or top
+RHO, ROOT, FAR = range(3)  # rows of the resistances (2, 3, W): of a segment, and behind the root and the far end
 
 
 class Goal(NamedTuple):
@@ -36,8 +37,13 @@ class Report(NamedTuple):
 
     @property
     def total(self):
-        """Bound on the error of a current: sum of all residuals, and rounding where it was looked at [A]."""
+        """Bound on the error of a current: what of the residuals may arrive, and rounding where it was looked at [A]."""
         return self.figures[..., _TOTAL]
+
+    @property
+    def residuals(self):
+        """Sum of all residuals [A]."""
+        return self.figures[..., _SUM]
 
     @property
     def gross(self):
@@ -109,7 +115,7 @@ def allocate_results(count, shape, nodes):
 def make_report(batch, uncertainty):
     """Report of circuits that needed no sweeps, with residuals [A] that broadcast against the batch."""
     report = Report(np.zeros((*batch, N_FIGURES)))
-    report.largest[...] = report.total[...] = uncertainty
+    report.largest[...] = report.total[...] = report.residuals[...] = uncertainty
     return report
 
 

@@ -7,15 +7,14 @@ node, that reaches the one sensed end is, by reciprocity, the voltage of that no
 
 import numpy as np
 
-from tiocross.circuit.solvers.multilevel_kernel import FAR, RHO, ROOT
-from tiocross.circuit.solvers.results import BITS, ROOT_END, WORDS, rounding_step
+from tiocross.circuit.solvers.results import BITS, FAR, RHO, ROOT, ROOT_END, WORDS, rounding_step
 
 SHARE_RTOL = 1e-6  # to which shares are solved; so much of the sum over all nodes is added
 
 
-def bound_rounding(shape, resistances, drives, slopes):
+def bound_rounding(shape, resistances, drives, slopes, segments=None):
     """Bound for any current, (C, B) [A]; ``slopes`` (C, B or 1): sum over all devices [S]."""
-    return _step(shape, drives) * (slopes + sum(ends.sum() for ends in _far_ends(shape, resistances)))
+    return _step(shape, drives) * (slopes + sum(ends.sum() for ends in _far_ends(shape, resistances, segments)))
 
 
 def unit_drive(resistances, drives, sensed):
@@ -28,10 +27,10 @@ def unit_drive(resistances, drives, sensed):
     return unit
 
 
-def rounding_that_arrives(shape, resistances, drive, slopes, shares):
+def rounding_that_arrives(shape, resistances, drive, slopes, shares, segments=None):
     """Bound for the sensed current alone [A]. ``drive`` (2, 2, W) [V]; ``slopes`` (M, N) of the devices [S]; ``shares`` are
     `Nodes` (M, N) of the solution for `unit_drive`."""
-    words, bits = _far_ends(shape, resistances)
+    words, bits = _far_ends(shape, resistances, segments)
     # A line is solved with the others held, and its rounded voltage leaves the node alone unbalanced: no pair of currents.
     arriving = (slopes * (np.abs(shares.word_lines) + np.abs(shares.bit_lines))).sum()
     arriving += (words * np.abs(shares.word_lines[:, -1])).sum() + (bits * np.abs(shares.bit_lines[0])).sum()
@@ -43,9 +42,10 @@ def _step(shape, drives):
     return rounding_step(sum(shape)) * np.abs(drives).max(axis=(2, 3, 4))
 
 
-def _far_ends(shape, resistances):
+def _far_ends(shape, resistances, segments):
     """Conductance of each word line's and bit line's far end with its last segment, 0 where it floats [S]."""
+    last = [resistances[side, RHO, :n] for side, n in enumerate(shape)] if segments is None else (
+        segments[WORDS][:, -1], segments[BITS][0])
     with np.errstate(divide="ignore"):
-        found = [1.0 / (resistances[side, RHO, :n] + resistances[side, FAR, :n]) for side, n in ((WORDS, shape[0]),
-                                                                                                (BITS, shape[1]))]
+        found = [1.0 / (last[side] + resistances[side, FAR, :n]) for side, n in enumerate(shape)]
     return [np.where(np.isfinite(ends), ends, 0.0) for ends in found]

@@ -1,61 +1,106 @@
-"""From the terms of a circuit to the kernel's: ends of lines, geometry, scratch, calls of bounded length."""
+"""From the terms of a circuit to the kernel's: ends of lines, levels, scratch, calls of bounded length."""
 
+import threading
 from functools import cached_property
 
 import numpy as np
 
 from tiocross.circuit.solvers.hierarchy import kinds_of_lines, lump_lines
-from tiocross.circuit.solvers.multilevel_kernel import (
-    AT_ONCE,
-    FROM_LAST,
-    FROM_ZERO,
-    GO_ON,
-    ONE,
-    RHO,
-    ROOT,
-    solve_arrays,
-)
-from tiocross.circuit.solvers.results import FAR_END, ROOT_END, Nodes, Solved, allocate_results
+from tiocross.circuit.solvers.levels import plan_for
+from tiocross.circuit.solvers.circuits_kernel import FROM_LAST, FROM_ZERO, GO_ON, solve_lines
+from tiocross.circuit.solvers.lines_kernel import B, PITCH, W
+from tiocross.circuit.solvers.results import FAR_END, RHO, ROOT, ROOT_END, Nodes, Solved, allocate_results
+from tiocross.vectors import LANES
 
 _CROSSINGS_PER_CALL = 3_000_000  # in one kernel call, about 0.1 s, so that Ctrl-C and progress get through
 _MOST_SWEEPS_AT_ONCE = 200  # of small arrays, many in one call
 _PATIENCE = 8  # calls without half the residual after which only rounding is left
 _ROBUST_FROM = 3  # such calls after which coarse crossbars are given up
+_MANY = LANES // 2 + 1  # arrays from which it pays to solve them side by side
+_LARGEST_OF_MANY = 4_096  # devices of an array up to which they go side by side: LANES of them should fit into the cache
+_KEPT = 8_000_000  # numbers of scratch that a thread keeps for its next circuit
+_NOTHING = np.empty(0)
+
+
+class _Scratch(threading.local):
+    """Each thread's scratch between circuits: new memory costs as much time as some sweeps."""
+
+    kept = _NOTHING
+
+    def take(self, size):
+        """An array of at least ``size``."""
+        pool, self.kept = self.kept, _NOTHING
+        return pool if len(pool) >= size else np.empty(size)
+
+    def give_back(self, pool):
+        """For whoever is next."""
+        if len(self.kept) < len(pool) <= _KEPT:
+            self.kept = pool
+
+
+SCRATCH = _Scratch()
+
+
+def goes_side_by_side(n_arrays, n_devices):
+    """Whether so many arrays of so many devices are solved LANES at a time; the bits are the same."""
+    return n_arrays >= _MANY and n_devices <= _LARGEST_OF_MANY
+
+
+def flatten(arrays, many):
+    """Devices (C, M, N) as the kernel wants them: flat and, unless arrays go side by side, with rows and numbers of rows
+    filled up to whole vectors."""
+    m, n = arrays.shape[1:]
+    if not many and (m % LANES or n % LANES):
+        padded = np.zeros((len(arrays), -(-m // LANES) * LANES, -(-n // LANES) * LANES))
+        padded[:, :m, :n] = arrays
+        return padded.reshape(-1)
+    return arrays.reshape(-1)
 
 
 class Workspace:
     """Solves linear circuits of one shape with the same wires and the same ends connected.
 
-    ``resistances`` (2, 3, W): of a segment, and behind the root (left, bottom) and far (right, top) ends, of word lines and
-    of bit lines; infinite where an end floats [ohm]. ``sensed`` (N,) bool: bit lines whose gross current sets the scale of
-    the tolerance. Drives are root and far voltages of word lines and of bit lines, (..., 2, 2, W), 0 where an end floats
-    [V].
+    ``resistances`` (2, 3, W) and ``segments`` are as in `levels`. ``sensed`` (N,) bool: bit lines whose gross current sets
+    the scale of the tolerance. Drives are root and far voltages of word lines and of bit lines, (..., 2, 2, W), 0 where an
+    end floats [V]; or (..., 1, M), of the root ends of word lines alone.
     """
 
-    def __init__(self, resistances, geometry, sensed):
-        self.resistances, self.geometry, self.sensed = resistances, geometry, sensed
-        self.n_word_lines, self.n_bit_lines = (int(n) for n in geometry.numbers[0, 0, :2])
-        width = _padded(self.n_bit_lines)
-        self.fine = np.empty((4, self.n_word_lines, width))
-        self.scratch = (np.empty((geometry.n_wide, width)), np.empty(geometry.pool),
-                        np.zeros((len(geometry.numbers), 2, 9, resistances.shape[2])),
-                        np.empty((self.n_word_lines, min(width, AT_ONCE))), np.empty((11, width)))
-        self.scratch[2][:, :, ONE] = 1.0
-        self.nothing = np.empty((0, self.n_bit_lines))
-        # Voltages of the circuit solved last; views, to be read or to start from.
-        self.nodes = Nodes(self.fine[0, :, : self.n_bit_lines], self.fine[1, :, : self.n_bit_lines])
+    def __init__(self, resistances, levels, sensed, segments=None):
+        self.resistances, self.levels, self.sensed, self.segments = resistances, levels, sensed, segments
+        self.n_word_lines, self.n_bit_lines = levels[0].shape
+
+    @cached_property
+    def plan(self):
+        """Of one array."""
+        return plan_for(self.levels, self.resistances, self.segments, self.sensed, False)
+
+    @cached_property
+    def pool(self):
+        """Scratch for one array, with its voltages."""
+        return np.zeros(self.plan.size)
+
+    @cached_property
+    def nodes(self):
+        """`Nodes` of the circuit solved last; views, to be read or to start from."""
+        return Nodes(*self.plan.nodes(self.pool))
+
+    @property
+    def places(self):
+        """The pool, where voltages of bit lines and of word lines begin in it, and how far rows are apart."""
+        s = self.plan.numbers[0]
+        return self.pool, int(s[B]), int(s[W]), int(s[PITCH])
 
     def solve(self, arrays, drives, goal, start=FROM_ZERO):
-        """Solve every array (C, M, N) [S] for every drive (C or 1, B, 2, 2, W): `Solved`, not judged."""
+        """Solve every array (C, M, N) [S] for every drive (C or 1, B, ...): `Solved`, not judged."""
         count, crossings = (len(arrays), drives.shape[1]), self.n_word_lines * self.n_bit_lines
         solved = allocate_results(count, (self.n_word_lines, self.n_bit_lines), goal.nodes)
         if 8 * crossings <= _CROSSINGS_PER_CALL:
-            n_open, step = 0, max(1, _CROSSINGS_PER_CALL // (8 * crossings * count[1]))
+            n_open, step = 0, max(LANES, _CROSSINGS_PER_CALL // (8 * crossings * count[1]) // LANES * LANES)
             budget = min(goal.max_sweeps, _MOST_SWEEPS_AT_ONCE)
             for first in range(0, len(arrays), step):
                 part = slice(first, first + step)
-                n_open += self._call((arrays[part], self.nothing), drives[part] if len(drives) > 1 else drives, goal.rtol,
-                                     budget, start, solved.at(part))
+                n_open += self._solve_some(arrays[part], drives[part] if len(drives) > 1 else drives, goal.rtol, budget,
+                                           start, solved.at(part))
             if n_open == 0:
                 return solved
         report = solved.report
@@ -63,22 +108,35 @@ class Workspace:
             self._solve_in_steps(arrays[c], drives[min(c, len(drives) - 1), k], goal, start, solved.at(c, k))
         return solved
 
-    def sweep_further(self, devices, drive, budget, start, into, rtol=0.0):
+    def _solve_some(self, arrays, drives, rtol, budget, start, into):
+        """In one call."""
+        many = goes_side_by_side(len(arrays), arrays[0].size)
+        plan = plan_for(self.levels, self.resistances, self.segments, self.sensed, True) if many else self.plan
+        pool = SCRATCH.take(plan.size)
+        task = rtol, budget, start, into.voltages.size > 0
+        n_open = call(plan, pool, (flatten(arrays, many), _NOTHING), drives, many, task, into)
+        SCRATCH.give_back(pool)
+        return n_open
+
+    def sweep_further(self, devices, drive, budget, start, into, rtol=0.0, strict=False):
         """Sweep one circuit up to ``budget`` more times, or to ``rtol``. ``devices``: conductances (M, N) [S], and currents
-        injected at the word-line nodes and drawn from the bit-line nodes, (M, N) or (0, N) for none [A]. ``into``: `Solved`
-        without leading axes."""
+        injected at the word-line nodes and drawn from the bit-line nodes, (M, N) or None [A]; or both as `flatten` makes
+        them, the latter empty for None. ``into``: `Solved` without leading axes."""
         into.report.lose_no_patience()
         array, injected = devices
+        if array.ndim == 2:
+            devices = flatten(array[None], False), _NOTHING if injected is None else flatten(injected[None], False)
         alone = Solved(into.currents[None, None], into.figures[None, None], into.voltages[None, None])
-        self._call((array[None], injected), drive[None, None], rtol, budget, start, alone)
+        task = rtol, budget, start, strict or into.voltages.size > 0
+        call(self.plan, self.pool, devices, drive[None, None], False, task, alone)
 
     @cached_property
     def robust(self):
         """The same for circuits that do not converge here: corrected on the array itself, by conjugate gradients, which
         always converge, instead of on coarse crossbars, which are much faster where they are good pictures of it."""
         shape = (self.n_word_lines, self.n_bit_lines)
-        geometry = lump_lines(*shape, kinds_of_lines(self.resistances, shape), (1,))
-        return Workspace(self.resistances, geometry, self.sensed)
+        return Workspace(self.resistances, lump_lines(*shape, kinds_of_lines(self.resistances, shape), (1,)), self.sensed,
+                         self.segments)
 
     def hand_over_to_robust(self):
         """The robust workspace, with this one's bit-line voltages as its start."""
@@ -90,11 +148,10 @@ class Workspace:
         report, solver, best, waiting = into.report, self, np.inf, 0
         if report.n_sweeps > 0:
             solver, start = self.robust, FROM_ZERO
-            solver.nodes.bit_lines[:] = 0.0
         budget = max(1, min(8, _CROSSINGS_PER_CALL // array.size))
         while report.n_sweeps < goal.max_sweeps and waiting < _PATIENCE:
             sweeps = min(budget, goal.max_sweeps - int(report.n_sweeps))
-            solver.sweep_further((array, self.nothing), drive, sweeps, start, into, goal.rtol)
+            solver.sweep_further((array, None), drive, sweeps, start, into, goal.rtol)
             if report.total <= goal.rtol * report.gross:
                 break
             start, waiting = GO_ON, 0 if report.total < 0.5 * best else waiting + 1
@@ -102,15 +159,13 @@ class Workspace:
             if waiting >= _ROBUST_FROM and solver is self:
                 solver, start = self.hand_over_to_robust(), FROM_LAST
 
-    def _call(self, devices, drives, rtol, budget, start, into):
-        geometry = self.geometry
-        return solve_arrays(*devices, drives, self.resistances, geometry.places, geometry.numbers, self.sensed, rtol, budget,
-                            start, self.fine, *self.scratch, *into)
 
-
-def _padded(n):
-    """Row length of scratch: a power of two would map all rows to the same places of the cache."""
-    return n + 8 if n % 64 == 0 else n
+def call(plan, pool, devices, drives, many, task, into):
+    """The kernel: ``devices`` flat, and what is injected; ``task``: rtol, most sweeps, start, and whether voltages are
+    wanted; ``into`` `Solved` (C, B, ...). Returns how many circuits are open."""
+    if drives.ndim == 5:
+        drives = drives.reshape(*drives.shape[:2], 4, drives.shape[4])
+    return solve_lines(*devices, drives, *into, pool, plan.tables, plan.numbers, plan.edges, many, *task)
 
 
 def connect_ends(circuit, ends):
