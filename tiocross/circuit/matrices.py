@@ -89,16 +89,17 @@ def require_ohmic(crossbar):
 
 
 def eliminates(crossbar, rtol):
-    """Whether elimination gives the matrix: the array is large, no segment broken, and rounding, which grows with the
-    conductance of a line times its source or sense resistance, or its largest segment, is below ``rtol`` of the largest entry
-    of a row."""
+    """Whether elimination gives the matrix: the array is large, no segment broken, and rounding is below ``rtol`` of the
+    largest entry of a row. It grows with the conductance of a line times its source or sense resistance or a segment of its
+    own."""
     if min(crossbar.conductances.shape[-2:]) < _ELIMINATED_FROM:
         return False
     ends = crossbar.source_resistance.max(), crossbar.sense_resistance.max()
     if has_segments(crossbar):
         ends = (np.add(*each) for each in zip(ends, (wires.max() for wires in spread_segments(crossbar))))
     lines = (crossbar.conductances.sum(axis=axis).max(initial=0.0) for axis in (-1, -2))
-    return 16 * np.finfo(float).eps * (1.0 + max(line * end for line, end in zip(lines, ends) if line > 0)) <= rtol
+    largest = max(line * end if line > 0 else 0.0 for line, end in zip(lines, ends))
+    return 16 * np.finfo(float).eps * (1.0 + largest) <= rtol
 
 
 def matrix_pays(crossbar, n_inputs):

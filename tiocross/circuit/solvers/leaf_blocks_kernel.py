@@ -1,8 +1,8 @@
 """Small parts of a crossbar as blocks with ports, built device by device, and pulled back; LANES parts side by side.
 
 A part has m word lines and n bit lines, together at least LANES / 2, that enter at its near side (left of word lines,
-bottom of bit lines) and leave at its far side (right, top). Each line is given a voltage at its near port, and the current drawn from it at its far
-port; the symmetric matrix F of the block answers with
+bottom of bit lines) and leave at its far side (right, top). Each line is given a voltage at its near port, and the current
+drawn from it at its far port; the symmetric matrix F of the block answers with
 
     (current into the near ports, voltage at the far ports) = F (voltage at the near ports, current out of the far ports).
 
@@ -42,14 +42,9 @@ def build_leaf_blocks(n_vectors, shape, order, devices, words, bits, form, group
     """Fill ``blocks``, and ``columns`` unless it is empty."""
     m, n = shape
     n_ports = len(order)
-    zero, one = fill(0.0), fill(1.0)
+    zero = fill(0.0)
     for b in range(n_vectors):
-        for at in range(0, len(form), LANES):
-            store(form, at, zero)
-        for j in range(n):
-            store(form, ((n + j) * n_ports + j) * LANES, one)
-        for w in range(2 * n + 1, n_ports, 2):
-            store(form, (w * n_ports + w - 1) * LANES, one)
+        _start(form, n_ports, n)
         for i in range(m - 1, -1, -1):
             w = 2 * (n + m - i) - 1
             row = w * n_ports
@@ -81,6 +76,17 @@ def build_leaf_blocks(n_vectors, shape, order, devices, words, bits, form, group
                             store(columns, (to + p) * LANES, load(group, (own + p) * LANES))
                 _add_group(form, group, devices, ((b * m + i) * n + start) * LANES, n_ports, (n + start, w, 2 * n))
         _write(form, group, order, blocks, b)
+
+
+@helper
+def _start(form, n_ports, n):
+    """Bare lines."""
+    one = fill(1.0)
+    form[:] = 0.0
+    for t in range(n, 2 * n):
+        store(form, (t * n_ports + t - n) * LANES, one)
+    for w in range(2 * n + 1, n_ports, 2):
+        store(form, (w * n_ports + w - 1) * LANES, one)
 
 
 @helper
