@@ -272,7 +272,8 @@ def _resample(ohms, at, coarse_at):
     if not broken.any():
         return np.diff(_passed(ohms, after, weights), axis=1)
     n_broken = np.rint(_passed(broken, after, weights))  # apart from the others, whose sums would lose their digits
-    return np.where(np.diff(n_broken, axis=1) > 0, BROKEN, np.diff(_passed(np.where(broken, 0.0, ohms), after, weights), axis=1))
+    whole = np.diff(_passed(np.where(broken, 0.0, ohms), after, weights), axis=1)
+    return np.where(np.diff(n_broken, axis=1) > 0, BROKEN, whole)
 
 
 def _passed(values, after, weights):
