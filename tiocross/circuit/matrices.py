@@ -3,7 +3,7 @@
 import numpy as np
 
 from tiocross.checks import kind_of
-from tiocross.circuit.crossbar import Crossbar, has_segments, require_crossbar, turn, turn_arrays
+from tiocross.circuit.crossbar import Crossbar, has_segments, require_crossbar, spread_segments, turn, turn_arrays
 from tiocross.circuit.solvers.checks import require_rtol, require_solved
 from tiocross.circuit.solvers.dispatch import run_circuits, run_read
 from tiocross.circuit.solvers.elimination import eliminate
@@ -61,15 +61,11 @@ def transfer_matrix(crossbar: Crossbar, *, rtol: float = 1e-9) -> np.ndarray:
     """
     require_crossbar(crossbar)
     require_rtol(rtol)
-    law = crossbar.iv if crossbar.series is None or crossbar.iv is not None else crossbar.series.iv
-    crossbar = crossbar.equivalent
-    if law is not None:
-        raise ValueError(f"devices with {kind_of(law)} law have no transfer matrix; solve for each input, "
-                         "or take iv=None for the matrix at small voltages")
+    crossbar = require_ohmic(crossbar)
     shape = crossbar.conductances.shape
     if crossbar.is_ideal or crossbar.conductances.size == 0:
         return crossbar.conductances.copy()
-    if not has_segments(crossbar) and min(shape[-2:]) >= _ELIMINATED_FROM and _rounding(crossbar) <= rtol:
+    if eliminates(crossbar, rtol):
         matrix = eliminate(prepare(crossbar).arrays, crossbar.word_line_resistance, crossbar.bit_line_resistance,
                            crossbar.source_resistance, crossbar.sense_resistance)
         return np.ascontiguousarray(matrix).reshape(shape)
@@ -93,11 +89,27 @@ def _drive_word_lines(crossbar, goal):
     return run_circuits(circuit, ends, goal=goal)
 
 
-def _rounding(crossbar):
-    """What elimination loses, relative to the largest entry of a row."""
-    lines = [crossbar.conductances.sum(axis=axis).max(initial=0.0) for axis in (-1, -2)]
+def require_ohmic(crossbar):
+    """The equivalent crossbar; ValueError unless its devices obey Ohm's law."""
+    law = crossbar.iv if crossbar.series is None or crossbar.iv is not None else crossbar.series.iv
+    if law is not None:
+        raise ValueError(f"devices with {kind_of(law)} law have no transfer matrix; solve for each input, "
+                         "or take iv=None for the matrix at small voltages")
+    return crossbar.equivalent
+
+
+def eliminates(crossbar, rtol):
+    """Whether elimination gives the matrix: the array is large, no segment broken, and rounding is below ``rtol`` of the
+    largest entry of a row. It grows with the conductance of a line times its source or sense resistance or a segment of its
+    own."""
+    if min(crossbar.conductances.shape[-2:]) < _ELIMINATED_FROM:
+        return False
     ends = crossbar.source_resistance.max(), crossbar.sense_resistance.max()
-    return 16 * np.finfo(float).eps * (1.0 + max(lines[0] * ends[0], lines[1] * ends[1]))
+    if has_segments(crossbar):
+        ends = (np.add(*each) for each in zip(ends, (wires.max() for wires in spread_segments(crossbar))))
+    lines = (crossbar.conductances.sum(axis=axis).max(initial=0.0) for axis in (-1, -2))
+    largest = max(line * end if line > 0 else 0.0 for line, end in zip(lines, ends))
+    return 16 * np.finfo(float).eps * (1.0 + largest) <= rtol
 
 
 def matrix_pays(crossbar, n_inputs):

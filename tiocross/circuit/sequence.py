@@ -8,7 +8,6 @@ from tiocross.circuit.biasing import Biasing, join_ends, require_fitting
 from tiocross.circuit.crossbar import require_crossbar
 from tiocross.circuit.solver import solve
 from tiocross.circuit.solvers.checks import require_consistent, require_rtol
-from tiocross.circuit.solvers.dispatch import find_short_ends
 from tiocross.circuit.solvers.hierarchy import find_geometries
 from tiocross.circuit.solvers.circuits_kernel import FROM_LAST
 from tiocross.circuit.solvers.paths import find_islands
@@ -52,7 +51,6 @@ class CircuitSequence:
         resistances, drives = connect_ends(self._circuit, ends)
         if self._resistances is None or not np.array_equal(resistances, self._resistances):
             self._resistances, self._workspace = resistances, None
-        self._is_short = bool(find_short_ends(self._circuit, resistances).any())
         self._drive, self._factor, self._largest = drives[0, 0], 0.0, np.abs(drives).max()
         selected = biasing.selected
         sensed = np.ones(self._shape[1], dtype=bool) if selected is None else np.arange(self._shape[1]) == selected[1]
@@ -79,8 +77,6 @@ class CircuitSequence:
 
     def _sweep(self, array, factor):
         """Whether a few sweeps from the last circuit were enough."""
-        if self._is_short:
-            return False
         if self._floats and find_islands(array[None], self._connected, self._circuit.segments) is not None:
             return False
         if self._workspace is None:
