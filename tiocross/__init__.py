@@ -78,6 +78,7 @@ _HOMES = {
     "read_margin": "circuit.margins",
     "solve": "circuit.solver",
     "transfer_matrix": "circuit.matrices",
+    "transfer_matrix_with_pullback": "circuit.adjoint",
     "sensitivities": "circuit.sensitivity",
     "write_netlist": "circuit.netlist",
     "compensate": "circuit.compensation",
@@ -205,6 +206,7 @@ if TYPE_CHECKING:
     from tiocross.circuit.margins import read_margin as read_margin
     from tiocross.circuit.solver import solve as solve
     from tiocross.circuit.matrices import transfer_matrix as transfer_matrix
+    from tiocross.circuit.adjoint import transfer_matrix_with_pullback as transfer_matrix_with_pullback
     from tiocross.circuit.sensitivity import sensitivities as sensitivities
     from tiocross.circuit.netlist import write_netlist as write_netlist
     from tiocross.circuit.compensation import compensate as compensate

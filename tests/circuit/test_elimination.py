@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tiocross.circuit.solvers import elimination
-from tiocross.circuit.solvers.elimination import eliminate
+from tiocross.circuit.solvers.elimination import eliminate, eliminate_with_pullback
 
 # Around the largest leaf (16 lines), uneven, padded, and much longer than wide.
 SHAPES = [(1, 1), (1, 9), (7, 1), (3, 17), (16, 5), (17, 18), (33, 20), (20, 35), (130, 3), (2, 150), (1, 260), (5, 70)]
@@ -158,3 +158,44 @@ def test_a_wide_array_against_its_own_halves():
     conductances[:, 120:] = 0.0
     left = one(np.ascontiguousarray(conductances[:, :120]), word, bit[:120], source, sense[:120])
     assert worst(one(conductances, word, bit, source, sense)[:, :120], left) < PROMISE
+
+
+def test_each_segment_its_own_resistance():
+    """A line whose segments are r, 2 r, r, ... is one of segments r with more nodes, some without a device."""
+    (n_word, n_bit), rng = (20, 19), np.random.default_rng(15)
+    conductances = rng.uniform(1e-4, 5e-4, (n_word, n_bit))
+    words, bits = np.full((n_word, n_bit + 1), 3.0), np.full((n_word + 1, n_bit), 2.0)
+    words[:, 5] = 6.0  # before the device at bit line 5, seen from the left
+    bits[8] = 4.0  # before word line 7, seen from the bottom
+    finer = np.insert(np.insert(conductances, 5, 0.0, axis=1), 8, 0.0, axis=0)
+    ends = np.full(n_word, 10.0), np.full(n_bit, 20.0)
+    expected = one(finer, *(np.full(n + 1, r) for n, r in ((n_word, 3.0), (n_bit, 2.0), (n_word, 10.0), (n_bit, 20.0))))
+    matrix = one(conductances, words, bits, *ends)
+    assert worst(matrix, np.delete(np.delete(expected, 8, axis=0), 5, axis=1)) < 1e-13
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (5, 70), (17, 18), (33, 20), (70, 50), (20, 130)])
+def test_a_gradient_pulled_back_is_that_of_differences(shape):
+    _, *resistances = random_case(shape, 16)
+    rng = np.random.default_rng(17)
+    arrays, weights = rng.uniform(1e-5, 5e-4, (2, *shape)), rng.normal(size=(2, *shape))
+    arrays[rng.random(arrays.shape) < 0.1] = 0.0
+    step = 1e-3 * rng.uniform(-1, 1, arrays.shape) * 1e-4
+    matrices, pull = eliminate_with_pullback(arrays, *resistances)
+    np.testing.assert_array_equal(matrices, eliminate(arrays, *resistances))
+    near, far = ((eliminate(arrays + k * step, *resistances) - eliminate(arrays - k * step, *resistances)) * weights
+                 for k in (1, 2))
+    slopes = (8.0 * near - far).sum(axis=(1, 2)) / 12.0  # of fourth order in a change of a thousandth of a device
+    # Rounding of matrix entries up to 5e-4 S against changes of 1e-7 S: 1e-13 / 1e-3, and some for what cancels.
+    np.testing.assert_allclose((pull(weights) * step).sum(axis=(1, 2)), slopes, rtol=0,
+                               atol=1e-9 * np.abs(pull(weights) * step).sum(axis=(1, 2)).min())
+    np.testing.assert_allclose(pull(-2.0 * weights), -2.0 * pull(weights), rtol=1e-12, atol=1e-15)
+
+
+def test_gradients_in_strips_and_whole_are_the_same(monkeypatch):
+    _, *resistances = random_case((70, 100), 18)
+    array, weights = random_case((70, 100), 19)[0][None], np.random.default_rng(20).normal(size=(1, 70, 100))
+    whole = eliminate_with_pullback(array, *resistances)[1](weights)
+    monkeypatch.setattr(elimination, "_DEVICES_AT_ONCE", 2**11)
+    np.testing.assert_allclose(eliminate_with_pullback(array, *resistances)[1](weights), whole, rtol=0,
+                               atol=1e-12 * np.abs(whole).max())

@@ -1,8 +1,8 @@
 """Conductances that give, through the wires, the matrix that is wanted: compensation of IR drop.
 
-Gauss-Newton on the squared difference, damped where it goes wrong (Levenberg and Marquardt). Each iteration solves a linear
-least-squares problem within the window. Its matrix J is never formed: dT_ij / dG_kl = u_kl(i) a_kl(j) (see `adjoint`), so a
-product with J is one of two small matrices.
+Gauss-Newton on the squared difference, damped where it goes wrong (Levenberg and Marquardt). Each step solves a linear
+least-squares problem within the window. Its gradient is exact: the elimination that gives the transfer matrix, run
+backwards. Its curvature only leads there: it may be one of an earlier point, and an approximation (see `linearised`).
 """
 
 from dataclasses import dataclass, replace
@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tiocross.checks import LARGEST_CONDUCTANCE, as_conductances, as_finite, as_number, require_name
-from tiocross.circuit.adjoint import find_line_voltages
+from tiocross.circuit.adjoint import find_matrix_with_pullback
 from tiocross.circuit.crossbar import Crossbar
+from tiocross.circuit.linearised import Derivatives, LinearisedMatrix, solve_in_box
 from tiocross.circuit.matrices import transfer_matrix
 
 SCALES = ("fixed", "free")
@@ -21,13 +22,13 @@ SCALES = ("fixed", "free")
 _REACHED = 1e-10  # relative error below which the targets count as reached
 _OPTIMAL = 1e-6  # steepest descent relative to what is left, below which nothing is to be gained
 _ROUNDING = 1e-12  # relative decrease of the squared error that the solver cannot resolve
-_MOST_ITERATIONS = 100
-_RTOL = (1e-11, 1e-9)  # of the transfer matrix, whose error is reported, and of its derivatives, which only lead there
+_MOST_ITERATIONS = 200
+_RTOL = (1e-11, 1e-9)  # of the transfer matrix, whose error is reported, and of gradients
 _GOOD_START, _MOST_HALVINGS = 0.2, 10  # relative error from which on a free scale starts, halvings of it on the way
 _FIRST_DAMPING, _LARGEST_DAMPING = 1e-2, 1e6
-_MOST_FACES, _MOST_PRODUCTS = 20, 100  # of a linear problem: sets of devices inside the window, directions for each
-_FINEST = 1e-7  # steepest descent, relative to the residual's length, that is not made smaller
-_SHORTEST = 1e-6  # share of a direction below which it leads nowhere
+_OLD = ((2, 0.5), (4, 0.2))  # steps after which derivatives are old, where the last left this share of the steepest descent
+_FLAT = (1e-3, 1e-8)  # curvature relative to that of single devices that is none: of near or earlier derivatives, exact ones
+_LARGEST_EXACT = 2_500  # devices of an array whose derivatives are exact
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,7 @@ class Compensation:
         Steepest descent left within the window, devices scaled to equal effect, relative to the difference: 0 at an
         optimum, and below 1e-6 unless the search ended for rounding or the count of iterations (unitless).
     n_iterations : int
-        Linearisations done (unitless).
+        Steps done (unitless).
     """
 
     conductances: np.ndarray
@@ -99,17 +100,18 @@ def compensate(targets: ArrayLike, wire_resistance: float, window: tuple[ArrayLi
 
     Notes
     -----
-    Minimises the sum of squares of ``gain * T(G) - targets``. dT_ij/dG_kl = u_kl a_kl, with u the device voltages when 1 V
-    drives word line i alone and a those when -1 V drives the bottom end of bit line j alone, so n_word_lines + n_bit_lines
-    solutions give all derivatives. Each iteration (Gauss-Newton, damped where it goes wrong [1]_) solves the linear
-    least-squares problem within the window by conjugate gradients [2]_ on the devices that are not at an end of it. The
-    derivatives are never formed as a matrix: memory is about 40 (n_word_lines + n_bit_lines) bytes a device, and time
-    grows with n_word_lines^2 n_bit_lines^2.
+    Minimises the sum of squares of ``gain * T(G) - targets``. Each iteration (Gauss-Newton, damped where it goes wrong
+    [1]_) solves the linear least-squares problem within the window by conjugate gradients [2]_ on the devices that are not
+    at an end of it. Its gradient is exact, see `transfer_matrix_with_pullback`. dT_ij/dG_kl = u_kl a_kl, with u the device
+    voltages when 1 V drives word line i alone and a those when -1 V drives the bottom end of bit line j alone, is formed
+    from n_word_lines + n_bit_lines solutions, only now and then, from some 2 500 devices on only nearly, and corrected by
+    what each step really changes [3]_. Time grows with the third power of the lines; memory is about 8 (n_word_lines +
+    n_bit_lines) bytes a device.
 
     The problem is not convex: what is found is a point that no small change improves. Where targets are reached with a
     free scale the answer is not unique; it is one near the targets, scaled to the window's upper end if they leave it, and
     halved until the wires leave them recognisable. A window that reaches down to open devices may have no optimum with a
-    free scale but ever lower conductances; the search then ends after 100 iterations, which `optimality` shows.
+    free scale but ever lower conductances; the search then ends after 200 iterations, which `optimality` shows.
 
     References
     ----------
@@ -117,6 +119,7 @@ def compensate(targets: ArrayLike, wire_resistance: float, window: tuple[ArrayLi
        11, 431 (1963).
     .. [2] M. R. Hestenes and E. Stiefel, "Methods of conjugate gradients for solving linear systems", J. Res. Natl. Bur.
        Stand. 49, 409 (1952).
+    .. [3] C. G. Broyden, "A class of methods for solving nonlinear simultaneous equations", Math. Comp. 19, 577 (1965).
 
     Examples
     --------
@@ -142,8 +145,8 @@ def compensate(targets: ArrayLike, wire_resistance: float, window: tuple[ArrayLi
                         bit_line_resistance=bit_line_resistance, source_resistance=source_resistance,
                         sense_resistance=sense_resistance)
     task = _Task(crossbar, targets, lower, upper, scale == "free")
-    start = task.at(task.clipped)
-    end, optimality, n_iterations = _descend(task, _choose_start(task, start))
+    start = task.at(task.clipped, with_gradient=False)
+    end, optimality, n_iterations = _descend(task, task.at(_choose_start(task, start).conductances))
     errors = [float(error) for point in (end, start) for error in (point.length / np.linalg.norm(targets),
                                                                    np.abs(point.residual).max() / targets.max())]
     return Compensation(end.conductances, end.matrix, end.gain, *errors, float(optimality), n_iterations)
@@ -168,10 +171,13 @@ def _as_window(window, shape):
 
 @dataclass(frozen=True, eq=False)
 class _Point:
+    """``gradient``: half of that of the squared error; a free gain is the best one: its change does not count [S]."""
+
     conductances: np.ndarray
     matrix: np.ndarray
     gain: float
     residual: np.ndarray
+    gradient: np.ndarray | None = None
 
     @cached_property
     def length(self):
@@ -196,21 +202,24 @@ class _Task:
         return np.clip(self.targets if fits or not self.free else self.targets * (self.upper.max() / high),
                        self.lower, self.upper)
 
-    def at(self, conductances):
+    def at(self, conductances, with_gradient=True):
         """What these conductances give."""
-        matrix = transfer_matrix(replace(self.crossbar, conductances=conductances), rtol=_RTOL[0])
+        crossbar = replace(self.crossbar, conductances=conductances)
+        if with_gradient:
+            matrix, pull = find_matrix_with_pullback(crossbar, *_RTOL)
+        else:
+            matrix = transfer_matrix(crossbar, rtol=_RTOL[0])
         square = (matrix**2).sum()
         gain = float((matrix * self.targets).sum() / square) if self.free and square > 0 else 1.0
-        return _Point(conductances, matrix, gain, gain * matrix - self.targets)
+        residual = gain * matrix - self.targets
+        return _Point(conductances, matrix, gain, residual, pull(gain * residual) if with_gradient else None)
 
-    def linearise(self, point):
-        """Derivatives of gain * matrix there; a free gain takes up what lies along the matrix."""
-        crossbar = replace(self.crossbar, conductances=point.conductances)
-        inputs, outputs = (voltages.reshape(len(voltages), -1) for voltages in find_line_voltages(crossbar, _RTOL[1]))
+    def linearise(self, point, derivatives, flat):
+        """The residual near a point; a free gain takes up what lies along the matrix."""
         length = np.linalg.norm(point.matrix)
         along = point.matrix / length if self.free and length > 0 else None
-        return _LinearisedMatrix((point.gain * inputs, outputs), along, point.residual,
-                                 (self.lower - point.conductances, self.upper - point.conductances))
+        return LinearisedMatrix(derivatives, point.gain, along, point.residual, point.gradient,
+                                (self.lower - point.conductances, self.upper - point.conductances), flat)
 
 
 def _choose_start(task, point):
@@ -218,7 +227,7 @@ def _choose_start(task, point):
     points = [point]
     while task.free and point.length > _GOOD_START * np.linalg.norm(task.targets) and len(points) <= _MOST_HALVINGS:
         halved = np.clip(points[0].conductances * 0.5 ** len(points), task.lower, task.upper)
-        point = task.at(halved)
+        point = task.at(halved, with_gradient=False)
         points.append(point)
         if (halved == task.lower).all():
             break
@@ -228,124 +237,67 @@ def _choose_start(task, point):
 def _descend(task, point):
     """Best point, its optimality, number of iterations."""
     reached = _REACHED * np.linalg.norm(task.targets)
-    damping, before, optimality = 0.0, 0.0, 0.0
+    search, before, optimality = _Search(task), 0.0, 0.0
     for n_iterations in range(_MOST_ITERATIONS):
         if point.length <= reached:
             return point, 0.0, n_iterations
-        model = task.linearise(point)
+        model = search.linearise(point)
         slope = np.linalg.norm(model.descent(np.zeros_like(point.residual), model.gradient))
         optimality = slope / point.length
         if optimality <= _OPTIMAL:
             return point, optimality, n_iterations
-        enough = max(min(0.03, (slope / (before or slope)) ** 2) * slope, 0.1 * reached)  # as far as the last one served
-        trial, damping = _advance(task, point, model, damping, enough)
+        if before and search.is_old(slope / before):
+            model = search.linearise(point, anew=True)
+        served = (slope / before) ** 2 if before else 1.0  # a step is found as exactly as the last one led
+        trial = search.advance(point, model, max(min(0.1, max(served, 1e-4)) * slope, 0.1 * reached))
         if trial is None:
             return point, optimality, n_iterations
         point, before = trial, slope
     return point, optimality, _MOST_ITERATIONS
 
 
-def _advance(task, point, model, damping, enough):
-    """The next point and its damping; None where nothing is to be gained."""
-    while damping <= _LARGEST_DAMPING:
-        step, left = _solve_in_box(model, damping, enough)
-        expected = point.length**2 - left
-        if expected <= _ROUNDING * point.length**2:
-            break
-        trial = task.at(np.clip(point.conductances + step, task.lower, task.upper))
-        ratio = (point.length**2 - trial.length**2) / expected
+class _Search:
+    """What is known of the derivatives, and how far they lead."""
+
+    def __init__(self, task):
+        self._task, self._derivatives, self._place, self._age, self._damping = task, None, None, 0, 0.0
+        self._exact = task.targets.size <= _LARGEST_EXACT
+
+    def linearise(self, point, anew=False):
+        """The residual near a point, with the derivatives there if ``anew`` or if there are none."""
+        if anew or self._derivatives is None:
+            crossbar = replace(self._task.crossbar, conductances=point.conductances)
+            self._derivatives, self._place, self._age = Derivatives(crossbar, self._exact), point, 0
+        return self._task.linearise(point, self._derivatives, _FLAT[self._exact and self._place is point])
+
+    def is_old(self, left):
+        """Whether derivatives are to be found anew where a step has ``left`` so much of the steepest descent."""
+        return any(self._age >= age and left > share for age, share in _OLD)
+
+    def advance(self, point, model, enough):
+        """The next point; None where nothing is to be gained."""
+        while self._damping <= _LARGEST_DAMPING:
+            step, expected = solve_in_box(model, self._damping, enough)
+            negligible, ratio = expected <= _ROUNDING * point.length**2, 0.0
+            if not negligible:
+                trial = self._task.at(np.clip(point.conductances + step, self._task.lower, self._task.upper))
+                ratio = ((1.0 + _ROUNDING) * point.length**2 - trial.length**2) / expected
+                self._derivatives.learn(trial.conductances - point.conductances, trial.matrix - point.matrix)
+            if ratio > 0.1:
+                self._age += 1
+                self._trust(ratio)
+                return trial
+            if self._place is not point:
+                model = self.linearise(point, anew=True)
+            elif negligible:
+                return None
+            else:
+                self._damping = max(4.0 * self._damping, _FIRST_DAMPING)
+        return None
+
+    def _trust(self, ratio):
+        """Damping for the next step, after one that gained this share of what was expected."""
         if ratio > 0.75:
-            return trial, damping / 4.0 if damping > 0.01 * _FIRST_DAMPING else 0.0
-        if ratio > 0.1:
-            return trial, max(2.0 * damping, _FIRST_DAMPING) if ratio < 0.4 else damping
-        damping = max(4.0 * damping, _FIRST_DAMPING)
-    return None, damping
-
-
-class _LinearisedMatrix:
-    """What is left to the targets as a linear function, residual + J step, of a step of the conductances.
-
-    ``voltages``: u (M, devices), times the gain, and a (N, devices) [V]. ``along`` (M, N): direction that a free gain takes
-    up, of length 1, or None. ``ends``: lowest and highest step (M, N) [S]. ``gradient`` is J^T residual [S], ``curvature``
-    the diagonal of J^T J, above zero.
-    """
-
-    def __init__(self, voltages, along, residual, ends):
-        inputs, outputs = self.inputs, self.outputs = voltages
-        self.along, self.residual = along, residual
-        self.lower, self.upper = ends
-        curvature = (inputs**2).sum(axis=0) * (outputs**2).sum(axis=0)
-        if along is not None:
-            own = ((along @ outputs) * inputs).sum(axis=0)
-            curvature = np.maximum(curvature - own**2, 1e-3 * curvature)
-        self.curvature = np.maximum(curvature, 1e-30 * curvature.max()).reshape(residual.shape)
-        self.gradient = self.pull(residual)
-
-    def push(self, step):
-        """Change of the residual, J step [S]."""
-        return self._without_gain((self.inputs * step.ravel()) @ self.outputs.T)
-
-    def pull(self, residual):
-        """J^T residual [S]."""
-        return ((self._without_gain(residual) @ self.outputs) * self.inputs).sum(axis=0).reshape(residual.shape)
-
-    def descent(self, step, gradient):
-        """Steepest descent from a step that the window leaves, in units in which the curvature of each device is 1 [S]."""
-        return np.sqrt(self.curvature) * (np.clip(step - gradient / self.curvature, self.lower, self.upper) - step)
-
-    def _without_gain(self, residual):
-        return residual if self.along is None else residual - self.along * (self.along * residual).sum()
-
-
-def _solve_in_box(model, damping, enough):
-    """Step within its ends that minimises the squared residual, damped, until the steepest descent [S] is small ``enough``;
-    and that square [S^2]. Conjugate gradients with devices at an end of their window held there, a step along the path bent
-    by the window, and again. Where that path leads nowhere, steepest descent along its own bent path does."""
-    step, residual = np.zeros_like(model.residual), model.residual
-    square = (residual**2).sum()
-    for _ in range(_MOST_FACES):
-        gradient = model.pull(residual) + damping * model.curvature * step
-        if np.linalg.norm(model.descent(step, gradient)) <= max(enough, _FINEST * np.sqrt(square)):
-            break
-        held = (step <= model.lower) & (gradient > 0) | (step >= model.upper) & (gradient < 0)
-        direction = _minimise_on_face(model, -gradient, ~held, damping, 0.5 * enough)
-        found = (_follow(model, step, direction, gradient, square, damping)
-                 or _follow(model, step, -gradient / model.curvature, gradient, square, damping))
-        if found is None:
-            break
-        step, residual, square = found
-    return step, square
-
-
-def _follow(model, step, direction, gradient, square, damping):
-    """Step, residual and damped square after enough of a descent along a path bent by the window; None if there is none."""
-    length = 1.0
-    while length > _SHORTEST:
-        trial = np.clip(step + length * direction, model.lower, model.upper)
-        residual = model.residual + model.push(trial)
-        lower = (residual**2).sum() + damping * (model.curvature * trial**2).sum()
-        if lower <= square + 2e-4 * (gradient * (trial - step)).sum() and lower < square:
-            return trial, residual, lower
-        length *= 0.5
-    return None
-
-
-def _minimise_on_face(model, force, free, damping, enough):
-    """Direction, zero where not free, that minimises the damped squares; conjugate gradients, scaled by the curvature."""
-    direction = np.zeros_like(force)
-    force = np.where(free, force, 0.0)
-    scaled = force / model.curvature
-    search, power = scaled, (force * scaled).sum()
-    for _ in range(_MOST_PRODUCTS):
-        if power <= enough**2:
-            break
-        pushed, damped = model.push(search), damping * model.curvature * search
-        stiffness = (pushed**2).sum() + (search * damped).sum()
-        if stiffness == 0:
-            break
-        direction = direction + power / stiffness * search
-        force = force - power / stiffness * np.where(free, model.pull(pushed) + damped, 0.0)
-        scaled = force / model.curvature
-        power, before = (force * scaled).sum(), power
-        search = scaled + (power / before) * search
-    return direction
+            self._damping = self._damping / 4.0 if self._damping > 0.01 * _FIRST_DAMPING else 0.0
+        elif ratio < 0.4:
+            self._damping = max(2.0 * self._damping, _FIRST_DAMPING)

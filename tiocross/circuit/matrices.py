@@ -3,12 +3,12 @@
 import numpy as np
 
 from tiocross.checks import kind_of
-from tiocross.circuit.crossbar import Crossbar, has_segments, require_crossbar, turn, turn_arrays
+from tiocross.circuit.crossbar import Crossbar, has_segments, require_crossbar, spread_segments, turn, turn_arrays
 from tiocross.circuit.solvers.checks import require_rtol, require_solved
-from tiocross.circuit.solvers.dispatch import run_read
+from tiocross.circuit.solvers.dispatch import run_circuits, run_read
 from tiocross.circuit.solvers.elimination import eliminate
 from tiocross.circuit.solvers.prepared import prepare
-from tiocross.circuit.solvers.results import Goal
+from tiocross.circuit.solvers.results import BITS, ROOT_END, WORDS, Goal
 
 _ELIMINATED_FROM = 48  # lines on the shorter side from which elimination beats driving line by line
 _INPUTS_WORTH_ELIMINATION = 60  # solutions that take as long
@@ -61,15 +61,11 @@ def transfer_matrix(crossbar: Crossbar, *, rtol: float = 1e-9) -> np.ndarray:
     """
     require_crossbar(crossbar)
     require_rtol(rtol)
-    law = crossbar.iv if crossbar.series is None or crossbar.iv is not None else crossbar.series.iv
-    crossbar = crossbar.equivalent
-    if law is not None:
-        raise ValueError(f"devices with {kind_of(law)} law have no transfer matrix; solve for each input, "
-                         "or take iv=None for the matrix at small voltages")
+    crossbar = require_ohmic(crossbar)
     shape = crossbar.conductances.shape
     if crossbar.is_ideal or crossbar.conductances.size == 0:
         return crossbar.conductances.copy()
-    if not has_segments(crossbar) and min(shape[-2:]) >= _ELIMINATED_FROM and _rounding(crossbar) <= rtol:
+    if eliminates(crossbar, rtol):
         matrix = eliminate(prepare(crossbar).arrays, crossbar.word_line_resistance, crossbar.bit_line_resistance,
                            crossbar.source_resistance, crossbar.sense_resistance)
         return np.ascontiguousarray(matrix).reshape(shape)
@@ -77,17 +73,43 @@ def transfer_matrix(crossbar: Crossbar, *, rtol: float = 1e-9) -> np.ndarray:
     # about its diagonal, so the side with fewer lines is driven.
     turned = shape[-1] < shape[-2]
     driven = turn(crossbar) if turned else crossbar
-    found = run_read(prepare(driven), np.eye(driven.n_word_lines)[None], Goal(rtol, _MOST_SWEEPS))
+    found = _drive_word_lines(driven, Goal(rtol, _MOST_SWEEPS))
     require_solved(found.report, rtol)
     matrix = turn_arrays(found.currents) if turned else found.currents
     return np.ascontiguousarray(matrix).reshape(shape)
 
 
-def _rounding(crossbar):
-    """What elimination loses, relative to the largest entry of a row."""
-    lines = [crossbar.conductances.sum(axis=axis).max(initial=0.0) for axis in (-1, -2)]
+def _drive_word_lines(crossbar, goal):
+    """`Solved` with each word line at 1 V in turn."""
+    circuit, drives = prepare(crossbar), np.eye(crossbar.n_word_lines)[None]
+    if circuit.segments is None:
+        return run_read(circuit, drives, goal)
+    ends = np.full((1, len(drives[0]), 2, 2, max(circuit.shape)), np.nan)  # with islands beyond broken segments
+    ends[:, :, WORDS, ROOT_END, : circuit.shape[0]], ends[:, :, BITS, ROOT_END, : circuit.shape[1]] = drives, 0.0
+    return run_circuits(circuit, ends, goal=goal)
+
+
+def require_ohmic(crossbar):
+    """The equivalent crossbar; ValueError unless its devices obey Ohm's law."""
+    law = crossbar.iv if crossbar.series is None or crossbar.iv is not None else crossbar.series.iv
+    if law is not None:
+        raise ValueError(f"devices with {kind_of(law)} law have no transfer matrix; solve for each input, "
+                         "or take iv=None for the matrix at small voltages")
+    return crossbar.equivalent
+
+
+def eliminates(crossbar, rtol):
+    """Whether elimination gives the matrix: the array is large, no segment broken, and rounding is below ``rtol`` of the
+    largest entry of a row. It grows with the conductance of a line times its source or sense resistance or a segment of its
+    own."""
+    if min(crossbar.conductances.shape[-2:]) < _ELIMINATED_FROM:
+        return False
     ends = crossbar.source_resistance.max(), crossbar.sense_resistance.max()
-    return 16 * np.finfo(float).eps * (1.0 + max(lines[0] * ends[0], lines[1] * ends[1]))
+    if has_segments(crossbar):
+        ends = (np.add(*each) for each in zip(ends, (wires.max() for wires in spread_segments(crossbar))))
+    lines = (crossbar.conductances.sum(axis=axis).max(initial=0.0) for axis in (-1, -2))
+    largest = max(line * end if line > 0 else 0.0 for line, end in zip(lines, ends))
+    return 16 * np.finfo(float).eps * (1.0 + largest) <= rtol
 
 
 def matrix_pays(crossbar, n_inputs):

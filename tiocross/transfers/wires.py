@@ -6,7 +6,8 @@ from functools import lru_cache
 import numpy as np
 
 from tiocross.checks import as_number
-from tiocross.circuit.adjoint import matrices_with_pullback
+from tiocross.circuit.adjoint import transfer_matrix_with_pullback
+from tiocross.circuit.crossbar import Crossbar
 from tiocross.learning.techniques import Course, Technique
 from tiocross.learning.tensor import Tensor
 from tiocross.mapping.layout import lines_that_count
@@ -38,7 +39,7 @@ class WiresInLoop(Technique):
         matrices, solved = np.empty_like(flat), []
         for places in _places_of_arrays(course.layout):
             arrays = _pick(flat, places).reshape(-1, *places.shape[1:])
-            found, pull_back = matrices_with_pullback(arrays, self.wire_resistance)
+            found, pull_back = transfer_matrix_with_pullback(Crossbar(arrays, self.wire_resistance))
             _put(matrices, places, found.reshape(-1, *places.shape))
             solved.append((places, pull_back))
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from tiocross.circuit.solvers.checks import require_solved
 from tiocross.circuit.solvers.hierarchy import find_geometries
-from tiocross.circuit.solvers.mesh import Mesh
+from tiocross.circuit.solvers.mesh import Mesh, is_affordable
 from tiocross.circuit.solvers.circuits_kernel import FROM_GUESS, FROM_ZERO
 from tiocross.circuit.solvers.newton import solve_nonlinear
-from tiocross.circuit.solvers.paths import find_islands, longest_way
+from tiocross.circuit.solvers.paths import BROKEN, find_islands, longest_way
 from tiocross.circuit.solvers.results import (
     BITS,
     FAR_END,
@@ -36,10 +36,11 @@ _NOTHING, _NO_NODES = np.empty(0), np.empty((1, 1, 2, 0, 0))
 _GOOD_VOLTAGES = 1e3  # times rtol times the largest voltage between ends: voltages known worse are found by elimination
 
 
-def run_circuits(circuit, ends, selected=None, *, goal):
+def run_circuits(circuit, ends, selected=None, *, goal, workers=1):
     """Solve each array for each set of end voltages, NaN on lines that no connected end reaches; ConvergenceError if one is
     not solved. ``selected`` (C or 1, B): bit lines of selected devices, which set the scale of ``goal.rtol``. Contradictory
-    ends are for `require_consistent` to find before."""
+    ends are for `require_consistent` to find before. ``workers``: threads that may share one large array."""
+    goal = goal._replace(workers=workers)
     solved = allocate_results((len(circuit), ends.shape[1]), circuit.shape, goal.nodes)
     for of_arrays, of_inputs, bit_line in _groups(ends, len(circuit), selected):
         some, part = ends[of_arrays if len(ends) > 1 else slice(None)][:, of_inputs], circuit.part(of_arrays)
@@ -53,13 +54,24 @@ def run_circuits(circuit, ends, selected=None, *, goal):
         solved.put((of_arrays, of_inputs), found)
     bottom = ends[:, :, BITS, ROOT_END, : circuit.shape[1]]
     solved.currents[np.broadcast_to(np.isnan(bottom), solved.currents.shape)] = 0.0  # nothing leaves an open end
+    _close_breaks(circuit, np.nanmax(np.abs(ends), initial=0.0), solved)
     require_solved(solved.report, goal.rtol, ends)
     return solved
 
 
-def run_read(circuit, voltages, goal):
+def run_read(circuit, voltages, goal, workers=1):
     """Solve ohmic arrays read at all bit lines, word lines driven by (C or 1, B, M) voltages [V]; not judged."""
-    return _run_workspaces(circuit.readers, circuit.arrays, voltages[:, :, None], goal, FROM_GUESS)
+    goal = goal._replace(workers=workers)
+    solved = _run_workspaces(circuit.readers, circuit.arrays, voltages[:, :, None], goal, FROM_GUESS)
+    _close_breaks(circuit, np.abs(voltages).max(initial=0.0), solved)
+    return solved
+
+
+def _close_breaks(circuit, volts, solved):
+    """Take away what the resistance that stands for a broken segment lets through."""
+    n_broken = 0 if circuit.segments is None else sum(int((wires >= BROKEN).sum()) for wires in circuit.segments)
+    if n_broken:
+        solved.currents[np.abs(solved.currents) <= 4.0 * n_broken * volts / BROKEN] = 0.0
 
 
 def read_at_once(circuit, voltages, goal):
@@ -103,7 +115,7 @@ def share_between_threads(solver, circuit, inputs, workers=1, *more):
     more such inputs. The results do not depend on their number."""
     n_parts = min(workers, len(circuit))
     if n_parts < 2:
-        return solver(circuit, inputs, *more)
+        return solver(circuit, inputs, *more, workers=workers)  # who may share the lines of a large array
     edges = [len(circuit) * k // n_parts for k in range(n_parts + 1)]
 
     def run(start, stop):
@@ -151,11 +163,12 @@ def _run_group(circuit, ends, goal, selected):
     n_bit = circuit.shape[1]
     connected = ~np.isnan(ends[0, 0])
     resistances, drives = connect_ends(circuit, ends)
-    if circuit.law is None and selected is None and _is_read(ends, connected, circuit.shape):
+    is_read = circuit.law is None and selected is None and _is_read(ends, connected, circuit.shape)
+    if is_read and circuit.segments is None:
         sensed = np.ones(n_bit, dtype=bool)
         solved = run_read(circuit, np.ascontiguousarray(ends[:, :, WORDS, ROOT_END, : circuit.shape[0]]), goal)
         slopes = circuit.arrays.sum(axis=(1, 2))[:, None]
-        rounding = bound_rounding(circuit.shape, resistances, drives, slopes, circuit.segments) if goal.nodes else 0.0
+        rounding = bound_rounding(circuit.shape, resistances, drives, slopes) if goal.nodes else 0.0
     else:
         sensed = connected[BITS, ROOT_END, :n_bit].copy() if selected is None else np.arange(n_bit) == selected
         sensed |= ~sensed.any()
@@ -164,7 +177,8 @@ def _run_group(circuit, ends, goal, selected):
         solved, slopes = _run_general(circuit, resistances, drives, sensed, goal)
         left = solved.report.total.copy()
         rounding = bound_rounding(circuit.shape, resistances, drives, slopes, circuit.segments)
-        solved.report.total[...] += rounding
+        if not is_read or is_affordable(circuit.shape, sum(circuit.shape)):  # a large read is judged by what sweeps leave
+            solved.report.total[...] += rounding
         _refine_rounding(circuit, resistances, drives, sensed, solved, left, goal)
         solved.voltages[...] += reference[..., None, None, None]
         drives = given

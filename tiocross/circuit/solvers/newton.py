@@ -7,7 +7,6 @@ tangents at both nodes of a device: the sum of residuals is at most the one plus
 import numpy as np
 
 from tiocross.circuit.solvers.circuits_kernel import FROM_LAST, FROM_ZERO, GO_ON
-from tiocross.circuit.solvers.tangents import Tangents
 
 _SWEEPS_PER_TANGENT = 2  # one coarse correction: more would be lost at the next tangent
 _ROBUST_FROM = 3  # steps without half the residual after which coarse crossbars are given up

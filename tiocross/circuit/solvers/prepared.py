@@ -7,12 +7,12 @@ import numpy as np
 
 from tiocross.circuit.crossbar import has_segments, spread_segments
 from tiocross.circuit.solvers.hierarchy import find_geometries
+from tiocross.circuit.solvers.levels import plan_of_read
 from tiocross.circuit.solvers.paths import BROKEN
 from tiocross.circuit.solvers.tangents import Form
-from tiocross.circuit.solvers.workspace import Workspace, flatten
+from tiocross.circuit.solvers.workspace import LARGE, Workspace, flatten
 
 LARGEST_KEPT = 100_000  # devices of a single circuit whose voltages are kept, for they are mostly asked for
-_AT_ONCE = 300_000  # devices of a single array up to which one call of the kernel does, about 0.01 s
 _SOME = 1e-9  # ohm: a line with a broken segment is none without resistance
 
 
@@ -57,9 +57,9 @@ class PreparedCrossbar:
     def reader(self):
         """Plan, and flat devices, of a single array of ohmic devices when all bit lines are read; None if it is not one, or
         too large for one call, without any resistance, or with segments that differ."""
-        if self.law is not None or not self._is_short(_AT_ONCE):
+        if self.law is not None or not self._is_short(LARGE):
             return None
-        return self.readers[0][0].plan, flatten(self.arrays, False)
+        return plan_of_read(self.arrays[0], self.resistances), flatten(self.arrays, False)
 
     @cached_property
     def curved_reader(self):

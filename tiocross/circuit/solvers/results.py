@@ -18,6 +18,7 @@ class Goal(NamedTuple):
     rtol: float  # wanted sum of residuals, relative to the largest gross current of a sensed bit line
     max_sweeps: int
     nodes: bool = False
+    workers: int = 1  # threads that may share one large array
 
 
 class Report(NamedTuple):
