@@ -64,7 +64,8 @@ def draw_segments(rng, crossbar):
         values, shape = lines[name]
         values = values * 10 ** rng.uniform(-3, 3, shape)
         zeros = rng.random(shape) < rng.choice([0.0, 0.5])
-        zeros[(..., 0) if name == "word_line_resistance" else 0] = False  # no line is without resistance that was not
+        one = rng.integers(shape[1] if name == "word_line_resistance" else shape[0])
+        zeros[(..., one) if name == "word_line_resistance" else one] = False  # no line is without resistance that was not
         values[zeros] = 0.0
         values[rng.random(shape) < rng.choice([0.0, 0.1, 0.4])] = np.inf
         crossbar = replace(crossbar, wire_resistance=None, **{name: values})
@@ -177,16 +178,17 @@ class _Net:
         first."""
         nodes[:] = self.n_free + np.concatenate([[0], np.cumsum(segments[1:-1] > 0)])
         self.n_free = int(nodes.max()) + 1
-        ends = []
-        for volts, at, segment in ((root, 0, segments[0]), (far, -1, segments[-1])):
+        ends, links = [], []
+        for volts, at in ((root, 0), (far, -1)):
             ends.append(-1)
             if not np.isnan(volts):
                 self.volts.append(volts)
                 ends[-1] = len(self.volts) - 1
-                if segment + beyond > 0:
-                    self.branches.append((nodes[at], -1 - ends[-1], 1 / (LONG(segment) + LONG(beyond))))
+                if segments[at] + beyond > 0:
+                    links.append((at, -1 - ends[-1], 1 / (LONG(segments[at]) + LONG(beyond))))
                 else:
                     nodes[nodes == nodes[at]] = -1 - ends[-1]
+        self.branches += [(nodes[at], end, siemens) for at, end, siemens in links]
         self.branches += [(p, q, 1 / LONG(r)) for p, q, r in zip(nodes[:-1], nodes[1:], segments[1:-1]) if r > 0]
         return ends
 

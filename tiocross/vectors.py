@@ -249,5 +249,5 @@ class _Entry(AbstractTemplate):
 
     def generic(self, args, kws):
         array, at = args
-        if isinstance(array, types.Array) and array.ndim == 1 and at == types.int64 and isinstance(array.dtype, types.Number):
-            return signature(array.dtype, array, at)
+        if isinstance(array, types.Array) and array.ndim == 1 and at == types.int64:
+            return signature(array.dtype, array, at) if isinstance(array.dtype, types.Number) else None

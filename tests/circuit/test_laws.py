@@ -213,3 +213,21 @@ def test_what_is_no_law_of_this_package_is_refused():
 
     with pytest.raises(TypeError, match="iv must be Sinh.v0., .*Tabulated.measured_voltages, .* or None"):
         Crossbar(np.full((3, 2), 1e-4), iv=object.__new__(Strange))
+
+
+@pytest.mark.parametrize("law", [Sinh(0.3), CURVE, AbsolutePolynomial(1e-4, 2e-4)])
+@pytest.mark.parametrize("shape", [(5, 4), (24, 19), (16, 8)])
+def test_a_single_read_is_the_same_as_one_of_many(law, shape):
+    """One array of voltages takes a shorter way."""
+    rng = np.random.default_rng(0)
+    g, volts = rng.uniform(1e-4, 5e-4, shape), rng.uniform(-0.7, 0.8, shape[0])
+    g[1, 2] = 0.0
+    crossbar = Crossbar(g, 12.0, source_resistance=30.0, iv=law)
+    one, many = solve(crossbar, volts), solve(crossbar, np.stack([volts, 0.5 * volts]))
+    gross = np.abs(one.device_currents).sum(axis=0).max()
+    np.testing.assert_allclose(one.bit_line_currents, many.bit_line_currents[0], rtol=0, atol=2e-9 * gross)
+    for name in ("word_line_voltages", "bit_line_voltages", "device_voltages"):
+        np.testing.assert_allclose(getattr(one, name), getattr(many, name)[0], rtol=0, atol=1e-8)
+    assert one.uncertainty <= 1e-9 * gross and one.voltage_uncertainty.shape == () and 0 < one.voltage_uncertainty < 1e-7
+    volts[:] = 0.0  # what was given may be used again
+    assert np.abs(one.word_line_voltages).max() > 0.1

@@ -8,7 +8,19 @@ import pytest
 from circuit_cases import build
 from oracle import random_circuit
 
-from tiocross import Crossbar, Polynomial, custom, solve, write_netlist
+from tiocross import (
+    AbsolutePolynomial,
+    Asymmetric,
+    Crossbar,
+    Polynomial,
+    Selector,
+    Sinh,
+    Tabulated,
+    Transistor,
+    custom,
+    solve,
+    write_netlist,
+)
 
 NGSPICE = shutil.which("ngspice")
 needs_ngspice = pytest.mark.skipif(NGSPICE is None, reason="ngspice is not installed")
@@ -58,8 +70,13 @@ def test_ngspice_agrees_on_circuits_with_broken_lines(seed, tmp_path):
 
 
 @needs_ngspice
-def test_ngspice_agrees_on_asymmetric_devices(tmp_path):
-    crossbar = Crossbar(np.random.default_rng(1).uniform(1e-4, 5e-4, (5, 4)), 20.0, iv=Polynomial(-0.8, 1.5))
+@pytest.mark.parametrize("devices", [
+    {"iv": Polynomial(-0.8, 1.5)}, {"iv": AbsolutePolynomial(1e-4, 3e-4)}, {"iv": Asymmetric(Sinh(0.3), None)},
+    {"series": Transistor(2e3, gates=[True, False, True, True], along="bit lines")}, {"series": Transistor(0.0)},
+    {"series": Selector(Sinh(0.1), np.linspace(1e-7, 1e-6, 20).reshape(5, 4))},
+    {"iv": Sinh(0.4), "series": Transistor(1e3, iv=Asymmetric(None, Polynomial(0.5, 1.0)))}])
+def test_ngspice_agrees_on_devices_of_every_kind(devices, tmp_path):
+    crossbar = Crossbar(np.random.default_rng(1).uniform(1e-4, 5e-4, (5, 4)), 20.0, **devices)
     biasing = custom(crossbar, left=[0.6, -0.5, 0.3, -0.2, 0.0], bottom=0.0)
     apart, volts = compare(crossbar, biasing, tmp_path)
     assert apart <= 1e-9 and volts <= 1e-9
@@ -86,6 +103,12 @@ def test_a_line_without_resistance_that_is_held_at_both_ends_has_one_source(tmp_
     write_netlist(crossbar, custom(crossbar, left=0.1, top=0.0, bottom=0.0), tmp_path / "circuit.cir")
     sources = [line.split()[0] for line in (tmp_path / "circuit.cir").read_text().splitlines() if line[0] == "V"]
     assert sources == ["Vleft0", "Vbottom0", "Vbottom1"]
+
+
+def test_a_measured_curve_has_no_expression(tmp_path):
+    crossbar = Crossbar([[1e-4]], iv=Tabulated([0.2], [2e-5]))
+    with pytest.raises(ValueError, match="devices with a Tabulated law cannot be written; those with Ohm's law, Sinh"):
+        write_netlist(crossbar, [0.1], tmp_path / "circuit.cir")
 
 
 def test_many_circuits_are_no_netlist(tmp_path):

@@ -119,8 +119,8 @@ def test_a_driven_line_ends_at_its_break(kept):
     crossbar = Crossbar(np.full((1, 7), 4e-4), word_line_resistance=segments)
     solution, (volts, current) = solve(crossbar, [0.3]), uniform_ladder(4e-4, 30.0, 0.3, kept)
     np.testing.assert_allclose(solution.device_voltages[0, :kept], volts, rtol=1e-12)
-    assert np.array_equal(solution.bit_line_currents[kept:], np.zeros(7 - kept))
-    assert np.array_equal(solution.word_line_voltages[0, kept:], np.zeros(7 - kept))
+    assert np.abs(solution.bit_line_currents[kept:]).max() <= 1e-29  # through 1e30 ohm
+    assert np.abs(solution.word_line_voltages[0, kept:]).max() <= 1e-25
     assert solution.end_currents.left[0] == pytest.approx(current, rel=1e-12)
     assert not solution.undetermined_word_lines.any()
 
@@ -166,7 +166,7 @@ def test_the_transfer_matrix_is_what_is_read_line_by_line_and_turned_the_same():
     matrix = transfer_matrix(crossbar)
     rows = [-oracle_read(crossbar, volts).end_currents.bottom for volts in np.eye(4)]
     np.testing.assert_allclose(matrix, rows, rtol=0, atol=1e-9 * matrix.max())
-    assert not matrix[3].any() and matrix[2, 1] > 10 * matrix[:2, 1].max() > 0.0  # these two over other lines
+    assert matrix[3].max() <= 1e-29 and matrix[2, 1] > 10 * matrix[:2, 1].max() > 0.0  # these two over other lines
     np.testing.assert_allclose(transfer_matrix(turn(crossbar)), turn_arrays(matrix), rtol=0, atol=1e-9 * matrix.max())
     many = np.random.default_rng(1).uniform(-0.2, 0.2, (50, 4))
     currents = solve(crossbar, many).bit_line_currents

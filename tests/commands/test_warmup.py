@@ -14,8 +14,8 @@ from tiocross.commands.main import main
 TYPICAL = """
 import json, sys
 import numpy as np
-from tiocross import (MLP, TIO2, Crossbar, Cubic, Dataset, Sinh, custom, read_device, sensitivities, solve,
-                      train, transfer, transfer_matrix, write_device)
+from tiocross import (MLP, TIO2, Crossbar, Cubic, Dataset, Selector, Sinh, Tabulated, Transistor, custom, read_device,
+                      sensitivities, solve, train, transfer, transfer_matrix, write_device)
 from tiocross import NoiseInjection, TrainingSettings
 rng = np.random.default_rng(0)
 for shape in ((4, 3), (70, 60)):
@@ -37,6 +37,10 @@ for shape in ((4, 3), (70, 60)):
         y = Crossbar(g, 2.0, iv=law)
         solve(y, volts)
         solve(y, write_device(y, 0, 1, 1.0, scheme="V/2"))
+    for series in (Selector(Sinh(0.1), 1e-5), Transistor(1e3), Transistor(iv=Tabulated([-0.5, 0.5], [-1e-4, 2e-4]))):
+        z = Crossbar(g, 2.0, series=series)
+        solve(z, volts)
+        solve(z, write_device(z, 0, 1, 1.0, scheme="V/2"))
 for n_outputs, activation in ((1, "tanh"), (3, "relu"), (1, "softplus")):
     network = MLP(2, 4, n_outputs, rng=rng, activation=activation)
     data = Dataset(rng.uniform(0, 1, (70, 2)), np.arange(70) % max(n_outputs, 2))

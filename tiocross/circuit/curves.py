@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tiocross.checks import as_finite
-from tiocross.circuit.law import Law
+from tiocross.circuit.law import TABLE, Law
 from tiocross.records import freeze
 
 _LEAST, _MOST = 0.1, 2.0  # slope at a point over the lesser mean slope beside it; below 3 the curve rises everywhere
@@ -61,6 +61,8 @@ class Tabulated(Law):
     measured_voltages: ArrayLike
     measured_currents: ArrayLike
 
+    code = TABLE
+
     def __post_init__(self):
         for name in ("measured_voltages", "measured_currents"):
             object.__setattr__(self, name, freeze(as_finite(name, getattr(self, name), ndim=1)))
@@ -80,6 +82,15 @@ class Tabulated(Law):
 
     def require_fitting(self, conductances: np.ndarray) -> None:
         """The curve fits any conductances."""
+
+    def coefficients(self, conductances: np.ndarray, code: int) -> tuple:
+        """None: zeros."""
+        return 0.0, 0.0
+
+    @property
+    def table(self) -> np.ndarray:
+        """The curve as `pairs_kernel` wants it."""
+        return self._curve.table()
 
     def currents(self, conductances: np.ndarray, voltages: np.ndarray) -> np.ndarray:
         """Current of each device [A] with conductances [S] at 0 V, at voltages across it [V]."""
@@ -117,6 +128,10 @@ class _Curve:
         turn = -self._c2 / np.where(self._c3 == 0.0, 1.0, 3.0 * self._c3)  # where a piece's slope has its extremum
         inside = (self._c3 != 0.0) & (np.sign(turn) == np.sign(self._ends)) & (np.abs(turn) < np.abs(self._ends))
         self.least_slope = float(min(slopes.min(), self._slope(np.flatnonzero(inside), turn[inside]).min(initial=np.inf)))
+
+    def table(self):
+        """Points, and all of its pieces."""
+        return np.concatenate([self._x, self._y, self._from, self._base, self._c1, self._c2, self._c3, self._ends])
 
     def values(self, x):
         """Of the curve."""

@@ -9,7 +9,7 @@ from tiocross.checks import as_finite
 from tiocross.records import freeze, short_text
 
 
-OHM, SINH, POLYNOMIAL = range(3)  # codes of the kernel of tangents; Ohm's law goes with either of the others
+OHM, SINH, POLYNOMIAL, TABLE = range(4)  # codes of the kernels of tangents; Ohm's law goes with SINH and POLYNOMIAL
 
 
 class Law:
@@ -18,7 +18,7 @@ class Law:
     Currents rise with the voltage, at every voltage, from 0 A at 0 V, where the slope is the conductance.
     """
 
-    code: ClassVar[int | None] = None  # of its branch in the kernel of tangents; without one, NumPy serves
+    code: ClassVar[int | None] = None  # of its branch in the kernels of tangents; without one, NumPy serves
 
     def __repr__(self):
         return short_text(self)
@@ -69,8 +69,13 @@ class Law:
         """The laws of positive and of negative voltages."""
         return self, self
 
+    @property
+    def elements(self):
+        """What lies in series between the nodes of a device: laws, and conductances at 0 V, None for those of the device."""
+        return ((self, None),)
+
     def coefficients(self, conductances, code):
-        """Both parameters of the kernel's branch with this code, each one number or one for each device."""
+        """Both parameters of the kernels' branch with this code, each one number or one for each device."""
         raise NotImplementedError
 
     def by_conductance(self, conductances, voltages):

@@ -5,10 +5,10 @@ import numpy as np
 from tiocross.checks import kind_of
 from tiocross.circuit.crossbar import Crossbar, has_segments, require_crossbar, spread_segments, turn, turn_arrays
 from tiocross.circuit.solvers.checks import require_rtol, require_solved
-from tiocross.circuit.solvers.dispatch import run_read
+from tiocross.circuit.solvers.dispatch import run_circuits, run_read
 from tiocross.circuit.solvers.elimination import eliminate
 from tiocross.circuit.solvers.prepared import prepare
-from tiocross.circuit.solvers.results import Goal
+from tiocross.circuit.solvers.results import BITS, ROOT_END, WORDS, Goal
 
 _ELIMINATED_FROM = 48  # lines on the shorter side from which elimination beats driving line by line
 _INPUTS_WORTH_ELIMINATION = 60  # solutions that take as long
@@ -73,10 +73,20 @@ def transfer_matrix(crossbar: Crossbar, *, rtol: float = 1e-9) -> np.ndarray:
     # about its diagonal, so the side with fewer lines is driven.
     turned = shape[-1] < shape[-2]
     driven = turn(crossbar) if turned else crossbar
-    found = run_read(prepare(driven), np.eye(driven.n_word_lines)[None], Goal(rtol, _MOST_SWEEPS))
+    found = _drive_word_lines(driven, Goal(rtol, _MOST_SWEEPS))
     require_solved(found.report, rtol)
     matrix = turn_arrays(found.currents) if turned else found.currents
     return np.ascontiguousarray(matrix).reshape(shape)
+
+
+def _drive_word_lines(crossbar, goal):
+    """`Solved` with each word line at 1 V in turn."""
+    circuit, drives = prepare(crossbar), np.eye(crossbar.n_word_lines)[None]
+    if circuit.segments is None:
+        return run_read(circuit, drives, goal)
+    ends = np.full((1, len(drives[0]), 2, 2, max(circuit.shape)), np.nan)  # with islands beyond broken segments
+    ends[:, :, WORDS, ROOT_END, : circuit.shape[0]], ends[:, :, BITS, ROOT_END, : circuit.shape[1]] = drives, 0.0
+    return run_circuits(circuit, ends, goal=goal)
 
 
 def require_ohmic(crossbar):

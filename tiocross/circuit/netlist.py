@@ -2,7 +2,8 @@
 
 Nodes ``w{i}_{j}`` and ``b{i}_{j}`` are those of word line i and bit line j beside device (i, j); ``left{i}``, ``right{i}``,
 ``top{j}`` and ``bottom{j}`` are connected ends, each held by a source of the same name after a V. Nodes that a segment
-without resistance joins are one, with the name of the first. What no path joins to a connected end is left out.
+without resistance joins are one, with the name of the first. Behind a device that has something in series lies
+``m{i}_{j}``. What no path joins to a connected end is left out.
 """
 
 from os import PathLike
@@ -10,17 +11,20 @@ from os import PathLike
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tiocross.checks import kind_of
 from tiocross.circuit.biasing import Biasing, as_biasing, join_ends
 from tiocross.circuit.crossbar import Crossbar, require_crossbar, spread_segments
+from tiocross.circuit.laws import Asymmetric
 from tiocross.circuit.solvers.checks import require_consistent
 from tiocross.circuit.solvers.paths import find_unreached
 from tiocross.circuit.solvers.prepared import prepare
 from tiocross.storage import replacing
 
-_CURRENTS = {  # of a law, with its parameters, in terms of the conductance g and of the voltage v(p,q) across a device
-    "Sinh": "{g!r}*{0!r}*sinh(v({p},{q})/{0!r})",
-    "Cubic": "{g!r}*v({p},{q})*(1+{0!r}*v({p},{q})*v({p},{q}))",
-    "Polynomial": "{g!r}*v({p},{q})*(1+v({p},{q})*({0!r}+{1!r}*v({p},{q})))",
+_CURRENTS = {  # of a law, with its parameters, in terms of the conductance g and of the voltage v across a device
+    "Sinh": "{g!r}*{0!r}*sinh({v}/{0!r})",
+    "Cubic": "{g!r}*{v}*(1+{0!r}*{v}*{v})",
+    "Polynomial": "{g!r}*{v}*(1+{v}*({0!r}+{1!r}*{v}))",
+    "AbsolutePolynomial": "{v}*({g!r}+{v}*({0!r}+{1!r}*{v}))",
 }
 _OPTIONS = ".options reltol=1e-12 vntol=1e-15 abstol=1e-18 itl1=1000\n"
 
@@ -74,11 +78,9 @@ def write_netlist(crossbar: Crossbar, inputs: ArrayLike | Biasing, path: str | P
     if crossbar.conductances.ndim > 2 or biasing.batch:
         raise ValueError(f"a netlist is of one circuit; got conductances of shape {crossbar.conductances.shape} and inputs "
                          f"with leading axes {biasing.batch}: write one after the other")
-    require_consistent(prepare(crossbar), join_ends(biasing, (1, 1)))
-    law = crossbar.iv
-    if law is not None and type(law).__name__ not in _CURRENTS:
-        raise ValueError(f"devices with a {type(law).__name__} law cannot be written; those with {', '.join(_CURRENTS)} or "
-                         "Ohm's law can")
+    require_consistent(prepare(crossbar.equivalent), join_ends(biasing, (1, 1)))
+    for law in (crossbar.iv, None if crossbar.series is None else crossbar.series.iv):
+        _require_expressions(law)
     with replacing(path) as temporary, open(temporary, "w", encoding="ascii") as file:
         file.writelines(_deck(crossbar, biasing))
 
@@ -90,7 +92,7 @@ def _deck(crossbar, biasing):
         (wires.T if side else wires for side, wires in enumerate(spread_segments(crossbar))),
         (crossbar.source_resistance, crossbar.sense_resistance), (biasing.left, biasing.top),
         (biasing.right, biasing.bottom)))
-    unreached = find_unreached(crossbar.conductances, along_words, along_bits)
+    unreached = find_unreached(crossbar.equivalent.conductances, along_words, along_bits)
     words = [_names(resistances, f"left{i}", f"right{i}", [f"w{i}_{j}" for j in range(n)], lost)
              for i, (resistances, lost) in enumerate(zip(along_words, unreached[0]))]
     bits = [_names(resistances, f"top{j}", f"bottom{j}", [f"b{i}_{j}" for i in range(m)], lost)
@@ -139,14 +141,41 @@ def _sources(root, far):
 
 
 def _devices(crossbar, i, words, bits):
-    """Devices of word line i."""
-    conductances, law = crossbar.conductances[i].tolist(), crossbar.iv
-    parameters = [] if law is None else [np.broadcast_to(values, crossbar.conductances.shape)[i].tolist()
-                                         for values in law.parameters]
-    for j, (g, p, q) in enumerate(zip(conductances, words, bits)):
-        if g > 0.0 and p is not None and q is not None:
-            if law is None:
-                yield f"Rd{i}_{j} {p} {q} {1.0 / g!r}\n"
-            else:
-                current = _CURRENTS[type(law).__name__].format(*(values[j] for values in parameters), g=g, p=p, q=q)
-                yield f"Bd{i}_{j} {p} {q} i={current}\n"
+    """Devices of word line i and, between them and the bit lines, what lies in series."""
+    shape, series = crossbar.conductances.shape, crossbar.series
+    kinds = [("d", crossbar.conductances, crossbar.iv)]
+    if series is not None:
+        kinds += [("s", np.broadcast_to(series.at_rest(), shape), series.iv)]
+    rows = [(letter, values[i].tolist(), None if law is None else law.spread(lambda each: np.broadcast_to(each, shape)[i]))
+            for letter, values, law in kinds]
+    for j, (p, q) in enumerate(zip(words, bits)):
+        there = [(letter, values[j], law) for letter, values, law in rows if values[j] < np.inf]
+        if p is not None and q is not None and all(g > 0.0 for _, g, _ in there):
+            nodes = [p, f"m{i}_{j}", q] if len(there) > 1 else [p, q]
+            for (letter, g, law), first, second in zip(there, nodes, nodes[1:]):
+                yield _device(f"{letter}{i}_{j} {first} {second}", g, law, j, f"v({first},{second})")
+
+
+def _device(name, g, law, j, volts):
+    if law is None:
+        return f"R{name} {1.0 / g!r}\n"
+    return f"B{name} i={_current(law, g, j, volts)}\n"
+
+
+def _current(law, g, j, volts):
+    """Current of device j of a row, in terms of the voltage across it."""
+    if law is None:
+        return f"{g!r}*{volts}"
+    if isinstance(law, Asymmetric):
+        forward, reverse = (_current(side, g, j, volts) for side in (law.forward, law.reverse))
+        return f"(({volts}>0)?({forward}):({reverse}))"
+    values = (float(each[j]) for each in law.parameters)
+    return _CURRENTS[type(law).__name__].format(*values, g=g, v=volts)
+
+
+def _require_expressions(law):
+    """Raise ValueError if there is no expression for the law."""
+    for each in (law.forward, law.reverse) if isinstance(law, Asymmetric) else (law,):
+        if each is not None and type(each).__name__ not in _CURRENTS:
+            raise ValueError(f"devices with {kind_of(each)} law cannot be written; those with Ohm's law, "
+                             f"{', '.join(_CURRENTS)} or an Asymmetric of these can")

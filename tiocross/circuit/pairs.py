@@ -45,6 +45,11 @@ class Pair(Law):
     def require_fitting(self, conductances):
         """Both were checked before."""
 
+    @property
+    def elements(self):
+        """Both laws, with their conductances."""
+        return tuple(zip(self._laws, (self.conductances, self.others)))
+
     def currents(self, conductances, voltages):
         """Current of each pair [A]."""
         return self.follow(conductances, voltages)[0]

@@ -81,8 +81,8 @@ class CircuitSequence:
             return False
         if self._workspace is None:
             levels = find_geometries(array[None], self._resistances)[0][0]
-            self._workspace, self._factor = Workspace(self._resistances, levels, self._sensed,
-                                                         self._circuit.segments), 0.0
+            self._workspace = Workspace(self._resistances, levels, self._sensed, self._circuit.segments)
+            self._factor = 0.0
         start, drive = self._workspace.nodes.bit_lines, factor * self._drive
         if self._factor == 0.0:
             start[:] = drive[BITS, ROOT_END, : self._shape[1]]

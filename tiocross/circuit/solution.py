@@ -11,6 +11,8 @@ from tiocross.circuit.biasing import Biasing, is_plain_read, read_columns
 from tiocross.circuit.crossbar import Crossbar, has_segments, spread_segments
 from tiocross.circuit.series import split_pairs
 from tiocross.circuit.solution_files import read_solution, write_solution
+from tiocross.circuit.solvers.line_currents import follow_line, share_between_ends
+from tiocross.circuit.solvers.mesh import is_affordable
 from tiocross.circuit.solvers.results import Report, rounding_step
 from tiocross.records import short_text
 
@@ -88,7 +90,9 @@ class Solution:
         served, an estimate [A]."""
         total = self._report.total.reshape(self._batch)
         crossbar, biasing = self.crossbar.equivalent, self.biasing
-        if crossbar.iv is not None or has_segments(crossbar) or not is_plain_read(biasing):
+        shape = crossbar.conductances.shape[-2:]
+        small = has_segments(crossbar) and is_affordable(shape, sum(shape))
+        if crossbar.iv is not None or small or not is_plain_read(biasing):
             return total  # rounding was looked at
         if crossbar.is_ideal:
             lost = np.matmul(np.abs(biasing.left)[..., None, :], crossbar.conductances)[..., 0, :]
@@ -97,7 +101,7 @@ class Solution:
             lost = np.abs(biasing.left).max(axis=-1) * crossbar.conductances.sum(axis=(-2, -1))
         else:
             return total
-        return total + rounding_step(sum(crossbar.conductances.shape[-2:])) * lost
+        return total + rounding_step(sum(shape)) * lost
 
     @property
     def voltage_uncertainty(self) -> np.ndarray:
@@ -214,8 +218,9 @@ class Solution:
         """Currents into the array at all ends; of a line without any resistance that is connected at both ends all of it is
         counted at the left or bottom end."""
         biasing, (words, bits) = self.biasing, self._along
-        left, right = _split(self.device_currents, words, biasing.left, biasing.right)
-        bottom, top = _split(-self.device_currents.swapaxes(-1, -2)[..., ::-1], bits[:, ::-1], biasing.bottom, biasing.top)
+        left, right = share_between_ends(self.device_currents, words, biasing.left, biasing.right)
+        from_bottom = -self.device_currents.swapaxes(-1, -2)[..., ::-1]
+        bottom, top = share_between_ends(from_bottom, bits[:, ::-1], biasing.bottom, biasing.top)
         return EndCurrents(left, right, top, bottom)
 
     @property
@@ -249,8 +254,8 @@ class Solution:
     def wire_power(self) -> np.ndarray:
         """Power dissipated in wires, source and sense resistances, (...) [W]."""
         ends, (words, bits) = self.end_currents, self._along
-        in_words = _follow((ends.left, ends.right), self.device_currents, words)
-        in_bits = _follow((ends.top, ends.bottom), -self.device_currents.swapaxes(-1, -2), bits)
+        in_words = follow_line((ends.left, ends.right), self.device_currents, words)
+        in_bits = follow_line((ends.top, ends.bottom), -self.device_currents.swapaxes(-1, -2), bits)
         return sum((amperes**2 * np.where(np.isinf(ohms), 0.0, ohms)).sum(axis=(-2, -1))
                    for amperes, ohms in ((in_words, words), (in_bits, bits)))
 
@@ -297,37 +302,3 @@ def make_solution(crossbar, inputs, bit_line_currents, report, find_nodes):
 def replace_crossbar(solution, crossbar):
     """The same solution, told of the crossbar that the solved one is equivalent to."""
     return make_solution(crossbar, solution.inputs, solution.bit_line_currents, solution._report, solution._find_nodes)
-
-
-def _split(drawn, along, root, far):
-    """Currents into lines through their roots and their far ends, from what their devices draw (..., L, K) [A]: all that one
-    end feeds or, with both ends connected, as the drops along the line add up to the voltage between them. ``along``
-    (L, K + 1) [ohm]."""
-    floating, broken, total = np.isnan(root), np.isinf(along), drawn.sum(axis=-1)
-    into_root, into_far = total, np.where(floating, total, 0.0)
-    if broken.any() or not (floating | np.isnan(far)).all():
-        gone, whole, resistance = _gone(drawn), ~broken.any(axis=-1), along.sum(axis=-1)
-        drop = (np.where(broken, 0.0, along) * gone).sum(axis=-1) + np.nan_to_num(root) - np.nan_to_num(far)
-        shared = whole & ~floating & ~np.isnan(far) & (resistance > 0.0)
-        into_root = np.where(shared, drop / np.where(resistance > 0.0, resistance, 1.0), total)
-        into_far = np.where(shared, total - into_root, into_far)
-        first, last = broken.argmax(axis=-1), along.shape[-1] - 1 - broken[:, ::-1].argmax(axis=-1)
-        lines = np.arange(len(along))
-        into_root = np.where(whole, into_root, gone[..., lines, first])
-        into_far = np.where(whole, into_far, total - gone[..., lines, last])
-    return np.where(floating, 0.0, into_root), np.where(np.isnan(far), 0.0, into_far)
-
-
-def _gone(drawn):
-    """What the devices before each segment of a line draw (..., L, K + 1), from those along it (..., L, K) [A]."""
-    return np.concatenate([np.zeros((*drawn.shape[:-1], 1)), np.cumsum(drawn, axis=-1)], axis=-1)
-
-
-def _follow(ends, drawn, along):
-    """Current in each segment (..., L, K + 1), from those into both ends of a line and what its devices draw [A]."""
-    gone, broken = _gone(drawn), np.isinf(along)
-    last = np.maximum.accumulate(np.where(broken, np.arange(along.shape[1]), -1), axis=1)  # the broken segment before
-    beyond = np.take_along_axis(gone, np.broadcast_to(np.maximum(last, 0), gone.shape), -1) if broken.any() else 0.0
-    amperes = np.where(last < 0, ends[0][..., None], beyond) - gone
-    amperes[..., -1] = -ends[1]
-    return amperes

@@ -14,12 +14,17 @@ from tiocross.circuit.laws import spread_law
 from tiocross.circuit.matrices import matrix_pays, transfer_matrix
 from tiocross.circuit.solution import Solution, make_solution, replace_crossbar
 from tiocross.circuit.solvers.checks import as_values_of_lines, require_consistent, require_moderate, require_rtol
-from tiocross.circuit.solvers.dispatch import read_at_once, run_circuits, run_read, share_between_threads
-from tiocross.circuit.solvers.prepared import prepare
+from tiocross.circuit.solvers.dispatch import (
+    bound_read_voltages,
+    read_at_once,
+    read_curved_at_once,
+    run_circuits,
+    run_read,
+    share_between_threads,
+)
+from tiocross.circuit.solvers.prepared import LARGEST_KEPT, prepare
 from tiocross.circuit.solvers.results import Goal, Solved, make_report, allocate_results
 from tiocross.errors import ConvergenceError
-
-_LARGEST_KEPT = 100_000  # devices of a single biased circuit whose voltages are kept, for they are mostly asked for
 
 
 def solve(crossbar: Crossbar, inputs: ArrayLike | Biasing, *, rtol: float = 1e-9, max_sweeps: int = 1_000,
@@ -109,17 +114,29 @@ def solve(crossbar: Crossbar, inputs: ArrayLike | Biasing, *, rtol: float = 1e-9
 
 
 def _solve_at_once(crossbar, voltages, goal):
-    """The usual case, one input to one array of ohmic devices, as quickly as possible; None where it is something else, or
-    needs a closer look, such as at voltages that are no numbers."""
+    """The usual case, one input to one array, as quickly as possible; None where it is something else, or needs a closer
+    look, such as at voltages that are no numbers."""
     circuit = prepare(crossbar)
-    if circuit.reader is None or voltages.dtype != np.float64 or len(voltages) != circuit.shape[0]:
+    if voltages.dtype != np.float64 or len(voltages) != circuit.shape[0]:
         return None
-    voltages = voltages.copy()
-    found = read_at_once(circuit, voltages, goal)
+    if circuit.reader is not None:
+        voltages = voltages.copy()
+        found = read_at_once(circuit, voltages, goal)
+        currents, nodes = found.currents[0, 0], partial(find_nodes, crossbar, voltages, goal)
+    elif circuit.curved_reader is not None:
+        voltages = voltages.copy()
+        found, kept = read_curved_at_once(circuit, voltages, goal)
+        currents, nodes = found.currents, partial(_bound_nodes, crossbar, voltages, goal, found, kept)
+    else:
+        return None
     report = found.report
-    if not report.is_one_within(goal.rtol):
-        return None
-    return make_solution(crossbar, voltages, found.currents[0, 0], report, partial(find_nodes, crossbar, voltages, goal))
+    return make_solution(crossbar, voltages, currents, report, nodes) if report.is_one_within(goal.rtol) else None
+
+
+def _bound_nodes(crossbar, voltages, goal, found, kept):
+    """`Nodes` of one read of devices with a law, with the bound on their error."""
+    nodes = bound_read_voltages(prepare(crossbar), voltages, found, kept, goal.rtol)
+    return find_nodes(crossbar, voltages, goal) if nodes is None else nodes
 
 
 def _solve_read(crossbar, voltages, goal, workers):
@@ -149,7 +166,7 @@ def arrange_batch(crossbar, biasing):
 
 
 def _solve_circuits(crossbar, biasing, batch, goal, workers):
-    keep = math.prod(batch) == 1 and crossbar.conductances.size <= _LARGEST_KEPT
+    keep = math.prod(batch) == 1 and crossbar.conductances.size <= LARGEST_KEPT
     found = run_batch(crossbar, biasing, goal._replace(nodes=keep), workers)
     nodes = partial(getattr, found, "nodes") if keep else partial(find_nodes, crossbar, biasing, goal)
     return make_solution(crossbar, biasing, found.currents, found.report, nodes)

@@ -9,6 +9,7 @@ from tiocross.circuit.biasing import read_device
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.laws import Sinh
 from tiocross.circuit.matrices import transfer_matrix
+from tiocross.circuit.series import Selector
 from tiocross.circuit.solver import solve
 from tiocross.devices.tio2 import TIO2
 from tiocross.learning.network import MLP
@@ -49,6 +50,10 @@ def _solve_nonlinear():
     solve(_crossbar(3, 2, iv=Sinh(0.3)), np.ones(3))
 
 
+def _solve_pairs():
+    solve(_crossbar(3, 2, series=Selector(Sinh(0.1), 1e-5)), np.ones(3))
+
+
 def _solve_dead_line():
     crossbar = Crossbar([[1e-4, 0.0], [1e-4, 0.0], [1e-4, 0.0]], 2.0, iv=Sinh(0.3))
     solve(crossbar, read_device(crossbar, 0, 1, 1.0))
@@ -58,8 +63,8 @@ def _make_matrix():
     transfer_matrix(_crossbar(50, 49))
 
 
-def _crossbar(*shape, iv=None):
-    return Crossbar(np.full(shape, 1e-4), 2.0, iv=iv)
+def _crossbar(*shape, iv=None, series=None):
+    return Crossbar(np.full(shape, 1e-4), 2.0, iv=iv, series=series)
 
 
 def _train():
@@ -83,6 +88,7 @@ _USES = {
     "circuits of small arrays, many at once": _solve_small,
     "circuits of large arrays, and any connections": _solve_large,
     "devices with curved current-voltage laws": _solve_nonlinear,
+    "selectors, transistors and measured curves": _solve_pairs,
     "circuits with dead lines": _solve_dead_line,
     "transfer matrices": _make_matrix,
     "training": _train,

@@ -28,7 +28,7 @@ nodes       (C, B, 2, M, N)   bit-line and word-line voltages, filled; or (C, B,
 from tiocross.circuit.solvers.lines_kernel import (
     AT_W,
     B,
-    BEFORE,
+    B_STEP,
     BLOCKS,
     CHUNKS,
     CHUNK_B,
@@ -61,9 +61,9 @@ from tiocross.circuit.solvers.lines_kernel import (
     ROW,
     ROWS,
     SCRATCH,
+    SEGMENTS_B,
     SENSED,
     SHARE,
-    SHARE_B,
     SHARE_W,
     TABLE_B,
     TABLE_W,
@@ -72,6 +72,7 @@ from tiocross.circuit.solvers.lines_kernel import (
     W,
     WIDE,
     X,
+    add_correction,
     factor_bit_lines,
     factor_word_lines,
     of_line,
@@ -89,7 +90,7 @@ STEPS = 20_000_000  # devices times steps of conjugate gradients in one go, abou
 
 
 @helper
-def _gather(s, t, edges, many, restrict, target, pool, tables):
+def gather(s, t, edges, many, restrict, target, pool, tables):
     """From sums over chunks of word lines to rows of the coarse crossbar ``t``: sums along the lines over chunks of bit
     lines or, to ``restrict``, with the weights of an interpolation: what its coarse nodes are to be given."""
     n, n_coarse, table = s[N], t[N], t[TABLE_W]
@@ -134,11 +135,11 @@ def _gather(s, t, edges, many, restrict, target, pool, tables):
 
 
 @helper
-def _correct(s, t, edges, many, pool, tables):
-    """Add the correction by the coarse crossbar ``t`` to the bit lines: constant across a chunk, linear along the lines,
-    tapered at their ends."""
+def expand(s, t, edges, many, pool, tables):
+    """From bit lines of the coarse crossbar ``t`` to the rows that `add_correction` wants: constant across a chunk, tapered
+    at the ends of the lines."""
     m, n_lines = t[M], t[VECTORS] if many else LANES * t[VECTORS]
-    for q in range(t[VECTORS]):  # two more rows: how it goes on above the first coarse node and below the last
+    for q in range(t[VECTORS]):
         b, last, table = t[B] + LANES * q, (m - 1) * t[PITCH], t[TABLE_B]
         far = of_line(tables, table + FAR_VALUE * n_lines, q, many)
         root = of_line(tables, table + ROOT_VALUE * n_lines, q, many)
@@ -154,14 +155,6 @@ def _correct(s, t, edges, many, pool, tables):
             else:
                 for j in range(edges[CHUNK_B, c], edges[CHUNK_B, c + 1]):
                     pool[wide + j] = pool[b + c]
-    for i in range(s[M]):
-        above, weight = edges[BEFORE, i], tables[s[SHARE_B] + i]
-        b = s[B] + i * s[PITCH]
-        lower = s[WIDE] + (above - 1 if above > 0 else m) * s[PITCH]
-        upper = s[WIDE] + (above if above < m else m + 1) * s[PITCH]
-        for q in range(0, LANES * s[VECTORS], LANES):
-            change = (1.0 - weight) * load(pool, lower + q) + weight * load(pool, upper + q)
-            store(pool, b + q, load(pool, b + q) + change)
 
 
 @helper
@@ -201,13 +194,13 @@ def _solve_coarsest(s, edges, many, pool, tables):
     for step in range(min(8 * s[M] * s[N], 20 + STEPS // (s[M] * s[N]))):
         for at in range(0, size, LANES):
             store(pool, b + at, nothing)
-        solve_word_lines(s, 0, s[BLOCKS], many, step < 0, pool, g, pool, q, pool, tables)
+        solve_word_lines(s, edges, 0, s[BLOCKS], many, step < 0, step < 0, pool, g, pool, q, pool, tables)
         r_w = _dot(s, q, w, many, pool)
         start = r_w if step == 0 else start
         alive = where_above(r_w, 0.01 * start, alive, nothing)
         if not _is_any(alive):
             break
-        solve_all_bit_lines(s, edges, many, step < 0, pool, g, pool, nowhere, pool, tables)
+        solve_all_bit_lines(s, edges, 0, s[VECTORS], many, step < 0, pool, g, pool, nowhere, pool, tables)
         beta = nothing if step == 0 else where_above(alive, nothing, r_w / before, nothing)
         for at in range(0, size, LANES):  # from here on b holds S w
             b_w = load(pool, b + at)
@@ -245,14 +238,14 @@ def _find_leaks(s, edges, many, pool):
 
 
 @helper
-def _prepare(edges, many, devices, g, pool, tables, numbers):
-    """Eliminate the lines of every level and lump the next."""
+def prepare(edges, many, given, devices, g, pool, tables, numbers):
+    """Eliminate the lines of every level, but the first if that is ``given``, and lump the next."""
     for level in range(len(numbers)):
         s = numbers[level]
-        given = level == 0 and not many
-        here, at = devices if given else pool, g if given else s[G]
-        factor_word_lines(s, 0, s[BLOCKS], many, here, at, pool, tables)
-        factor_bit_lines(s, edges[level], 0, s[VECTORS], many, here, at, pool, tables)
+        here, at = (devices, g) if level == 0 and not many else (pool, s[G])
+        if level > 0 or not given:
+            factor_word_lines(s, 0, s[BLOCKS], many, here, at, pool, tables)
+            factor_bit_lines(s, edges[level], 0, s[VECTORS], many, here, at, pool, tables)
         _find_leaks(s, edges[level], many, pool)
         if level > 0:
             for r in range(DRIVE * LANES, ROOT_VOLTS * LANES, LANES):
@@ -262,23 +255,24 @@ def _prepare(edges, many, devices, g, pool, tables, numbers):
                     store(pool, at, fill(0.0))
         if level + 1 < len(numbers):
             t = numbers[level + 1]
-            _gather(s, t, edges[level], many, level < 0, t[G], pool, tables)
+            gather(s, t, edges[level], many, level < 0, t[G], pool, tables)
 
 
 @helper
-def _clear(pool, start, size):
+def clear(pool, start, size):
+    """Zeros."""
     for at in range(start, start + size, LANES):
         store(pool, at, fill(0.0))
 
 
 @helper
-def _sweep(s, edges, many, measure, fresh, here, g, injected, extra, drawn, pool, tables):
-    solve_word_lines(s, 0, s[BLOCKS], many, fresh, here, g, injected, extra, pool, tables)
-    solve_all_bit_lines(s, edges, many, measure, here, g, injected, drawn, pool, tables)
+def _sweep(s, edges, many, measure, fresh, corrected, here, g, injected, extra, drawn, pool, tables):
+    solve_word_lines(s, edges, 0, s[BLOCKS], many, fresh, corrected, here, g, injected, extra, pool, tables)
+    solve_all_bit_lines(s, edges, 0, s[VECTORS], many, measure, here, g, injected, drawn, pool, tables)
 
 
 @helper
-def _find_correction(edges, many, pool, tables, numbers):
+def find_correction(edges, many, pool, tables, numbers):
     """From the currents that level 1 is given to its voltages: two sweeps at each level, each corrected likewise, and the
     solution of the coarsest."""
     last, level, again, never = len(numbers) - 1, 1, 0, len(numbers) < 0  # bit l of ``again``: whether l is swept once more
@@ -287,26 +281,28 @@ def _find_correction(edges, many, pool, tables, numbers):
         s = numbers[level]
         if level < last:
             if not again >> level & 1:
-                _clear(pool, s[B], s[M] * s[PITCH])
-            _sweep(s, edges[level], many, never, never, pool, s[G], pool, s[Q], nowhere, pool, tables)
+                clear(pool, s[B], s[M] * s[PITCH])
+            _sweep(s, edges[level], many, never, never, bool(again >> level & 1), pool, s[G], pool, s[Q], nowhere, pool,
+                   tables)
             t = numbers[level + 1]
-            _gather(s, t, edges[level], many, not never, t[Q], pool, tables)
+            gather(s, t, edges[level], many, not never, t[Q], pool, tables)
             level += 1
             again &= ~(1 << level)
         else:
             _solve_coarsest(s, edges[level], many, pool, tables)
             while level > 1:
                 level -= 1
-                _correct(numbers[level], numbers[level + 1], edges[level], many, pool, tables)
+                expand(numbers[level], numbers[level + 1], edges[level], many, pool, tables)
                 if not again >> level & 1:
                     break
+                add_correction(numbers[level], edges[level], 0, numbers[level, M], pool, tables)
             if level == last or again >> level & 1:
                 return
             again |= 1 << level
 
 
 @helper
-def _guess(edges, many, here, g, pool, tables, numbers):
+def guess(edges, many, here, g, pool, tables, numbers):
     """Start of a read from ideal wires: every device drives g V into its bit line, which is lumped on the first coarse
     crossbar; leaves what its bit lines answer as a first correction, and what its word lines then lack as their current."""
     s, t = numbers[0], numbers[1]
@@ -317,12 +313,13 @@ def _guess(edges, many, here, g, pool, tables, numbers):
             for i in range(edges[0, CHUNK_W, k], edges[0, CHUNK_W, k + 1]):
                 total += load(here, g + i * s[G_PITCH] + q) * of_row(pool, volts, i, many)
             store(pool, s[WIDE] + k * s[PITCH] + q, -1.0 * total)
-    _gather(s, t, edges[0], many, never, t[Q], pool, tables)
+    gather(s, t, edges[0], many, never, t[Q], pool, tables)
     size = t[M] * t[PITCH]
-    _clear(pool, t[W], size)
-    _clear(pool, t[B], size)
-    solve_all_bit_lines(t, edges[1], many, never, pool, t[G], pool, t[Q], pool, tables)
-    _correct(s, t, edges[0], many, pool, tables)
+    clear(pool, t[W], size)
+    clear(pool, t[B], size)
+    solve_all_bit_lines(t, edges[1], 0, t[VECTORS], many, never, pool, t[G], pool, t[Q], pool, tables)
+    expand(s, t, edges[0], many, pool, tables)
+    add_correction(s, edges[0], 0, s[M], pool, tables)
     for at in range(0, size, LANES):
         store(pool, t[Q] + at, load(pool, t[Q] + at) + load(pool, t[G] + at) * load(pool, t[B] + at))
 
@@ -342,13 +339,13 @@ def _pack(s, devices, first, n_arrays, pool):
 
 
 @helper
-def _take_drives(s, many, drives, first, n_arrays, k, pool, tables):
+def take_drives(s, many, drives, first, n_arrays, k, pool, tables):
     """What the ends add to the root voltages and far currents."""
     lanes = LANES if many else 1
     for side in range(2):
         line, table, blocks = s[LINE_W + side], s[TABLE_W + side], s[BLOCKS + side]
         width, n_lines = LANES * blocks, s[M + side]
-        _clear(pool, line + ROOT_VOLTS * width, 2 * width)
+        clear(pool, line + ROOT_VOLTS * width, 2 * width)
         for end in range(2):
             row = line + (ROOT_VOLTS + end) * width
             if 2 * side + end < drives.shape[2]:
@@ -364,7 +361,7 @@ def _take_drives(s, many, drives, first, n_arrays, k, pool, tables):
 
 
 @helper
-def _judge(s, many, measured, strict, rtol, pool, tables, figures):
+def judge(s, many, measured, strict, rtol, pool, tables, figures):
     """Enter what the last sweep left into the ``figures`` of each array; returns how many are neither solved nor given up.
     ``strict``: all residuals count in full, for voltages are wanted."""
     rows, row, n_open = s[ROWS], s[ROW], 0
@@ -398,9 +395,9 @@ def _judge(s, many, measured, strict, rtol, pool, tables, figures):
 
 
 @helper
-def _take(s, k, many, n_ends, here, g, injected, pool, tables, currents, nodes):
+def take(s, k, many, n_ends, here, g, injected, pool, tables, currents, nodes):
     """Store currents and voltages of array k of those side by side. At 0 V a current is what the root makes of J, without
-    any difference of voltages; else the devices' currents and what the top end brings in."""
+    any difference of voltages; else what passes the largest resistance along the line, and the devices' currents below."""
     m, n, pitch = s[M], s[N], s[PITCH]
     lanes, out, line, table = LANES if many else 1, s[ROWS] + OUT * s[ROW] + k, s[LINE_B] + k, s[TABLE_B]
     width, n_lines = LANES * s[VECTORS], s[VECTORS] if many else LANES * s[VECTORS]
@@ -410,18 +407,34 @@ def _take(s, k, many, n_ends, here, g, injected, pool, tables, currents, nodes):
         if n_ends > 1 and tables[table + ROOT * n_lines + j] > 1e300:
             currents[j] = 0.0
         elif n_ends > 1 and pool[line + ROOT_VOLTS * width + q] != 0.0:
-            far = tables[table + END * n_lines + j] * (pool[line + FAR_VOLTS * width + q] - pool[s[B] + q + k])
-            for i in range(m):
+            end, top = tables[table + END * n_lines + j], 0
+            current = end * (pool[line + FAR_VOLTS * width + q] - pool[s[B] + q + k])
+            largest = 1.0 / end if end > 0.0 else 1e300
+            for i in range(1, m):
+                r, at = tables[s[SEGMENTS_B] + i * s[B_STEP] + j], s[B] + i * pitch + q + k
+                if r > largest:
+                    current, largest, top = (pool[at - pitch] - pool[at]) / r, r, i
+            for i in range(top, m):
                 at = i * pitch + q + k
-                far += here[g + i * s[G_PITCH] + q + (k if many else 0)] * (pool[s[W] + at] - pool[s[B] + at])
+                current += here[g + i * s[G_PITCH] + q + k] * (pool[s[W] + at] - pool[s[B] + at])
                 if len(injected) > 0:
-                    far -= injected[i * s[G_PITCH] + q]
-            currents[j] = far
+                    current -= injected[i * s[G_PITCH] + q]
+            currents[j] = current
     if nodes.size > 0:
         for i in range(m):
             for j in range(n):
                 nodes[0, i, j] = pool[s[B] + i * pitch + lanes * j + k]
                 nodes[1, i, j] = pool[s[W] + i * pitch + lanes * j + k]
+
+
+@helper
+def _close(figures):
+    """Clear the scratch among them; returns how many circuits are open."""
+    n_open = 0
+    for f in figures:
+        n_open += f[WAITED] >= 0.0
+        f[TAKEN] = 0.0
+    return n_open
 
 
 @kernel
@@ -437,34 +450,33 @@ def solve_lines(devices, injected, drives, currents, figures, nodes, pool, table
         if start != GO_ON:
             if many:
                 _pack(s, devices, first, n_arrays, pool)
-            _prepare(edges, many, devices, g, pool, tables, numbers)
+            prepare(edges, many, never, devices, g, pool, tables, numbers)
         for k in range(currents.shape[1]):
             mine = figures[first:first + n_arrays, k]
             sweep, n_left = 0, n_arrays
             if start != GO_ON:
-                _take_drives(s, many, drives, first, n_arrays, k, pool, tables)
+                take_drives(s, many, drives, first, n_arrays, k, pool, tables)
             if start >= FROM_ZERO:
-                _clear(pool, s[B], s[M] * s[PITCH])
+                clear(pool, s[B], s[M] * s[PITCH])
             ready = start == FROM_GUESS and n_levels > 1
             if ready:
-                _guess(edges, many, here, g, pool, tables, numbers)
+                guess(edges, many, here, g, pool, tables, numbers)
             while n_left > 0 and sweep < budget:
-                if n_levels > 1 and (ready or sweep > 0 or start == GO_ON):
+                corrected = n_levels > 1 and (ready or sweep > 0 or start == GO_ON)
+                if corrected:
                     if not ready:
-                        _gather(s, numbers[1], edges[0], many, not never, numbers[1, Q], pool, tables)
-                    _find_correction(edges, many, pool, tables, numbers)
-                    _correct(s, numbers[1], edges[0], many, pool, tables)
+                        gather(s, numbers[1], edges[0], many, not never, numbers[1, Q], pool, tables)
+                    find_correction(edges, many, pool, tables, numbers)
+                    expand(s, numbers[1], edges[0], many, pool, tables)
                 ready = False
                 measure, fresh = sweep > 0 or start <= FROM_LAST or budget == 1, sweep == 0 and is_plain
-                _sweep(s, edges[0], many, measure, fresh, here, g, injected, extra, extra, pool, tables)
-                n_left = _judge(s, many, measure, strict, rtol, pool, tables, mine)
+                _sweep(s, edges[0], many, measure, fresh, corrected, here, g, injected, extra, extra, pool, tables)
+                n_left = judge(s, many, measure, strict, rtol, pool, tables, mine)
                 sweep += 1
                 for c in range(n_arrays):
                     if mine[c, TAKEN] == 0.0 and (mine[c, WAITED] < 0.0 or n_left == 0 or sweep == budget):
                         mine[c, TAKEN] = 1.0
-                        _take(s, c, many, n_ends, here, g, injected, pool, tables, currents[first + c, k],
+                        take(s, c, many, n_ends, here, g, injected, pool, tables, currents[first + c, k],
                               nodes[first + c, k])
-            for c in range(n_arrays):
-                n_open += mine[c, WAITED] >= 0.0
-                mine[c, TAKEN] = 0.0
+            n_open += _close(mine)
     return n_open

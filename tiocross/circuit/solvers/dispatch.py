@@ -11,10 +11,10 @@ import numpy as np
 
 from tiocross.circuit.solvers.checks import require_solved
 from tiocross.circuit.solvers.hierarchy import find_geometries
-from tiocross.circuit.solvers.mesh import Mesh
+from tiocross.circuit.solvers.mesh import Mesh, is_affordable
 from tiocross.circuit.solvers.circuits_kernel import FROM_GUESS, FROM_ZERO
 from tiocross.circuit.solvers.newton import solve_nonlinear
-from tiocross.circuit.solvers.paths import find_islands, longest_way
+from tiocross.circuit.solvers.paths import BROKEN, find_islands, longest_way
 from tiocross.circuit.solvers.results import (
     BITS,
     FAR_END,
@@ -22,11 +22,13 @@ from tiocross.circuit.solvers.results import (
     ROOT_END,
     WORDS,
     Goal,
+    Nodes,
     Solved,
     allocate_results,
     rounding_step,
 )
 from tiocross.circuit.solvers.rounding import SHARE_RTOL, bound_rounding, rounding_that_arrives, unit_drive
+from tiocross.circuit.solvers.tangents import Form, Tangents
 from tiocross.circuit.solvers.workspace import SCRATCH, Workspace, call, connect_ends
 
 _MOST_SWEEPS = 200  # of a small array in one call
@@ -34,10 +36,11 @@ _NOTHING, _NO_NODES = np.empty(0), np.empty((1, 1, 2, 0, 0))
 _GOOD_VOLTAGES = 1e3  # times rtol times the largest voltage between ends: voltages known worse are found by elimination
 
 
-def run_circuits(circuit, ends, selected=None, *, goal):
+def run_circuits(circuit, ends, selected=None, *, goal, workers=1):
     """Solve each array for each set of end voltages, NaN on lines that no connected end reaches; ConvergenceError if one is
     not solved. ``selected`` (C or 1, B): bit lines of selected devices, which set the scale of ``goal.rtol``. Contradictory
-    ends are for `require_consistent` to find before."""
+    ends are for `require_consistent` to find before. ``workers``: threads that may share one large array."""
+    goal = goal._replace(workers=workers)
     solved = allocate_results((len(circuit), ends.shape[1]), circuit.shape, goal.nodes)
     for of_arrays, of_inputs, bit_line in _groups(ends, len(circuit), selected):
         some, part = ends[of_arrays if len(ends) > 1 else slice(None)][:, of_inputs], circuit.part(of_arrays)
@@ -51,13 +54,24 @@ def run_circuits(circuit, ends, selected=None, *, goal):
         solved.put((of_arrays, of_inputs), found)
     bottom = ends[:, :, BITS, ROOT_END, : circuit.shape[1]]
     solved.currents[np.broadcast_to(np.isnan(bottom), solved.currents.shape)] = 0.0  # nothing leaves an open end
+    _close_breaks(circuit, np.nanmax(np.abs(ends), initial=0.0), solved)
     require_solved(solved.report, goal.rtol, ends)
     return solved
 
 
-def run_read(circuit, voltages, goal):
+def run_read(circuit, voltages, goal, workers=1):
     """Solve ohmic arrays read at all bit lines, word lines driven by (C or 1, B, M) voltages [V]; not judged."""
-    return _run_workspaces(circuit.readers, circuit.arrays, voltages[:, :, None], goal, FROM_GUESS)
+    goal = goal._replace(workers=workers)
+    solved = _run_workspaces(circuit.readers, circuit.arrays, voltages[:, :, None], goal, FROM_GUESS)
+    _close_breaks(circuit, np.abs(voltages).max(initial=0.0), solved)
+    return solved
+
+
+def _close_breaks(circuit, volts, solved):
+    """Take away what the resistance that stands for a broken segment lets through."""
+    n_broken = 0 if circuit.segments is None else sum(int((wires >= BROKEN).sum()) for wires in circuit.segments)
+    if n_broken:
+        solved.currents[np.abs(solved.currents) <= 4.0 * n_broken * volts / BROKEN] = 0.0
 
 
 def read_at_once(circuit, voltages, goal):
@@ -71,12 +85,37 @@ def read_at_once(circuit, voltages, goal):
     return solved
 
 
+def read_curved_at_once(circuit, voltages, goal):
+    """`Solved` read, and `Nodes`, of one array that has a ``curved_reader``, for (M,) voltages [V]; open where it needs
+    more. The error of the nodes is for `bound_read_voltages`, which takes time and is seldom asked for."""
+    reader, form = circuit.curved_reader
+    workspace = Workspace(reader.resistances, reader.levels, reader.sensed)
+    pool, size = SCRATCH.take(reader.plan.size + 5 * len(form.g)), reader.plan.size
+    workspace.plan, workspace.pool, tangents = reader.plan, pool[:size], Tangents(form, pool[size:])
+    found = Solved(np.empty(circuit.shape[1]), np.zeros(N_FIGURES), _NO_NODES[0, 0])
+    nodes = Nodes(*map(np.array, solve_nonlinear(workspace, tangents, voltages[None], goal, found, FROM_GUESS)[:2]))
+    SCRATCH.give_back(pool)
+    largest = max(abs(float(voltages.max())), abs(float(voltages.min())))
+    found.report.add_rounding(rounding_step(sum(circuit.shape)) * largest * tangents.sum_of_slopes)
+    return found, nodes
+
+
+def bound_read_voltages(circuit, voltages, found, nodes, rtol):
+    """The `Nodes` of a read with the bound on their error, None if elimination should find them anew."""
+    drives = voltages.reshape(1, 1, 1, 1, -1)
+    one = Solved(*(values[None, None] for values in found))
+    error = one.report.voltage_error.reshape(())
+    _bound_voltages(circuit, circuit.resistances, drives, one, one.report.total - one.report.residuals)
+    is_good = error <= _GOOD_VOLTAGES * rtol * (max(voltages.max(), 0.0) - min(voltages.min(), 0.0))
+    return nodes._replace(error=error) if is_good else None
+
+
 def share_between_threads(solver, circuit, inputs, workers=1, *more):
     """Let several threads take a share of the arrays each: ``solver(part of the circuit, inputs (C or 1, ...) of it)``, and
     more such inputs. The results do not depend on their number."""
     n_parts = min(workers, len(circuit))
     if n_parts < 2:
-        return solver(circuit, inputs, *more)
+        return solver(circuit, inputs, *more, workers=workers)  # who may share the lines of a large array
     edges = [len(circuit) * k // n_parts for k in range(n_parts + 1)]
 
     def run(start, stop):
@@ -124,11 +163,12 @@ def _run_group(circuit, ends, goal, selected):
     n_bit = circuit.shape[1]
     connected = ~np.isnan(ends[0, 0])
     resistances, drives = connect_ends(circuit, ends)
-    if circuit.law is None and selected is None and _is_read(ends, connected, circuit.shape):
+    is_read = circuit.law is None and selected is None and _is_read(ends, connected, circuit.shape)
+    if is_read and circuit.segments is None:
         sensed = np.ones(n_bit, dtype=bool)
         solved = run_read(circuit, np.ascontiguousarray(ends[:, :, WORDS, ROOT_END, : circuit.shape[0]]), goal)
         slopes = circuit.arrays.sum(axis=(1, 2))[:, None]
-        rounding = bound_rounding(circuit.shape, resistances, drives, slopes, circuit.segments) if goal.nodes else 0.0
+        rounding = bound_rounding(circuit.shape, resistances, drives, slopes) if goal.nodes else 0.0
     else:
         sensed = connected[BITS, ROOT_END, :n_bit].copy() if selected is None else np.arange(n_bit) == selected
         sensed |= ~sensed.any()
@@ -137,7 +177,8 @@ def _run_group(circuit, ends, goal, selected):
         solved, slopes = _run_general(circuit, resistances, drives, sensed, goal)
         left = solved.report.total.copy()
         rounding = bound_rounding(circuit.shape, resistances, drives, slopes, circuit.segments)
-        solved.report.total[...] += rounding
+        if not is_read or is_affordable(circuit.shape, sum(circuit.shape)):  # a large read is judged by what sweeps leave
+            solved.report.total[...] += rounding
         _refine_rounding(circuit, resistances, drives, sensed, solved, left, goal)
         solved.voltages[...] += reference[..., None, None, None]
         drives = given
@@ -256,11 +297,11 @@ def _run_nonlinear(workspaces, circuit, drives, goal):
     slopes = np.empty(solved.report.total.shape)
     for workspace, some in workspaces:
         for c in some:
-            devices = circuit.arrays[c], circuit.law_of(c)
+            form = Form(circuit.arrays[c], circuit.law_of(c))
             for k, drive in enumerate(drives[min(c, len(drives) - 1)]):
-                nodes = solve_nonlinear(workspace, devices, drive, goal, solved.at(c, k))
-                with np.errstate(over="ignore", invalid="ignore"):
-                    slopes[c, k] = devices[1].slopes(devices[0], nodes.device_voltages).sum()
+                tangents = Tangents(form)
+                solve_nonlinear(workspace, tangents, drive, goal, solved.at(c, k))
+                slopes[c, k] = tangents.sum_of_slopes
     return solved, slopes
 
 

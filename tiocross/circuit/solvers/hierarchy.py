@@ -9,6 +9,7 @@ devices on a line of r a segment and R at its end.
 where an end floats [ohm].
 """
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -23,35 +24,48 @@ _OPEN = 1e30  # ohm, as good as infinite
 _FAST_ENOUGH = 0.03  # contraction of plain sweeps below which nothing coarse is needed
 
 
-def _choose_blocks(means, resistances, shape):
-    """How many lines to lump, for each array: (n_arrays,) lines lumped into one from the array to its first coarse crossbar,
-    0 where plain sweeps converge at once, and (n_arrays,) how often that is followed by lumping a few."""
-    left, wires = np.ones(len(means)), []
-    for side, n in enumerate(shape):
-        across = shape[1 - side]  # devices on a line of this side
-        wire = resistances[side, 0, :n].sum() / n
-        ends = min(np.minimum(resistances[side, 1, :n], resistances[side, 2, :n]).max(), _OPEN)
-        wires.append(wire)
-        load = means * (0.4 * wire * across**2 + ends * across)
+class _Wires(NamedTuple):
+    """What the choice of levels needs to know of the lines: resistance of a segment and of the ends, of both sides [ohm]."""
+
+    segments: tuple[float, float]
+    ends: tuple[float, float]
+    kinds: bytes
+
+
+@lru_cache(maxsize=64)
+def look_at(resistances, width, shape):
+    """`_Wires` of resistances (2, 3, W) as bytes: the same for thousands of crossbars."""
+    resistances = np.frombuffer(resistances).reshape(2, 3, width)
+    segments = tuple(float(resistances[side, 0, :n].sum() / n) for side, n in enumerate(shape))
+    ends = tuple(min(float(np.minimum(resistances[side, 1, :n], resistances[side, 2, :n]).max()), _OPEN)
+                 for side, n in enumerate(shape))
+    return _Wires(segments, ends, kinds_of_lines(resistances, shape))
+
+
+def choose_blocks(mean, wires, shape):
+    """Lines lumped into one on each coarse crossbar in turn, for an array of so much conductance a device [S]; none where
+    plain sweeps converge at once."""
+    left = 1.0
+    for side, across in enumerate(reversed(shape)):  # devices on a line of this side
+        load = mean * (0.4 * wires.segments[side] * across**2 + wires.ends[side] * across)
         left *= 1.0 - 1.0 / (1.0 + load)
-    coupling = means * np.sqrt(wires[0] * wires[1])
-    first = np.where(coupling * _MANY**2 <= _WEAK_COUPLING, _MANY, _FEW)
-    lumped = np.maximum(coupling * first**2, 1e-30)
-    n_further = np.clip(np.log(_LARGEST_COUPLING / lumped) // np.log(_FEW**2), 0, _MOST_LEVELS).astype(np.int64)
-    needless = left < _FAST_ENOUGH
-    return np.where(needless, 0, first), np.where(needless, 0, n_further)
+    if left < _FAST_ENOUGH:
+        return ()
+    coupling = mean * math.sqrt(wires.segments[0] * wires.segments[1])
+    first = _MANY if coupling * _MANY**2 <= _WEAK_COUPLING else _FEW
+    n_further = math.log(_LARGEST_COUPLING / max(coupling * first**2, 1e-30)) // math.log(_FEW**2)
+    return (first, *(_FEW,) * int(min(max(n_further, 0), _MOST_LEVELS)))
 
 
 def find_geometries(arrays, resistances):
     """Levels for each array, as its own devices ask for: a list of (levels, numbers of its arrays)."""
     shape = arrays.shape[1:]
-    first, n_further = _choose_blocks(arrays.mean(axis=(1, 2)), resistances, shape)
-    kinds = kinds_of_lines(resistances, shape)
-    geometries = []
-    for many, times in set(zip(first.tolist(), n_further.tolist())):
-        blocks = (many, *(_FEW,) * times) if many else ()
-        geometries.append((lump_lines(*shape, kinds, blocks), np.flatnonzero((first == many) & (n_further == times))))
-    return geometries
+    wires = look_at(resistances.tobytes(), resistances.shape[2], shape)
+    means = (arrays.sum(axis=(1, 2)) / (shape[0] * shape[1])).tolist()
+    choices = {}
+    for k, mean in enumerate(means):
+        choices.setdefault(choose_blocks(mean, wires, shape), []).append(k)
+    return [(lump_lines(*shape, wires.kinds, blocks), np.array(some)) for blocks, some in choices.items()]
 
 
 def kinds_of_lines(resistances, shape):

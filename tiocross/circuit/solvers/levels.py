@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tiocross.circuit.solvers import lines_kernel as K
+from tiocross.circuit.solvers.hierarchy import choose_blocks, look_at, lump_lines
+from tiocross.circuit.solvers.paths import BROKEN
 from tiocross.circuit.solvers.results import BITS, WORDS
 from tiocross.vectors import LANES
 
@@ -20,17 +22,26 @@ _STRIP = 65_536  # numbers J of a strip of bit lines, at most: they should stay 
 
 
 class Plan(NamedTuple):
-    """``numbers`` (L, N_FIELDS), ``edges`` (L, N_EDGES, W), ``tables`` flat; ``size``: numbers in the pool."""
+    """``numbers`` (L, N_FIELDS), ``edges`` (L, N_EDGES, W), ``tables`` flat; ``size``: numbers in the pool, of which the
+    last ``scratch`` are no more than that."""
 
     numbers: np.ndarray
     edges: np.ndarray
     tables: np.ndarray
     size: int
+    scratch: int
+
+    def numbers_of(self, thread):
+        """The numbers for one of several threads at work on one array, each with scratch of its own."""
+        numbers = self.numbers.copy()
+        for field in (K.X, K.TILE, K.J):
+            numbers[:, field] += thread * self.scratch
+        return numbers
 
     def nodes(self, pool):
         """Views (M, N) of the bit-line and word-line voltages of one array."""
-        s = self.numbers[0]
-        return tuple(pool[s[at] : s[at] + s[K.M] * s[K.PITCH]].reshape(s[K.M], s[K.PITCH])[:, : s[K.N]] for at in (K.B, K.W))
+        bits, words, m, n, pitch = self.numbers[0, [K.B, K.W, K.M, K.N, K.PITCH]].tolist()
+        return tuple(pool[at : at + m * pitch].reshape(m, pitch)[:, :n] for at in (bits, words))
 
 
 class _Wires(NamedTuple):
@@ -45,6 +56,19 @@ class _Wires(NamedTuple):
 @lru_cache(maxsize=32)
 def _plan_cached(levels, resistances, width, sensed, many):
     return make_plan(levels, np.frombuffer(resistances).reshape(2, 3, width), None, np.frombuffer(sensed, bool), many)
+
+
+def plan_of_read(array, resistances):
+    """A `Plan` for one array (M, N) read at all bit lines, quickly: wires are the same in thousands of crossbars."""
+    key = resistances.tobytes(), resistances.shape[2], array.shape
+    wires = look_at(*key)
+    return _plan_of_read(*key, choose_blocks(float(array.sum()) / array.size, wires, array.shape))
+
+
+@lru_cache(maxsize=32)
+def _plan_of_read(resistances, width, shape, blocks):
+    levels = lump_lines(*shape, look_at(resistances, width, shape).kinds, blocks)
+    return make_plan(levels, np.frombuffer(resistances).reshape(2, 3, width), None, np.ones(shape[1], dtype=bool), False)
 
 
 def plan_for(levels, resistances, segments, sensed, many):
@@ -82,14 +106,14 @@ def make_plan(levels, resistances, segments, sensed, many):
         numbers.append(number)
         if coarse is not None:
             wires = _lump(level, coarse, wires)
-    _place_scratch(numbers, writer, many)
+    scratch = _place_scratch(numbers, writer)
     width = max(max(level.shape) for level in levels) + 2
     edges = np.zeros((len(levels), K.N_EDGES, width), np.int64)
     for edge, level in zip(edges, levels):
         for row, values in ((K.CHUNK_W, level.chunks_word), (K.CHUNK_B, level.chunks_bit), (K.FIRST, level.first),
                             (K.BEFORE, level.before)):
             edge[row, : len(values)] = values
-    return Plan(np.array(numbers), edges, np.concatenate(writer.tables), writer.size)
+    return Plan(np.array(numbers), edges, np.concatenate(writer.tables), writer.size, scratch)
 
 
 class _Writer:
@@ -230,12 +254,13 @@ def _place(number, is_coarse, is_coarsest, writer):
     number[K.LINE_B] = writer.room(LANES * K.N_LINE_ROWS * number[K.VECTORS])
 
 
-def _place_scratch(numbers, writer, many):
-    """The same for all levels, of which one is at work."""
+def _place_scratch(numbers, writer):
+    """The same for all levels, of which one is at work; returns how much of it each thread needs for itself."""
     row = max(number[K.PITCH] for number in numbers)
+    rows = writer.room(K.N_ROWS * row)
+    start = writer.size
     x = writer.room(2 * LANES * LANES * max(number[K.VECTORS] for number in numbers))
-    tile, rows = writer.room(LANES * LANES), writer.room(K.N_ROWS * row)
-    room = 0
+    tile, room = writer.room(LANES * LANES), 0
     for number in numbers:
         number[K.X], number[K.TILE], number[K.ROWS], number[K.ROW] = x, tile, rows, row
         number[K.STRIP] = max(2, min(number[K.VECTORS], _STRIP // (LANES * number[K.M])))
@@ -243,6 +268,7 @@ def _place_scratch(numbers, writer, many):
     place = writer.room(room)
     for number in numbers:
         number[K.J] = place
+    return writer.size - start
 
 
 def _lump(level, coarse, wires):
@@ -264,6 +290,18 @@ def _in_parallel(ohms, chunks):
 
 
 def _resample(ohms, at, coarse_at):
-    """Resistance between coarse positions along each line."""
-    passed = np.concatenate([np.zeros((len(ohms), 1)), np.cumsum(ohms, axis=1)], axis=1)
-    return np.diff(np.array([np.interp(coarse_at, at, line) for line in passed]), axis=1)
+    """Resistance between coarse positions along each line; where a segment is broken between two of them, that of one."""
+    after = np.clip(np.searchsorted(at, coarse_at, side="right"), 1, len(at) - 1)
+    weights = (coarse_at - at[after - 1]) / (at[after] - at[after - 1])
+    broken = ohms >= BROKEN
+    if not broken.any():
+        return np.diff(_passed(ohms, after, weights), axis=1)
+    n_broken = np.rint(_passed(broken, after, weights))  # apart from the others, whose sums would lose their digits
+    whole = np.diff(_passed(np.where(broken, 0.0, ohms), after, weights), axis=1)
+    return np.where(np.diff(n_broken, axis=1) > 0, BROKEN, whole)
+
+
+def _passed(values, after, weights):
+    """Sum of values from the first position on to others, between those before and after them."""
+    sums = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)], axis=1)
+    return sums[:, after - 1] * (1.0 - weights) + sums[:, after] * weights

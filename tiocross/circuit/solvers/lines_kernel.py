@@ -126,15 +126,32 @@ def _close_roots(pool, line, width, r, y):
 
 
 @helper
-def solve_word_lines(s, first, last, many, fresh, here, g, injected, extra, pool, tables):
-    """Exact word lines; ``fresh``: all bit lines are at 0 V, and nothing comes in at far ends or is injected. ``extra``:
-    where currents stand in ``injected``, rows as the devices, or -1."""
+def add_correction(s, edges, first, last, pool, tables):
+    """Add to the bit lines, at some word lines, what `expand` made of the coarse crossbar: linear along the lines."""
+    last_row = s[CHUNKS]  # and one more: how the correction goes on above the first coarse node and below the last
+    for i in range(first, last):
+        above, weight, b = edges[BEFORE, i], tables[s[SHARE_B] + i], s[B] + i * s[PITCH]
+        lower = s[WIDE] + (above - 1 if above > 0 else last_row) * s[PITCH]
+        upper = s[WIDE] + (above if above < last_row else last_row + 1) * s[PITCH]
+        for q in range(0, LANES * s[VECTORS], LANES):
+            change = (1.0 - weight) * load(pool, lower + q) + weight * load(pool, upper + q)
+            store(pool, b + q, load(pool, b + q) + change)
+
+
+@helper
+def solve_word_lines(s, edges, first, last, many, fresh, corrected, here, g, injected, extra, pool, tables):
+    """Exact word lines; ``fresh``: all bit lines are at 0 V, and nothing comes in at far ends or is injected. ``corrected``:
+    a correction is to be added to the bit lines first. ``extra``: where currents stand in ``injected``, rows as the devices,
+    or -1."""
     n, x, pitch, width, resistances = s[N], s[X], s[PITCH], LANES * s[BLOCKS], s[SEGMENTS_W]
     step, w, n_vectors = s[W_STEP] if many else LANES * s[W_STEP], s[W], s[VECTORS]
     for block in range(first, last):
         f, line, r_line = s[F_WORD] + block * s[W_PITCH], s[LINE_W] + LANES * block, block * s[W_LINE]
         out = w + block * pitch if many else x
         carried = load(pool, line + FED * width)
+        if corrected:
+            add_correction(s, edges, block if many else LANES * block, min(s[M], block + 1 if many else LANES * (block + 1)),
+                           pool, tables)
         if fresh:
             for j in range(0, LANES * n, LANES):
                 store(pool, x + j, carried)
@@ -259,8 +276,7 @@ def _raise_bit_lines(s, edges, first, last, many, measure, here, g, injected, ex
 
 
 @helper
-def solve_all_bit_lines(s, edges, many, measure, here, g, injected, extra, pool, tables):
-    """Strip by strip, so that J stays in the cache."""
-    for first in range(0, s[VECTORS], s[STRIP]):
-        _solve_bit_lines(s, edges, first, min(first + s[STRIP], s[VECTORS]), many, measure, here, g, injected, extra, pool,
-                         tables)
+def solve_all_bit_lines(s, edges, first, last, many, measure, here, g, injected, extra, pool, tables):
+    """Exact bit lines, some vectors of them, strip by strip, so that J stays in the cache."""
+    for q in range(first, last, s[STRIP]):
+        _solve_bit_lines(s, edges, q, min(q + s[STRIP], last), many, measure, here, g, injected, extra, pool, tables)

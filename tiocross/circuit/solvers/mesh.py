@@ -24,6 +24,13 @@ _MOST_TANGENTS = 500
 _PATIENCE = 30  # tangents without half the error after which only rounding is left
 
 
+def is_affordable(shape, n_terminals):
+    """Whether elimination of an array of this shape with so many connected ends takes seconds at most."""
+    front = 2 * min(shape) + 2
+    work = front**2 + (front + n_terminals) * n_terminals
+    return 2.0 * shape[0] * shape[1] * work <= _MOST_OPERATIONS
+
+
 class Mesh:
     """Solves circuits of one shape with the same wires and the same ends connected; ``resistances`` and drives are those
     of a `Workspace`, ``segments`` those of a `PreparedCrossbar`; ``sensed`` (N,) bool tells which bit lines set the scale of
@@ -48,9 +55,7 @@ class Mesh:
     @property
     def is_affordable(self):
         """Whether elimination takes seconds at most."""
-        front = 2 * min(self.shape) + 2
-        work = front**2 + (front + self.n_terminals) * self.n_terminals
-        return 2.0 * self.shape[0] * self.shape[1] * work <= _MOST_OPERATIONS
+        return is_affordable(self.shape, self.n_terminals)
 
     def solve(self, devices, drive, goal, into):
         """Solve one circuit of ``devices``: conductances (M, N) [S] and their law, or None.

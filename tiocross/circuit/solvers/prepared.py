@@ -7,10 +7,12 @@ import numpy as np
 
 from tiocross.circuit.crossbar import has_segments, spread_segments
 from tiocross.circuit.solvers.hierarchy import find_geometries
+from tiocross.circuit.solvers.levels import plan_of_read
 from tiocross.circuit.solvers.paths import BROKEN
-from tiocross.circuit.solvers.workspace import Workspace, flatten
+from tiocross.circuit.solvers.tangents import Form
+from tiocross.circuit.solvers.workspace import LARGE, Workspace, flatten
 
-_AT_ONCE = 300_000  # devices of a single array up to which one call of the kernel does, about 0.01 s
+LARGEST_KEPT = 100_000  # devices of a single circuit whose voltages are kept, for they are mostly asked for
 _SOME = 1e-9  # ohm: a line with a broken segment is none without resistance
 
 
@@ -20,11 +22,10 @@ class PreparedCrossbar:
 
     ``arrays`` (C, M, N): the devices, C-contiguous and writeable, so that kernels are compiled for one kind of array; not
     to be changed [S]. ``resistances`` (2, 3, W): of a segment, and behind the root (left, bottom) and far ends, of word
-    lines and of bit lines, when all bit lines are read: infinite where an end floats [ohm]. ``law``: None for Ohm's, or with
-    each parameter one number or (C, M, N). ``segments``: resistances of all
-    segments of word lines (M, N + 1) and of bit lines (M + 1, N), from the left and from the top, 1e30 ohm where one is
-    broken; None where those of a line are equal. With them, a segment's in ``resistances`` is a mean over its line, zero if
-    all are.
+    lines and of bit lines, when all bit lines are read: infinite where an end floats [ohm]. ``law``: None for Ohm's, or
+    with each parameter one number or (C, M, N). ``segments``: resistances of all segments of word lines (M, N + 1) and of
+    bit lines (M + 1, N), from the left and from the top, 1e30 ohm where one is broken; None where those of a line are
+    equal. With them, a segment's in ``resistances`` is a mean over its line, zero if all are.
     """
 
     arrays: np.ndarray
@@ -56,10 +57,22 @@ class PreparedCrossbar:
     def reader(self):
         """Plan, and flat devices, of a single array of ohmic devices when all bit lines are read; None if it is not one, or
         too large for one call, without any resistance, or with segments that differ."""
-        ideal = not self.resistances[:, :2].any()
-        if len(self) != 1 or self.law is not None or self.segments is not None or ideal or not 0 < self.n_devices <= _AT_ONCE:
+        if self.law is not None or not self._is_short(LARGE):
             return None
-        return self.readers[0][0].plan, flatten(self.arrays, False)
+        return plan_of_read(self.arrays[0], self.resistances), flatten(self.arrays, False)
+
+    @cached_property
+    def curved_reader(self):
+        """Workspace, and `Form` of the devices, of a single array of devices with a law when all bit lines are read; None if
+        it is not one, or too large for its voltages to be kept, without any resistance, or with segments that differ."""
+        if self.law is None or not self._is_short(LARGEST_KEPT):
+            return None
+        return self.readers[0][0], Form(self.arrays[0], self.law_of(0))
+
+    def _is_short(self, most_devices):
+        """Whether it is one array of so many devices at most, whose wires drop voltages and are equal along a line."""
+        is_one = len(self) == 1 and self.segments is None and 0 < self.n_devices <= most_devices
+        return is_one and bool(self.resistances[:, :2].any())
 
     def part(self, which):
         """A slice of the arrays; they share their memory."""

@@ -18,6 +18,7 @@ class Goal(NamedTuple):
     rtol: float  # wanted sum of residuals, relative to the largest gross current of a sensed bit line
     max_sweeps: int
     nodes: bool = False
+    workers: int = 1  # threads that may share one large array
 
 
 class Report(NamedTuple):
@@ -54,6 +55,22 @@ class Report(NamedTuple):
     def voltage_error(self):
         """Bound on the error of a node voltage, where voltages were wanted [V]."""
         return self.figures[..., _VOLTAGE_ERROR]
+
+    def of_one(self):
+        """Sweeps, residuals and gross current of one circuit, as plain numbers and quickly [-, A, A]."""
+        figures = self.figures.tolist()
+        return int(figures[_SWEEPS]), figures[_SUM], figures[_GROSS]
+
+    def add_residuals(self, total, largest):
+        """Of one circuit: their sum, and the largest at a node [A]; tangents do not tell how much of it leaks."""
+        figures = self.figures
+        figures[_SUM] += total
+        figures[_TOTAL] = figures[_SUM]
+        figures[_LARGEST] += largest
+
+    def add_rounding(self, current):
+        """Of one circuit [A]."""
+        self.figures[_TOTAL] += current
 
     def is_one_within(self, rtol):
         """Whether it is about one circuit, which is solved; ten times as fast as to compare arrays."""

@@ -43,9 +43,14 @@ def _step(shape, drives):
 
 
 def _far_ends(shape, resistances, segments):
-    """Conductance of each word line's and bit line's far end with its last segment, 0 where it floats [S]."""
+    """Conductance of each word line's and bit line's far end with its last segment, 0 where it floats; of a line whose last
+    segment is none, that of the whole line, for so its current is found [S]."""
     last = [resistances[side, RHO, :n] for side, n in enumerate(shape)] if segments is None else (
         segments[WORDS][:, -1], segments[BITS][0])
+    ends = [ohms + resistances[side, FAR, :n] for side, (ohms, n) in enumerate(zip(last, shape))]
+    if segments is not None:
+        whole = segments[WORDS].sum(axis=1), segments[BITS].sum(axis=0)
+        ends = [np.where(last == 0.0, line, last) for line, last in zip(whole, ends)]
     with np.errstate(divide="ignore"):
-        found = [1.0 / (last[side] + resistances[side, FAR, :n]) for side, n in enumerate(shape)]
+        found = [1.0 / ohms for ohms in ends]
     return [np.where(np.isfinite(ends), ends, 0.0) for ends in found]

@@ -73,11 +73,28 @@ def _limit(code, first, second, g, assumed):
     return u, g * (1.0 + u * (2.0 * a + 3.0 * b * u))
 
 
+@helper
+def _limit_row(code, g, p, n, first, width, nodes, b, w, slope, injected, new_slope, new_injected, beyond):
+    """Tangents of devices of a row, if there are any, whose curve has risen far above the last ones."""
+    excess = 0.0
+    for k in range(LANES):
+        excess = max(excess, lane(beyond, k))
+    if excess > 0.0:
+        for j in range(width):
+            at, u = first + j, nodes[w + j] - nodes[b + j]
+            assumed, current = slope[at] * u - injected[at], new_slope[at] * u - new_injected[at]
+            if g[at] > 0.0 and assumed * u > 0.0 and abs(current) > 2.0 * abs(assumed):
+                row, step = 0 if u > 0.0 else 2, n if n > 0 else 1
+                place = row * step + (at if n > 0 else 0)
+                u, tangent = _limit(code, p[place], p[place + step], g[at], assumed)
+                new_slope[at], new_injected[at] = tangent, tangent * u - assumed
+
+
 @kernel
 def take_tangents(code, g, p, n_word, width, nodes, b, w, pitch, slope, injected, new_slope, new_injected):
-    """Fill the next tangents; returns the sum and the largest of what the last ones got wrong [A]."""
+    """Fill the next tangents; returns sum and largest of what the last ones got wrong [A], and the sum of slopes [S]."""
     n = len(g) if len(p) > 4 else 0
-    total, largest, none = fill(0.0), fill(0.0), fill(0.0)
+    total, largest, slopes, none = fill(0.0), fill(0.0), fill(0.0), fill(0.0)
     for i in range(n_word):
         beyond = none
         for j in range(0, width, LANES):
@@ -95,26 +112,16 @@ def take_tangents(code, g, p, n_word, width, nodes, b, w, pitch, slope, injected
             wrong = magnitude(current - assumed)
             total += wrong
             largest = larger(wrong, largest)
+            slopes += tangent
             excess = magnitude(current) - 2.0 * magnitude(assumed)
             beyond = larger(where_above(assumed * u, none, excess, none), beyond)
             store(new_slope, at, tangent)
             store(new_injected, at, tangent * u - current)
-        excess = 0.0
-        for k in range(LANES):
-            excess = max(excess, lane(beyond, k))
-        if excess > 0.0:
-            for j in range(width):
-                at = i * width + j
-                u = nodes[w + i * pitch + j] - nodes[b + i * pitch + j]
-                assumed = slope[at] * u - injected[at]
-                current = new_slope[at] * u - new_injected[at]
-                if g[at] > 0.0 and assumed * u > 0.0 and abs(current) > 2.0 * abs(assumed):
-                    row, step = 0 if u > 0.0 else 2, n if n > 0 else 1
-                    place = row * step + (at if n > 0 else 0)
-                    u, tangent = _limit(code, p[place], p[place + step], g[at], assumed)
-                    new_slope[at], new_injected[at] = tangent, tangent * u - assumed
-    wrong, most = 0.0, 0.0
+        _limit_row(code, g, p, n, i * width, width, nodes, b + i * pitch, w + i * pitch, slope, injected, new_slope,
+                   new_injected, beyond)
+    wrong, most, every = 0.0, 0.0, 0.0
     for k in range(LANES):
         wrong += lane(total, k)
         most = max(most, lane(largest, k))
-    return wrong, most
+        every += lane(slopes, k)
+    return wrong, most, every

@@ -1,21 +1,34 @@
 """From the terms of a circuit to the kernel's: ends of lines, levels, scratch, calls of bounded length."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 import numpy as np
 
 from tiocross.circuit.solvers.hierarchy import kinds_of_lines, lump_lines
 from tiocross.circuit.solvers.levels import plan_for
-from tiocross.circuit.solvers.circuits_kernel import FROM_LAST, FROM_ZERO, GO_ON, solve_lines
+from tiocross.circuit.solvers.circuits_kernel import FROM_GUESS, FROM_ZERO, GO_ON, solve_lines
 from tiocross.circuit.solvers.lines_kernel import B, PITCH, W
+from tiocross.circuit.solvers.lines_kernel import BLOCKS, VECTORS
+from tiocross.circuit.solvers.parts_kernel import (
+    BITS,
+    CORRECT,
+    FACTOR_BITS,
+    FACTOR_WORDS,
+    JUDGE,
+    PREPARE,
+    TAKE,
+    WORDS,
+    do_part,
+)
 from tiocross.circuit.solvers.results import FAR_END, RHO, ROOT, ROOT_END, Nodes, Solved, allocate_results
 from tiocross.vectors import LANES
 
 _CROSSINGS_PER_CALL = 3_000_000  # in one kernel call, about 0.1 s, so that Ctrl-C and progress get through
 _MOST_SWEEPS_AT_ONCE = 200  # of small arrays, many in one call
 _PATIENCE = 8  # calls without half the residual after which only rounding is left
-_ROBUST_FROM = 3  # such calls after which coarse crossbars are given up
+LARGE = 250_000  # devices of an array from which it is solved job by job, about 0.01 s each
 _MANY = LANES // 2 + 1  # arrays from which it pays to solve them side by side
 _LARGEST_OF_MANY = 4_096  # devices of an array up to which they go side by side: LANES of them should fit into the cache
 _KEPT = 8_000_000  # numbers of scratch that a thread keeps for its next circuit
@@ -87,14 +100,17 @@ class Workspace:
     @property
     def places(self):
         """The pool, where voltages of bit lines and of word lines begin in it, and how far rows are apart."""
-        s = self.plan.numbers[0]
-        return self.pool, int(s[B]), int(s[W]), int(s[PITCH])
+        return self.pool, *self.plan.numbers[0, [B, W, PITCH]].tolist()
 
     def solve(self, arrays, drives, goal, start=FROM_ZERO):
         """Solve every array (C, M, N) [S] for every drive (C or 1, B, ...): `Solved`, not judged."""
         count, crossings = (len(arrays), drives.shape[1]), self.n_word_lines * self.n_bit_lines
         solved = allocate_results(count, (self.n_word_lines, self.n_bit_lines), goal.nodes)
-        if 8 * crossings <= _CROSSINGS_PER_CALL:
+        if crossings > LARGE:
+            for c, k in np.ndindex(count):
+                drive = drives[c : c + 1 if len(drives) > 1 else None, k : k + 1]
+                self._solve_in_parts(arrays[c : c + 1], drive, goal, start, solved.at(slice(c, c + 1), slice(k, k + 1)))
+        else:
             n_open, step = 0, max(LANES, _CROSSINGS_PER_CALL // (8 * crossings * count[1]) // LANES * LANES)
             budget = min(goal.max_sweeps, _MOST_SWEEPS_AT_ONCE)
             for first in range(0, len(arrays), step):
@@ -104,9 +120,43 @@ class Workspace:
             if n_open == 0:
                 return solved
         report = solved.report
-        for c, k in np.argwhere(~(report.total <= goal.rtol * report.gross) | (report.n_sweeps == 0)):
-            self._solve_in_steps(arrays[c], drives[min(c, len(drives) - 1), k], goal, start, solved.at(c, k))
+        for c, k in np.argwhere(~(report.total <= goal.rtol * report.gross)):
+            self._solve_by_gradients(arrays[c], drives[min(c, len(drives) - 1), k], goal, solved.at(c, k))
         return solved
+
+    def _solve_in_parts(self, array, drive, goal, start, into):
+        """One large circuit: all leading axes are 1. Threads share the lines."""
+        plan, workers, n_levels = self.plan, goal.workers, len(self.levels)
+        pool, devices = SCRATCH.take(plan.size + (workers - 1) * plan.scratch), flatten(array, False)
+        arguments = devices, _all_ends(drive), *into, pool, plan.tables
+        numbers = [plan.numbers_of(thread) for thread in range(workers)]
+
+        def run(job, thread, first, last, flag):
+            return do_part(job, first, last, flag, goal.nodes, goal.rtol, *arguments, numbers[thread], plan.edges)
+
+        def share(job, n_vectors, flag):
+            parts = [n_vectors * k // workers for k in range(workers + 1)]
+            others = [executor.submit(run, job, k, parts[k], parts[k + 1], flag) for k in range(1, workers)]
+            run(job, 0, parts[0], parts[1], flag)
+            for other in others:
+                other.result()
+
+        blocks, vectors = (int(n) for n in plan.numbers[0, [BLOCKS, VECTORS]])
+        with ThreadPoolExecutor(max(1, workers - 1), thread_name_prefix="tiocross") as executor:
+            share(FACTOR_WORDS, blocks, False)
+            share(FACTOR_BITS, vectors, False)
+            guessed = start == FROM_GUESS and n_levels > 1
+            run(PREPARE, 0, 0, 0, guessed)
+            for sweep in range(goal.max_sweeps):
+                corrected = n_levels > 1 and (guessed or sweep > 0)
+                if corrected:
+                    run(CORRECT, 0, 0, 0, guessed and sweep == 0)
+                share(WORDS, blocks, corrected)
+                share(BITS, vectors, sweep > 0)
+                if not run(JUDGE, 0, 0, 0, sweep > 0):
+                    break
+            run(TAKE, 0, 0, 0, False)
+        SCRATCH.give_back(pool)
 
     def _solve_some(self, arrays, drives, rtol, budget, start, into):
         """In one call."""
@@ -143,29 +193,28 @@ class Workspace:
         self.robust.nodes.bit_lines[:] = self.nodes.bit_lines
         return self.robust
 
-    def _solve_in_steps(self, array, drive, goal, start, into):
-        """A circuit that is too large for one call, or one that did not converge."""
-        report, solver, best, waiting = into.report, self, np.inf, 0
-        if report.n_sweeps > 0:
-            solver, start = self.robust, FROM_ZERO
+    def _solve_by_gradients(self, array, drive, goal, into):
+        """A circuit that did not converge, in calls of bounded length."""
+        report, start, best, waiting = into.report, FROM_ZERO, np.inf, 0
         budget = max(1, min(8, _CROSSINGS_PER_CALL // array.size))
         while report.n_sweeps < goal.max_sweeps and waiting < _PATIENCE:
             sweeps = min(budget, goal.max_sweeps - int(report.n_sweeps))
-            solver.sweep_further((array, None), drive, sweeps, start, into, goal.rtol)
+            self.robust.sweep_further((array, None), drive, sweeps, start, into, goal.rtol)
             if report.total <= goal.rtol * report.gross:
                 break
             start, waiting = GO_ON, 0 if report.total < 0.5 * best else waiting + 1
             best = min(best, float(report.total))
-            if waiting >= _ROBUST_FROM and solver is self:
-                solver, start = self.hand_over_to_robust(), FROM_LAST
 
 
 def call(plan, pool, devices, drives, many, task, into):
     """The kernel: ``devices`` flat, and what is injected; ``task``: rtol, most sweeps, start, and whether voltages are
     wanted; ``into`` `Solved` (C, B, ...). Returns how many circuits are open."""
-    if drives.ndim == 5:
-        drives = drives.reshape(*drives.shape[:2], 4, drives.shape[4])
-    return solve_lines(*devices, drives, *into, pool, plan.tables, plan.numbers, plan.edges, many, *task)
+    return solve_lines(*devices, _all_ends(drives), *into, pool, plan.tables, plan.numbers, plan.edges, many, *task)
+
+
+def _all_ends(drives):
+    """Those of root and far ends in one axis."""
+    return drives.reshape(*drives.shape[:2], 4, drives.shape[4]) if drives.ndim == 5 else drives
 
 
 def connect_ends(circuit, ends):
