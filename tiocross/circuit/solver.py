@@ -189,6 +189,7 @@ def arrange_batch(crossbar, biasing):
 
 def _solve_circuits(crossbar, biasing, batch, goal, workers):
     keep = math.prod(batch) == 1 and crossbar.conductances.size <= LARGEST_KEPT
+    keep = keep and not (crossbar.iv is None and is_plain_read(biasing))
     found = run_batch(crossbar, biasing, goal._replace(nodes=keep), workers)
     nodes = partial(getattr, found, "nodes") if keep else partial(find_nodes, crossbar, biasing, goal)
     return make_solution(crossbar, biasing, found.currents, found.report, nodes)

@@ -50,7 +50,6 @@ def run_circuits(circuit, ends, selected=None, *, goal, workers=1):
         solved.put((of_arrays, of_inputs), found)
     bottom = ends[:, :, BITS, ROOT_END, : circuit.shape[1]]
     solved.currents[np.broadcast_to(np.isnan(bottom), solved.currents.shape)] = 0.0  # nothing leaves an open end
-    _close_breaks(circuit, np.nanmax(np.abs(ends), initial=0.0), solved)
     require_solved(solved.report, goal.rtol, ends)
     return solved
 
@@ -144,6 +143,7 @@ def _run_group(circuit, ends, goal, selected):
         drives = given
     if goal.nodes:
         bound_voltages(circuit, resistances, drives, solved, rounding)
+    _close_breaks(circuit, np.abs(drives).max(initial=0.0), solved)
     _eliminate_others(circuit, resistances, drives, sensed, solved, goal)
     return solved
 
