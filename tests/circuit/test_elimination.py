@@ -1,10 +1,13 @@
 """Nested elimination against the dense equation, closed forms and symmetries."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
-from tiocross.circuit.solvers import elimination
-from tiocross.circuit.solvers.elimination import eliminate, eliminate_with_pullback
+from tiocross.circuit.solvers import leaves
+from tiocross.circuit.solvers.backwards import eliminate_with_pullback
+from tiocross.circuit.solvers.elimination import eliminate
 
 # Around the largest leaf (16 lines), uneven, padded, and much longer than wide.
 SHAPES = [(1, 1), (1, 9), (7, 1), (3, 17), (16, 5), (17, 18), (33, 20), (20, 35), (130, 3), (2, 150), (1, 260), (5, 70)]
@@ -147,7 +150,7 @@ def test_arrays_one_by_one_and_in_strips_give_the_same(monkeypatch):
     matrices = eliminate(arrays, *resistances)
     assert eliminate(arrays[:0], *resistances).shape == (0, 70, 100)
     for limit in (2**16, 2**12, 1):  # whole arrays, two strips, as many as there are
-        monkeypatch.setattr(elimination, "_DEVICES_AT_ONCE", limit)
+        monkeypatch.setattr(leaves, "DEVICES_AT_ONCE", limit)
         for array, matrix in zip(arrays, matrices):
             assert worst(one(array, *resistances), matrix) < 1e-13
 
@@ -182,7 +185,7 @@ def test_a_gradient_pulled_back_is_that_of_differences(shape):
     arrays[rng.random(arrays.shape) < 0.1] = 0.0
     step = 1e-3 * rng.uniform(-1, 1, arrays.shape) * 1e-4
     matrices, pull = eliminate_with_pullback(arrays, *resistances)
-    np.testing.assert_array_equal(matrices, eliminate(arrays, *resistances))
+    np.testing.assert_allclose(matrices, eliminate(arrays, *resistances), rtol=0, atol=1e-13 * matrices.max())
     near, far = ((eliminate(arrays + k * step, *resistances) - eliminate(arrays - k * step, *resistances)) * weights
                  for k in (1, 2))
     slopes = (8.0 * near - far).sum(axis=(1, 2)) / 12.0  # of fourth order in a change of a thousandth of a device
@@ -196,6 +199,14 @@ def test_gradients_in_strips_and_whole_are_the_same(monkeypatch):
     _, *resistances = random_case((70, 100), 18)
     array, weights = random_case((70, 100), 19)[0][None], np.random.default_rng(20).normal(size=(1, 70, 100))
     whole = eliminate_with_pullback(array, *resistances)[1](weights)
-    monkeypatch.setattr(elimination, "_DEVICES_AT_ONCE", 2**11)
+    monkeypatch.setattr(leaves, "DEVICES_AT_ONCE", 2**11)
     np.testing.assert_allclose(eliminate_with_pullback(array, *resistances)[1](weights), whole, rtol=0,
                                atol=1e-12 * np.abs(whole).max())
+
+
+def test_threads_at_once_do_not_share_memory():
+    cases = [random_case(shape, seed) for shape, seed in (((60, 70), 21), ((90, 50), 22), ((75, 75), 23), ((33, 99), 24))]
+    expected = [one(*case) for case in cases]
+    with ThreadPoolExecutor(4) as executor:
+        for case, matrix in zip(cases * 6, executor.map(lambda case: one(*case), cases * 6)):
+            assert np.array_equal(matrix, expected[next(k for k, other in enumerate(cases) if other is case)])

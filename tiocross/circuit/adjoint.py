@@ -20,7 +20,7 @@ from tiocross.circuit.series import currents_by_conductance
 from tiocross.circuit.solver import find_nodes
 from tiocross.circuit.solvers.checks import require_rtol, require_solved
 from tiocross.circuit.solvers.dispatch import run_read
-from tiocross.circuit.solvers.elimination import eliminate_with_pullback
+from tiocross.circuit.solvers.backwards import eliminate_with_pullback
 from tiocross.circuit.solvers.prepared import prepare
 from tiocross.circuit.solvers.results import Goal
 

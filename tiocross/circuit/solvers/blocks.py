@@ -20,11 +20,10 @@ the joined block. Then it changes with a by S between ports that a keeps, S I^T 
 with b by S, S V^T and V S V^T. What has rows or columns only counts half in S.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-
-_HALVED_FROM = 128  # ports from which on a symmetric product is computed by halves
 
 
 class Run(NamedTuple):
@@ -46,13 +45,28 @@ class Run(NamedTuple):
         return slice(self.column, self.column + self.length)
 
 
+class _Ends(NamedTuple):
+    """Driven rows and sensed columns of a block: where they begin, and how many."""
+
+    driven: int
+    n_driven: int
+    sensed: int
+    n_sensed: int
+
+
 class Block:
     """``matrix`` (..., rows, columns), one for each of the leading axes; ``inner`` runs of ports in the order around it;
-    slices of the rows of ``driven`` left ends, of the columns of ``sensed`` bottom ends; how it was ``joined``, if kept."""
+    slices of the rows of ``driven`` left ends, of the columns of ``sensed`` bottom ends; how it was ``joined``."""
 
     def __init__(self, matrix, inner, driven, sensed, joined=None):
         self.matrix, self.inner, self.driven, self.sensed, self.joined = matrix, inner, driven, sensed, joined
+        self.shape = matrix.shape
         self.n_driven, self.n_sensed = driven.stop - driven.start, sensed.stop - sensed.start
+
+    @property
+    def signature(self):
+        """Where driven and sensed ports are: rows from, number, columns from, number."""
+        return _Ends(self.driven.start, self.n_driven, self.sensed.start, self.n_sensed)
 
     def around(self, side):
         """Runs of a side in the order around the block, and those of the other sides in the order from there on."""
@@ -63,35 +77,31 @@ class Block:
         return [self.inner[k]], self.inner[k + 1 :] + self.inner[:k]
 
 
-def join(a, b, sides, keep):
-    """The block of a and its neighbour b, joined at ``sides``: "RL" with b on the right, "TB" with b above. With ``keep`` it
-    can be pulled back."""
+def join(a, b, sides):
+    """The block of a and its neighbour b, joined at ``sides``: "RL" with b on the right, "TB" with b above."""
     (far, a_runs), (near, b_runs) = a.around(sides[0]), b.around(sides[1])
-    at_a = _gather(a, far, a_runs, 1)
-    at_b = _gather(b, near, b_runs, -1)
+    at_a, at_b = _gather(a, far, a_runs, 1), _gather(b, near, b_runs, -1)
     rr, ll = at_a.loop, at_b.loop
     loop = ll @ rr  # Y (-Z)
     gain = np.linalg.inv(np.subtract(np.eye(loop.shape[-1]), loop, out=loop))  # W
     symmetric = gain @ ll  # W Y
-    place = _Places(a, b, a_runs, b_runs, sides)
+    place = _find_places(a.signature, b.signature, tuple(a_runs), tuple(b_runs))
     out = np.empty((*a.matrix.shape[:-2], place.n_driven + place.n_inner, place.n_sensed + place.n_inner))
     current_a, current_b = symmetric @ at_a.columns, gain @ at_b.columns
-    voltage_b = rr @ current_b
     _add_products(out, place.a, place.a, at_a, current_a, a.matrix)
     _add_products(out, place.a, place.b, at_a, current_b)
-    _add_products(out, place.b, place.b, at_b, voltage_b, b.matrix)
+    _add_products(out, place.b, place.b, at_b, rr @ current_b, b.matrix)
     out[..., place.b.inner_rows, place.a.inner_columns] = _turned(out[..., place.a.inner_rows, place.b.inner_columns])
     n_sensed, turned = a.n_sensed, _turned(gain)
     if b.n_driven:
         voltage_a = turned @ at_a.columns
-        out[..., place.b.driven, place.a.sensed] = at_b.driven @ voltage_a[..., :n_sensed]
-        out[..., place.b.driven, place.a.inner_columns] = at_b.driven @ voltage_a[..., n_sensed:]
+        np.matmul(at_b.driven, voltage_a[..., :n_sensed], out=out[..., place.b.driven, place.a.sensed])
+        np.matmul(at_b.driven, voltage_a[..., n_sensed:], out=out[..., place.b.driven, place.a.inner_columns])
     if n_sensed and place.b.n_inner:
-        out[..., place.b.inner_rows, place.a.sensed] = at_b.inner @ (turned @ at_a.columns[..., :n_sensed])
-    joined = None
-    if keep:
-        currents = _currents(symmetric, gain, at_a, at_b, current_a, current_b)
-        joined = _Joined((a, b), (far, near), place, at_a, currents)
+        np.matmul(at_b.inner, turned @ at_a.columns[..., :n_sensed], out=out[..., place.b.inner_rows, place.a.sensed])
+    currents = _currents(symmetric, gain, at_a, at_b, current_a, current_b)
+    joined = _Joined((a, b), (far, near), place, at_a, currents)
+    a.matrix = b.matrix = None  # no longer needed
     return Block(out, place.runs, slice(0, place.n_driven), slice(0, place.n_sensed), joined)
 
 
@@ -119,23 +129,38 @@ class _Gathered(NamedTuple):
 
 def _gather(block, ports, runs, step):
     """Parts at the ``ports``, taken in this order or (``step`` -1) the other way round."""
-    matrix = block.matrix
-    rows = _beside([matrix[..., run.rows, :] for run in ports], -2)[..., ::step, :]
-    loop = _beside([rows[..., run.columns] for run in ports], -1)[..., ::step]
-    driven = _beside([matrix[..., block.driven, run.columns] for run in ports], -1)[..., ::step]
-    columns = np.concatenate([rows[..., block.sensed], *(rows[..., run.columns] for run in runs)], axis=-1)
-    return _Gathered(np.ascontiguousarray(loop), columns, np.ascontiguousarray(driven), block.n_sensed)
+    matrix, n_ports = block.matrix, sum(run.length for run in ports)
+    leading = matrix.shape[:-2]
+    loop, driven = np.empty((*leading, n_ports, n_ports)), np.empty((*leading, block.n_driven, n_ports))
+    columns = np.empty((*leading, n_ports, block.n_sensed + sum(run.length for run in runs)))
+    turned_loop, turned_driven, turned_columns = loop[..., ::step, ::step], driven[..., ::step], columns[..., ::step, :]
+    at = 0
+    for run in ports:
+        rows = _from(at, run.length)
+        other_at = 0
+        for other in ports:
+            turned_loop[..., rows, _from(other_at, other.length)] = matrix[..., run.rows, other.columns]
+            other_at += other.length
+        turned_driven[..., rows] = matrix[..., block.driven, run.columns]
+        turned_columns[..., rows, : block.n_sensed] = matrix[..., run.rows, block.sensed]
+        other_at = block.n_sensed
+        for other in runs:
+            turned_columns[..., rows, _from(other_at, other.length)] = matrix[..., run.rows, other.columns]
+            other_at += other.length
+        at += run.length
+    return _Gathered(loop, columns, driven, block.n_sensed)
 
 
-def _beside(parts, axis):
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=axis)
+@lru_cache(maxsize=1024)
+def _find_places(a, b, a_runs, b_runs):
+    return _Places(a, b, a_runs, b_runs)
 
 
 class _Places:
     """Where ports of a and b stand in the joined block: driven of the upper before those of the lower, sensed of a before
     those of b, inner of a before those of b."""
 
-    def __init__(self, a, b, a_runs, b_runs, sides):
+    def __init__(self, a, b, a_runs, b_runs):
         n_a, n_b = (sum(run.length for run in runs) for runs in (a_runs, b_runs))
         self.n_driven, self.n_sensed, self.n_inner = a.n_driven + b.n_driven, a.n_sensed + b.n_sensed, n_a + n_b
         self.a = _Place(a, a_runs, (b.n_driven, 0), (self.n_driven, self.n_sensed), n_a)
@@ -169,9 +194,9 @@ class _Place:
         self.row_pieces = [(_from(row, n), _from(inner[0] + at, n)) for row, _, at, n in pieces]
         self.column_pieces = [(_from(column, n), _from(inner[1] + at, n)) for _, column, at, n in pieces]
         if block.n_driven:
-            self.row_pieces.insert(0, (block.driven, self.driven))
+            self.row_pieces.insert(0, (_from(block.driven, block.n_driven), self.driven))
         if block.n_sensed:
-            self.column_pieces.insert(0, (block.sensed, self.sensed))
+            self.column_pieces.insert(0, (_from(block.sensed, block.n_sensed), self.sensed))
 
 
 def _from(start, length):
@@ -240,7 +265,7 @@ def _sum_of_products(first, second):
 
 def _spread(block, weights, place, start, ports, step, answers, loop):
     """S of one of two blocks that were joined; ``answers``: S X^T in parts, ``loop`` X S X^T, X what is between them."""
-    own = np.zeros(block.matrix.shape)
+    own = np.zeros(block.shape)
     for own_row, row in place.row_pieces:
         for own_column, column in place.column_pieces:
             own[..., own_row, own_column] = weights[..., row, column]

@@ -1,4 +1,4 @@
-"""Transfer matrices of linear crossbars by nested elimination, and back.
+"""Transfer matrices of linear crossbars by nested elimination.
 
 The array is cut into small parts. Each becomes a block: a matrix that says how the ends of its lines answer, whatever
 it is joined to. Neighbours are joined in pairs, which eliminates the wires between them, until one block is left; its
@@ -6,257 +6,193 @@ answer at the bottom ends to voltages at the left ends is the transfer matrix. A
 multiplications, nearly all in products of matrices, and memory for some 50 n^2 numbers. Cutting a grid into parts and
 eliminating them one inside the other is nested dissection (A. George, SIAM J. Numer. Anal. 10, 345 (1973)).
 
-What is lost are about as many digits as the conductance of all devices of a line times its source or sense resistance has,
-and those of rows of the transfer matrix that bit-line wires shield from the bottom ends by as many decades.
-"""
+A block has four sets of ports: L and R, where its word lines enter at the left and leave at the right, B and T, where its
+bit lines enter at the bottom and leave at the top. Given the voltages at L and B and the currents drawn out at R and T,
+the block answers with the currents into L and B and the voltages at R and T through a symmetric matrix F, kept in ten
+parts such as "LB" (port by port). Joining two blocks side by side, F on the left and F' on the right, the wires
+between have a current i and a voltage v with
 
-import math
-from functools import lru_cache
-from typing import NamedTuple
+    v = F_R. x - Z i,   i = F'_L. x' + Y v,   Z = -F_RR,   Y = F'_LL,   hence with W = (1 + Y Z)^-1:
+    i = W (Y F_R. x + F'_L. x'),   v = F_R. x - Z i.
+
+Z is a matrix of resistances, Y one of conductances, and the eigenvalues of Y Z are not negative: nothing is divided by
+a resistance or a conductance, so that zero and tiny ones of either keep their digits. What is lost are about as many
+digits as the conductance of all devices of a line times its source or sense resistance has, and those of rows of the
+transfer matrix that bit-line wires shield from the bottom ends by as many decades. Word and bit lines play the same part,
+so joining blocks that stand on each other is the same with (L, R) and (B, T) exchanged. A port that the result does not
+need is never computed: the right and top ends of the array are open, and how its left ends load their sources, or its
+bottom ends each other, is not asked for.
+"""
 
 import numpy as np
 
-from tiocross.circuit.solvers.blocks import Block, Run, join
-from tiocross.circuit.solvers.leaf_blocks_kernel import TOGETHER, build_leaf_blocks, pull_leaf_blocks
-from tiocross.vectors import LANES
+from tiocross.circuit.solvers.leaves import Cut, Leaves, portions, spread_wires
+from tiocross.circuit.solvers.memory import borrow, hand_back
 
-_LARGEST_LEAF = 16  # most lines of a smallest part; with fewer, calling NumPy would cost more than its arithmetic
-_DEVICES_AT_ONCE = 2**16  # treated together while blocks are small, so that they stay in the processor's cache
-_NONE = slice(0, 0)
+_EXCHANGED = str.maketrans("LRBT", "BTLR")
 
 
 def eliminate(conductances, words, bits, source_resistance, sense_resistance):
     """Transfer matrices (C, M, N) [S] of arrays that share their wires, driven at the left ends and held at 0 V at the
     bottom, the right and top ends open. ``words`` and ``bits``: one resistance for the segments of each line, (M,) and (N,),
     or for each segment, (M, N + 1) and (M + 1, N) [ohm]."""
-    wires = _spread_wires(conductances.shape[1:], words, bits, source_resistance, sense_resistance)
+    wires = spread_wires(conductances.shape[1:], words, bits, source_resistance, sense_resistance)
     matrix = np.empty(conductances.shape)
-    for part in _portions(conductances):
-        matrix[part] = _Elimination(conductances[part], *wires, keep=False).matrix
+    for part in portions(conductances):
+        matrix[part] = _whole(conductances[part], *wires)
     return matrix
 
 
-def eliminate_with_pullback(conductances, words, bits, source_resistance, sense_resistance):
-    """Transfer matrices as `eliminate` gives them, and a function that turns a gradient by them into the gradient by the
-    conductances, both (C, M, N). What it needs is kept until then: some 400 numbers for each device."""
-    wires = _spread_wires(conductances.shape[1:], words, bits, source_resistance, sense_resistance)
-    portions = [(part, _Elimination(conductances[part], *wires, keep=True)) for part in _portions(conductances)]
-
-    def pull(gradient):
-        return np.concatenate([done.pull(gradient[part]) for part, done in portions])
-
-    return np.concatenate([done.matrix for _, done in portions]), pull
-
-
-def _spread_wires(shape, words, bits, source_resistance, sense_resistance):
-    """Resistance before each node of the word lines, from the left, and of the bit lines, from the bottom, (M, N) [ohm]."""
-    words, bits = words[:, None] if words.ndim == 1 else words[:, :-1], bits if bits.ndim == 1 else bits[1:]
-    before = np.array(np.broadcast_to(words, shape)), np.array(np.broadcast_to(bits, shape))
-    before[0][:, 0] += source_resistance
-    before[1][-1] += sense_resistance
-    return before
+def _whole(conductances, words, bits):
+    """Of arrays that are treated together; ``words`` and ``bits``: resistance before each node (M, N) [ohm]."""
+    cut, memories = Cut(*conductances.shape), borrow()
+    padded = [cut.pad(values) for values in (conductances, words[None], bits[None])]
+    strips = []
+    for rows in cut.strips[::-1]:  # upwards
+        strip = _leaves(cut, padded, rows, memories)
+        height = (rows.stop - rows.start) * cut.m
+        strip = _merge_neighbours(strip, 1, max(1, cut.n_across * cut.n // (2 * height)))
+        strips.append(strip.parts if len(cut.strips) == 1 else {ports: part.copy() for ports, part in strip.parts.items()})
+    parts = strips[0] if len(strips) == 1 else {
+        ports: np.concatenate([strip[ports] for strip in strips if ports in strip], axis=1)
+        for ports in strips[0] | strips[-1]}
+    blocks = _merge_neighbours(_Blocks(parts, (True, True), (True, True), memories), 1, 1)
+    matrix = -cut.trim(blocks.parts["LB"][:, 0, 0, ::-1])  # F counts the current into the bottom ends
+    hand_back(memories)
+    return matrix
 
 
-def _portions(conductances):
-    """Slices of arrays that are treated together."""
-    n_arrays, n_word, n_bit = conductances.shape
-    step = max(1, _DEVICES_AT_ONCE // (n_word * n_bit))
-    return [slice(start, start + step) for start in range(0, n_arrays, step)]
+def _leaves(cut, padded, rows, memories):
+    """Blocks of a strip of rows of parts."""
+    m, n = cut.m, cut.n
+    upwards, right = 2 * n + 2 * np.arange(m), np.arange(n)
+    order = np.concatenate([upwards, upwards + 1, right, n + right])
+    forms = Leaves(cut, padded, rows, order).build(memories.turn()[1])[:, ::-1]
+    ends = rows.stop == cut.n_down, rows.start == 0
+    n_upward, n_across = forms.shape[1:3]
+    places = {"L": slice(0, m), "R": slice(m, 2 * m), "B": slice(2 * m, 2 * m + n), "T": slice(2 * m + n, 2 * (m + n))}
+    parts = {}
+    for ports in ("LL", "LR", "LB", "LT", "RR", "RB", "RT", "BB", "BT", "TT"):
+        upward = slice(int(ports == "BB" and ends[0]), n_upward - ("T" in ports and ends[1]))
+        across = slice(int(ports == "LL"), n_across - ("R" in ports))
+        part = forms[:, upward, across, places[ports[0]], places[ports[1]]]
+        if part.size:
+            parts[ports] = part
+    return _Blocks(parts, ends, (True, True), memories)
 
 
-class _Elimination:
-    """Of some arrays: their transfer ``matrix``. With ``keep`` gradients can be pulled back."""
-
-    def __init__(self, conductances, words, bits, keep):
-        cut = self._cut = _Cut(*conductances.shape, keep)
-        padded = [cut.pad(values) for values in (conductances, words[None], bits[None])]
-        self._strips = [_Strip(cut, *padded, lines) for lines in cut.strips]
-        grid = [row for strip in self._strips for row in strip.rows()]
-        m, n = cut.n_down * cut.m // len(grid), cut.n_across * cut.n // len(grid[0])
-        self._whole = _merge(grid, m, n, keep)
-        matrix = self._whole.matrix[..., self._whole.driven, self._whole.sensed]
-        self.matrix = -cut.trim(matrix)  # F counts the current into the bottom ends
-
-    def pull(self, gradient):
-        """Gradient by the conductances for that by the matrices."""
-        cut = self._cut
-        weights = np.zeros(self._whole.matrix.shape)
-        cut.trim(weights[..., self._whole.driven, self._whole.sensed])[:] = -gradient
-        _pull_back(self._whole, weights)
-        return cut.trim(np.concatenate([strip.pull() for strip in self._strips], axis=1))
-
-
-class _Cut:
-    """How arrays are cut into parts of m x n lines, with lines without devices added at the open sides, the upper and the
-    right one, to fill the last parts."""
-
-    def __init__(self, n_arrays, n_word, n_bit, keep):
-        self.n_arrays, self.n_word, self.n_bit, self.keep = n_arrays, n_word, n_bit, keep
-        (self.n_down, self.m), (self.n_across, self.n) = _parts(n_word), _parts(n_bit)
-        n_strips, n_devices = 1, n_arrays * self.n_down * self.m * self.n_across * self.n
-        while n_strips < self.n_down and n_devices > n_strips * _DEVICES_AT_ONCE:
-            n_strips *= 2
-        self.parts_down = self.n_down // n_strips  # of a strip
-        self.strips = [slice(start, start + self.parts_down) for start in range(0, self.n_down, self.parts_down)]
-
-    def pad(self, values):
-        """Values of all devices, zero on lines that are added."""
-        above, right = self.n_down * self.m - self.n_word, self.n_across * self.n - self.n_bit
-        return np.pad(values, ((0, 0), (above, 0), (0, right))) if above or right else values
-
-    def trim(self, arrays):
-        """Without the lines that were added."""
-        return arrays[:, self.n_down * self.m - self.n_word :, : self.n_bit]
-
-
-def _parts(n_lines):
-    """Number of parts, a power of two, and lines in each, at least two."""
-    n_parts = 1
-    while n_lines > n_parts * _LARGEST_LEAF:
-        n_parts *= 2
-    return n_parts, max(2, -(-n_lines // n_parts))
-
-
-@lru_cache(maxsize=64)
-def _order(m, n):
-    """Ports of a leaf in the order around it, as the kernel counts them."""
-    upwards, right = np.arange(m), np.arange(n)
-    return np.concatenate([2 * n + 2 * upwards[::-1], right, 2 * n + 2 * upwards + 1, n + right[::-1]])
-
-
-class _Strip:
-    """The parts of some rows of parts, side by side in vectors, and joined as long as all are alike."""
-
-    def __init__(self, cut, conductances, words, bits, rows):
-        self._cut, self._grid = cut, (cut.n_arrays, cut.parts_down, cut.n_across)
-        self._lowest, self._uppermost = rows.stop == cut.n_down, rows.start == 0
-        self._devices, words, bits = (self._vectors(values[:, rows.start * cut.m : rows.stop * cut.m])
-                                      for values in (conductances, words, bits))
-        n_vectors, shape, order = self._kernel
-        n_ports = len(order)
-        self._columns = np.empty(len(self._devices) * n_ports if cut.keep else 0)
-        leaves = np.empty((n_vectors * LANES, n_ports, n_ports))
-        build_leaf_blocks(n_vectors, shape, order, self._devices, words, bits, *_scratch(n_ports), self._columns,
-                          leaves.ravel())
-        leaves = leaves[: math.prod(self._grid)].reshape(*self._grid, n_ports, n_ports)
-        leaves = Block(leaves, _runs_of_leaf(cut.m, cut.n), _NONE, _NONE)
-        self._wide = _join_all(leaves, "RL", cut.keep) if cut.n_across > 1 else leaves
-        self._high = _join_all(self._wide, "TB", cut.keep) if cut.parts_down > 1 else self._wide
-        self._weights = None
-
-    @property
-    def _kernel(self):
-        """Number of vectors and shape of a part, for the kernels."""
-        return -(-math.prod(self._grid) // LANES), (self._cut.m, self._cut.n), _order(self._cut.m, self._cut.n)
-
-    def _vectors(self, values):
-        """Values of all devices, of LANES parts side by side; flat."""
-        (_, down, across), m, n = self._grid, self._cut.m, self._cut.n
-        values = values.reshape(-1, down, m, across, n).swapaxes(2, 3)
-        values = _filled(np.broadcast_to(values, (*self._grid, m, n)).reshape(-1, m, n))
-        return np.ascontiguousarray(np.moveaxis(values.reshape(-1, LANES, m, n), 1, -1)).ravel()
-
-    def rows(self):
-        """Rows of blocks, without ports at the open ends."""
-        down, across = self._high.matrix.shape[1:3]
-        return [[self._bounded(i, j, {"L": j == 0, "B": self._lowest and i == down - 1, "R": j == across - 1,
-                                      "T": self._uppermost and i == 0}) for j in range(across)] for i in range(down)]
-
-    def _bounded(self, i, j, ends):
-        """One of the blocks, with what stands at ``ends`` of the array driven, sensed or left out."""
-        matrix, inner, shift = self._high.matrix[:, i, j], self._high.inner, 0
-        if ends["L"] and inner[0].side == inner[-1].side == "L" and len(inner) > 1:  # no longer cut by the beginning
-            shift = inner[-1].length
-            matrix = np.roll(matrix, shift, axis=-2)
-            inner = [run._replace(row=run.row + shift) for run in inner[:-1]]
-            inner[0] = inner[0]._replace(row=0, length=inner[0].length + shift)
-        bound = {run.side: run for run in inner if ends[run.side]}
-        return Block(matrix, [run for run in inner if not ends[run.side]], bound["L"].rows if ends["L"] else _NONE,
-                     bound["B"].columns if ends["B"] else _NONE, _Bounded(self, (i, j), shift))
-
-    def put(self, place, weights):
-        """Take S of one of the blocks."""
-        if self._weights is None:
-            self._weights = np.empty(self._high.matrix.shape)
-        self._weights[:, *place] = 0.5 * (weights + weights.swapaxes(-1, -2))
-
-    def pull(self):
-        """Gradient by the conductances, once all have been put."""
-        weights, self._weights = self._weights, None
-        if self._high is not self._wide:
-            weights = _pull_all(self._high, weights)
-        if self._wide.joined is not None:
-            weights = _pull_all(self._wide, weights)
-        n_vectors, shape, order = self._kernel
-        weights = _filled(weights.reshape(-1, len(order), len(order)))
-        gradient = np.empty(len(self._devices))
-        pull_leaf_blocks(n_vectors, shape, order, self._devices, self._columns, weights.ravel(), *_scratch(len(order)),
-                         gradient)
-        parts = np.moveaxis(gradient.reshape(n_vectors, *shape, LANES), -1, 1).reshape(-1, *shape)[: math.prod(self._grid)]
-        n_arrays, down, across = self._grid
-        return parts.reshape(*self._grid, *shape).swapaxes(2, 3).reshape(n_arrays, down * shape[0], across * shape[1])
-
-
-class _Bounded(NamedTuple):
-    """Whence a block comes that is one of a strip: rows shifted, what lies at open ends left out."""
-
-    strip: _Strip
-    place: tuple
-    shift: int
-
-    blocks = ()
-
-    def pull(self, weights):
-        """Hand them over."""
-        self.strip.put(self.place, np.roll(weights, -self.shift, axis=-2) if self.shift else weights)
-        return ()
-
-
-_FIRST = {"RL": np.s_[:, :, ::2], "TB": np.s_[:, 1::2]}  # blocks a and b of all pairs that are joined
-_SECOND = {"RL": np.s_[:, :, 1::2], "TB": np.s_[:, ::2]}
-
-
-def _join_all(block, sides, keep):
-    """Neighbours joined, all at once."""
-    a, b = (Block(block.matrix[part[sides]], block.inner, _NONE, _NONE) for part in (_FIRST, _SECOND))
-    return join(a, b, sides, keep)
-
-
-def _pull_all(block, weights):
-    """S of the blocks that were joined all at once."""
-    first, second = block.joined.pull(weights)
-    across = block.joined.ports[0][0].side == "R"
-    return np.stack([first, second] if across else [second, first], axis=3 if across else 2).reshape(
-        *(n * (1 + (axis == (2 if across else 1))) for axis, n in enumerate(first.shape)))
-
-
-def _merge(grid, m, n, keep):
-    """One block of a grid of them, the shorter sides joined first; m and n lines in each."""
-    while len(grid) > 1 or len(grid[0]) > 1:
-        if len(grid) == 1 or len(grid[0]) > 1 and n <= m:
-            grid, n = [[join(a, b, "RL", keep) for a, b in zip(row[::2], row[1::2])] for row in grid], 2 * n
+def _merge_neighbours(blocks, n_upward, n_across):
+    """Join neighbours until there are only so many blocks, the shorter sides first."""
+    while True:
+        _, upward, across, height, width = blocks.parts["LB"].shape
+        if upward <= n_upward and across <= n_across:
+            return blocks
+        if upward <= n_upward or across > n_across and width <= height:
+            blocks = blocks.joined()
         else:
-            pairs = zip(grid[1::2], grid[::2])
-            grid, m = [[join(a, b, "TB", keep) for a, b in zip(low, high)] for low, high in pairs], 2 * m
-    return grid[0][0]
+            blocks = blocks.exchanged().joined().exchanged()
 
 
-def _pull_back(block, weights):
-    """Pull S of a block back to the strips."""
-    for part, pulled in zip(block.joined.blocks, block.joined.pull(weights)):
-        _pull_back(part, pulled)
+class _Blocks:
+    """A grid of equal blocks in each array: ``parts[ports]`` is (n_arrays, n_upward, n_across, ports, ports).
+
+    Blocks upward count from the bottom, across from the left. If the grid begins and ends where the array does
+    (``upward_ends``, ``across_ends``), R is not needed in the last across, T in the last upward, LL in the first across,
+    BB in the first upward, and a part has that many blocks less, or is missing.
+    """
+
+    def __init__(self, parts, upward_ends, across_ends, memories):
+        self.parts, self.upward_ends, self.across_ends, self._memories = parts, upward_ends, across_ends, memories
+
+    def exchanged(self):
+        """The same with word and bit lines exchanged."""
+        parts = {}
+        for ports, part in self.parts.items():
+            part, ports = part.swapaxes(1, 2), ports.translate(_EXCHANGED)
+            turned = ports in ("BL", "TL", "BR", "TR")
+            parts[ports[::-1] if turned else ports] = part.swapaxes(-1, -2) if turned else part
+        return _Blocks(parts, self.across_ends, self.upward_ends, self._memories)
+
+    def pair(self, ports):
+        """A part of the blocks 2c and of the blocks 2c + 1 across."""
+        part, start = self.parts.get(ports), int(ports == "LL" and self.across_ends[0])
+        return (None, None) if part is None else (part[:, :, start::2], part[:, :, 1 - start :: 2])
+
+    def joined(self):
+        """Blocks 2c and 2c + 1 across joined, for every c: the wires between them eliminated."""
+        scratch, results = self._memories.turn()
+        (left_ll, right_ll), (left_rr, right_rr), (left_lr, right_lr) = map(self.pair, ("LL", "RR", "LR"))
+        loop = scratch.multiply(right_ll, left_rr)  # Y (-Z)
+        gain = np.linalg.inv(np.subtract(np.eye(loop.shape[-1]), loop, out=loop))  # W
+        symmetric = scratch.multiply(gain, right_ll)  # W Y
+        new, cross = {}, {}
+        for port in "BT":
+            if "L" + port in self.parts:
+                (left_l, right_l), (left_r, right_r) = self.pair("L" + port), self.pair("R" + port)
+                n_upward = left_l.shape[1]
+                # The current between for voltages or currents at this port of the left blocks, and of the right blocks.
+                from_left = scratch.multiply(symmetric[:, :n_upward], left_r)
+                from_right = scratch.multiply(gain[:, :n_upward], right_l)
+                new["L" + port] = _beside(results, (left_lr[:, :n_upward], from_left, left_l),
+                                          (left_lr[:, :n_upward], from_right))
+                cross[port] = left_r, right_l, right_r, from_left, from_right
+        if left_ll.size:
+            last = left_lr[:, :, -left_ll.shape[2] :]
+            new["LL"] = results.multiply(scratch.multiply(last, symmetric[:, :, -left_ll.shape[2] :]), _turned(last))
+            new["LL"] += left_ll
+        if right_lr.size:
+            n_across = right_lr.shape[2]
+            current = scratch.multiply(gain[:, :, :n_across], right_lr)  # between, for currents at the right ports
+            voltage = _turned(scratch.multiply(left_rr[:, :, :n_across], current))
+            new["LR"] = results.multiply(left_lr[:, :, :n_across], current)
+            new["RR"] = results.multiply(voltage, right_lr)
+            new["RR"] += right_rr
+            current = _turned(current)
+            for port, (left_r, right_l, right_r, _, _) in cross.items():
+                n_upward = left_r.shape[1]
+                new["R" + port] = _beside(results, (current[:, :n_upward], left_r[:, :, :n_across]),
+                                          (voltage[:, :n_upward], right_l[:, :, :n_across], right_r))
+        self._join_cross(new, cross, left_rr)
+        return _Blocks(new, self.upward_ends, self.across_ends, self._memories)
+
+    def _join_cross(self, new, cross, left_rr):
+        """The parts of F between bottom and top ports."""
+        voltages = {}
+        for ports in ("BB", "BT", "TT"):
+            if ports not in self.parts:
+                continue
+            left, right = self.pair(ports)
+            upward = slice(-left.shape[1], None) if ports == "BB" else slice(left.shape[1])
+            p_left, p_right, _, _, p_current = (values[:, upward] for values in cross[ports[0]])
+            q_left, _, _, from_left, from_right = (values[:, upward] for values in cross[ports[1]])
+            if ports[1] not in voltages:
+                voltages[ports[1]] = self._memories.scratch.multiply(left_rr[:, upward], from_right)
+            height, width = left.shape[-2:]
+            part = new[ports] = self._memories.results.take(*left.shape[:3], 2 * height, 2 * width)
+            _fill(part[..., :height, :width], _turned(p_left), from_left, left)
+            _fill(part[..., :height, width:], _turned(p_left), from_right)
+            _fill(part[..., height:, width:], _turned(p_right), voltages[ports[1]], right)
+            if ports == "BT":
+                _fill(part[..., height:, :width], _turned(p_current), q_left)
+            else:
+                part[..., height:, :width] = _turned(part[..., :height, width:])
 
 
-def _filled(values):
-    """With as many zeros behind as fill the last vector."""
-    more = -len(values) % LANES
-    return np.concatenate([values, np.zeros((more, *values.shape[1:]))]) if more else np.ascontiguousarray(values)
+def _turned(matrices):
+    return matrices.swapaxes(-1, -2)
 
 
-def _scratch(n_ports):
-    return np.empty(n_ports * n_ports * LANES), np.empty((TOGETHER + 1) * n_ports * LANES)
+def _fill(out, first, second, added=None):
+    """``out`` = first @ second + added."""
+    np.matmul(first, second, out=out)
+    if added is not None:
+        out += added
 
 
-def _runs_of_leaf(m, n):
-    starts = np.cumsum([0, m, n, m]).tolist()
-    return [Run(side, start, start, length) for side, start, length in zip("LBRT", starts, (m, n, m, n))]
+def _beside(memory, left, right):
+    """Two results of _fill side by side."""
+    width = left[1].shape[-1]
+    out = memory.take(*left[0].shape[:-1], width + right[1].shape[-1])
+    _fill(out[..., :width], *left)
+    _fill(out[..., width:], *right)
+    return out
