@@ -96,7 +96,8 @@ def _typed(function, result, n_arguments):
 
 for _function, _result, _count in ((load, _VECTOR, 2), (store, types.none, 3), (fill, _VECTOR, 1), (spread, _VECTOR, 2),
                                    (lane, types.float64, 2), (magnitude, _VECTOR, 1), (larger, _VECTOR, 2),
-                                   (where_above, _VECTOR, 4), (two_to, _VECTOR, 1), (transpose, types.none, 6)):
+                                   (where_above, _VECTOR, 4), (two_to, _VECTOR, 1),
+                                   (transpose, types.none, 6)):
     _typed(_function, _result, _count)
 
 

@@ -5,8 +5,8 @@ import pickle
 import numpy as np
 import pytest
 
-from tiocross import (AbsolutePolynomial, Asymmetric, Crossbar, Cubic, Polynomial, Selector, Sinh, Tabulated, Transistor,
-                      custom, read_device, read_margin, sensitivities, solve, transfer_matrix, write_device)
+from tiocross import (AbsolutePolynomial, Asymmetric, Crossbar, Cubic, Polynomial, Selector, Sinh, Solution, Tabulated,
+                      Transistor, custom, read_device, read_margin, sensitivities, solve, transfer_matrix, write_device)
 from tiocross.circuit.pairs import Pair, in_series
 from tiocross.circuit.sequence import CircuitSequence
 
@@ -266,3 +266,25 @@ def test_records_are_copied_and_shown():
 def test_bad_series(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("law", [None, Cubic(1.0)])
+def test_segments_that_differ_and_broken_ones_go_with_transistors(law, tmp_path):
+    rng = np.random.default_rng(5)
+    segments = rng.uniform(1.0, 5.0, (5, 5))
+    segments[2, 1] = np.inf
+    wires, volts = {"wire_resistance": 3.0, "word_line_resistance": segments}, rng.uniform(-1.0, 1.0, 5)
+    crossbar = Crossbar(G, **wires, iv=law, series=Transistor(2_000.0))
+    solution = solve(pickle.loads(pickle.dumps(crossbar)), volts, rtol=1e-8)
+    drops = solution.word_line_voltages[:, :-1] - solution.word_line_voltages[:, 1:]
+    carried = np.cumsum(solution.device_currents[:, ::-1], axis=1)[:, ::-1][:, 1:]
+    whole = np.arange(5) != 2
+    np.testing.assert_allclose(drops[whole], (segments[:, 1:-1] * carried)[whole], rtol=0, atol=1e-7)
+    powers = solution.device_power, solution.series_power, solution.wire_power
+    assert solution.power == pytest.approx(sum(powers), rel=1e-7)
+    solution.save(tmp_path / "state.npz")
+    again = Solution.load(tmp_path / "state.npz")
+    np.testing.assert_array_equal(again.series_voltages, solution.series_voltages)
+    if law is None:
+        plain = Crossbar(G / (1 + 2_000.0 * G), **wires)
+        np.testing.assert_allclose(transfer_matrix(crossbar), transfer_matrix(plain), rtol=1e-9, atol=1e-18)

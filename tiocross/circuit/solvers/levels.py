@@ -18,6 +18,7 @@ from tiocross.vectors import LANES
 
 _SHORT = 1e-30  # ohm; only lumped lines can be held at their far end without any resistance
 _PAGE, _STAGGER = 512, 72  # numbers: rows that are used together should not lie at the same places of pages
+_LARGE = 200_000  # numbers of an array that does not stay in the cache: few rows are followed at once then, for long
 _STRIP = 65_536  # numbers J of a strip of bit lines, at most: they should stay in the cache
 
 
@@ -263,7 +264,9 @@ def _place_scratch(numbers, writer):
     tile, room = writer.room(LANES * LANES), 0
     for number in numbers:
         number[K.X], number[K.TILE], number[K.ROWS], number[K.ROW] = x, tile, rows, row
-        number[K.STRIP] = max(2, min(number[K.VECTORS], _STRIP // (LANES * number[K.M])))
+        large = number[K.M] * number[K.PITCH] > _LARGE
+        number[K.RUN] = 2 if large else 8
+        number[K.STRIP] = number[K.VECTORS] if large else max(2, min(number[K.VECTORS], _STRIP // (LANES * number[K.M])))
         room = max(room, LANES * number[K.STRIP] * number[K.M])
     place = writer.room(room)
     for number in numbers:

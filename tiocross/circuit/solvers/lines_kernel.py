@@ -45,7 +45,7 @@ from tiocross.vectors import LANES, fill, larger, load, magnitude, spread, store
 
 (M, N, BLOCKS, VECTORS, PITCH, G_PITCH, W_PITCH, CHUNKS, G, F_WORD, F_BIT, B, W, Q, WIDE, GRADIENTS, LINE_W, LINE_B, TABLE_W,
  TABLE_B, SEGMENTS_W, W_LINE, W_STEP, SEGMENTS_B, B_STEP, SHARE_W, SHARE_B, AT_W, X, TILE, J, ROWS, ROW, STRIP, SENSED,
- N_FIELDS) = range(36)
+ RUN, N_FIELDS) = range(37)
 PASS, SHARE, DRIVE, FED, ROOT_VOLTS, FAR_VOLTS, LEAK, N_LINE_ROWS = range(8)  # rows at LINE_W and LINE_B
 END, ROOT, ROOT_SLOPE, ROOT_VALUE, FAR_SLOPE, FAR_VALUE, N_TABLE_ROWS = range(7)  # rows at TABLE_W and TABLE_B
 VOLTAGE, TOTAL, PLAIN, GROSS, LARGEST, OUT, SCRATCH, N_ROWS = range(8)  # rows at ROWS
@@ -208,7 +208,7 @@ def _solve_bit_lines(s, edges, first, last, many, measure, here, g, injected, ex
     """Exact bit lines, some vectors of them; sums what the word lines now lack over each chunk and, to ``measure``, the
     devices' currents. ``extra``: where what is injected at the word-line nodes, and drawn from the bit-line nodes, stands
     in ``injected``, or -1."""
-    _eliminate_bit_lines(s, edges, first, last, here, g, injected, extra, pool)
+    _eliminate_bit_lines(s, first, last, here, g, injected, extra, pool)
     width, rows, row, line = LANES * s[VECTORS], s[ROWS], s[ROW], s[LINE_B]
     for q in range(LANES * first, LANES * last, LANES):
         carried = load(pool, rows + q)
@@ -220,14 +220,14 @@ def _solve_bit_lines(s, edges, first, last, many, measure, here, g, injected, ex
 
 
 @helper
-def _eliminate_bit_lines(s, edges, first, last, here, g, injected, extra, pool):
+def _eliminate_bit_lines(s, first, last, here, g, injected, extra, pool):
     """Downwards: J of every node."""
     pitch, g_pitch, step, rows, w, f = s[PITCH], s[G_PITCH], LANES * (last - first), s[ROWS], s[W], s[F_BIT]
     fed, norton = s[LINE_B] + FED * LANES * s[VECTORS], s[J] - LANES * first
     for q in range(LANES * first, LANES * last, LANES):
         store(pool, rows + q, load(pool, fed + q))
-    for k in range(s[CHUNKS]):
-        top, end = edges[CHUNK_W, k], edges[CHUNK_W, k + 1]
+    for top in range(0, s[M], s[RUN]):
+        end = min(top + s[RUN], s[M])
         for q in range(LANES * first, LANES * last, LANES):
             carried = load(pool, rows + q)
             for i in range(top, end):
@@ -243,36 +243,46 @@ def _eliminate_bit_lines(s, edges, first, last, here, g, injected, extra, pool):
 @helper
 def _raise_bit_lines(s, edges, first, last, many, measure, here, g, injected, extra, pool, tables):
     """Upwards: their voltages, and what the word lines now lack."""
+    for k in range(s[CHUNKS] - 1, -1, -1):
+        leak = load(pool, s[LINE_W] + LANES * ((LEAK + 1) * s[BLOCKS] + k))
+        for end in range(edges[CHUNK_W, k + 1], edges[CHUNK_W, k], -s[RUN]):
+            top, begins = max(edges[CHUNK_W, k], end - s[RUN]), end == edges[CHUNK_W, k + 1]
+            _raise_run(top, end, begins, leak, s[WIDE] + k * s[PITCH], s,
+                       first, last, many, measure, here, g, injected, extra, pool, tables)
+
+
+@helper
+def _raise_run(top, end, begins, leak, wide, s, first, last, many, measure, here, g, injected, extra, pool, tables):
+    """The same for some word lines of a chunk; ``begins``: they are its first, from below."""
     pitch, g_pitch, step, rows, row, w, b = s[PITCH], s[G_PITCH], LANES * (last - first), s[ROWS], s[ROW], s[W], s[B]
     f, norton, resistances, r_step = s[F_BIT], s[J] - LANES * first, s[SEGMENTS_B], s[B_STEP]
-    for k in range(s[CHUNKS] - 1, -1, -1):
-        top, end, wide = edges[CHUNK_W, k], edges[CHUNK_W, k + 1], s[WIDE] + k * pitch
-        leak = load(pool, s[LINE_W] + LANES * ((LEAK + 1) * s[BLOCKS] + k))
-        for q in range(LANES * first, LANES * last, LANES):
-            voltage, largest = load(pool, rows + q), load(pool, rows + LARGEST * row + q)
-            summed, total, gross = fill(0.0), fill(0.0), fill(0.0)
-            for i in range(end - 1, top - 1, -1):
-                device, at = load(here, g + i * g_pitch + q), i * pitch + q
-                change = device * (voltage - load(pool, b + at))
-                store(pool, b + at, voltage)
-                summed += change
-                change = magnitude(change)
-                total += change
-                largest = larger(change, largest)
-                if measure:
-                    current = device * (load(pool, w + at) - voltage)
-                    if extra >= 0:
-                        current -= load(injected, extra + i * g_pitch + q)
-                    gross += magnitude(current)
-                if i > 0:
-                    r = of_line(tables, resistances + i * r_step, q // LANES, many)
-                    voltage = load(pool, f + at - pitch) * (voltage + r * load(pool, norton + (i - 1) * step + q))
-            store(pool, wide + q, summed)
-            store(pool, rows + q, voltage)
-            store(pool, rows + LARGEST * row + q, largest)
-            store(pool, rows + TOTAL * row + q, load(pool, rows + TOTAL * row + q) + leak * total)
-            store(pool, rows + PLAIN * row + q, load(pool, rows + PLAIN * row + q) + total)
-            store(pool, rows + GROSS * row + q, load(pool, rows + GROSS * row + q) + gross)
+    for q in range(LANES * first, LANES * last, LANES):
+        voltage, largest = load(pool, rows + q), load(pool, rows + LARGEST * row + q)
+        summed, total, gross = fill(0.0), fill(0.0), fill(0.0)
+        if not begins:
+            summed = load(pool, wide + q)
+        for i in range(end - 1, top - 1, -1):
+            device, at = load(here, g + i * g_pitch + q), i * pitch + q
+            change = device * (voltage - load(pool, b + at))
+            store(pool, b + at, voltage)
+            summed += change
+            change = magnitude(change)
+            total += change
+            largest = larger(change, largest)
+            if measure:
+                current = device * (load(pool, w + at) - voltage)
+                if extra >= 0:
+                    current -= load(injected, extra + i * g_pitch + q)
+                gross += magnitude(current)
+            if i > 0:
+                r = of_line(tables, resistances + i * r_step, q // LANES, many)
+                voltage = load(pool, f + at - pitch) * (voltage + r * load(pool, norton + (i - 1) * step + q))
+        store(pool, wide + q, summed)
+        store(pool, rows + q, voltage)
+        store(pool, rows + LARGEST * row + q, largest)
+        store(pool, rows + TOTAL * row + q, load(pool, rows + TOTAL * row + q) + leak * total)
+        store(pool, rows + PLAIN * row + q, load(pool, rows + PLAIN * row + q) + total)
+        store(pool, rows + GROSS * row + q, load(pool, rows + GROSS * row + q) + gross)
 
 
 @helper

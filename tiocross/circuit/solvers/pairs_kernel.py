@@ -3,7 +3,7 @@
 The current of a pair solves v(i) + w(i) = u, where v and w are the voltages that its two elements need. One of them takes
 at least half of u, so i is at least the lesser of their currents at u / 2; it is at most the lesser one at u. Newton's
 method for log i starts at what the last tangent carries, which is nearly right at the end; where that is far off or leads
-nowhere, it starts at the upper bound and stays between these two.
+nowhere, it starts anew as if both were straight up to u, and stays between the bounds.
 
 symbol      shape         meaning                                                              unit
 elements    (E, 2, 3)     of one element or two, for u > 0 and u < 0: code, and of a TABLE
@@ -22,6 +22,7 @@ from tiocross.jit import helper, kernel
 SINH, POLYNOMIAL, TABLE = 1, 2, 3
 _STEPS, _FREE_STEPS, _TABLE_STEPS = 200, 5, 60
 _NEAR = 0.1  # of the voltage: a guess that is off by more is none
+_LARGEST_EXPONENT = 300.0  # beyond, squares might overflow
 _SETTLED, _EPSILON = 2.0**-50, 2.0**-52
 
 
@@ -52,7 +53,9 @@ def _current(elements, table, p, n, e, k, u):
     code, at = elements[e, side, 0], (5 * e + 1 + 2 * side) * n + k
     g, first, second = p[5 * e * n + k], p[at], p[at + n]
     if code == SINH:
-        return g * first * np.sinh(u * second), g * np.cosh(u * second)
+        grown = np.expm1(min(abs(u * second), _LARGEST_EXPONENT))  # exact near zero, and of the magnitude: no cancellation
+        sinh = 0.5 * (grown + grown / (grown + 1.0))
+        return g * first * (sinh if u > 0.0 else -sinh), g * np.sqrt(1.0 + sinh * sinh)
     if code == POLYNOMIAL:
         return g * (u * (1.0 + u * (first + second * u))), g * (1.0 + u * (2.0 * first + 3.0 * second * u))
     start, points = elements[e, side, 1], elements[e, side, 2]
@@ -114,13 +117,14 @@ def _stand(elements, table, p, n, k, current):
 
 @helper
 def _least(elements, table, p, n, k, u):
-    """The lesser of the currents of the elements at a voltage, and its slope."""
-    least, steepness = 1e300, 1e300
+    """The lesser of the currents of the elements at a voltage, its slope, and one over the sum of one over all currents."""
+    least, steepness, inverse = 1e300, 1e300, 0.0
     for e in range(len(elements)):
         current, slope = _current(elements, table, p, n, e, k, u)
+        inverse += 1.0 / abs(current)
         if abs(current) < least:
             least, steepness = abs(current), slope
-    return least, steepness
+    return least, steepness, 1.0 / inverse
 
 
 @helper
@@ -134,8 +138,8 @@ def _carry(elements, table, p, n, k, u, guess):
         if not bounded and (is_far or is_one):
             bounded = True
             for share in range(2 if is_one else 1, 3):
-                low, (high, slope) = high, _least(elements, table, p, n, k, 0.5 * share * u)
-            size = high
+                low, (high, slope, size) = high, _least(elements, table, p, n, k, 0.5 * share * u)
+            size = high if is_one else max(size, low)  # two straight lines: the current
             if is_one:
                 break
         found, slope = _stand(elements, table, p, n, k, sign * size)
