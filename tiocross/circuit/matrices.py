@@ -11,7 +11,7 @@ from tiocross.circuit.solvers.prepared import prepare
 from tiocross.circuit.solvers.results import BITS, ROOT_END, WORDS, Goal
 
 _ELIMINATED_FROM = 48  # lines on the shorter side from which elimination beats driving line by line
-_INPUTS_WORTH_ELIMINATION = 60  # solutions that take as long
+_INPUTS_WORTH_ELIMINATION = 45  # solutions that take as long
 _MOST_SWEEPS = 1_000
 
 

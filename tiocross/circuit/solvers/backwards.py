@@ -17,7 +17,7 @@ _NONE = slice(0, 0)
 
 def eliminate_with_pullback(conductances, words, bits, source_resistance, sense_resistance):
     """Transfer matrices as `eliminate` gives them, and a function that turns a gradient by them into the gradient by the
-    conductances, both (C, M, N). What it needs is kept until then: some 250 numbers for each device."""
+    conductances, both (C, M, N). What it needs is kept until then: some 150 numbers for each device."""
     wires = spread_wires(conductances.shape[1:], words, bits, source_resistance, sense_resistance)
     done = [(part, _Elimination(conductances[part], *wires)) for part in portions(conductances)]
 
