@@ -29,7 +29,7 @@ _MOST_SWEEPS_AT_ONCE = 200  # of small arrays, many in one call
 _PATIENCE = 8  # calls without half the residual after which only rounding is left
 LARGE = 250_000  # devices of an array from which it is solved job by job, about 0.01 s each
 _MANY = LANES // 2 + 1  # arrays from which it pays to solve them side by side
-_LARGEST_OF_MANY = 4_096  # devices of an array up to which they go side by side: LANES of them should fit into the cache
+_LARGEST_OF_MANY = 1_024  # devices of an array up to which they go side by side: LANES of them should fit into the cache
 _KEPT, _MOST_KEPT = 8_000_000, 4  # numbers of scratch that are kept for the next circuit, and how many such
 _NOTHING = np.empty(0)
 
@@ -163,8 +163,12 @@ class Workspace:
         SCRATCH.give_back(pool)
 
     def _solve_some(self, arrays, drives, rtol, budget, start, into):
-        """In one call."""
-        many = goes_side_by_side(len(arrays), arrays[0].size)
+        """In one call, or two where few are left that do not fill a vector."""
+        many, n_left = goes_side_by_side(len(arrays), arrays[0].size), len(arrays) % LANES
+        if many and 0 < n_left < _MANY and len(arrays) > LANES:
+            edge = len(arrays) - n_left
+            return sum(self._solve_some(arrays[part], drives[part] if len(drives) > 1 else drives, rtol, budget, start,
+                                        into.at(part)) for part in (slice(edge), slice(edge, None)))
         plan = plan_for(self.levels, self.resistances, self.segments, self.sensed, True) if many else self.plan
         pool = SCRATCH.take(plan.size)
         task = rtol, budget, start, into.voltages.size > 0
