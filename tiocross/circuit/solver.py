@@ -98,13 +98,14 @@ def solve(crossbar: Crossbar, inputs: ArrayLike | Biasing, *, rtol: float = 1e-9
         found = solve(crossbar.equivalent, inputs, rtol=rtol, max_sweeps=max_sweeps, workers=workers)
         return replace_crossbar(found, crossbar)
     goal = Goal(rtol, max_sweeps)
-    if type(inputs) is np.ndarray and inputs.ndim == 1 and workers == 1:
+    is_one = crossbar.conductances.ndim == 2
+    if is_one and type(inputs) is np.ndarray and inputs.ndim == 1 and workers == 1:
         solution = _solve_at_once(crossbar, inputs, goal)
         if solution is not None:
             return solution
     if isinstance(inputs, Biasing):
         require_fitting(crossbar, inputs)
-        solution = _solve_biased_at_once(crossbar, inputs, goal)
+        solution = _solve_biased_at_once(crossbar, inputs, goal) if is_one else None
         if solution is not None:
             return solution
     else:
