@@ -57,7 +57,7 @@ def transfer_matrix_with_pullback(crossbar: Crossbar, *, rtol: float = 1e-9) -> 
     -----
     dL/dG_kl = sum_i u_kl(i) b_kl(i), with u(i) the device voltages when 1 V drives word line i alone and b(i) those when
     all bottom ends j are held at -W_ij V at once. Small arrays are driven line by line, once for T and once for each
-    gradient. From 48 x 48 on the elimination that gives T is run backwards: a gradient costs one to two more transfer
+    gradient. From 48 x 48 on the elimination that gives T is run backwards: a gradient costs two to three more transfer
     matrices, whatever the number of devices, and what it needs, some 1 kB for each device, is kept as long as ``pull`` is.
 
     Examples
