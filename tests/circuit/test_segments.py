@@ -130,7 +130,7 @@ def test_nothing_flows_where_no_end_is_connected(law):
 
 
 def test_a_hundredth_of_all_segments_broken_takes_few_sweeps():
-    """Beyond a break the coarse crossbars once took lines for short circuits: 52 sweeps, most of them without them."""
+    """Beyond a break the coarse crossbars once took lines for short circuits: 99 sweeps, most of them without these."""
     rng = np.random.default_rng(1)
     words, bits = (np.where(rng.random(shape) < 0.01, INF, 1.0) for shape in ((200, 181), (201, 180)))
     crossbar = Crossbar(rng.uniform(1e-4, 5e-4, (200, 180)), word_line_resistance=words, bit_line_resistance=bits)
@@ -170,7 +170,7 @@ def test_an_array_that_is_broken_across_and_driven_at_both_ends_is_two(shape, at
     parts = solve(left, volts), solve(right, 2 * volts)
     expected = np.concatenate([parts[0].bit_line_currents, parts[1].bit_line_currents[::-1]])
     known = found.uncertainty + parts[0].uncertainty + parts[1].uncertainty
-    assert known <= 1e-8 * np.abs(expected).max()
+    assert known <= 1e-6 * np.abs(expected).max()
     np.testing.assert_allclose(found.bit_line_currents, expected, rtol=0, atol=known)
     assert found.power == pytest.approx(sum(part.power for part in parts), rel=1e-9)
     np.testing.assert_allclose(found.end_currents.right, parts[1].end_currents.left, rtol=0, atol=10 * known)

@@ -271,8 +271,9 @@ class _Search:
         return self._task.linearise(point, self._derivatives, _FLAT[self._exact and self._place is point])
 
     def is_old(self, left):
-        """Whether derivatives are to be found anew where a step has ``left`` so much of the steepest descent."""
-        return any(self._age >= age and left > share for age, share in _OLD)
+        """Whether derivatives are to be found anew where a step has ``left`` so much of the steepest descent; exact ones
+        always, for targets out of reach hide what is left to those within."""
+        return self._exact or any(self._age >= age and left > share for age, share in _OLD)
 
     def advance(self, point, model, enough):
         """The next point; None where nothing is to be gained."""

@@ -76,7 +76,8 @@ class Pair(Law):
     def least_slopes(self, conductances):
         """Least slope of each pair at any voltage [S]."""
         first, second = self._laws
-        return in_series(first.least_slopes(self.conductances), second.least_slopes(self.others))
+        least = in_series(first.least_slopes(self.conductances), second.least_slopes(self.others))
+        return np.where(conductances > 0, least, 0.0)
 
     def by_conductance(self, conductances, voltages):
         """Derivative of each current by the conductance of the memristor [A/S]."""

@@ -8,23 +8,26 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tiocross.checks import as_count
-from tiocross.circuit.biasing import Biasing, as_biasing, is_plain_read, join_ends, read_columns
+from tiocross.circuit.biasing import (
+    Biasing,
+    as_biasing,
+    is_plain_read,
+    join_ends,
+    read_columns,
+    require_fitting,
+)
 from tiocross.circuit.crossbar import Crossbar, has_segments, require_crossbar
 from tiocross.circuit.laws import spread_law
 from tiocross.circuit.matrices import matrix_pays, transfer_matrix
 from tiocross.circuit.solution import Solution, make_solution, replace_crossbar
 from tiocross.circuit.solvers.checks import as_values_of_lines, require_consistent, require_moderate, require_rtol
-from tiocross.circuit.solvers.dispatch import (
-    bound_read_voltages,
-    read_at_once,
-    read_curved_at_once,
-    run_circuits,
-    run_read,
-    share_between_threads,
-)
+from tiocross.circuit.solvers.dispatch import run_circuits, run_read, share_between_threads
 from tiocross.circuit.solvers.prepared import LARGEST_KEPT, prepare
+from tiocross.circuit.solvers.quick import bound_nodes, can_be_biased, read_at_once, read_curved_at_once, solve_biased
 from tiocross.circuit.solvers.results import Goal, Solved, make_report, allocate_results
 from tiocross.errors import ConvergenceError
+
+_FLOAT64 = np.dtype(np.float64)
 
 
 def solve(crossbar: Crossbar, inputs: ArrayLike | Biasing, *, rtol: float = 1e-9, max_sweeps: int = 1_000,
@@ -63,9 +66,11 @@ def solve(crossbar: Crossbar, inputs: ArrayLike | Biasing, *, rtol: float = 1e-9
     Notes
     -----
     Gauss-Seidel by whole lines, each eliminated by the Thomas algorithm, with corrections on coarse crossbars [1]_; devices
-    that do not obey Ohm's law by Newton's method around it. The residuals are summed at every sweep: a current injected at
-    any node leaves through the ends of the lines, so no current of an end is off by more than that sum. For many inputs to
-    ohmic devices the transfer matrix is found instead, and checked against one input solved this way.
+    that do not obey Ohm's law by Newton's method around it. The residuals are summed at every sweep. A current injected at
+    a node leaves through the ends of the lines. Of one injected into a word line, at most the leak of that line leaves
+    through bit lines: the voltage of its last node when its source is at 0 V and all bit lines are at 1 V. So no bit-line
+    current is off by more than the sum of the residuals, each times the leak of its line. For many inputs to ohmic devices
+    the transfer matrix is found instead, and checked against one input solved this way.
 
     References
     ----------
@@ -97,7 +102,12 @@ def solve(crossbar: Crossbar, inputs: ArrayLike | Biasing, *, rtol: float = 1e-9
         solution = _solve_at_once(crossbar, inputs, goal)
         if solution is not None:
             return solution
-    if not isinstance(inputs, Biasing):
+    if isinstance(inputs, Biasing):
+        require_fitting(crossbar, inputs)
+        solution = _solve_biased_at_once(crossbar, inputs, goal)
+        if solution is not None:
+            return solution
+    else:
         inputs = as_values_of_lines("voltages", inputs, crossbar.n_word_lines, "word line")
         if inputs.ndim == 1 and crossbar.iv is None and not crossbar.is_ideal and not has_segments(crossbar):
             return _solve_read(crossbar, inputs, goal, workers)
@@ -117,7 +127,7 @@ def _solve_at_once(crossbar, voltages, goal):
     """The usual case, one input to one array, as quickly as possible; None where it is something else, or needs a closer
     look, such as at voltages that are no numbers."""
     circuit = prepare(crossbar)
-    if voltages.dtype != np.float64 or len(voltages) != circuit.shape[0]:
+    if voltages.dtype is not _FLOAT64 or len(voltages) != circuit.shape[0]:
         return None
     if circuit.reader is not None:
         voltages = voltages.copy()
@@ -126,17 +136,29 @@ def _solve_at_once(crossbar, voltages, goal):
     elif circuit.curved_reader is not None:
         voltages = voltages.copy()
         found, kept = read_curved_at_once(circuit, voltages, goal)
-        currents, nodes = found.currents, partial(_bound_nodes, crossbar, voltages, goal, found, kept)
+        known = circuit.resistances, voltages.reshape(1, 1, 1, 1, -1), found, kept
+        currents, nodes = found.currents, partial(_bound_nodes, crossbar, voltages, goal, known)
     else:
         return None
     report = found.report
     return make_solution(crossbar, voltages, currents, report, nodes) if report.is_one_within(goal.rtol) else None
 
 
-def _bound_nodes(crossbar, voltages, goal, found, kept):
-    """`Nodes` of one read of devices with a law, with the bound on their error."""
-    nodes = bound_read_voltages(prepare(crossbar), voltages, found, kept, goal.rtol)
-    return find_nodes(crossbar, voltages, goal) if nodes is None else nodes
+def _solve_biased_at_once(crossbar, biasing, goal):
+    """The same for one way to connect one array, such as the read or the write of a device."""
+    circuit = prepare(crossbar)
+    found = solve_biased(circuit, biasing, goal) if can_be_biased(circuit, biasing) else None
+    if found is None or not found[0].report.is_one_within(goal.rtol):
+        return None
+    solved, nodes, resistances, drives = found
+    look = partial(_bound_nodes, crossbar, biasing, goal, (resistances, drives, solved, nodes))
+    return make_solution(crossbar, biasing, solved.currents, solved.report, look)
+
+
+def _bound_nodes(crossbar, inputs, goal, kept):
+    """`Nodes` of one circuit solved at once, with the bound on their error."""
+    nodes = bound_nodes(prepare(crossbar), *kept, goal.rtol)
+    return find_nodes(crossbar, inputs, goal) if nodes is None else nodes
 
 
 def _solve_read(crossbar, voltages, goal, workers):
@@ -167,6 +189,7 @@ def arrange_batch(crossbar, biasing):
 
 def _solve_circuits(crossbar, biasing, batch, goal, workers):
     keep = math.prod(batch) == 1 and crossbar.conductances.size <= LARGEST_KEPT
+    keep = keep and not (crossbar.iv is None and is_plain_read(biasing))
     found = run_batch(crossbar, biasing, goal._replace(nodes=keep), workers)
     nodes = partial(getattr, found, "nodes") if keep else partial(find_nodes, crossbar, biasing, goal)
     return make_solution(crossbar, biasing, found.currents, found.report, nodes)

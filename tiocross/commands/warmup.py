@@ -38,12 +38,12 @@ def warm_up():
         raise OSError(f"what was compiled cannot be kept: {lost}; set NUMBA_CACHE_DIR to a folder that can be written")
 
 
-def _solve_small():
+def _solve_circuit():
     solve(_crossbar(3, 2), np.ones(3))
 
 
 def _solve_large():
-    solve(_crossbar(40, 30), np.ones(40))
+    solve(_crossbar(510, 500), np.ones(510))
 
 
 def _solve_nonlinear():
@@ -85,8 +85,8 @@ def _points():
 
 
 _USES = {
-    "circuits of small arrays, many at once": _solve_small,
-    "circuits of large arrays, and any connections": _solve_large,
+    "circuits of any connections": _solve_circuit,
+    "circuits of more than 250 000 devices": _solve_large,
     "devices with curved current-voltage laws": _solve_nonlinear,
     "selectors, transistors and measured curves": _solve_pairs,
     "circuits with dead lines": _solve_dead_line,

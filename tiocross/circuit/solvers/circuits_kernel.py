@@ -201,14 +201,14 @@ def _solve_coarsest(s, edges, many, pool, tables):
         if not _is_any(alive):
             break
         solve_all_bit_lines(s, edges, 0, s[VECTORS], many, step < 0, pool, g, pool, nowhere, pool, tables)
-        beta = nothing if step == 0 else where_above(alive, nothing, r_w / before, nothing)
+        beta = where_above(alive, nothing, _ratio(r_w, before), nothing)
         for at in range(0, size, LANES):  # from here on b holds S w
             b_w = load(pool, b + at)
             store(pool, p + at, b_w + beta * load(pool, p + at))
             store(pool, b + at, load(pool, q + at) - load(pool, g + at) * b_w)
         p_s_p = _dot(s, w, b, many, pool) + beta * (2.0 * _dot(s, w, s_p, many, pool) + beta * p_s_p)
         alive = where_above(p_s_p, nothing, alive, nothing)  # else only rounding is left
-        alpha, before = where_above(alive, nothing, r_w / p_s_p, nothing), r_w
+        alpha, before = where_above(alive, nothing, _ratio(r_w, p_s_p), nothing), r_w
         for at in range(0, size, LANES):
             changed = load(pool, b + at) + beta * load(pool, s_p + at)
             store(pool, s_p + at, changed)
@@ -216,6 +216,12 @@ def _solve_coarsest(s, edges, many, pool, tables):
             store(pool, summed + at, load(pool, summed + at) + alpha * load(pool, p + at))
     for at in range(0, size, LANES):
         store(pool, b + at, load(pool, summed + at))
+
+
+@helper
+def _ratio(first, second):
+    """0 where there is none."""
+    return where_above(second, fill(0.0), first / where_above(second, fill(0.0), second, fill(1.0)), fill(0.0))
 
 
 @helper

@@ -18,22 +18,18 @@ from tiocross.circuit.solvers.paths import BROKEN, find_islands, longest_way
 from tiocross.circuit.solvers.results import (
     BITS,
     FAR_END,
-    N_FIGURES,
     ROOT_END,
     WORDS,
     Goal,
-    Nodes,
     Solved,
     allocate_results,
     rounding_step,
 )
 from tiocross.circuit.solvers.rounding import SHARE_RTOL, bound_rounding, rounding_that_arrives, unit_drive
 from tiocross.circuit.solvers.tangents import Form, Tangents
-from tiocross.circuit.solvers.workspace import SCRATCH, Workspace, call, connect_ends
+from tiocross.circuit.solvers.workspace import Workspace, connect_ends
 
-_MOST_SWEEPS = 200  # of a small array in one call
-_NOTHING, _NO_NODES = np.empty(0), np.empty((1, 1, 2, 0, 0))
-_GOOD_VOLTAGES = 1e3  # times rtol times the largest voltage between ends: voltages known worse are found by elimination
+GOOD_VOLTAGES = 1e3  # times rtol times the largest voltage between ends: voltages known worse are found by elimination
 
 
 def run_circuits(circuit, ends, selected=None, *, goal, workers=1):
@@ -54,7 +50,6 @@ def run_circuits(circuit, ends, selected=None, *, goal, workers=1):
         solved.put((of_arrays, of_inputs), found)
     bottom = ends[:, :, BITS, ROOT_END, : circuit.shape[1]]
     solved.currents[np.broadcast_to(np.isnan(bottom), solved.currents.shape)] = 0.0  # nothing leaves an open end
-    _close_breaks(circuit, np.nanmax(np.abs(ends), initial=0.0), solved)
     require_solved(solved.report, goal.rtol, ends)
     return solved
 
@@ -72,42 +67,6 @@ def _close_breaks(circuit, volts, solved):
     n_broken = 0 if circuit.segments is None else sum(int((wires >= BROKEN).sum()) for wires in circuit.segments)
     if n_broken:
         solved.currents[np.abs(solved.currents) <= 4.0 * n_broken * volts / BROKEN] = 0.0
-
-
-def read_at_once(circuit, voltages, goal):
-    """`Solved` read of all bit lines of one array that has a ``reader``, for (M,) voltages [V]; open where it needs more."""
-    plan, devices = circuit.reader
-    solved = Solved(np.empty((1, 1, circuit.shape[1])), np.zeros((1, 1, N_FIGURES)), _NO_NODES)
-    pool = SCRATCH.take(plan.size)
-    call(plan, pool, (devices, _NOTHING), voltages.reshape(1, 1, 1, -1), False,
-         (goal.rtol, min(goal.max_sweeps, _MOST_SWEEPS), FROM_GUESS, False), solved)
-    SCRATCH.give_back(pool)
-    return solved
-
-
-def read_curved_at_once(circuit, voltages, goal):
-    """`Solved` read, and `Nodes`, of one array that has a ``curved_reader``, for (M,) voltages [V]; open where it needs
-    more. The error of the nodes is for `bound_read_voltages`, which takes time and is seldom asked for."""
-    reader, form = circuit.curved_reader
-    workspace = Workspace(reader.resistances, reader.levels, reader.sensed)
-    pool, size = SCRATCH.take(reader.plan.size + 5 * len(form.g)), reader.plan.size
-    workspace.plan, workspace.pool, tangents = reader.plan, pool[:size], Tangents(form, pool[size:])
-    found = Solved(np.empty(circuit.shape[1]), np.zeros(N_FIGURES), _NO_NODES[0, 0])
-    nodes = Nodes(*map(np.array, solve_nonlinear(workspace, tangents, voltages[None], goal, found, FROM_GUESS)[:2]))
-    SCRATCH.give_back(pool)
-    largest = max(abs(float(voltages.max())), abs(float(voltages.min())))
-    found.report.add_rounding(rounding_step(sum(circuit.shape)) * largest * tangents.sum_of_slopes)
-    return found, nodes
-
-
-def bound_read_voltages(circuit, voltages, found, nodes, rtol):
-    """The `Nodes` of a read with the bound on their error, None if elimination should find them anew."""
-    drives = voltages.reshape(1, 1, 1, 1, -1)
-    one = Solved(*(values[None, None] for values in found))
-    error = one.report.voltage_error.reshape(())
-    _bound_voltages(circuit, circuit.resistances, drives, one, one.report.total - one.report.residuals)
-    is_good = error <= _GOOD_VOLTAGES * rtol * (max(voltages.max(), 0.0) - min(voltages.min(), 0.0))
-    return nodes._replace(error=error) if is_good else None
 
 
 def share_between_threads(solver, circuit, inputs, workers=1, *more):
@@ -183,7 +142,8 @@ def _run_group(circuit, ends, goal, selected):
         solved.voltages[...] += reference[..., None, None, None]
         drives = given
     if goal.nodes:
-        _bound_voltages(circuit, resistances, drives, solved, rounding)
+        bound_voltages(circuit, resistances, drives, solved, rounding)
+    _close_breaks(circuit, np.abs(drives).max(initial=0.0), solved)
     _eliminate_others(circuit, resistances, drives, sensed, solved, goal)
     return solved
 
@@ -250,7 +210,7 @@ def _eliminate_others(circuit, resistances, drives, sensed, solved, goal):
     report = solved.report
     todo = ~(report.total <= goal.rtol * report.gross)
     if goal.nodes:
-        todo |= report.voltage_error > _GOOD_VOLTAGES * goal.rtol * _spans(resistances, drives)
+        todo |= report.voltage_error > GOOD_VOLTAGES * goal.rtol * _spans(resistances, drives)
     todo &= report.n_sweeps < goal.max_sweeps
     if not todo.any():
         return
@@ -276,7 +236,7 @@ def _spans(resistances, drives):
     return np.maximum(drives.max(axis=(2, 3, 4), initial=-np.inf, where=connected) - low, 0.0)
 
 
-def _bound_voltages(circuit, resistances, drives, solved, rounding):
+def bound_voltages(circuit, resistances, drives, solved, rounding):
     """Bound the error of node voltages: residuals and ``rounding`` [A] may all go through the longest way to an end, and
     voltages are rounded."""
     largest = np.abs(drives).max(axis=(2, 3, 4))

@@ -19,6 +19,7 @@ from tiocross.vectors import LANES
 _SHORT = 1e-30  # ohm; only lumped lines can be held at their far end without any resistance
 _PAGE, _STAGGER = 512, 72  # numbers: rows that are used together should not lie at the same places of pages
 _LARGE = 200_000  # numbers of an array that does not stay in the cache: few rows are followed at once then, for long
+_LARGEST_STRIP = 128  # vectors of bit lines of such an array that are solved together
 _STRIP = 65_536  # numbers J of a strip of bit lines, at most: they should stay in the cache
 
 
@@ -266,7 +267,8 @@ def _place_scratch(numbers, writer):
         number[K.X], number[K.TILE], number[K.ROWS], number[K.ROW] = x, tile, rows, row
         large = number[K.M] * number[K.PITCH] > _LARGE
         number[K.RUN] = 2 if large else 8
-        number[K.STRIP] = number[K.VECTORS] if large else max(2, min(number[K.VECTORS], _STRIP // (LANES * number[K.M])))
+        fitting = _LARGEST_STRIP if large else max(2, _STRIP // (LANES * number[K.M]))
+        number[K.STRIP] = min(number[K.VECTORS], fitting)
         room = max(room, LANES * number[K.STRIP] * number[K.M])
     place = writer.room(room)
     for number in numbers:

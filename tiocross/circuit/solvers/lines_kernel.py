@@ -119,10 +119,12 @@ def factor_bit_lines(s, edges, first, last, many, here, g, pool, tables):
 @helper
 def _close_roots(pool, line, width, r, y):
     """From Y at the root nodes: how J and the drive make their voltages. A line without device floats at 0."""
-    share = 1.0 / (1.0 + r * y)
-    floats = where_above(y, fill(0.0), 1.0 / y, fill(0.0))
-    store(pool, line + PASS * width, where_above(r, fill(1e300), floats, r * share))
-    store(pool, line + SHARE * width, where_above(r, fill(1e300), fill(0.0), share))
+    none, is_open = fill(0.0), fill(1e300)
+    joined = where_above(r, is_open, none, r)
+    share = 1.0 / (1.0 + joined * y)
+    floats = where_above(y, none, 1.0 / where_above(y, none, y, fill(1.0)), none)
+    store(pool, line + PASS * width, where_above(r, is_open, floats, joined * share))
+    store(pool, line + SHARE * width, where_above(r, is_open, none, share))
 
 
 @helper

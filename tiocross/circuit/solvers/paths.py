@@ -57,7 +57,8 @@ def find_unreached(array, along_words, along_bits):
     """Nodes of word lines and of bit lines, bool (M, N) each, of one array that no path joins to a connected end."""
     words, bits = (_number_pieces(along) for along in (along_words, along_bits))
     of_words, of_bits = (_reached_from_ends(*each) for each in ((words, along_words), (bits, along_bits)))
-    at_words, at_bits = words[array > 0], bits.T[array > 0]  # the pieces that each device joins
+    joining = (array > 0) & ~(of_words[words] & of_bits[bits].T)
+    at_words, at_bits = words[joining], bits.T[joining]  # the pieces that these devices join
     before, now = -1, 0
     while now != before:
         of_words[at_words[of_bits[at_bits]]] = True

@@ -59,7 +59,7 @@ class PreparedCrossbar:
         too large for one call, without any resistance, or with segments that differ."""
         if self.law is not None or not self._is_short(LARGE):
             return None
-        return plan_of_read(self.arrays[0], self.resistances), flatten(self.arrays, False)
+        return plan_of_read(self.arrays[0], self.resistances), self.flat
 
     @cached_property
     def curved_reader(self):
@@ -67,7 +67,27 @@ class PreparedCrossbar:
         it is not one, or too large for its voltages to be kept, without any resistance, or with segments that differ."""
         if self.law is None or not self._is_short(LARGEST_KEPT):
             return None
-        return self.readers[0][0], Form(self.arrays[0], self.law_of(0))
+        return self.readers[0][0], self.form
+
+    @cached_property
+    def flat(self):
+        """Devices of a single array as the kernel wants them."""
+        return flatten(self.arrays, False)
+
+    @cached_property
+    def form(self):
+        """`Form` of the devices of a single array."""
+        return Form(self.arrays[0], self.law_of(0))
+
+    @cached_property
+    def mean(self):
+        """Mean conductance at 0 V of the devices of a single array [S]."""
+        return float(self.arrays[0].sum()) / self.n_devices
+
+    @cached_property
+    def is_full(self):
+        """Whether it is one short array, all of whose devices conduct: no line is an island, however it is connected."""
+        return self._is_short(LARGEST_KEPT) and bool(self.arrays.all())
 
     def _is_short(self, most_devices):
         """Whether it is one array of so many devices at most, whose wires drop voltages and are equal along a line."""

@@ -1,6 +1,5 @@
 """From the terms of a circuit to the kernel's: ends of lines, levels, scratch, calls of bounded length."""
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
@@ -31,24 +30,29 @@ _PATIENCE = 8  # calls without half the residual after which only rounding is le
 LARGE = 250_000  # devices of an array from which it is solved job by job, about 0.01 s each
 _MANY = LANES // 2 + 1  # arrays from which it pays to solve them side by side
 _LARGEST_OF_MANY = 4_096  # devices of an array up to which they go side by side: LANES of them should fit into the cache
-_KEPT = 8_000_000  # numbers of scratch that a thread keeps for its next circuit
+_KEPT, _MOST_KEPT = 8_000_000, 4  # numbers of scratch that are kept for the next circuit, and how many such
 _NOTHING = np.empty(0)
 
 
-class _Scratch(threading.local):
-    """Each thread's scratch between circuits: new memory costs as much time as some sweeps."""
+class _Scratch:
+    """Scratch between circuits: new memory costs as much time as some sweeps. Taking from a list and putting back are one
+    step each, so no two threads hold the same."""
 
-    kept = _NOTHING
+    def __init__(self):
+        self._kept = []
 
     def take(self, size):
         """An array of at least ``size``."""
-        pool, self.kept = self.kept, _NOTHING
-        return pool if len(pool) >= size else np.empty(size)
+        try:
+            pool = self._kept.pop()
+        except IndexError:
+            return np.empty(size)
+        return pool if pool.size >= size else np.empty(size)
 
     def give_back(self, pool):
         """For whoever is next."""
-        if len(self.kept) < len(pool) <= _KEPT:
-            self.kept = pool
+        if len(self._kept) < _MOST_KEPT and pool.size <= _KEPT:
+            self._kept.append(pool)
 
 
 SCRATCH = _Scratch()
