@@ -24,7 +24,7 @@ from tiocross.circuit.solvers.backwards import eliminate_with_pullback
 from tiocross.circuit.solvers.prepared import prepare
 from tiocross.circuit.solvers.results import Goal
 
-_MOST_SWEEPS = 1_000
+_MOST_SWEEPS, _MOST_SWEEPS_OF_LINES = 1_000, 50
 _NODES_AT_ONCE = 2**21  # devices of all circuits whose voltages are found together: some 50 MB
 
 
@@ -57,7 +57,7 @@ def transfer_matrix_with_pullback(crossbar: Crossbar, *, rtol: float = 1e-9) -> 
     -----
     dL/dG_kl = sum_i u_kl(i) b_kl(i), with u(i) the device voltages when 1 V drives word line i alone and b(i) those when
     all bottom ends j are held at -W_ij V at once. Small arrays are driven line by line, once for T and once for each
-    gradient. From 48 x 48 on the elimination that gives T is run backwards: a gradient costs one to two more transfer
+    gradient. From 48 x 48 on the elimination that gives T is run backwards: a gradient costs two to three more transfer
     matrices, whatever the number of devices, and what it needs, some 1 kB for each device, is kept as long as ``pull`` is.
 
     Examples
@@ -143,6 +143,6 @@ def _drive_one_by_one(crossbar, rtol, dtype):
     voltages = np.empty((len(drives), *circuit.shape), dtype)
     step = max(1, _NODES_AT_ONCE // circuit.n_devices)
     for start in range(0, len(drives), step):
-        found = run_read(circuit, drives[None, start : start + step], Goal(rtol, _MOST_SWEEPS, nodes=True))
+        found = run_read(circuit, drives[None, start : start + step], Goal(rtol, _MOST_SWEEPS_OF_LINES, nodes=True))
         voltages[start : start + step] = found.nodes.device_voltages[0]
     return voltages

@@ -3,9 +3,9 @@
 The array is cut into small parts. Each becomes a block: a matrix that says how the ends of its lines answer, whatever
 it is joined to. Neighbours are joined in pairs, which eliminates the wires between them, until one block is left; its
 answer at the bottom ends to voltages at the left ends is the transfer matrix. An n x n array takes about 28 n^3
-multiplications, nearly all in products of matrices, and memory for some 50 n^2 numbers, which up to 64 MB is kept for
-the next one. Cutting a grid into parts and
-eliminating them one inside the other is nested dissection (A. George, SIAM J. Numer. Anal. 10, 345 (1973)).
+multiplications, nearly all in products of matrices, and memory for some 50 n^2 numbers, which is kept for the next one if
+it is less than 64 MB. Cutting a grid into parts and eliminating them one inside the other is nested dissection (A. George,
+SIAM J. Numer. Anal. 10, 345 (1973)).
 
 A block has four sets of ports: L and R, where its word lines enter at the left and leave at the right, B and T, where its
 bit lines enter at the bottom and leave at the top. Given the voltages at L and B and the currents drawn out at R and T,
