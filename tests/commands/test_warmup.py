@@ -15,7 +15,7 @@ TYPICAL = """
 import json, sys
 import numpy as np
 from tiocross import (MLP, TIO2, Crossbar, Cubic, Dataset, Selector, Sinh, Tabulated, Transistor, custom, read_device,
-                      sensitivities, solve, train, transfer, transfer_matrix, write_device)
+                      sensitivities, solve, train, transfer, transfer_matrix, transfer_matrix_with_pullback, write_device)
 from tiocross import NoiseInjection, TrainingSettings
 rng = np.random.default_rng(0)
 for shape in ((4, 3), (70, 60)):
@@ -41,6 +41,8 @@ for shape in ((4, 3), (70, 60)):
         z = Crossbar(g, 2.0, series=series)
         solve(z, volts)
         solve(z, write_device(z, 0, 1, 1.0, scheme="V/2"))
+matrix, pull = transfer_matrix_with_pullback(Crossbar(np.full((50, 49), 1e-4), 2.0))
+pull(matrix)
 solve(Crossbar(np.full((510, 500), 1e-4), 2.0), np.ones(510))
 for n_outputs, activation in ((1, "tanh"), (3, "relu"), (1, "softplus")):
     network = MLP(2, 4, n_outputs, rng=rng, activation=activation)
