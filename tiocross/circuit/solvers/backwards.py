@@ -91,7 +91,7 @@ class _Strip:
         """Take S of one of the blocks."""
         if self._weights is None:
             self._weights = np.empty(self._high.shape)
-        self._weights[:, *place] = 0.5 * (weights + weights.swapaxes(-1, -2))
+        self._weights[(slice(None), *place)] = 0.5 * (weights + weights.swapaxes(-1, -2))
 
     def pull(self):
         """Gradient by the conductances, once all have been put."""
