@@ -56,9 +56,11 @@ def solve_biased(circuit, biasing, goal):
     if line < 0 or floating[BITS][line]:
         return None
     resistances, reference = circuit.resistances.copy(), float(bottom[line])
-    drives = np.zeros((1, 1, 2, 2, resistances.shape[2]))
+    given = np.zeros((1, 1, 2, 2, resistances.shape[2]))
+    drives = given.copy()  # referred to a sensed bit line: what is at 0 V loses least to rounding
     for side, volts in ((WORDS, left), (BITS, bottom)):
         resistances[side, ROOT, : len(volts)][floating[side]] = np.inf
+        given[0, 0, side, ROOT_END, : len(volts)] = np.where(floating[side], 0.0, volts)
         drives[0, 0, side, ROOT_END, : len(volts)] = np.where(floating[side], 0.0, volts - reference)
     key = resistances.tobytes(), resistances.shape[2], circuit.shape
     blocks = choose_blocks(circuit.mean, look_at(*key), circuit.shape)
@@ -69,7 +71,7 @@ def solve_biased(circuit, biasing, goal):
         found, nodes = _solve_ohmic(circuit, workspace.plan, drives.reshape(1, 1, 4, -1), goal)
     if reference:
         nodes = Nodes(nodes.bit_lines + reference, nodes.word_lines + reference)
-    return found, nodes, resistances, drives
+    return found, nodes, resistances, given
 
 
 def can_be_biased(circuit, biasing):
