@@ -110,7 +110,8 @@ def solve(crossbar: Crossbar, inputs: ArrayLike | Biasing, *, rtol: float = 1e-9
             return solution
     else:
         inputs = as_values_of_lines("voltages", inputs, crossbar.n_word_lines, "word line")
-        if inputs.ndim == 1 and crossbar.iv is None and not crossbar.is_ideal and not has_segments(crossbar):
+        is_plain = crossbar.iv is None and not crossbar.is_ideal and not has_segments(crossbar)
+        if is_plain and crossbar.conductances.size and inputs.shape[:-1] in ((), crossbar.conductances.shape[:-2]):
             return _solve_read(crossbar, inputs, goal, workers)
     biasing = as_biasing(crossbar, inputs)
     batch, n_axes = arrange_batch(crossbar, biasing)
@@ -163,9 +164,10 @@ def _bound_nodes(crossbar, inputs, goal, kept):
 
 
 def _solve_read(crossbar, voltages, goal, workers):
-    """One input to ohmic devices, of many arrays or a large one."""
+    """One input to ohmic devices, or one to each of many arrays."""
     voltages = voltages.copy()
-    found = share_between_threads(partial(run_read, goal=goal), prepare(crossbar), voltages[None, None], workers)
+    drives = voltages.reshape(-1, 1, voltages.shape[-1])
+    found = share_between_threads(partial(run_read, goal=goal), prepare(crossbar), drives, workers)
     report, shape = found.report, crossbar.conductances.shape
     if not report.is_one_within(goal.rtol):
         require_moderate("voltages", voltages)
