@@ -30,7 +30,7 @@ _PATIENCE = 8  # calls without half the residual after which only rounding is le
 LARGE = 250_000  # devices of an array from which it is solved job by job, about 0.01 s each
 _MANY = LANES // 2 + 1  # arrays from which it pays to solve them side by side
 _LARGEST_OF_MANY = 1_024  # devices of an array up to which they go side by side: LANES of them should fit into the cache
-_KEPT, _MOST_KEPT = 8_000_000, 4  # numbers of scratch that are kept for the next circuit, and how many such
+_KEPT, _MOST_KEPT = 8_000_000, 2  # numbers of scratch that are kept for the next circuit, and how many such
 _NOTHING = np.empty(0)
 
 
