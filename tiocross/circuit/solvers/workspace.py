@@ -21,7 +21,7 @@ from tiocross.circuit.solvers.parts_kernel import (
     WORDS,
     do_part,
 )
-from tiocross.circuit.solvers.results import FAR_END, RHO, ROOT, ROOT_END, Nodes, Solved, allocate_results
+from tiocross.circuit.solvers.results import FAR_END, RHO, ROOT, ROOT_END, Nodes, Solved, allocate_results, rounding_step
 from tiocross.vectors import LANES
 
 _CROSSINGS_PER_CALL = 3_000_000  # in one kernel call, about 0.1 s, so that Ctrl-C and progress get through
@@ -125,8 +125,14 @@ class Workspace:
                 return solved
         report = solved.report
         for c, k in np.argwhere(~(report.total <= goal.rtol * report.gross)):
-            self._solve_by_gradients(arrays[c], drives[min(c, len(drives) - 1), k], goal, solved.at(c, k))
+            drive = drives[min(c, len(drives) - 1), k]
+            if crossings <= LARGE or not report.total[c, k] <= self._rounding(arrays[c], drive):
+                self._solve_by_gradients(arrays[c], drive, goal, solved.at(c, k))
         return solved
+
+    def _rounding(self, array, drive):
+        """What sweeps may leave for rounding alone [A]: minutes of a large array would not get below it."""
+        return rounding_step(self.n_word_lines + self.n_bit_lines) * np.abs(drive).max() * array.sum()
 
     def _solve_in_parts(self, array, drive, goal, start, into):
         """One large circuit: all leading axes are 1. Threads share the lines."""
