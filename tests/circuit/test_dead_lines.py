@@ -167,3 +167,11 @@ def test_many_reads_of_near_and_far_devices_go_together():
     for k, (i, j) in enumerate(zip(rows, columns)):
         alone = solve(crossbar, read_device(crossbar, int(i), int(j), 0.2, unselected="grounded"))
         assert together.bit_line_currents[k, j] == pytest.approx(alone.bit_line_currents[j], rel=1e-8)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_a_held_bit_line_of_open_devices_carries_nothing_and_says_so(law):
+    crossbar = Crossbar([[0.0, 1.7e-4, 3.36e-4]], 1.0, iv=law)
+    solution = solve(crossbar, custom(crossbar, bottom=[0.8, 0.0, NAN]))
+    np.testing.assert_allclose(solution.bit_line_currents, 0.0, rtol=0, atol=1e-30)
+    assert solution.uncertainty < 1e-18

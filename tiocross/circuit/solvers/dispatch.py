@@ -29,6 +29,7 @@ from tiocross.circuit.solvers.rounding import SHARE_RTOL, bound_rounding, roundi
 from tiocross.circuit.solvers.tangents import Form, Tangents
 from tiocross.circuit.solvers.workspace import Workspace, connect_ends
 
+_DEVICES_IN_A_PIECE = 400_000  # of arrays that threads share, times the number of threads
 GOOD_VOLTAGES = 1e3  # times rtol times the largest voltage between ends: voltages known worse are found by elimination
 
 
@@ -75,14 +76,16 @@ def share_between_threads(solver, circuit, inputs, workers=1, *more):
     n_parts = min(workers, len(circuit))
     if n_parts < 2:
         return solver(circuit, inputs, *more, workers=workers)  # who may share the lines of a large array
-    edges = [len(circuit) * k // n_parts for k in range(n_parts + 1)]
+    n_pieces = max(n_parts, min(len(circuit), n_parts * len(circuit) * circuit.n_devices // _DEVICES_IN_A_PIECE))
+    edges = [len(circuit) * k // n_pieces for k in range(n_pieces + 1)]  # short ones, so that Ctrl-C gets through
 
     def run(start, stop):
         part = slice(start, stop)
         return solver(circuit.part(part), *(values[part] if len(values) > 1 else values for values in (inputs, *more)))
 
     with ThreadPoolExecutor(n_parts, thread_name_prefix="tiocross") as executor:
-        found = list(executor.map(run, edges[:-1], edges[1:]))
+        found = [run(*edges[:2])]  # which compiles, if need be, where Ctrl-C ends it
+        found += executor.map(run, edges[1:-1], edges[2:])
     return Solved(*(np.concatenate(pieces) for pieces in zip(*found)))
 
 

@@ -20,6 +20,7 @@ _EPSILON = 2.0**-52
 _PER_LINE = 2.0  # roundings that a conductance between terminals has, for each line and node along a line, at most
 _BALANCED = 1e3  # times rounding: smaller gross currents are those of sources that balance each other
 _MOST_OPERATIONS = 6e9  # of an elimination, some seconds
+_NOTHING = 1e-30  # [S]; a current below it times the largest voltage is none
 _MOST_TANGENTS = 500
 _PATIENCE = 30  # tangents without half the error after which only rounding is left
 
@@ -94,7 +95,8 @@ class Mesh:
         others = float(np.where(sensed, 0.0, error).max())
         if others > goal.rtol * gross.max() and others > self.rounding * superposed.max():
             total = others
-        if scale <= _BALANCED * self.rounding * superposed[sensed].max() and total <= 2.0 * self.rounding * superposed.max():
+        is_balanced = scale <= _BALANCED * self.rounding * superposed[sensed].max()
+        if total <= _NOTHING * found.magnitude or is_balanced and total <= 2.0 * self.rounding * superposed.max():
             scale = max(scale, 1.000001 * total / goal.rtol)  # as near to nothing as double precision tells
         report = into.report
         report.largest[...], report.total[...], report.gross[...] = min(found.wrong, total), total, scale

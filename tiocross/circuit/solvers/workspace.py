@@ -151,6 +151,7 @@ class Workspace:
             for other in others:
                 other.result()
 
+        run(FACTOR_WORDS, 0, 0, 0, False)  # nothing; it compiles, if need be, where Ctrl-C ends it
         blocks, vectors = (int(n) for n in plan.numbers[0, [BLOCKS, VECTORS]])
         with ThreadPoolExecutor(max(1, workers - 1), thread_name_prefix="tiocross") as executor:
             share(FACTOR_WORDS, blocks, False)
