@@ -324,3 +324,16 @@ def test_the_short_text_tells_of_broken_segments():
 def test_segments_that_are_none_are_refused(wires, message):
     with pytest.raises(ValueError, match=message):
         Crossbar(G, **wires)
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_a_line_held_at_both_ends_may_have_all_its_resistance_in_one_segment(place):
+    bits = np.zeros((4, 3))
+    bits[place] = 2.0
+    crossbar = Crossbar(np.full((3, 3), 2e-4), word_line_resistance=5.0, bit_line_resistance=bits)
+    ends = {"left": [0.1, np.nan, 0.05], "top": [0.3, np.nan, 0.3], "bottom": [0.1, 0.2, 0.3]}
+    solution = solve(crossbar, custom(crossbar, **ends))
+    right, floating = np.full(3, np.nan), np.array([0.3, np.nan, 0.3])
+    exact = dense_circuit(crossbar.conductances, left=ends["left"], right=right, top=floating, bottom=ends["bottom"],
+                          word_line_resistance=np.full((3, 4), 5.0), bit_line_resistance=bits)
+    np.testing.assert_allclose(solution.bit_line_currents, -exact.end_currents.bottom, rtol=0, atol=1e-12)

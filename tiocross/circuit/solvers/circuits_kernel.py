@@ -420,6 +420,9 @@ def take(s, k, many, n_ends, here, g, injected, pool, tables, currents, nodes):
                 r, at = tables[s[SEGMENTS_B] + i * s[B_STEP] + j], s[B] + i * pitch + q + k
                 if r > largest:
                     current, largest, top = (pool[at - pitch] - pool[at]) / r, r, i
+            r = tables[table + ROOT * n_lines + j]
+            if r > largest:
+                current, top = (pool[s[B] + (m - 1) * pitch + q + k] - pool[line + ROOT_VOLTS * width + q]) / r, m
             for i in range(top, m):
                 at = i * pitch + q + k
                 current += here[g + i * s[G_PITCH] + q + k] * (pool[s[W] + at] - pool[s[B] + at])
