@@ -95,8 +95,11 @@ def test_a_cache_whose_folder_became_a_file_is_done_without(tmp_path):
 
 
 @pytest.mark.slow
-def test_compiling_says_for_how_long_and_logs_once_when_it_is_long(monkeypatch, caplog):
+def test_compiling_says_for_how_long_and_logs_once_when_it_is_long(monkeypatch, caplog, tmp_path):
+    import numba
+
     monkeypatch.setattr(jit, "_LONG", 0.0)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))  # where an earlier run has left nothing
     assert jit.compiling() == 0.0
     seen, done = [], threading.Event()
 
