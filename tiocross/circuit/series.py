@@ -16,8 +16,18 @@ GATE_LINES = ("word lines", "bit lines")
 _LARGEST_RESISTANCE = 1e15  # [ohm]; more is an open device
 
 
+class _Element:
+    """Base of what stands in series with each memristor."""
+
+    def __reduce__(self):
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))  # read-only again
+
+    def __repr__(self):
+        return short_text(self)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class Selector:
+class Selector(_Element):
     """A two-terminal selector in series with every memristor, for `Crossbar` (1S1R).
 
     Parameters
@@ -60,19 +70,13 @@ class Selector:
             raise ValueError(f"conductances of the selectors must lie in [0, 1] S; got {values[bad][0]:g}")
         object.__setattr__(self, "conductances", freeze(values))
 
-    def __reduce__(self):
-        return type(self), tuple(getattr(self, field.name) for field in fields(self))  # read-only again
-
-    def __repr__(self):
-        return short_text(self)
-
     def at_rest(self) -> np.ndarray:
         """Conductances at 0 V, one number or fit for those of the memristors [S]."""
         return self.conductances
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Transistor:
+class Transistor(_Element):
     """A transistor in series with every memristor, for `Crossbar` (1T1R): open while its gate line is off.
 
     Parameters
@@ -126,12 +130,6 @@ class Transistor:
             raise TypeError(f"gates must be True or False, or an array of these, one for each gate line; got "
                             f"{kind_of(self.gates)} of {gates.dtype}")
         object.__setattr__(self, "gates", freeze(gates))
-
-    def __reduce__(self):
-        return type(self), tuple(getattr(self, field.name) for field in fields(self))  # read-only again
-
-    def __repr__(self):
-        return short_text(self)
 
     def at_rest(self) -> np.ndarray:
         """Conductances at 0 V, one number or fit for those of the memristors [S]."""

@@ -90,6 +90,13 @@ STEPS = 20_000_000  # devices times steps of conjugate gradients in one go, abou
 
 
 @helper
+def clear(pool, start, size):
+    """Zeros."""
+    for at in range(start, start + size, LANES):
+        store(pool, at, fill(0.0))
+
+
+@helper
 def gather(s, t, edges, many, restrict, target, pool, tables):
     """From sums over chunks of word lines to rows of the coarse crossbar ``t``: sums along the lines over chunks of bit
     lines or, to ``restrict``, with the weights of an interpolation: what its coarse nodes are to be given."""
@@ -188,12 +195,10 @@ def _solve_coarsest(s, edges, many, pool, tables):
     size = s[M] * s[PITCH]
     g, b, w, q, s_p, nothing, nowhere = s[G], s[B], s[W], s[Q], s[GRADIENTS], fill(0.0), -size
     p, summed = s_p + size, s_p + 2 * size
-    for at in range(0, 3 * size, LANES):
-        store(pool, s_p + at, nothing)
+    clear(pool, s_p, 3 * size)
     start, before, p_s_p, alive = nothing, nothing, nothing, fill(1.0)
     for step in range(min(8 * s[M] * s[N], 20 + STEPS // (s[M] * s[N]))):
-        for at in range(0, size, LANES):
-            store(pool, b + at, nothing)
+        clear(pool, b, size)
         solve_word_lines(s, edges, 0, s[BLOCKS], many, step < 0, step < 0, pool, g, pool, q, pool, tables)
         r_w = _dot(s, q, w, many, pool)
         start = r_w if step == 0 else start
@@ -254,21 +259,12 @@ def prepare(edges, many, given, devices, g, pool, tables, numbers):
             factor_bit_lines(s, edges[level], 0, s[VECTORS], many, here, at, pool, tables)
         _find_leaks(s, edges[level], many, pool)
         if level > 0:
-            for r in range(DRIVE * LANES, ROOT_VOLTS * LANES, LANES):
-                for at in range(s[LINE_W] + r * s[BLOCKS], s[LINE_W] + (r + LANES) * s[BLOCKS], LANES):
-                    store(pool, at, fill(0.0))
-                for at in range(s[LINE_B] + r * s[VECTORS], s[LINE_B] + (r + LANES) * s[VECTORS], LANES):
-                    store(pool, at, fill(0.0))
+            first, n_rows = DRIVE * LANES, (ROOT_VOLTS - DRIVE) * LANES
+            clear(pool, s[LINE_W] + first * s[BLOCKS], n_rows * s[BLOCKS])
+            clear(pool, s[LINE_B] + first * s[VECTORS], n_rows * s[VECTORS])
         if level + 1 < len(numbers):
             t = numbers[level + 1]
             gather(s, t, edges[level], many, level < 0, t[G], pool, tables)
-
-
-@helper
-def clear(pool, start, size):
-    """Zeros."""
-    for at in range(start, start + size, LANES):
-        store(pool, at, fill(0.0))
 
 
 @helper

@@ -23,6 +23,7 @@ from tiocross.circuit.solvers.results import (
     Goal,
     Solved,
     allocate_results,
+    part_of,
     rounding_step,
 )
 from tiocross.circuit.solvers.rounding import SHARE_RTOL, bound_rounding, rounding_that_arrives, unit_drive
@@ -40,7 +41,7 @@ def run_circuits(circuit, ends, selected=None, *, goal, workers=1):
     goal = goal._replace(workers=workers)
     solved = allocate_results((len(circuit), ends.shape[1]), circuit.shape, goal.nodes)
     for of_arrays, of_inputs, bit_line in _groups(ends, len(circuit), selected):
-        some, part = ends[of_arrays if len(ends) > 1 else slice(None)][:, of_inputs], circuit.part(of_arrays)
+        some, part = part_of(ends, of_arrays)[:, of_inputs], circuit.part(of_arrays)
         islands = find_islands(part.arrays, ~np.isnan(some[0, 0]), part.segments)
         if islands is not None:
             part = part.without(islands)
@@ -81,7 +82,7 @@ def share_between_threads(solver, circuit, inputs, workers=1, *more):
 
     def run(start, stop):
         part = slice(start, stop)
-        return solver(circuit.part(part), *(values[part] if len(values) > 1 else values for values in (inputs, *more)))
+        return solver(circuit.part(part), *(part_of(values, part) for values in (inputs, *more)))
 
     with ThreadPoolExecutor(n_parts, thread_name_prefix="tiocross") as executor:
         found = [run(*edges[:2])]  # which compiles, if need be, where Ctrl-C ends it
@@ -97,7 +98,7 @@ def _run_workspaces(workspaces, arrays, drives, goal, start):
             return workspace.solve(arrays, drives, goal, start)
         if solved is None:
             solved = allocate_results((len(arrays), drives.shape[1]), arrays.shape[1:], goal.nodes)
-        solved.put(some, workspace.solve(arrays[some], drives[some] if len(drives) > 1 else drives, goal, start))
+        solved.put(some, workspace.solve(arrays[some], part_of(drives, some), goal, start))
     return solved
 
 

@@ -60,11 +60,11 @@ def _plan_cached(levels, resistances, width, sensed, many):
     return make_plan(levels, np.frombuffer(resistances).reshape(2, 3, width), None, np.frombuffer(sensed, bool), many)
 
 
-def plan_of_read(array, resistances):
-    """A `Plan` for one array (M, N) read at all bit lines, quickly: wires are the same in thousands of crossbars."""
-    key = resistances.tobytes(), resistances.shape[2], array.shape
-    wires = look_at(*key)
-    return _plan_of_read(*key, choose_blocks(float(array.sum()) / array.size, wires, array.shape))
+def plan_of_read(resistances, shape, mean):
+    """A `Plan` for one array (M, N) of so much conductance a device [S], read at all bit lines, quickly: wires are the same
+    in thousands of crossbars."""
+    key = resistances.tobytes(), resistances.shape[2], shape
+    return _plan_of_read(*key, choose_blocks(mean, look_at(*key), shape))
 
 
 @lru_cache(maxsize=32)

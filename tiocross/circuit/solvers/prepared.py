@@ -59,7 +59,7 @@ class PreparedCrossbar:
         too large for one call, without any resistance, or with segments that differ."""
         if self.law is not None or not self._is_short(LARGE):
             return None
-        return plan_of_read(self.arrays[0], self.resistances), self.flat
+        return plan_of_read(self.resistances, self.shape, self.mean), self.flat
 
     @cached_property
     def curved_reader(self):

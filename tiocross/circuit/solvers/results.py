@@ -123,6 +123,11 @@ class Solved(NamedTuple):
             whole[where] = piece
 
 
+def part_of(values, which):
+    """Values (C or 1, ...) of some arrays: theirs, or those that are for all."""
+    return values[which] if len(values) > 1 else values
+
+
 def allocate_results(count, shape, nodes):
     """Room for ``count`` (C, B) circuits of a shape (M, N), with or without node voltages, to be filled."""
     return Solved(np.empty((*count, shape[1])), np.zeros((*count, N_FIGURES)),

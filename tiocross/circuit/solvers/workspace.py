@@ -21,7 +21,17 @@ from tiocross.circuit.solvers.parts_kernel import (
     WORDS,
     do_part,
 )
-from tiocross.circuit.solvers.results import FAR_END, RHO, ROOT, ROOT_END, Nodes, Solved, allocate_results, rounding_step
+from tiocross.circuit.solvers.results import (
+    FAR_END,
+    RHO,
+    ROOT,
+    ROOT_END,
+    Nodes,
+    Solved,
+    allocate_results,
+    part_of,
+    rounding_step,
+)
 from tiocross.vectors import LANES
 
 _CROSSINGS_PER_CALL = 3_000_000  # in one kernel call, about 0.1 s, so that Ctrl-C and progress get through
@@ -112,15 +122,14 @@ class Workspace:
         solved = allocate_results(count, (self.n_word_lines, self.n_bit_lines), goal.nodes)
         if crossings > LARGE:
             for c, k in np.ndindex(count):
-                drive = drives[c : c + 1 if len(drives) > 1 else None, k : k + 1]
+                drive = part_of(drives, slice(c, c + 1))[:, k : k + 1]
                 self._solve_in_parts(arrays[c : c + 1], drive, goal, start, solved.at(slice(c, c + 1), slice(k, k + 1)))
         else:
             n_open, step = 0, max(LANES, _CROSSINGS_PER_CALL // (8 * crossings * count[1]) // LANES * LANES)
             budget = min(goal.max_sweeps, _MOST_SWEEPS_AT_ONCE)
             for first in range(0, len(arrays), step):
                 part = slice(first, first + step)
-                n_open += self._solve_some(arrays[part], drives[part] if len(drives) > 1 else drives, goal.rtol, budget,
-                                           start, solved.at(part))
+                n_open += self._solve_some(arrays[part], part_of(drives, part), goal.rtol, budget, start, solved.at(part))
             if n_open == 0:
                 return solved
         report = solved.report
@@ -174,8 +183,8 @@ class Workspace:
         many, n_left = goes_side_by_side(len(arrays), arrays[0].size), len(arrays) % LANES
         if many and 0 < n_left < _MANY and len(arrays) > LANES:
             edge = len(arrays) - n_left
-            return sum(self._solve_some(arrays[part], drives[part] if len(drives) > 1 else drives, rtol, budget, start,
-                                        into.at(part)) for part in (slice(edge), slice(edge, None)))
+            return sum(self._solve_some(arrays[part], part_of(drives, part), rtol, budget, start, into.at(part))
+                       for part in (slice(edge), slice(edge, None)))
         plan = plan_for(self.levels, self.resistances, self.segments, self.sensed, True) if many else self.plan
         pool = SCRATCH.take(plan.size)
         task = rtol, budget, start, into.voltages.size > 0
