@@ -58,6 +58,7 @@ ACTIVATIONS = {
     "relu": Activation(lambda x: np.maximum(x, 0.0), _CLIPPED, low=0.0),
     "softplus": Activation(softplus, _SOFTPLUS),
     "hardtanh": Activation(lambda x: np.clip(x, -1.0, 1.0), _CLIPPED, low=-1.0, high=1.0),
+    "linear": Activation(lambda x: x, _CLIPPED),
 }
 
 

@@ -1,0 +1,72 @@
+"""What a network does from layer to layer: one record a layer, the same for dense and convolutional ones.
+
+Signals are rows of features. A layer whose kernel is reused over positions first gathers the features that each position
+sees; then its matrix is applied at every position, and what the positions give stands side by side, position by position.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tiocross.learning.activations import find_activation
+from tiocross.records import freeze
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One layer: gather, multiply by the weights with their bias, activate, average.
+
+    Parameters
+    ----------
+    activation : str
+        What is made of the sums; "linear" for nothing.
+    seen : (n_positions, n_seen) int ndarray or None
+        Features that each position sees, -1 for a zero of the padding; None where there is one position that sees all.
+    pooled : (n_features, n_averaged) int ndarray or None
+        Outputs that each feature of the next layer is the average of; None where the outputs are handed on.
+    has_bias : bool
+        Whether the bias is trained and takes devices; its row in the weights is zero where it is not.
+    """
+
+    activation: str
+    seen: np.ndarray | None = None
+    pooled: np.ndarray | None = None
+    has_bias: bool = True
+
+    def __post_init__(self):
+        find_activation(self.activation)
+        for name in ("seen", "pooled"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, freeze(np.array(getattr(self, name), dtype=np.int64)))
+
+    def gather(self, signal):
+        """(..., n_points, n_positions, n_seen) inputs of the layer's matrix from (..., n_points, n_features) signals; without
+        positions the signals themselves."""
+        if self.seen is None:
+            return signal
+        return np.where(self.seen < 0, signal.dtype.type(0.0), signal[..., self.seen])
+
+    def average(self, outputs):
+        """Features of the next layer from (..., n_outputs) activated outputs."""
+        return outputs if self.pooled is None else outputs[..., self.pooled].mean(axis=-1)
+
+
+def run_steps(steps, arrays, inputs):
+    """(..., n_points, n_outputs) outputs of the last layer, for the ``arrays`` (..., n_seen + 1, n_outputs) of each layer,
+    bias last, and (n_points, n_inputs) encoded points; leading axes are copies."""
+    signal = inputs
+    for step, array in zip(steps, arrays, strict=True):
+        seen = step.gather(signal)
+        if step.seen is None:
+            signal = seen @ array[..., :-1, :] + array[..., -1:, :]
+        else:
+            sums = seen @ array[..., None, :-1, :] + array[..., None, -1:, :]
+            signal = sums.reshape(*sums.shape[:-2], -1)
+        signal = step.average(find_activation(step.activation).value(signal))
+    return signal
+
+
+def dense_steps(activations, biases=None):
+    """Steps of dense layers with these activations, the last one's included."""
+    biases = [True] * len(activations) if biases is None else biases
+    return tuple(Step(name, has_bias=has_bias) for name, has_bias in zip(activations, biases, strict=True))
