@@ -52,7 +52,7 @@ class Step:
 
 
 def run_steps(steps, arrays, inputs):
-    """(..., n_points, n_outputs) outputs of the last layer, for the ``arrays`` (..., n_seen + 1, n_outputs) of each layer, bias
+    """(..., n_points, n_outputs) outputs of the last layer, for the (..., n_seen + 1, n_outputs) weights of each layer, bias
     last, and (n_points, n_inputs) encoded points; leading axes are copies."""
     signal = inputs
     for step, array in zip(steps, arrays, strict=True):
