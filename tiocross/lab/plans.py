@@ -371,10 +371,10 @@ def load_plan(folder: str | Path) -> Plan:
 
 
 def fingerprint(network):
-    """SHA-256 of a network's arrays, input encoding and activation, in hexadecimal."""
-    if not hasattr(network, "input_offset"):
+    """SHA-256 of a network's arrays, input encoding and architecture, in hexadecimal."""
+    if not hasattr(network, "architecture"):
         raise TypeError(f"network must be an MLP, such as MLP.load gives; got {str(network)[:80]!r}")
-    digest = hashlib.sha256(network.activation.encode())
+    digest = hashlib.sha256(network.architecture.encode())
     for array in (network.input_offset, network.input_scale, *network.arrays):
         digest.update(f"{np.shape(array)}".encode())
         digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
