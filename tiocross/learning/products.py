@@ -88,7 +88,7 @@ def _run_copy(layers, flat, signal, seen):
         array = flat[layer.place].reshape(layer.shape)
         seen = _gather(layer, signal) if depth > 0 else seen
         outputs = (array[:-1].T @ seen).reshape(-1, signal.shape[1])
-        finish_rows(outputs, array[-1], layer.kind, layer.terms)
+        finish_rows(outputs, array[-1] if layer.has_bias else np.zeros_like(array[-1]), layer.kind, layer.terms)
         kept.append((signal, outputs))
         signal = _average(layer, outputs)
     return [*kept, (None, signal)]
