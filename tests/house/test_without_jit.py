@@ -14,6 +14,7 @@ import json, sys
 import numpy as np
 from tiocross import MLP, TIO2, Crossbar, Cubic, Dataset, Sinh, custom, read_device, solve, transfer, transfer_matrix
 from tiocross.circuit.solvers.elimination import eliminate
+from tiocross.devices.large_draws import LargeDraws
 from tiocross import TrainingSettings, NoiseInjection, train
 rng = np.random.default_rng(0)
 g = rng.uniform(1e-5, 1e-3, (2, 4, 3))
@@ -33,12 +34,16 @@ for law in (None, Sinh(0.3), Cubic(2.0)):
     circuits.append(solve(crossbar, read_device(crossbar, 5, 1, 0.4)))
 short = TrainingSettings(n_steps=3, batch_size=20, n_chips=2)
 trained = train(three, Dataset(data.points, np.arange(70) % 3), [NoiseInjection()], device=TIO2, rng=rng, settings=short)
+draws = LargeDraws(TIO2, np.arange(300).reshape(20, 15))
+programmed = draws.program(np.full((20, 15), 2e-4), [np.random.default_rng(5)])
+writes = draws.draw([np.random.default_rng(5)])
 one = np.ones(14)
 eliminated = eliminate(wide[None], 20 * one, 3 * one[:11], 9 * one, 0 * one[:11])
 general = {"general": np.concatenate([circuit.bit_line_currents for circuit in circuits]).tolist(),
            "powers": [float(circuit.power) for circuit in circuits],
            "sweeps": [int(circuit.n_sweeps) for circuit in circuits], "eliminated": eliminated.tolist()}
 json.dump({**general, "currents": solution.bit_line_currents.tolist(), "n_sweeps": solution.n_sweeps.tolist(),
+           "programmed": programmed.tolist(), "drawn": [writes.constant.tolist(), writes.linear.tolist()],
            "trained": [array.tolist() for array in trained.arrays],
            "matrix": transfer_matrix(Crossbar(g, 20.0)).tolist(), "correct": outcome.correct.astype(int).tolist(),
            "classes": classes.correct.astype(int).tolist()}, sys.stdout)
@@ -64,6 +69,7 @@ def test_same_numbers_without_compilation_and_with_bounds_checked(compiled, envi
     plain = run(**environment)
     assert plain["correct"] == compiled["correct"] and plain["classes"] == compiled["classes"]
     assert plain["n_sweeps"] == compiled["n_sweeps"] and plain["sweeps"] == compiled["sweeps"]
+    assert plain["programmed"] == compiled["programmed"] and plain["drawn"] == compiled["drawn"]
     # Large ones swept until 1e-9 is left, so that rounding is seen through a residual 1e6 times as large.
     np.testing.assert_allclose(plain["general"], compiled["general"], rtol=1e-11, atol=1e-16)
     np.testing.assert_allclose(plain["powers"], compiled["powers"], rtol=1e-11)

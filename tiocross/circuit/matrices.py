@@ -10,7 +10,7 @@ from tiocross.circuit.solvers.elimination import eliminate
 from tiocross.circuit.solvers.prepared import prepare
 from tiocross.circuit.solvers.results import BITS, ROOT_END, WORDS, Goal
 
-_ELIMINATED_FROM = 48  # lines on the shorter side from which elimination beats driving line by line
+_ELIMINATED_FROM = 32  # lines on the shorter side from which elimination beats driving line by line, for many arrays by two
 _INPUTS_WORTH_ELIMINATION = 45  # solutions that take as long
 _MOST_SWEEPS = 1_000
 

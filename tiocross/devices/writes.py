@@ -207,15 +207,20 @@ def disturb_changes(disturb, n_later_writes, levels):
     """Changes (n_chips, ...) [S] at probability levels (n_chips, ...) in [0, 1) after k later writes (...); 0 for k = 0."""
     later, rows = np.unique(n_later_writes, return_inverse=True)
     rows = rows.reshape(n_later_writes.shape)
-    position = np.interp(later, disturb.n_later_writes, np.arange(len(disturb.n_later_writes)))
-    below = np.minimum(position.astype(np.int64), max(len(disturb.n_later_writes) - 2, 0))
-    above = np.minimum(below + 1, len(disturb.n_later_writes) - 1)
-    table = disturb.changes[below] + (position - below)[:, None] * (disturb.changes[above] - disturb.changes[below])
-    table *= _growth(disturb, later)[:, None]
+    table = interpolated_quantiles(disturb, later)
+    table *= growth_of_disturb(disturb, later)[:, None]
     edges = disturb.probabilities
     bins = np.searchsorted(edges, levels, side="right") - 1
     low, high = table[rows, bins], table[rows, bins + 1]
     return low + (high - low) * ((levels - edges[bins]) / (edges[bins + 1] - edges[bins]))
+
+
+def interpolated_quantiles(disturb, later):
+    """(n, n_probabilities) quantiles [S] of the change after ``later`` writes; beyond the measured range its last ones."""
+    position = np.interp(later, disturb.n_later_writes, np.arange(len(disturb.n_later_writes)))
+    below = np.minimum(position.astype(np.int64), max(len(disturb.n_later_writes) - 2, 0))
+    above = np.minimum(below + 1, len(disturb.n_later_writes) - 1)
+    return disturb.changes[below] + (position - below)[:, None] * (disturb.changes[above] - disturb.changes[below])
 
 
 def disturb_notes(device, most_later_writes):
@@ -228,7 +233,7 @@ def disturb_notes(device, most_later_writes):
             f"{device.disturb.growth_exponent:g}"]
 
 
-def _growth(disturb, k):
+def growth_of_disturb(disturb, k):
     """Factor of the extrapolation: 0 for k = 0, 1 within the measured range."""
     k_max = disturb.n_later_writes.max()
     return np.where(k > 0, (np.maximum(k, k_max) / k_max) ** disturb.growth_exponent, 0.0)

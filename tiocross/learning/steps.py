@@ -40,8 +40,8 @@ class Step:
                 object.__setattr__(self, name, freeze(np.array(getattr(self, name), dtype=np.int64)))
 
     def gather(self, signal):
-        """(..., n_points, n_positions, n_seen) inputs of the layer's matrix from (..., n_points, n_features) signals; without
-        positions the signals themselves."""
+        """(..., n_points, n_positions, n_seen) inputs of the layer's matrix from (..., n_points, n_features) signals;
+        without positions the signals themselves."""
         if self.seen is None:
             return signal
         return np.where(self.seen < 0, signal.dtype.type(0.0), signal[..., self.seen])
@@ -52,8 +52,8 @@ class Step:
 
 
 def run_steps(steps, arrays, inputs):
-    """(..., n_points, n_outputs) outputs of the last layer, for the ``arrays`` (..., n_seen + 1, n_outputs) of each layer,
-    bias last, and (n_points, n_inputs) encoded points; leading axes are copies."""
+    """(..., n_points, n_outputs) outputs of the last layer, for the (..., n_seen + 1, n_outputs) weights of each layer, bias
+    last, and (n_points, n_inputs) encoded points; leading axes are copies."""
     signal = inputs
     for step, array in zip(steps, arrays, strict=True):
         seen = step.gather(signal)
