@@ -97,12 +97,12 @@ def _choose(fitting, orientation, shapes):
                              f"{orientation!r}{other}")
         return orientation
     if not fitting:
-        raise ValueError(f"the layers must follow on each other, the outputs of one being the inputs of the next, with a bias "
-                         f"for each output; got weights of shapes {shapes}, which fit neither as (n_inputs, n_outputs) nor as "
-                         "(n_outputs, n_inputs). Check their order, and the lengths of the biases")
+        raise ValueError("the layers must follow on each other, the outputs of one being the inputs of the next, with a "
+                         f"bias for each output; got weights of shapes {shapes}, which fit neither as (n_inputs, n_outputs) "
+                         "nor as (n_outputs, n_inputs). Check their order, and the lengths of the biases")
     if len(fitting) > 1:
-        raise ValueError(f"weights of shapes {shapes} fit both ways: tell orientation='in_out' for (n_inputs, n_outputs), as "
-                         "Keras has them, or 'out_in' for (n_outputs, n_inputs), as PyTorch has them")
+        raise ValueError(f"weights of shapes {shapes} fit both ways: tell orientation='in_out' for (n_inputs, n_outputs), "
+                         "as Keras has them, or 'out_in' for (n_outputs, n_inputs), as PyTorch has them")
     return fitting[0]
 
 
