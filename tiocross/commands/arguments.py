@@ -1,12 +1,12 @@
 """What each command of ``tiocross`` takes. Nothing is imported here that ``--help`` would have to wait for."""
 
-import argparse
-import re
-import textwrap
+from tiocross.commands.network_arguments import add_points, add_tasks, add_train, add_transfer
+from tiocross.commands.options import (
+    EPILOG, MOST_SEEDS as _MOST_SEEDS, MOST_WORKERS as _MOST_WORKERS, HelpText, add_command as _add,
+    array_shape as _array_shape, as_float, real as _real, shortened, whole as _whole,
+)
 
-EPILOG = """\
-exit codes: 0 done, 1 the computation failed, 2 bad input (nothing was written), 130 interrupted (finished results are
-kept)"""
+__all__ = ["EPILOG", "INTRODUCTION", "HelpText", "add_commands", "as_float", "shortened"]
 INTRODUCTION = """\
 tiocross takes small neural networks to passive memristor
 crossbars. Three commands to try:
@@ -16,85 +16,13 @@ crossbars. Three commands to try:
   tiocross describe TIO2         the published device
 
 tiocross --help lists all commands."""
-_MOST_SEEDS, _MOST_WORKERS = 10_000, 1_024
-_MOST_COUNTED = 10**15  # of what is refused later with more to say; also what a float holds exactly
-_MOST_DEVICES = 1024 * 1024  # of one array
-_LONGEST_SHOWN = 60  # characters of what was typed
-
-
-class HelpText(argparse.HelpFormatter):
-    """Wraps prose to the terminal and leaves indented lines, the examples, as they are."""
-
-    def _fill_text(self, text, width, indent):
-        prose = (part if part.startswith(" ") or ":\n " in part else textwrap.fill(" ".join(part.split()), width)
-                 for part in text.split("\n\n"))
-        return "\n\n".join(prose)
 
 
 def add_commands(commands):
     """Add a parser for each command; the module of the same name has its ``prepare``."""
-    for add_arguments in (_add_experiment, _add_compare, _add_train, _add_transfer, _add_tasks, _add_plan, _add_program, _add_judge, _add_calibrate, _add_report,
-                          _add_describe, _add_solve, _add_example, _add_warmup):
+    for add_arguments in (_add_experiment, _add_compare, add_train, add_transfer, add_tasks, _add_plan, _add_program,
+                          _add_judge, _add_calibrate, _add_report, _add_describe, _add_solve, _add_example, _add_warmup):
         add_arguments(commands)
-
-
-def shortened(text):
-    """What was typed, in quotes, at a length that can be read."""
-    return repr(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}...")
-
-
-def _add(commands, name, summary, text, *examples):
-    """Add a command with examples of its use; what is given back adds its arguments."""
-    title = "examples:" if len(examples) > 1 else "example:"
-    shown = "\n".join((title, *(_on_lines(f"tiocross {name} {line}") for line in examples)))
-    return commands.add_parser(name, help=summary, description=text, epilog=f"{shown}\n\n{EPILOG}", formatter_class=HelpText,
-                               allow_abbrev=False).add_argument
-
-
-def _on_lines(example):
-    """An example on lines of at most 79 characters, as a shell takes them."""
-    lines = ["  "]
-    for word in re.findall(r"'[^']*'|\S+", example):
-        if len(lines[-1]) + len(word) > 76:
-            lines[-1] += "\\"
-            lines.append("    ")
-        lines[-1] += f"{word} "
-    return "\n".join(lines).rstrip()
-
-
-def _whole(high=_MOST_COUNTED):
-    """Type of a whole number up to ``high``; what is below its range is told later, by name."""
-    def read(text):
-        if not re.fullmatch(r"[+-]?[0-9]+", text):
-            raise argparse.ArgumentTypeError(f"must be a whole number; got {shortened(text)}")
-        if len(text.lstrip("+-0")) > len(str(_MOST_COUNTED)) or int(text) > high:
-            raise argparse.ArgumentTypeError(f"must be at most {high}; got {shortened(text)}")
-        return int(text)
-
-    return read
-
-
-def as_float(text):
-    """Number of a text in ASCII digits, without underscores; ValueError for another."""
-    if not text.isascii() or "_" in text:
-        raise ValueError(f"not a number: {shortened(text)}")
-    return float(text)
-
-
-def _real(text):
-    """Type of a number."""
-    try:
-        return as_float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number; got {shortened(text)}") from None
-
-
-def _array_shape(text):
-    """Type of the shape of an array, which is left as text: one that is too large is refused at once."""
-    sizes = re.fullmatch(r"([0-9]+)x([0-9]+)", text)
-    if sizes and (len(text) > _LONGEST_SHOWN or int(sizes[1]) * int(sizes[2]) > _MOST_DEVICES):
-        raise argparse.ArgumentTypeError(f"an array has at most {_MOST_DEVICES} devices; got {shortened(text)}")
-    return text
 
 
 def _add_experiment(commands):
@@ -106,7 +34,7 @@ def _add_experiment(commands):
     add("--out", metavar="DIR", help="results folder (default: results/experiment; with --quick results/experiment_quick)")
     add("--overwrite", action="store_true",
         help="replace earlier results in the folder; without it a folder that holds some is refused")
-    _add_points(add, "the shipped half moons")
+    add_points(add, "the shipped half moons")
     add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card)")
     add("--quick", action="store_true", help="the rows of the figures, 1 seed and 2 000 chips: a first look")
     add("--more", action="store_true", help="two more rows: weight decay alone, and regular training with centred inputs")
@@ -132,7 +60,7 @@ def _add_compare(commands):
     add("--only", nargs="+", metavar="NAME",
         help="rows of these names, as in the table or as --list shows them (default: all)")
     add("--list", action="store_true", help="show the names of the rows, and nothing else")
-    _add_points(add, "half moons that had no part in tuning")
+    add_points(add, "half moons that had no part in tuning")
     add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card on 8 x 8 arrays)")
     add("--quick", action="store_true",
         help="2 seeds, 2 000 chips and five rows with values chosen before, for a first look")
@@ -141,89 +69,6 @@ def _add_compare(commands):
         help="simulated chips for each network (default: 5000; with --quick 2000)")
     add("--wire-resistance", type=_real, nargs="+", default=[0.0, 2.0, 10.0], metavar="OHM",
         help="resistances of one wire segment in ohm (default: 0 2 10)")
-    add("--workers", type=_whole(_MOST_WORKERS), metavar="N", help="processes and threads (default: one for each CPU)")
-
-
-def _add_points(add, default):
-    """Arguments that say which points a command works on."""
-    add("--task", metavar="TASK", help="moons, circles, spirals, patterns, yin-yang, iris, wine, breast-cancer, digits, letters "
-                                       f"or surface-code (default: {default})")
-    add("--data", metavar="PATH", help="points of yours: a CSV file with a header, one row a point; or a folder with "
-                                       "moons_train.csv, moons_validation.csv and moons_test.csv")
-    add("--label", metavar="COLUMN", help="the column of the file that holds the class (default: the last one)")
-    add("--without", nargs="+", metavar="COLUMN", help="columns of the file to leave out")
-    add("--split-seed", type=_whole(), default=0, metavar="N",
-        help="seed by which a file is split into 60 %% training, 20 %% validation and 20 %% test points, unitless (default: 0)")
-
-
-def _add_arrays(add):
-    """Arguments that say on which arrays a network lies."""
-    add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card)")
-    add("--array-shape", type=_array_shape, metavar="ROWSxCOLUMNS",
-        help="word lines and bit lines of every array, unitless (default: those of the device, or one array a layer)")
-    add("--share-arrays", action="store_true",
-        help="put blocks of all layers on shared arrays, the output bias in software")
-
-
-def _add_train(commands):
-    add = _add(commands, "train", "one trained network, as a file",
-               "Train one network by a recipe of the study, or go on from one that is there. Beside the network a JSON file "
-               "says how it came about. A network that is trained on a CSV file takes its values as they stand there.",
-               "--recipe ROBUST --out network.npz", "--data my.csv --label species --hidden 16 --out mine.npz",
-               "--data my.csv --label species --from mine.npz --epochs 20 --out tuned.npz")
-    _add_points(add, "moons")
-    add("--recipe", default="ROBUST", metavar="NAME",
-        help="regular, ROBUST, hardware-aware-paper or another row of tiocross compare --list (default: %(default)s)")
-    add("--hidden", nargs="+", type=_whole(), metavar="N", help="units of each hidden layer (default: as the recipe, 8)")
-    add("--activation", metavar="NAME", help="of the hidden units (default: as the recipe)")
-    add("--starts", type=_whole(), metavar="N", help="starts, of which the most robust is kept (default: as the recipe)")
-    _add_arrays(add)
-    add("--steps", type=_whole(), metavar="N", help="steps of the optimiser (default: as the recipe)")
-    add("--epochs", type=_whole(), metavar="N", help="in place of steps: how often every training point is used")
-    add("--batch", type=_whole(), metavar="N", help="points in a step (default: as the recipe, 256)")
-    add("--chips", type=_whole(), metavar="N", help="simulated chips in a step (default: as the recipe)")
-    add("--rate", type=_real, metavar="X", help="learning rate, unitless (default: as the recipe; with --from a tenth of it)")
-    add("--seed", type=_whole(), default=0, metavar="N", help="of weights, batches and chips, unitless (default: %(default)s)")
-    add("--from", dest="start", metavar="NETWORK", help="network to start from, for fine-tuning")
-    add("--out", required=True, metavar="FILE", help="the network to write, such as network.npz; network.json beside it")
-    add("--overwrite", action="store_true", help="replace both files; without it files that are there are kept")
-
-
-def _add_transfer(commands):
-    add = _add(commands, "transfer", "one network on simulated chips",
-               "Put a trained network on thousands of simulated chips, and print which share of the points each gets right. "
-               "Points are those that the network was trained with, in their test part, unless others are named.",
-               "network.npz", "mine.npz --data my.csv --label species --array-shape 64x64 --wire-resistance 2 --out mine_chips.npz")
-    add("network", metavar="NETWORK", help="the network, an npz file")
-    _add_points(add, "as it was trained with")
-    add("--points", metavar="PART", help="test points of the split, or all rows of a file (default: test; all of a file that "
-                                         "the network was not trained with)")
-    _add_arrays(add)
-    add("--layout", metavar="PLAN", help="in place of shapes: the layout of the plan in this folder")
-    add("--wire-resistance", type=_real, default=0.0, metavar="OHM",
-        help="of one wire segment in ohm (default: %(default)s)")
-    add("--transfers", type=_whole(), default=2_000, metavar="N", help="simulated chips (default: %(default)s)")
-    add("--seed", type=_whole(), default=0, metavar="N", help="of the chips, unitless (default: %(default)s)")
-    add("--workers", type=_whole(_MOST_WORKERS), metavar="N", help="threads (default: one for each CPU)")
-    add("--out", metavar="FILE", help="also write the outcome, such as transfer.npz, and its summary beside it as JSON")
-    add("--overwrite", action="store_true", help="replace both files; without it files that are there are kept")
-
-
-def _add_tasks(commands):
-    add = _add(commands, "tasks", "tasks whose answer was published",
-               "Train regular networks and ROBUST ones, with equal budgets, for tasks that were run on hardware or have an "
-               "exact answer. Put each on simulated chips of the device that the paper states, else of the published TiO2 "
-               "card, and print one table beside what was published.",
-               "--quick", "--only iris letters --seeds 3")
-    add("--only", nargs="+", metavar="NAME", help="tasks of these names, as --list shows them (default: all)")
-    add("--list", action="store_true", help="show the names of the tasks, and nothing else")
-    add("--quick", action="store_true", help="1 seed, 200 chips and a fifth of the steps, for a first look")
-    add("--seeds", type=_whole(_MOST_SEEDS), metavar="N", help="number of training seeds (default: 3; with --quick 1)")
-    add("--transfers", type=_whole(), metavar="N",
-        help="simulated chips for each network (default: 1000; with --quick 200)")
-    add("--out", metavar="DIR", help="results folder (default: results/tasks; with --quick results/tasks_quick)")
-    add("--overwrite", action="store_true",
-        help="replace earlier results in the folder; without it a folder that holds some is refused")
     add("--workers", type=_whole(_MOST_WORKERS), metavar="N", help="processes and threads (default: one for each CPU)")
 
 

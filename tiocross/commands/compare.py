@@ -73,8 +73,8 @@ def make_task(arguments):
     task = chosen_task(arguments, generated_task)
     if task.validation is None:
         what = f"--data {arguments.data}" if arguments.data is not None else f"--task {arguments.task}"
-        raise ValueError(f"{what}: learning rates and strengths are chosen on validation points, of which it has none; put some "
-                         "of the training points into moons_validation.csv, or take another task")
+        raise ValueError(f"{what}: learning rates and strengths are chosen on validation points, of which it has none; put "
+                         "some of the training points into moons_validation.csv, or take another task")
     return task
 
 

@@ -16,6 +16,7 @@ GENERATED = {"moons": tasks.generate_moons, "circles": tasks.generate_circles, "
 SHIPPED = {name.replace(" ", "-"): name for name in tasks.SHIPPED}
 ENUMERATED = {"letters": tasks.make_letters, "surface-code": lambda: tasks.enumerate_surface_code().task()}
 NAMES = (*GENERATED, *SHIPPED, *ENUMERATED)
+_MOST_SHOWN = 10  # names of classes
 SEED = 4_711  # of generated points; the shipped half moons had a part in tuning the recipe
 
 
@@ -86,6 +87,7 @@ def taking_measured(network, scaling):
 def describe_points(task):
     """Lines on a task: its parts, its classes, what a user should know."""
     parts = ", ".join(f"{len(part)} {'training' if name == 'train' else name}" for name, part in task.parts.items())
-    classes = f": {', '.join(task.class_names[:10])}{', ...' if len(task.class_names) > 10 else ''}" if task.class_names else ""
+    names = [*task.class_names[:_MOST_SHOWN], *(["..."] if len(task.class_names) > _MOST_SHOWN else [])]
+    classes = f": {', '.join(names)}" if names else ""
     return [f"{parts} points, {task.train.n_features} features, {task.train.n_classes} classes{classes}", f"({task.source})",
             *(f"note: {note}" for note in task.notes)]

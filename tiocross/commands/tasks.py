@@ -22,7 +22,8 @@ def prepare(arguments):
     known = choose_tasks(arguments.only)
     quick = arguments.quick
     n_seeds = as_count("the number of seeds", arguments.seeds if arguments.seeds is not None else 1 if quick else 3)
-    n_transfers = as_count("--transfers", arguments.transfers if arguments.transfers is not None else 200 if quick else 1_000)
+    n_transfers = 200 if quick else 1_000
+    n_transfers = as_count("--transfers", n_transfers if arguments.transfers is None else arguments.transfers)
     out = arguments.out or f"results/tasks{'_quick' if quick else ''}"
     require_unlocked(out)
     folder = ResultsFolder(out, overwrite=arguments.overwrite)

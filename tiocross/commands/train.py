@@ -32,7 +32,7 @@ def prepare(arguments):
                      training=settings_of(arguments, recipe, len(task.train)))
     as_count("--seed", arguments.seed, low=0)
     start = None if arguments.start is None else _start_of(arguments, task)
-    recipe.layout(start.sizes if start is not None else recipe.sizes_for(task.train), device)  # what is impossible is told now
+    recipe.layout(recipe.sizes_for(task.train) if start is None else start.sizes, device)  # what is impossible is told now
     require_free(arguments.out, arguments.overwrite, *filter(None, (arguments.start, arguments.data)))
     return lambda: _train_and_save(arguments, recipe, device, task, start)
 

@@ -13,7 +13,7 @@ from tiocross import tasks
 from tiocross.devices.device import Device, TuningError
 from tiocross.devices.tio2 import TIO2
 from tiocross.study.comparison import with_stuck_rate
-from tiocross.study.methods import COMPARED, ROBUST
+from tiocross.study.methods import COMPARED
 from tiocross.study.recipes import Arrangement
 from tiocross.learning.training import TrainingSettings
 from tiocross.mapping.mappings import DifferentialPairs
@@ -69,7 +69,7 @@ def _generated(function):
 
 
 def _decoder():
-    """The decoder's training points; every syndrome with every logical class as a test point, which one answer gets right."""
+    """The decoder; test points are every syndrome with every logical class, of which one answer gets one right."""
     code = tasks.enumerate_surface_code()
     cases = tasks.Dataset(np.repeat(code.syndromes, 4, axis=0), np.tile(np.arange(4), len(code.syndromes)), 4)
     return replace(code.task(), test=cases)
@@ -103,13 +103,13 @@ KNOWN = (
     KnownTask("breast cancer", lambda: tasks.load("breast cancer"), "0.971 on a memristor array, by principal components "
               "learnt there (9 features of cells, where ours have 30 of nuclei)",
               "Choi et al., Nano Lett. 17, 3113 (2017)"),
-    KnownTask("digits", lambda: tasks.load("digits"), "no accuracy; a 64 x 10 product on a passive 64 x 64 array, imported to "
-              "about 0.01", _KIM, (), _kim_2021(), "99 % yield, mean tuning error 4 %, window of the TiO2 card",
+    KnownTask("digits", lambda: tasks.load("digits"), "no accuracy; a 64 x 10 product on a passive 64 x 64 array, imported "
+              "to about 0.01", _KIM, (), _kim_2021(), "99 % yield, mean tuning error 4 %, window of the TiO2 card",
               Arrangement(array_shape=(64, 64), mapping=_OUTPUT_BIAS_IN_SOFTWARE), note="No hidden units."),
     KnownTask("Yin-Yang", _generated(tasks.generate_yin_yang), "0.55 to 0.71 by layer ensemble averaging on a chip with "
               "defects, where it was learnt as several tasks in turn", _YOUSUF, (24,)),
-    KnownTask("Yin-Yang, 20 % stuck", _generated(tasks.generate_yin_yang), "0.40 to 0.896 by layer ensemble averaging at 20 % "
-              "stuck, in simulation; of images, not of Yin-Yang", _YOUSUF, (24,), with_stuck_rate(TIO2, 0.2),
+    KnownTask("Yin-Yang, 20 % stuck", _generated(tasks.generate_yin_yang), "0.40 to 0.896 by layer ensemble averaging at 20 "
+              "% stuck, in simulation; of images, not of Yin-Yang", _YOUSUF, (24,), with_stuck_rate(TIO2, 0.2),
               "20 % stuck, half of them at low resistance", rows=MAIN_ROWS + SPARE_ROWS),
     KnownTask("circles", _generated(tasks.generate_circles), "0.972 at best", "the law of the points"),
     KnownTask("spirals", _generated(tasks.generate_spirals), "0.972 at best", "the law of the points"),

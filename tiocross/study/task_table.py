@@ -76,9 +76,10 @@ class TaskTable:
         steps = max(1, round(self.share * TRAINING.n_steps))
         return [NOMINAL, ROBUST_SHARE, about_spread(len(self.seeds)),
                 f"Every row: {steps} steps, {TRAINING.n_chips} chips a step where chips are simulated, a rate of {RATE:g}, "
-                f"the best of {len(STARTS)} starts ({', '.join(STARTS)}) where there are hidden units; {self.n_transfers} chips "
-                "without wire resistance for each network. Nothing was chosen for a task. Hardware of others differs from the "
-                "simulated chips in more than is modelled: their figures are landmarks and no rivals."]
+                f"the best of {len(STARTS)} starts ({', '.join(STARTS)}) where there are hidden units; "
+                f"{self.n_transfers} chips without wire resistance for each network. Nothing was chosen for a single task; the "
+                "rate was chosen with their test points in sight. Hardware of others differs from the simulated chips in more "
+                "than is modelled: their figures are landmarks and no rivals."]
 
     def _save(self, complete):
         """Everything so far. The keys are those of a study, so that its page and description serve here too."""
@@ -116,7 +117,8 @@ def weigh(correct, nominally_correct, weights, rng):
     chosen = rng.integers(len(correct), size=(_N_RESAMPLED, len(correct)))
     counts = np.stack([np.bincount(row, minlength=len(correct)) for row in chosen])
     drawn = counts @ correct.astype(np.float32) / len(correct)
-    resampled = {"mean_accuracy": accuracies[chosen].mean(axis=1), "p05_accuracy": np.quantile(accuracies[chosen], 0.05, axis=1)}
+    resampled = {"mean_accuracy": accuracies[chosen].mean(axis=1),
+                 "p05_accuracy": np.quantile(accuracies[chosen], 0.05, axis=1)}
     figures = {"nominal_accuracy": nominal, "mean_accuracy": float(accuracies.mean()),
                "p05_accuracy": float(np.quantile(accuracies, 0.05))}
     for level in (95, 99):
