@@ -77,8 +77,8 @@ class TaskTable:
         return [NOMINAL, ROBUST_SHARE, about_spread(len(self.seeds)),
                 f"Every row: {steps} steps, {TRAINING.n_chips} chips a step where chips are simulated, a rate of {RATE:g}, "
                 f"the best of {len(STARTS)} starts ({', '.join(STARTS)}) where there are hidden units; "
-                f"{self.n_transfers} chips without wire resistance for each network. Nothing was chosen for a single task; the "
-                "rate was chosen with their test points in sight. Hardware of others differs from the simulated chips in more "
+                f"{self.n_transfers} chips without wire resistance for each network. Nothing was chosen for a task; the "
+                "rate was chosen with test points in sight. Hardware of others differs from the simulated chips in more "
                 "than is modelled: their figures are landmarks and no rivals."]
 
     def _save(self, complete):
