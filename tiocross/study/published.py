@@ -17,6 +17,7 @@ from tiocross.study.methods import COMPARED
 from tiocross.study.recipes import Arrangement
 from tiocross.learning.training import TrainingSettings
 from tiocross.mapping.mappings import DifferentialPairs
+from tiocross.transfers.adaptation import Adaptation
 
 SEED = 4_711  # of generated points
 RATE = 0.1  # for every row of every task
@@ -34,7 +35,14 @@ def _with_budget(recipe, **changes):
 
 _ROWS = {recipe.name: _with_budget(recipe) for recipe in COMPARED if recipe.training is not None}
 MAIN_ROWS = (_ROWS["regular"], _ROWS["ROBUST"], _ROWS["ROBUST without per-point loss"])
-SPARE_ROWS = (_ROWS["layer ensemble averaging"], _ROWS["ROBUST, each unit 3 times"])
+SPARE_ROWS = (
+    _ROWS["ROBUST, each unit 3 times"],
+    _ROWS["layer ensemble averaging"],
+    replace(_ROWS["regular, centred inputs"], name="regular, centred, read back, output layer refitted",
+            adaptation=Adaptation(refit="output"), most_chips=50),
+    replace(_ROWS["layer ensemble averaging"], name="layer ensemble averaging, read back, output layer refitted",
+            adaptation=Adaptation(refit="output"), most_chips=30),
+)
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,8 @@ KNOWN = (
               "defects, where it was learnt as several tasks in turn", _YOUSUF, (24,)),
     KnownTask("Yin-Yang, 20 % stuck", _generated(tasks.generate_yin_yang), "0.40 to 0.896 by layer ensemble averaging at 20 "
               "% stuck, in simulation; of images, not of Yin-Yang", _YOUSUF, (24,), with_stuck_rate(TIO2, 0.2),
-              "20 % stuck, half of them at low resistance", rows=MAIN_ROWS + SPARE_ROWS),
+              "20 % stuck, half of them at low resistance", rows=MAIN_ROWS + SPARE_ROWS,
+              note="Rows that are read back know each chip; they have 50 and 30 chips a seed."),
     KnownTask("circles", _generated(tasks.generate_circles), "0.972 at best", "the law of the points"),
     KnownTask("spirals", _generated(tasks.generate_spirals), "0.972 at best", "the law of the points"),
 )
