@@ -161,7 +161,7 @@ def _shapes_of_members(content):
     """Shapes of the arrays that a network is saved with, by name, as far as the file says them."""
     if str(content.get("format")) == GENERAL_FORMAT:
         try:
-            _, input_shape, _, layers = _read_architecture(content["architecture"])
+            _, input_shape, _, layers = _read_architecture(content.get("architecture"))
         except (ValueError, TypeError):  # is told when it is read again
             return {}
         n_inputs = math.prod(input_shape)
