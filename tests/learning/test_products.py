@@ -239,7 +239,8 @@ SHORT = TrainingSettings(n_steps=60, batch_size=64, n_chips=3, learning_rate=0.0
 
 
 def test_large_networks_learn_and_have_the_same_bits_together_and_alone(stripes):
-    techniques, starts = [NoiseInjection(), ConductanceDropout(), RangePenalty(1e-3)], [MLP(*SIZES, rng=RNG(k)) for k in (1, 2)]
+    techniques = [NoiseInjection(), ConductanceDropout(), RangePenalty(1e-3)]
+    starts = [MLP(*SIZES, rng=RNG(k)) for k in (1, 2)]
     together = train_many(starts, stripes, techniques, device=TIO2, rngs=[RNG(3), RNG(4)], settings=SHORT)
     alone = [train(start, stripes, techniques, device=TIO2, rng=RNG(seed), settings=SHORT)
              for start, seed in zip(starts, (3, 4))]
