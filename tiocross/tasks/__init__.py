@@ -14,4 +14,5 @@ from tiocross.tasks.tables import read_task
 
 __all__ = ["LETTERS", "LOGICAL_CLASSES", "PARTS", "PATTERNS", "SHIPPED", "YIN_YANG", "Dataset", "Scaling", "SurfaceCode",
            "Task", "enumerate_surface_code", "generate_circles", "generate_glyphs", "generate_moons", "generate_patterns",
-           "generate_spirals", "generate_yin_yang", "load", "load_moons", "make_letters", "read_dataset", "read_task", "save_moons"]
+           "generate_spirals", "generate_yin_yang", "load", "load_moons", "make_letters", "read_dataset", "read_task",
+           "save_moons"]
