@@ -16,6 +16,7 @@ from tiocross.checks import (
     as_count, as_finite, as_path, kind_of, nearest_name, require_generator, require_memory, transposed_hint,
 )
 from tiocross.learning.activations import ACTIVATIONS, find_activation
+from tiocross.learning.steps import Step, dense_steps, shapes_of_steps
 from tiocross.storage import replacing
 from tiocross.tasks.dataset import Dataset
 
@@ -84,6 +85,16 @@ class MLP:
     def sizes(self) -> tuple[int, ...]:
         """Number of inputs, of units of each hidden layer, of outputs."""
         return (len(self.arrays[0]) - 1, *(array.shape[1] for array in self.arrays))
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What is done from layer to layer, a `Step` for each."""
+        return dense_steps([self.activation] * (len(self.arrays) - 1) + ["linear"])
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """(n_word_lines, n_outputs) of each layer on devices, the bias among its word lines."""
+        return shapes_of_steps(self.steps, self.arrays)
 
     @property
     def n_classes(self) -> int:
