@@ -21,6 +21,7 @@ from tiocross.learning.tensor import Tensor
 from tiocross.learning.training import TrainingSettings, train, train_many
 from tiocross.mapping.arrangements import arrange
 from tiocross.mapping.mappings import DifferentialPairs
+from tiocross.records import LayerShape
 
 RNG = np.random.default_rng
 FAULTY = replace(TIO2, stuck=replace(TIO2.stuck, probability_lrs=0.1, probability_hrs=0.2))
@@ -194,7 +195,7 @@ def test_the_compiled_pass_samples_as_the_general_one(layout, n_drawn, through_s
 
 
 def test_layers_without_bias_take_no_devices_for_it():
-    layout = arrange((39, 30, 5))  # word lines for 40 inputs without bias, and for 30 with one
+    layout = arrange([LayerShape(40, 30, False), LayerShape(31, 5)])
     sampler, weights, course = large_case(layout)
     writes, tensor = sampler.draw(4, [RNG(8), RNG(9)]), Tensor(weights)
     sampled = sampler.sample(tensor, writes, course)

@@ -14,7 +14,6 @@ from tiocross.learning.network import MLP, classify
 from tiocross.learning.on_devices import ChipSampler
 from tiocross.learning.passes import choose_passes
 from tiocross.learning.settings import TrainingSettings, rate_at
-from tiocross.learning.steps import dense_steps
 from tiocross.learning.techniques import Course, Technique, require_techniques, require_tensor, split_layers, uses
 from tiocross.mapping.layout import Layout
 from tiocross.mapping.targets import layout_for
@@ -145,7 +144,7 @@ def _begin(networks, dataset, techniques, hardware, rngs, settings):
                          "device=TIO2), or no layout")
     if device is not None:
         require_device(device)
-        layout = layout_for(networks[0].sizes, device, layout)
+        layout = layout_for(networks[0].shapes, device, layout)
     settings = settings.for_points(len(dataset))
     n_weights = len(networks) * settings.n_chips * sum(array.size for array in networks[0].arrays)
     require_memory(f"a step on {settings.n_chips} chips", _BYTES_PER_WEIGHT * n_weights, "give settings with fewer n_chips")
@@ -180,9 +179,9 @@ class _Run:
         self.course = Course([array.shape for array in networks[0].arrays], settings.n_chips, list(rngs), *hardware)
         self.weights = np.stack([np.concatenate([array.reshape(-1, 1) for array in network.arrays])
                                  for network in networks])[:, None]
-        steps = [dense_steps([network.activation] * (len(network.arrays) - 1) + ["linear"]) for network in networks]
-        self.passes = choose_passes(steps, self.course.shapes, [network.encode(dataset.points) for network in networks])
-        self.sampler = ChipSampler(techniques, *hardware, self.course.shapes)
+        self.passes = choose_passes([network.steps for network in networks], self.course.shapes,
+                                    [network.encode(dataset.points) for network in networks])
+        self.sampler = ChipSampler(techniques, *hardware, networks[0].shapes)
         self.seen = RememberedRates(len(networks), len(dataset))
         different = list(dict.fromkeys(map(id, rngs)))
         self._source = [different.index(id(rng)) for rng in rngs]  # which draws each network gets
@@ -256,9 +255,12 @@ def _require_trainable(networks, dataset, techniques, rngs):
     require_techniques(techniques)
     for network in networks:
         require_matching(network, dataset)
-        if network.sizes != networks[0].sizes:
+        if network.shapes != networks[0].shapes:
             raise ValueError(f"networks trained together must have the same layer sizes; got {networks[0].sizes} and "
                              f"{network.sizes}")
+        if not all(one.is_built_as(other) for one, other in zip(network.steps, networks[0].steps)):
+            raise ValueError("networks trained together must have the same layers but for activations; got ones that see, "
+                             "average or add a bias otherwise")
 
 
 def draw_batches(n_points, batch_size, rng):
