@@ -52,6 +52,10 @@ class Step:
             return signal
         return np.where(self.seen < 0, signal.dtype.type(0.0), signal[..., self.seen])
 
+    def activate(self, sums):
+        """Outputs from (..., n_outputs) sums."""
+        return find_activation(self.activation).value(sums)
+
     def average(self, outputs):
         """Features of the next layer from (..., n_outputs) activated outputs."""
         return outputs if self.pooled is None else outputs[..., self.pooled].mean(axis=-1)
@@ -68,7 +72,7 @@ def run_steps(steps, arrays, inputs):
         else:
             sums = seen @ array[..., None, :-1, :] + array[..., None, -1:, :]
             signal = sums.reshape(*sums.shape[:-2], -1)
-        signal = step.average(find_activation(step.activation).value(signal))
+        signal = step.average(step.activate(signal))
     return signal
 
 
@@ -76,6 +80,13 @@ def shapes_of_steps(steps, arrays):
     """`LayerShape` of what each layer has on devices, for its (n_seen + 1, n_outputs) weights."""
     return tuple(LayerShape(len(array) - (not step.has_bias), array.shape[1], step.has_bias)
                  for step, array in zip(steps, arrays, strict=True))
+
+
+def width_of(steps, arrays, n_inputs):
+    """Most numbers that a layer sees or gives for one point, all positions together."""
+    widths = [len(array) - 1 if step.seen is None else step.seen.size for step, array in zip(steps, arrays)]
+    positions = [1 if step.seen is None else len(step.seen) for step in steps]
+    return max(n_inputs, *widths, *(n * array.shape[-1] for n, array in zip(positions, arrays)))
 
 
 def dense_steps(activations, biases=None):
