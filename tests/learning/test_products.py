@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tiocross import MLP, TIO2, Dataset
+from tiocross import MLP, TIO2, AveragePool1d, Conv1d, Dataset, Dense, Network
 from tiocross.devices.device import LineFailures
 from tiocross.devices.writes import Writes
 from tiocross.learning.activations import ACTIVATIONS
 from tiocross.learning.layers import is_served, run_copies
 from tiocross.learning.on_devices import ChipSampler, WeightsOnDevices
+from tiocross.learning.literature import GaussianNoise
 from tiocross.learning.products import run_products
 from tiocross.learning.products_kernel import average_rows, gather_rows, scatter_rows, spread_rows
 from tiocross.learning.steps import Step, dense_steps, run_steps
@@ -22,6 +23,7 @@ from tiocross.learning.training import TrainingSettings, train, train_many
 from tiocross.mapping.arrangements import arrange
 from tiocross.mapping.mappings import DifferentialPairs
 from tiocross.records import LayerShape
+from tiocross.transfers.wires import WiresInLoop
 
 RNG = np.random.default_rng
 FAULTY = replace(TIO2, stuck=replace(TIO2.stuck, probability_lrs=0.1, probability_hrs=0.2))
@@ -255,3 +257,38 @@ def test_networks_of_one_generator_meet_the_same_chips(stripes):
     one, other = train_many([start, start], stripes, [NoiseInjection()], device=TIO2, rngs=[rng, rng],
                             settings=replace(SHORT, n_steps=4))
     assert all(a.tobytes() == b.tobytes() for a, b in zip(one.arrays, other.arrays))
+
+
+def convolutional(seed, activation="relu", has_bias=False):
+    layers = [Conv1d(6, 5, stride=2, padding=1, activation=activation, bias=has_bias), AveragePool1d(2), Dense(5)]
+    return Network(layers, (1, 40), rng=RNG(seed))
+
+
+def test_passes_of_convolutional_networks_are_those_of_the_network(stripes):
+    network = convolutional(1)
+    weights = as_column(network)
+    logits = run_products(Tensor(weights), [array.shape for array in network.arrays], stripes.points.T[None],
+                          [network.steps])
+    np.testing.assert_allclose(logits.value[0, 0], network.logits(stripes.points), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("techniques", [[], [NoiseInjection(), ConductanceDropout(), RangePenalty(1e-3)],
+                                        [NoiseInjection(), GaussianNoise(0.05), WiresInLoop(2.0)]],
+                         ids=["software", "hardware-aware", "noise and wires"])
+def test_convolutional_networks_learn_and_keep_what_they_lack(stripes, techniques):
+    starts = [convolutional(seed, activation) for seed, activation in ((1, "relu"), (2, "tanh"))]
+    hardware = {"device": TIO2, "layout": arrange(starts[0].shapes, (16, 16))} if techniques else {}
+    trained = train_many(starts, stripes, techniques, rngs=[RNG(3), RNG(4)], settings=SHORT, **hardware)
+    for start, network in zip(starts, trained):
+        assert (network.predict(stripes.points) == stripes.labels).mean() > 0.8
+        assert not network.arrays[0][-1].any() and network.steps == start.steps
+    alone = train(starts[1], stripes, techniques, rng=RNG(4), settings=SHORT, **hardware)
+    assert all(one.tobytes() == other.tobytes() for one, other in zip(alone.arrays, trained[1].arrays))
+
+
+def test_networks_of_one_training_are_built_alike(stripes):
+    with pytest.raises(ValueError, match="must have the same layer"):
+        train_many([convolutional(1), convolutional(2, has_bias=True)], stripes, rngs=[RNG(3), RNG(4)], settings=SHORT)
+    other = Network([Conv1d(6, 5, stride=2, padding=1, bias=False), Dense(5)], (1, 40), rng=RNG(1))
+    with pytest.raises(ValueError, match="must have the same layer"):
+        train_many([convolutional(1), other], stripes, rngs=[RNG(3), RNG(4)], settings=SHORT)

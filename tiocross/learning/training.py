@@ -10,7 +10,7 @@ from tiocross.devices.device import Device, require_device
 from tiocross.checks import kind_of, require_generator, require_memory, with_article
 from tiocross.learning.tensor import Tensor
 from tiocross.learning.losses import MeanLoss, RememberedRates, classification_loss
-from tiocross.learning.network import MLP, classify
+from tiocross.learning.layered import Network, classify
 from tiocross.learning.on_devices import ChipSampler
 from tiocross.learning.passes import choose_passes
 from tiocross.learning.settings import TrainingSettings, rate_at
@@ -31,7 +31,7 @@ class Checkpoint:
     ----------
     n_done : int
         Steps so far (unitless).
-    network : MLP
+    network : MLP or Network
         A copy of the network, finished by the techniques; it may be kept, saved or put on chips.
     validation_loss : float or None
         Mean cross-entropy in software on the validation points, None without them (unitless).
@@ -51,20 +51,20 @@ class Checkpoint:
     """
 
     n_done: int
-    network: MLP
+    network: Network
     validation_loss: float | None = None
     validation_accuracy: float | None = None
 
 
-def train(network: MLP, dataset: Dataset, techniques: Sequence[Technique] = (), *, device: Device | None = None,
+def train(network: Network, dataset: Dataset, techniques: Sequence[Technique] = (), *, device: Device | None = None,
           layout: Layout | None = None, rng: np.random.Generator, settings: TrainingSettings = TrainingSettings(),
           on_progress: Callable | None = None, validation: Dataset | None = None,
-          on_checkpoint: Callable | None = None) -> MLP:
+          on_checkpoint: Callable | None = None) -> Network:
     """A trained copy of a network.
 
     Parameters
     ----------
-    network : MLP
+    network : MLP or Network
         Where to start; left as it is.
     dataset : Dataset
         Training points.
@@ -88,7 +88,7 @@ def train(network: MLP, dataset: Dataset, techniques: Sequence[Technique] = (), 
 
     Returns
     -------
-    MLP
+    MLP or Network
         The network after the last step, finished by the techniques: ready to be put on a chip.
 
     Raises
@@ -273,7 +273,7 @@ def draw_batches(n_points, batch_size, rng):
 
 def require_matching(network, dataset):
     """Raise ValueError or TypeError unless the network can classify the dataset."""
-    for what, value, kind in (("network", network, MLP), ("dataset", dataset, Dataset)):
+    for what, value, kind in (("network", network, Network), ("dataset", dataset, Dataset)):
         if not isinstance(value, kind):
             raise TypeError(f"{what} must be {with_article(kind.__name__)}; got {kind_of(value)}")
     if dataset.n_features != network.sizes[0]:
