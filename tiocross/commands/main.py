@@ -42,7 +42,7 @@ class _Parser(argparse.ArgumentParser):
         hint = _nearest_name(option, options)
         homes = [name for name, parser in commands.items() if option in parser._option_string_actions]
         if homes:
-            hint = f"it belongs to tiocross {' and '.join(homes)}; {hint}"
+            hint = f"it belongs to tiocross {', '.join(homes[:-1])}{' and ' * (len(homes) > 1)}{homes[-1]}; {hint}"
         commands[command].error(f"unknown argument {shortened(option)}; {hint}")
 
 

@@ -1,4 +1,4 @@
-"""What a change of each weight does to the logits of a network: derivatives by the weights, layer by layer, at each point."""
+"""What a change of each weight does to the logits of a network: derivatives by the weights at each point."""
 
 import numpy as np
 

@@ -120,7 +120,7 @@ class ResultsFolder:
             "seeds": list(settings.seeds),
             "wire_resistances": list(settings.wire_resistances),
             "data": {"source": task.source, "n_train": len(task.train), "n_validation": len(task.validation or ()),
-                     "n_test": len(task.test), **task.overlaps},
+                     "n_test": len(task.test), **task.overlaps, **_describe_columns(task)},
             "arrays": [_describe_arrays(recipe, study) for recipe in settings.recipes],
             "choices": [_describe_choice(choice, settings.recipes) for choice in run.choices],
             "rows": rows,
@@ -175,6 +175,13 @@ def _describe_arrays(recipe, study):
     shapes = [" x ".join(map(str, used.shape)) for used in layout.used]
     text = ", ".join(f"{shapes.count(shape)} array(s) of {shape}" for shape in dict.fromkeys(shapes))
     return {"name": recipe.name, "n_devices": int(sum(used.sum() for used in layout.used)), "layout": text}
+
+
+def _describe_columns(task):
+    """Names of features and classes and the scaling of a task, where it has them."""
+    scaling = task.scaling and {"offset": task.scaling.offset.tolist(), "scale": task.scaling.scale.tolist()}
+    found = {"class_names": list(task.class_names), "feature_names": list(task.feature_names), "scaling": scaling}
+    return {name: value for name, value in found.items() if value}
 
 
 def _describe_choice(choice, recipes):
