@@ -15,25 +15,18 @@ from tiocross.learning.large_pairs import sample_large_pairs
 from tiocross.learning.techniques import join, require_tensor, split_layers, uses
 from tiocross.learning.tensor import Tensor, stop_gradient
 from tiocross.mapping.draws import draw_chips, fail_lines
-from tiocross.mapping.mappings import VANISHING, DifferentialPairs
+from tiocross.mapping.mappings import VANISHING, DifferentialPairs, as_layer_shapes
 
 _PARTS_OF_WRITES = ("constant", "linear", "quadratic", "stuck")
 
 
-def shapes_of_layers(sizes):
-    """(n_inputs + 1, n_outputs) of each layer, for layer sizes or for such shapes."""
-    if isinstance(sizes[0], (tuple, list)):
-        return [tuple(shape) for shape in sizes]
-    return [(n_in + 1, n_out) for n_in, n_out in zip(sizes, sizes[1:])]
-
-
 class WeightsOnDevices:
-    """Between the weights of a network of one layout and its devices; ``sizes`` are its layer sizes, or the
-    (n_inputs + 1, n_outputs) shapes of its layers. A bias that the layout has no word line for is on no device."""
+    """Between the weights of a network of one layout and its devices; ``sizes`` are its layer sizes or ``network.shapes``. A
+    bias that the layout has no word line for is on no device."""
 
     def __init__(self, device, layout, sizes):
         self.device, self.layout, self.mapping = device, layout, layout.mapping
-        layers = shapes_of_layers(sizes)
+        layers = [(shape[0] + (not shape.has_bias), shape[1]) for shape in as_layer_shapes(sizes)]
         self.shapes = [(on[0], columns) for on, (_, columns) in zip(layout.layer_shapes, layers)]  # of what is on devices
         self.n_weights = sum(rows * columns for rows, columns in layers)
         self.n_mapped = sum(rows * columns for rows, columns in self.shapes)

@@ -39,6 +39,12 @@ class Step:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, freeze(np.array(getattr(self, name), dtype=np.int64)))
 
+    def is_built_as(self, other):
+        """Whether another step sees, averages and adds a bias alike."""
+        pairs = ((self.seen, other.seen), (self.pooled, other.pooled))
+        return self.has_bias == other.has_bias and all(
+            one is two or one is not None and two is not None and np.array_equal(one, two) for one, two in pairs)
+
     def gather(self, signal):
         """(..., n_points, n_positions, n_seen) inputs of the layer's matrix from (..., n_points, n_features) signals;
         without positions the signals themselves."""

@@ -114,7 +114,7 @@ def warm_up(recipe, task, device, training):
     compile_kernels()
     for activation in dict.fromkeys(recipe.activations):
         train_starts(replace(recipe, activations=(activation,)), task.train, device, rngs=[np.random.default_rng(0)],
-                     settings=replace(training, n_steps=5))
+                     settings=replace(training, n_steps=5, n_epochs=None))
 
 
 def clock():

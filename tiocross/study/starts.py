@@ -25,6 +25,7 @@ def train_starts(recipe, dataset, device, *, rngs, settings, sizes=None, on_prog
         raise TypeError(f"dataset must be a Dataset; got {kind_of(dataset)}")
     if not isinstance(settings, TrainingSettings):
         raise TypeError(f"settings must be TrainingSettings(...); got {settings!r}")
+    settings = settings.for_points(len(dataset))
     n_starts, layout = len(recipe.activations), recipe.layout(sizes or recipe.sizes_for(dataset), device)
     networks = [start_network(recipe, dataset, chance, activation=activation, sizes=sizes)
                 for rng in rngs for activation, chance in zip(recipe.activations, _split(rng, n_starts))]
