@@ -42,7 +42,7 @@ class WeightsOnDevices:
         """(word lines, bit lines) of each part."""
         return [(rows, self.mapping.n_bit_lines(columns)) for rows, columns in self.parts]
 
-    def _mapped(self, weights):
+    def mapped(self, weights):
         """The weights that are on devices."""
         if self.n_mapped == self.n_weights:
             return weights
@@ -74,11 +74,11 @@ class WeightsOnDevices:
 
     def scale_of(self, weights):
         """Scale of each weight on devices, (..., n_mapped, 1) [S]; a Tensor if the weights are one."""
-        return self.mapping.span(self.device) / self._largest(self._mapped(weights))
+        return self.mapping.span(self.device) / self._largest(self.mapped(weights))
 
     def conductances(self, weights, scale):
         """Devices that carry the weights, (..., n_devices, 1) [S]."""
-        weights = self._mapped(weights)
+        weights = self.mapped(weights)
         parts = zip(split_layers(weights, self.parts), split_layers(scale, self.parts))
         if len(self.parts) == 1:
             return _tall(next(self.mapping.conductances(w, self.device, s) for w, s in parts))
@@ -98,7 +98,7 @@ class WeightsOnDevices:
     def sample_pairs(self, weights, scale, writes):
         """The same for differential pairs, as one operation whose gradient is written out. Targets, which all chips of a
         network share, are computed once."""
-        mapped = self._mapped(weights)
+        mapped = self.mapped(weights)
         kind = writes.linear.dtype
         w, s = mapped.value.astype(kind), getattr(scale, "value", scale).astype(kind)
         targets = self.mapping.conductances(w, self.device, s).astype(kind)  # (n_networks, 1, n_mapped, 2)
