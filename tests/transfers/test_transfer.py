@@ -7,9 +7,10 @@ from signed_coordinates import arrange_signed
 
 from tiocross import MLP, TIO2, Dataset, TrainingSettings, train, transfer
 from tiocross.transfers.adaptation import Adaptation
-from tiocross.transfers.chips import CHIPS_PER_BLOCK, Chips
+from tiocross.transfers.chips import Chips
+from tiocross.transfers.draws import CHIPS_PER_BLOCK
 from tiocross.transfers.inference import PointClassifier, order_by_neighbourhood
-from tiocross.transfers.judging import READ_VOLTAGE
+from tiocross.transfers.outcomes import READ_VOLTAGE
 from tiocross.learning.network import forward
 
 RNG = np.random.default_rng
@@ -31,7 +32,7 @@ def test_ideal_chips_predict_exactly_what_software_predicts(network, moons, wire
 def test_chips_with_wires_equal_the_dense_circuit_point_by_point(network, few):
     chips = Chips(network, TIO2, wire_resistance=15.0, rng=RNG(2))
     outcome = transfer(network, few, device=TIO2, wire_resistance=15.0, n_transfers=2, rng=RNG(2))
-    states = chips.programmed(0).conductances
+    states = chips.programmed(range(500)).conductances
     for chip in range(2):
         for index in range(0, 300, 23):
             signal = network.encode(few.points[index : index + 1])[0]
@@ -66,7 +67,7 @@ def test_chips_do_not_depend_on_workers_or_on_how_many_follow(network, few):
 
 def test_every_network_meets_the_same_chips(moons):
     first, second = (MLP(2, 8, 1, rng=RNG(seed)) for seed in (5, 6))
-    states = [Chips(network, TIO2.without("tuning", "disturb"), rng=RNG(7)).programmed(0).conductances
+    states = [Chips(network, TIO2.without("tuning", "disturb"), rng=RNG(7)).programmed(range(500)).conductances
               for network in (first, second)]
     for layer, (one, other) in enumerate(zip(*states)):
         targets = [Chips(network, TIO2, rng=RNG(7)).targets[layer] for network in (first, second)]
@@ -78,9 +79,9 @@ def test_every_network_meets_the_same_chips(moons):
 def test_wires_leave_the_chips_as_they_are(network):
     with_wires = Chips(network, TIO2, wire_resistance=5.0, rng=RNG(8))
     without = Chips(network, TIO2, rng=RNG(8))
-    for one, other in zip(with_wires.programmed(1).conductances, without.programmed(1).conductances):
+    for one, other in zip(with_wires.programmed(range(500, 1000)).conductances, without.programmed(range(500, 1000)).conductances):
         assert np.array_equal(one, other)
-    assert all((np.abs(a) <= np.abs(b).max()).all() for a, b in zip(with_wires.block(1), without.block(1)))
+    assert all((np.abs(a) <= np.abs(b).max()).all() for a, b in zip(with_wires.weights(range(500, 1000)), without.weights(range(500, 1000))))
 
 
 @pytest.mark.parametrize(("sizes", "activation"), [((2, 8, 1), "sigmoid"), ((2, 5, 4, 1), "tanh"), ((2, 6, 1), "relu"),
@@ -97,7 +98,7 @@ def test_classes_equal_a_loop_over_points_and_units(sizes, activation):
 
 
 def test_many_copies_of_thousands_of_points_equal_the_plain_forward_pass(network, moons):
-    chips = Chips(network, TIO2, rng=RNG(10)).block(0)
+    chips = Chips(network, TIO2, rng=RNG(10)).weights(range(500))
     found = PointClassifier(network, moons.test.points).classify(chips)
     logits = forward(chips, network.encode(moons.test.points), network.activation)[..., 0]
     clear = np.abs(logits) > 1e-9  # nearer to zero than this, rounding may decide either way
