@@ -86,6 +86,7 @@ ACTIVATION_FORMULAS = {
     "relu": lambda x: np.where(np.real(x) > 0, x, 0.0),
     "softplus": lambda x: np.log(1 + np.exp(x)),
     "hardtanh": lambda x: np.where(np.abs(np.real(x)) < 1, x, np.sign(np.real(x))),
+    "linear": lambda x: x,
 }
 
 

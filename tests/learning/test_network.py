@@ -96,7 +96,7 @@ def test_a_wrong_size_is_refused_by_its_value(sizes, kind, text):
 def test_an_unknown_activation_is_answered_with_the_nearest_one():
     with pytest.raises(ValueError, match=r"activation 'sigmiod' is unknown; did you mean 'sigmoid'\?"):
         MLP(2, 1, rng=np.random.default_rng(0), activation="sigmiod")
-    with pytest.raises(ValueError, match="valid names: hardtanh, relu, sigmoid, softplus, tanh"):
+    with pytest.raises(ValueError, match="valid names: hardtanh, linear, relu, sigmoid, softplus, tanh"):
         MLP(2, 1, rng=np.random.default_rng(0), activation="???")
 
 

@@ -196,3 +196,17 @@ def test_wires_alone_train_with_exactly_programmed_arrays(few):
 def test_negative_resistance_is_named():
     with pytest.raises(ValueError, match="wire_resistance must be finite and at least 0 ohm; got -2 ohm"):
         WiresInLoop(-2.0)
+
+
+@pytest.mark.parametrize("layout", [arrange((6, 7, 4, 3), (8, 2)), arrange((70, 3), (40, 40))], ids=["small arrays", "large"])
+def test_arrays_solved_some_at_a_time_give_what_all_together_give(layout, monkeypatch):
+    rng, n_devices = RNG(20), sum(rows * columns for rows, columns in layout.layer_shapes)
+    programmed, slopes = rng.uniform(1e-4, 5e-4, (2, 3, n_devices)), rng.normal(size=(2, 3, n_devices))
+    whole, pieces, found = Tensor(programmed), Tensor(programmed), []
+    for tensor, at_once in ((whole, 10**9), (pieces, 100)):
+        monkeypatch.setattr("tiocross.transfers.wires._AT_ONCE", at_once)
+        found.append(conduct(layout, 40.0, tensor))
+        (found[-1] * slopes).sum().backward()
+    # Both to 1e-9 of a line's current per volt, some ten times an entry.
+    np.testing.assert_allclose(found[0].value, found[1].value, rtol=3e-8)
+    np.testing.assert_allclose(whole.grad, pieces.grad, rtol=0, atol=3e-8 * np.abs(whole.grad).max())

@@ -15,7 +15,7 @@ from tiocross.study.tables import WIDTH, format_table
 from tiocross.lab.resistance_maps import read_lab_map
 from tiocross.lab.log import log_shape, read_events, tuning_pairs
 from tiocross.lab.plans import load_plan
-from tiocross.lab.sheets import VOLTAGES, read_sheet
+from tiocross.sheets import VOLTAGES, read_sheet
 from tiocross.lab.tables import read_array, read_disturb_csv, read_tuning_csv, read_voltages
 from tiocross.learning.network import MLP
 from tiocross.storage import read_json

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from tiocross.lab.foreign import foreign_kind
+from tiocross.foreign import foreign_kind
 from tiocross.lab.resistance_maps import is_lab_map
-from tiocross.lab.sheets import (
+from tiocross.sheets import (
     CONDUCTANCES, RESISTANCES, VOLTAGES, name_and_unit, sheet_of_text, shortened, unit_of_comments,
 )
 from tiocross.storage import read_json

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tiocross.checks import number_of_text, require_shape
-from tiocross.lab.sheets import (
+from tiocross.sheets import (
     CONDUCTANCES, RESISTANCES, VOLTAGES, Sheet, name_and_unit, require_unit, shortened, unit_of_comments,
 )
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from tiocross.checks import LARGEST_CONDUCTANCE, as_conductances, as_count, as_reals, as_shape, require_shape
 from tiocross.lab.matrices import conductances_of, matrix_of, require_values_shape
 from tiocross.lab.resistance_maps import is_lab_map, read_lab_map
-from tiocross.lab.sheets import (
+from tiocross.sheets import (
     CONDUCTANCES, RESISTANCES, VOLTAGES, name_and_unit, read_sheet, require_unit, shortened,
 )
 from tiocross.storage import save_text

@@ -12,7 +12,16 @@ from tiocross.learning.activations import find_activation
 from tiocross.learning.layers_kernel import pull_layers, run_layers
 from tiocross.learning.tensor import Tensor
 
+_MOST_WEIGHTS = 4_096  # up to here the kernel takes at most twice the time of BLAS, and needs no threads
 _STRIDE = 32  # points are filled up to a multiple of it: the kernel adds up eighths, four numbers at a time
+
+
+def is_served(steps, n_weights):
+    """Whether `run_copies` is made for a network: dense layers with a bias and one activation of all hidden units, few
+    weights. All others go through `products`."""
+    hidden = {step.activation for step in steps[:-1]}
+    plain = all(step.seen is None and step.pooled is None and step.has_bias for step in steps)
+    return plain and len(hidden) < 2 and steps[-1].activation == "linear" and n_weights <= _MOST_WEIGHTS
 
 
 def run_copies(weights, sizes, inputs, activations):

@@ -56,7 +56,7 @@ def run_layers(weights, sizes, kinds, terms, inputs, sources, signals, logits):
                 row = here[k]
                 _weigh(row, bias, weights[c, start + k:], n_out, below, n_in)
                 if layer < last:
-                    _activate(row, kinds[c], terms[c])
+                    activate(row, kinds[c], terms[c])
             start += (n_in + 1) * n_out
             first += n_out
             below = here
@@ -85,7 +85,7 @@ def _weigh(row, bias, weights, step, below, n):
 
 
 @helper
-def _activate(row, kind, terms):
+def activate(row, kind, terms):
     """Turn a unit's sums into its outputs, in place."""
     if kind == 0:
         gain = terms[0]
@@ -111,7 +111,7 @@ def _activate(row, kind, terms):
 
 
 @helper
-def _slope(signal, back, kind, terms):
+def slope_back(signal, back, kind, terms):
     """Turn the gradient by a unit's outputs ``signal`` into that by its sums, in place."""
     if kind < 2:
         low = terms[2]
@@ -181,6 +181,6 @@ def pull_layers(weights, sizes, kinds, terms, inputs, sources, signals, slopes, 
                 to = back[layer & 1]
                 for i in range(n_in):
                     _weigh(to[i], _ZERO, weights[c, start + i * n_out:], 1, above, n_out)
-                    _slope(below[i], to[i], kinds[c], terms[c])
+                    slope_back(below[i], to[i], kinds[c], terms[c])
                 above = to
     return n_layers

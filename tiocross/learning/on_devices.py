@@ -9,24 +9,40 @@ from functools import cached_property
 
 import numpy as np
 
-from tiocross.devices.writes import Writes, apply_writes, slope_of_writes
+from tiocross.devices.large_draws import LARGE, LargeDraws
+from tiocross.devices.writes import Writes, apply_writes, slope_of_writes, stack_writes
+from tiocross.learning.large_pairs import sample_large_pairs
 from tiocross.learning.techniques import join, require_tensor, split_layers, uses
 from tiocross.learning.tensor import Tensor, stop_gradient
-from tiocross.mapping.draws import draw_chips
+from tiocross.mapping.draws import draw_chips, fail_lines
 from tiocross.mapping.mappings import VANISHING, DifferentialPairs
 
 _PARTS_OF_WRITES = ("constant", "linear", "quadratic", "stuck")
 
 
+def shapes_of_layers(sizes):
+    """(n_inputs + 1, n_outputs) of each layer, for layer sizes or for such shapes."""
+    if isinstance(sizes[0], (tuple, list)):
+        return [tuple(shape) for shape in sizes]
+    return [(n_in + 1, n_out) for n_in, n_out in zip(sizes, sizes[1:])]
+
+
 class WeightsOnDevices:
-    """Between the weights of a network of one layout and its devices."""
+    """Between the weights of a network of one layout and its devices; ``sizes`` are its layer sizes, or the
+    (n_inputs + 1, n_outputs) shapes of its layers. A bias that the layout has no word line for is on no device."""
 
     def __init__(self, device, layout, sizes):
         self.device, self.layout, self.mapping = device, layout, layout.mapping
-        self.shapes = self.mapping.shapes_of(sizes)  # of what is on devices
-        self.n_weights = sum((n_in + 1) * n_out for n_in, n_out in zip(sizes, sizes[1:]))
+        layers = shapes_of_layers(sizes)
+        self.shapes = [(on[0], columns) for on, (_, columns) in zip(layout.layer_shapes, layers)]  # of what is on devices
+        self.n_weights = sum(rows * columns for rows, columns in layers)
         self.n_mapped = sum(rows * columns for rows, columns in self.shapes)
         self.parts = [(self.n_mapped, 1)] if self.mapping.acts_on_single_weights else self.shapes
+        starts = np.cumsum([0, *(rows * columns for rows, columns in layers)])
+        self.places = np.concatenate([start + np.arange(rows * columns) for start, (rows, columns)
+                                      in zip(starts, self.shapes)])  # of the weights that are on devices
+        self.others = np.setdiff1d(np.arange(self.n_weights), self.places, assume_unique=True)
+        self._are_first = self.places[-1] == self.n_mapped - 1
 
     @cached_property
     def device_parts(self):
@@ -34,8 +50,34 @@ class WeightsOnDevices:
         return [(rows, self.mapping.n_bit_lines(columns)) for rows, columns in self.parts]
 
     def _mapped(self, weights):
-        """The weights that are on devices; all but a digital bias, which comes last."""
-        return weights[..., : self.n_mapped, :] if self.n_mapped < self.n_weights else weights
+        """The weights that are on devices."""
+        if self.n_mapped == self.n_weights:
+            return weights
+        if self._are_first or not isinstance(weights, Tensor):
+            return weights[..., : self.n_mapped, :] if self._are_first else weights[..., self.places, :]
+        return Tensor(weights.value[..., self.places, :], (weights,), lambda g: (self._put(np.zeros, g),))
+
+    def _put(self, start, values):
+        """An array that ``start`` gives for the shape of all weights, with these values of those on devices."""
+        found = start((*values.shape[:-2], self.n_weights, 1))
+        found[..., self.places, :] = values
+        return found
+
+    def _with_digital(self, on_devices, digital):
+        """All weights, from those on devices and from ``digital``, which gives the others."""
+        if self.n_mapped == self.n_weights:
+            return on_devices
+        if self._are_first:
+            return join([on_devices, digital[..., self.n_mapped :, :]])
+        def pull(g):
+            rest = np.zeros(g.shape)
+            rest[..., self.others, :] = g[..., self.others, :]
+            return g[..., self.places, :], rest
+
+        def start(shape):
+            return np.array(np.broadcast_to(digital.value, shape), dtype=on_devices.value.dtype)
+
+        return Tensor(self._put(start, on_devices.value), (on_devices, digital), pull)
 
     def scale_of(self, weights):
         """Scale of each weight on devices, (..., n_mapped, 1) [S]; a Tensor if the weights are one."""
@@ -52,8 +94,7 @@ class WeightsOnDevices:
     def weights(self, conductances, scale, digital):
         """What the devices compute with, (..., n_weights, 1); ``digital`` gives the weights that are on no device."""
         parts = [_tall(self.mapping.differences(part)) for part in split_layers(conductances, self.device_parts)]
-        on_devices = join(parts) / scale
-        return on_devices if self.n_mapped == self.n_weights else join([on_devices, digital[..., self.n_mapped :, :]])
+        return self._with_digital(join(parts) / scale, digital)
 
     def sample_generally(self, weights, scale, writes, conduct=lambda programmed: programmed):
         """What the chips of these ``writes`` compute with, (n_networks, n_chips, n_weights, 1): Tensors all the way."""
@@ -85,14 +126,13 @@ class WeightsOnDevices:
             by_scale = (by_difference * w - g * values).sum(axis=1, keepdims=True) / s
             return by_weight, by_scale
 
-        on_devices = Tensor(values, (mapped, scale) if isinstance(scale, Tensor) else (mapped,), pull)
-        return on_devices if mapped is weights else join([on_devices, weights[..., self.n_mapped :, :]])
+        parents = (mapped, scale) if isinstance(scale, Tensor) else (mapped,)
+        return self._with_digital(Tensor(values, parents, pull), weights)
 
     def touched(self, stuck):
         """Which weights have a stuck device of their own, (..., n_weights, 1) bool."""
-        hit = [self.mapping.touched(part) for part in split_layers(stuck, self.device_parts)]
-        rest = np.zeros((*stuck.shape[:-2], self.n_weights - self.n_mapped, 1), dtype=bool)
-        return np.concatenate([*map(_tall, hit), rest], axis=-2)
+        hit = [_tall(self.mapping.touched(part)) for part in split_layers(stuck, self.device_parts)]
+        return self._put(lambda shape: np.zeros(shape, dtype=bool), np.concatenate(hit, axis=-2))
 
     def draw(self, device, n_later_writes, n_chips, rngs):
         """Writes of shape (n_networks, n_chips, n_devices, 1) for chips of this device, ``n_chips`` from each generator."""
@@ -103,6 +143,11 @@ class WeightsOnDevices:
                              for layers in drawn])
 
         return Writes(*map(joined, _PARTS_OF_WRITES))
+
+    def layers_of_writes(self, writes):
+        """`Writes` of each layer, (n_chips, n_word_lines, n_bit_lines), that share memory with (n_chips, n_devices, 1)."""
+        split = zip(*(split_layers(getattr(writes, name), self.layout.layer_shapes) for name in _PARTS_OF_WRITES))
+        return [Writes(*parts) for parts in split]
 
     @cached_property
     def _groups(self):
@@ -136,6 +181,7 @@ class ChipSampler:
         self.effects = tuple(dict.fromkeys(effect for technique in techniques for effect in technique.effects))
         conducting = [technique for technique in techniques if uses(technique, "conduct")]
         self.is_on = bool(self.effects or conducting)
+        self.is_large = False
         if not self.is_on:
             return
         if device is None:
@@ -147,14 +193,29 @@ class ChipSampler:
         self.device, self._conducting = device.only(*self.effects), conducting
         self._on_devices = WeightsOnDevices(self.device, layout, sizes)
         self._are_plain_pairs = type(layout.mapping) is DifferentialPairs and not conducting
+        self.is_large = sum(rows * columns for rows, columns in layout.layer_shapes) > LARGE
+
+    @cached_property
+    def _large_draws(self):
+        later = self._on_devices.layout.n_later_writes
+        return LargeDraws(self.device, np.concatenate([layer.ravel() for layer in later])[:, None])
 
     def draw(self, n_chips, rngs):
-        """Writes of shape (n_networks, n_chips, n_devices, 1), ``n_chips`` from each generator."""
-        return self._on_devices.draw(self.device, self._on_devices.layout.n_later_writes, n_chips, rngs)
+        """Writes of shape (n_networks, n_chips, n_devices, 1), ``n_chips`` from each generator; of single precision for
+        large networks, whose chips are drawn one after the other."""
+        view = self._on_devices
+        if not self.is_large:
+            return view.draw(self.device, view.layout.n_later_writes, n_chips, rngs)
+        drawn = []
+        for rng in rngs:
+            drawn.append(self._large_draws.draw([rng] * n_chips))
+            if self.device.lines is not None:
+                fail_lines(self.device.lines, view.layout, view.layers_of_writes(drawn[-1]), rng)
+        return stack_writes(drawn) if len(drawn) > 1 else drawn[0][None]
 
     def shorten(self, writes):
         """The same writes in single precision, 1e-7 of the largest weight, where `sample` needs no more."""
-        if not self._are_plain_pairs:
+        if not self._are_plain_pairs or self.is_large:
             return writes
         parts = (writes.constant, writes.linear, writes.quadratic)
         return Writes(*(values.astype(np.float32) for values in parts), writes.stuck)
@@ -165,6 +226,8 @@ class ChipSampler:
         something."""
         view = self._on_devices
         scale = view.scale_of(weights if through_scale else weights.value)
+        if self._are_plain_pairs and self.is_large:
+            return sample_large_pairs(weights, scale, writes, (view.places, view.others), g_min=self.device.g_min)
         if self._are_plain_pairs:
             return view.sample_pairs(weights, scale, writes)
         return view.sample_generally(weights, scale, writes, lambda programmed: self._conduct(programmed, course))

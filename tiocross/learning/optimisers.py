@@ -46,16 +46,25 @@ class Adam(Optimiser):
         super().__init__(weights, weight_decay=weight_decay)
         self._n_steps = 0
         self._mean, self._square = np.zeros((2, *weights.shape))
+        self._scratch = np.empty((2, *weights.shape))
 
     def step(self, gradient: np.ndarray, learning_rate: float) -> None:
         """w -= learning_rate m / (sqrt(v) + 1e-8), with m and v running means of the gradient and of its square."""
         self._n_steps += 1
         gradient = self._decayed(gradient)
-        self._mean += _MEAN_GAIN * (gradient - self._mean)
-        self._square += _SQUARE_GAIN * (gradient * gradient - self._square)
-        mean = self._mean / (1 - (1 - _MEAN_GAIN) ** self._n_steps)
-        square = self._square / (1 - (1 - _SQUARE_GAIN) ** self._n_steps)
-        self.weights -= learning_rate * mean / (np.sqrt(square) + _FLOOR)
+        change, root = self._scratch
+        np.multiply(np.subtract(gradient, self._mean, out=change), _MEAN_GAIN, out=change)
+        self._mean += change
+        np.subtract(np.multiply(gradient, gradient, out=change), self._square, out=change)
+        change *= _SQUARE_GAIN
+        self._square += change
+        np.divide(self._square, 1 - (1 - _SQUARE_GAIN) ** self._n_steps, out=root)
+        np.sqrt(root, out=root)
+        root += _FLOOR
+        np.divide(self._mean, 1 - (1 - _MEAN_GAIN) ** self._n_steps, out=change)
+        change *= learning_rate
+        change /= root
+        self.weights -= change
 
 
 class Momentum(Optimiser):

@@ -10,10 +10,12 @@ from tiocross.devices.device import Device, require_device
 from tiocross.checks import as_count, as_number, kind_of, require_generator, require_name, with_article
 from tiocross.learning.optimisers import Adam, Optimiser
 from tiocross.learning.tensor import Tensor
-from tiocross.learning.layers import run_copies
+from tiocross.learning.layers import is_served, run_copies
 from tiocross.learning.losses import Loss, MeanLoss, RememberedRates, classification_loss
 from tiocross.learning.network import MLP, classify
 from tiocross.learning.on_devices import ChipSampler
+from tiocross.learning.products import run_products
+from tiocross.learning.steps import dense_steps
 from tiocross.learning.techniques import Course, Technique, require_techniques, require_tensor, split_layers, uses
 from tiocross.mapping.layout import Layout
 from tiocross.mapping.targets import layout_for
@@ -228,14 +230,14 @@ class _Run:
 
     def __init__(self, networks, dataset, techniques, rngs, settings, hardware):
         self.settings, self.techniques, self._starts = settings, techniques, networks
-        self.sizes, self.activations = networks[0].sizes, [network.activation for network in networks]
+        self._steps = [dense_steps([network.activation] * (len(network.arrays) - 1) + ["linear"]) for network in networks]
         self.labels = dataset.labels
         self.inputs = np.stack([network.encode(dataset.points).T.astype(np.float32) for network in networks])
         self._rows = len(dataset) * np.arange(len(networks) * dataset.n_features).reshape(len(networks), -1, 1)
         self.course = Course([array.shape for array in networks[0].arrays], settings.n_chips, list(rngs), *hardware)
         self.weights = np.stack([np.concatenate([array.reshape(-1, 1) for array in network.arrays])
                                  for network in networks])[:, None]
-        self.sampler = ChipSampler(techniques, *hardware, self.sizes)
+        self.sampler = ChipSampler(techniques, *hardware, self.course.shapes)
         self.seen = RememberedRates(len(networks), len(dataset))
         different = list(dict.fromkeys(map(id, rngs)))
         self._source = [different.index(id(rng)) for rng in rngs]  # which draws each network gets
@@ -283,7 +285,7 @@ class _Run:
             sampled = technique.perturb(sampled, self.course)
             require_tensor(technique, "perturb", sampled, (len(weights), None, *weights.shape[2:]))
         inputs = self.inputs.take(self._rows + batch[:, None])
-        logits = run_copies(sampled, self.sizes, inputs, self.activations)
+        logits = self.run(sampled, inputs)
         loss = self.settings.loss if share >= self.settings.loss_from else MeanLoss()
         self.seen.select(batch)
         value = loss(logits, self.labels[batch][:, None], self.seen)
@@ -300,6 +302,14 @@ class _Run:
             raise FloatingPointError(f"the gradient is not finite at step {step}; lower the learning rate "
                                      f"({self.settings.learning_rate:g})")
         return tensor.grad
+
+
+    def run(self, weights, inputs):
+        """Logits of all copies of all networks: by the kernel for small networks, or by matrix products."""
+        if not is_served(self._steps[0], self.weights.shape[2]):
+            return run_products(weights, self.course.shapes, inputs, self._steps)
+        sizes = (len(inputs[0]), *(columns for _, columns in self.course.shapes))
+        return run_copies(weights, sizes, inputs, [steps[0].activation for steps in self._steps])
 
 
 def _require_trainable(networks, dataset, techniques, rngs):
@@ -336,8 +346,8 @@ def require_matching(network, dataset):
 
 
 def _draw_chips(sampler, n_chips, rngs):
-    """Endless draws of the chips of one step, many steps at once."""
-    per_draw = max(1, _CHIPS_PER_DRAW // n_chips)
+    """Endless draws of the chips of one step; for small networks many steps at once."""
+    per_draw = 1 if sampler.is_large else max(1, _CHIPS_PER_DRAW // n_chips)
     while True:
         drawn = sampler.shorten(sampler.draw(per_draw * n_chips, rngs))
         for k in range(per_draw):

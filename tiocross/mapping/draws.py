@@ -33,6 +33,14 @@ def draw_chips(device, layout, n_later_writes, n_chips, rngs):
     return Draws(writes, failures)
 
 
+def fail_lines(lines, layout, writes, rng):
+    """Draw which lines of each physical array fail, and give their devices the line's conductance, in place: ``writes`` are
+    those of each layer."""
+    n_chips = len(writes[0].stuck)
+    shapes = [(int(used.any(axis=1).sum()), int(used.any(axis=0).sum())) for used in layout.used]
+    _fail_lines(writes, [draw_line_failures(lines, shape, n_chips, rng) for shape in shapes], layout)
+
+
 def _fail_lines(writes, failures, layout):
     """Give the devices on failed lines the line's conductance, in place."""
     for blocks, used, (word_lines, bit_lines) in zip(layout.blocks_of, layout.used, failures):

@@ -7,7 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
-from tiocross.checks import as_count, as_finite
+from tiocross.checks import as_count, as_finite, require_shape
+from tiocross.tasks.labels import as_shares, notes_on, number_classes, require_enough
+from tiocross.tasks.splitting import number_groups, split_groups
 
 PARTS = ("train", "validation", "test")
 
@@ -103,6 +105,62 @@ def _count_classes(labels, stated):
     return n_classes
 
 
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """How features are made from what was measured: (values - offset) * scale.
+
+    Parameters
+    ----------
+    offset : (n_features,) array_like
+        Subtracted from each column, in the unit of the column [any].
+    scale : (n_features,) array_like
+        What the difference is multiplied by, none of them zero, in one over that unit [1/any].
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite, a scale is zero, or the two differ in length.
+
+    Examples
+    --------
+    >>> from tiocross import tasks
+    >>> tasks.Scaling([10.0, 0.0], [0.5, 2.0]).apply([[12.0, 0.25]]).tolist()
+    [[1.0, 0.5]]
+    """
+
+    offset: np.ndarray
+    scale: np.ndarray
+
+    def __post_init__(self):
+        offset, scale = (np.array(as_finite(name, getattr(self, name), ndim=1)) for name in ("offset", "scale"))
+        require_shape("scale", scale.shape, offset.shape, " as offset has")
+        if (scale == 0).any():
+            raise ValueError(f"scale must not be zero; got 0 for column {int(np.argmin(scale != 0))}")
+        for name, values in (("offset", offset), ("scale", scale)):
+            values.flags.writeable = False
+            object.__setattr__(self, name, values)
+
+    def __repr__(self):
+        return f"<Scaling of {len(self.offset)} features>"
+
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """Features of measured values.
+
+        Parameters
+        ----------
+        values : (n_points, n_features) array_like
+            As measured, each column in its own unit [any].
+
+        Returns
+        -------
+        (n_points, n_features) ndarray
+            Features (unitless).
+        """
+        values = as_finite("values", values, ndim=2)
+        require_shape("values", values.shape, (len(values), len(self.offset)), ", a column for each feature")
+        return (values - self.offset) * self.scale
+
+
 @dataclass(frozen=True)
 class Task:
     """Points to train with, points to judge by, and where they come from.
@@ -115,6 +173,14 @@ class Task:
         Where the points come from.
     validation : Dataset, optional
         Further points, kept apart from both; `train` reports how a network does on them if it is given them.
+    class_names : tuple of str, optional
+        Names of the classes, in the order of their numbers.
+    feature_names : tuple of str, optional
+        Names of the features, in their order.
+    scaling : Scaling, optional
+        How the features were made from what was measured, to be applied to new points too.
+    notes : tuple of str, optional
+        What a user should know of the points, such as columns that never change.
 
     Examples
     --------
@@ -129,6 +195,75 @@ class Task:
     test: Dataset
     source: str
     validation: Dataset | None = None
+    class_names: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
+    scaling: Scaling | None = None
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def from_arrays(cls, values: np.ndarray, labels: np.ndarray, *, test_share: float = 0.2, validation_share: float = 0.2,
+                    seed: int = 0, source: str = "arrays", class_names: tuple[str, ...] | None = None,
+                    feature_names: tuple[str, ...] | None = None) -> Task:
+        """A task from measured values and their labels.
+
+        Parameters
+        ----------
+        values : (n_points, n_features) array_like
+            As measured, finite; each column in its own unit [any].
+        labels : (n_points,) array_like
+            Class of each point: texts or whole numbers, any number of classes (unitless).
+        test_share, validation_share : float, optional
+            Share of each class that goes into these parts; a validation share of 0 leaves this part out (unitless).
+        seed : int, optional
+            Of the split (unitless).
+        source : str, optional
+            Where the points come from.
+        class_names : tuple of str, optional
+            Classes in the order of their numbers. Without it the labels that occur, in the order of size or alphabet.
+        feature_names : tuple of str, optional
+            Names of the columns.
+
+        Returns
+        -------
+        Task
+            Three parts, or two. The split is stratified: every part has its share of every class. Points that are equal in
+            every feature stay in one part. Features are scaled so that the training points span [0, 1] in each.
+
+        Raises
+        ------
+        ValueError
+            If a value is not finite, there are fewer than two classes, a class has too few points for the parts, or the
+            labels look like a quantity.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from tiocross import tasks
+        >>> values = np.random.default_rng(7).normal(size=(60, 3))
+        >>> task = tasks.Task.from_arrays(values, np.where(values[:, 0] > 0, "warm", "cold"), seed=3)
+        >>> task.class_names, len(task.train), len(task.test), task.overlaps["test_points_in_train"]
+        (('cold', 'warm'), 36, 12, 0)
+        """
+        values = as_finite("values", values, ndim=2)
+        shares = as_shares(test_share, validation_share)
+        seed = as_count("seed", seed, low=0)
+        numbers, class_names = number_classes(labels, class_names)
+        if len(numbers) != len(values):
+            raise ValueError(f"values and labels must be equally many; got {len(values)} points, {len(numbers)} labels")
+        if values.shape[1] == 0:
+            raise ValueError("values must have at least one column")
+        groups = number_groups(values)
+        require_enough(numbers, groups, class_names, sum(share > 0 for share in shares))
+        part = split_groups(numbers, groups, shares, np.random.default_rng(seed))
+        low, high = (function(values[part == 0], axis=0) for function in (np.min, np.max))
+        scaling = Scaling(low, 1 / np.where(high > low, high - low, 1.0))
+        parts = {name: Dataset(scaling.apply(values[part == k]), numbers[part == k], len(class_names))
+                 for k, name in enumerate(PARTS) if (part == k).any()}
+        names = feature_names or tuple(f"column {k + 1}" for k in range(values.shape[1]))
+        words = " and ".join(f"{100 * share:g} % {name}" for name, share in zip(PARTS[1:], shares[1:]) if share > 0)
+        return cls(**parts, source=f"{source}; split with seed {seed}, {words}, scaled to [0, 1] by the training points",
+                   class_names=class_names, feature_names=tuple(names), scaling=scaling,
+                   notes=tuple(notes_on(values, low == high, names, numbers, groups)))
 
     def __repr__(self):
         sets = ", ".join(f"{len(points)} {name}" for name, points in

@@ -1,4 +1,4 @@
-"""Generated tasks: half moons, circles, spirals, and patterns of 4 x 4 pixels in four classes.
+"""Generated tasks: half moons, circles, spirals, the Yin-Yang figure, and patterns of 4 x 4 pixels in four classes.
 
 Each is drawn anew, as a `Task` of three disjoint parts with as many points of each class as of any other, give or take one.
 Features are scaled so that the *training* points span [0, 1]; other points may lie slightly outside.
@@ -14,6 +14,7 @@ from tiocross.checks import as_count, as_number, require_generator, require_memo
 from tiocross.tasks.dataset import PARTS, Dataset, Task
 
 PATTERNS = ("horizontal bar", "vertical bar", "diagonal", "cross")  # names of the classes of `generate_patterns`
+YIN_YANG = ("yin", "yang", "dot")  # names of the classes of `generate_yin_yang`
 _RADII = np.array([1.0, 0.5])
 _TURNS = 0.75
 _BYTES_PER_POINT = 100  # of points, noise and labels
@@ -110,6 +111,55 @@ def generate_patterns(*, rng: np.random.Generator, n_train: int = 875, n_validat
                       name="generated patterns", n_classes=len(PATTERNS))
 
 
+def generate_yin_yang(*, rng: np.random.Generator, n_train: int = 875, n_validation: int = 125, n_test: int = 4000) -> Task:
+    """Points of the Yin-Yang figure: its dark half, its light half, or one of its two dots, numbered as in ``YIN_YANG``.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of chance.
+    n_train, n_validation, n_test : int, optional
+        Number of points of each part, at least 3 (unitless).
+
+    Notes
+    -----
+    The figure has radius 1/2, its dots 1/10. Features are x, y, 1 - x and 1 - y, all within [0, 1]. The classes do not
+    overlap. Points are uniform within their class [1]_.
+
+    References
+    ----------
+    .. [1] Kriener, Goeltz and Petrovici, The Yin-Yang dataset, NICE 2022. https://arxiv.org/abs/2102.08211
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import tasks
+    >>> task = tasks.generate_yin_yang(rng=np.random.default_rng(7), n_train=40, n_test=100)
+    >>> len(task.train), len(task.test), task.test.n_features, task.test.n_classes
+    (40, 100, 4, 3)
+    """
+    require_generator(rng)
+    counts = _as_counts((n_train, n_validation, n_test), len(YIN_YANG))
+    parts = {}
+    for part, n_points in zip(PARTS, counts):
+        labels = rng.permutation(n_points) % len(YIN_YANG)
+        places = np.zeros((n_points, 2))
+        missing = np.arange(n_points)
+        while len(missing):  # drawn again until each lies in its class
+            places[missing] = rng.uniform(0.0, 1.0, (len(missing), 2))
+            missing = missing[_yin_yang_class(*places[missing].T) != labels[missing]]
+        parts[part] = Dataset(np.hstack([places, 1 - places]), labels)
+    return Task(**parts, source="generated Yin-Yang figure", class_names=YIN_YANG)
+
+
+def _yin_yang_class(x, y):
+    """Class of places in the unit square; -1 outside the figure."""
+    to_left, to_right = np.hypot(x - 0.25, y - 0.5), np.hypot(x - 0.75, y - 0.5)
+    is_yin = ((y > 0.5) & (to_right > 0.25)) | ((y <= 0.5) & (to_left <= 0.25))
+    inside = np.hypot(x - 0.5, y - 0.5) <= 0.5
+    return np.where(~inside, -1, np.where(np.minimum(to_left, to_right) < 0.1, 2, np.where(is_yin, 0, 1)))
+
+
 def pattern_images():
     """Every image that `generate_patterns` adds noise to, at contrast 1: for each of ``PATTERNS`` the places it may have,
     (n_places, 16). A bar fills a row or column; a diagonal of either direction is the long one or one of the two beside it;
@@ -180,9 +230,8 @@ def draw_parts(draw, *, rng, counts, noise, name, n_classes=2):
     """A generated `Task`. ``draw`` takes labels and the generator and gives (n_points, n_features) points without noise;
     ``counts`` are the points of each of ``PARTS``, ``name`` goes into the source."""
     require_generator(rng)
-    counts = [as_count(f"n_{part}", n, low=n_classes) for part, n in zip(PARTS, counts)]
+    counts = _as_counts(counts, n_classes)
     noise = as_number("noise", noise, low=0.0)
-    require_memory(f"{sum(counts)} points", _BYTES_PER_POINT * sum(counts), "ask for fewer points")
     raw = []
     for n_points in counts:
         labels = rng.permutation(n_points) % n_classes
@@ -192,3 +241,10 @@ def draw_parts(draw, *, rng, counts, noise, name, n_classes=2):
     span = np.where(high > low, high - low, 1.0)  # a feature that is the same in every training point is only shifted
     parts = {name: Dataset((points - low) / span, labels) for name, (points, labels) in zip(PARTS, raw)}
     return Task(**parts, source=f"{name}, noise {noise:g}, scaled to [0, 1] by the training points")
+
+
+def _as_counts(counts, n_classes):
+    """Checked numbers of points of each part."""
+    counts = [as_count(f"n_{part}", n, low=n_classes) for part, n in zip(PARTS, counts)]
+    require_memory(f"{sum(counts)} points", _BYTES_PER_POINT * sum(counts), "ask for fewer points")
+    return counts

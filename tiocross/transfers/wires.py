@@ -8,9 +8,12 @@ import numpy as np
 from tiocross.checks import as_number
 from tiocross.circuit.adjoint import transfer_matrix_with_pullback
 from tiocross.circuit.crossbar import Crossbar
+from tiocross.circuit.matrices import transfer_matrix
 from tiocross.learning.techniques import Course, Technique
 from tiocross.learning.tensor import Tensor
 from tiocross.mapping.layout import lines_that_count
+
+_AT_ONCE = 2**18  # devices of all chips that are solved together, and whose solutions are kept for the way back: 1 kB each
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,8 @@ class WiresInLoop(Technique):
     """Train with IR drop: what is programmed goes through the wires of its array before it is a weight.
 
     Alone, arrays are programmed exactly; beside `NoiseInjection` or `ConductanceDropout`, as these leave them. The arrays
-    are those of the layout, wired as those of `transfer`.
+    are those of the layout, wired as those of `transfer`. Of large networks, from 262 144 devices of all chips of a step
+    on, arrays are solved some at a time, and once more on the way back: memory does not grow with them.
 
     Parameters
     ----------
@@ -35,22 +39,40 @@ class WiresInLoop(Technique):
         """Entries of the transfer matrices at the places of the devices, ``(n_networks, n_chips, n_devices)`` Tensor [S]."""
         if self.wire_resistance == 0:
             return programmed
-        flat = programmed.value.reshape(-1, programmed.shape[-1])
-        matrices, solved = np.empty_like(flat), []
-        for places in _places_of_arrays(course.layout):
-            arrays = _pick(flat, places).reshape(-1, *places.shape[1:])
-            found, pull_back = transfer_matrix_with_pullback(Crossbar(arrays, self.wire_resistance))
-            _put(matrices, places, found.reshape(-1, *places.shape))
-            solved.append((places, pull_back))
+        flat = programmed.value.reshape(-1, programmed.shape[-1]).astype(np.float64, copy=False)
+        groups = _places_of_arrays(course.layout)
+        conducted = _conduct_whole if flat.size <= _AT_ONCE else _conduct_in_pieces
+        matrices, found = np.empty_like(flat), []
+        for places in groups:
+            matrix, pull_back = conducted(_pick(flat, places).reshape(-1, *places.shape[1:]), self.wire_resistance)
+            _put(matrices, places, matrix.reshape(-1, *places.shape))
+            found.append((places, pull_back))
 
         def pull(g):
             g, gradient = g.reshape(flat.shape), np.empty_like(flat)
-            for places, pull_back in solved:
+            for places, pull_back in found:
                 part = pull_back(_pick(g, places).reshape(-1, *places.shape[1:]))
                 _put(gradient, places, part.reshape(-1, *places.shape))
             return (gradient.reshape(programmed.shape),)
 
         return Tensor(matrices.reshape(programmed.shape), (programmed,), pull)
+
+
+def _conduct_whole(arrays, resistance):
+    """Transfer matrices of all arrays together, and their pullback."""
+    return transfer_matrix_with_pullback(Crossbar(arrays, resistance))
+
+
+def _conduct_in_pieces(arrays, resistance):
+    """The same, some arrays at a time: nothing is kept, and on the way back they are solved again."""
+    step = max(1, _AT_ONCE // arrays[0].size)
+    pieces = [slice(first, first + step) for first in range(0, len(arrays), step)]
+    matrices = np.concatenate([transfer_matrix(Crossbar(arrays[piece], resistance)) for piece in pieces])
+
+    def pull(gradient):
+        return np.concatenate([_conduct_whole(arrays[piece], resistance)[1](gradient[piece]) for piece in pieces])
+
+    return matrices, pull
 
 
 def _pick(flat, places):

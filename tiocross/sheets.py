@@ -12,7 +12,7 @@ from os import PathLike
 import numpy as np
 
 from tiocross.checks import as_path, number_of_text
-from tiocross.lab.foreign import foreign_kind
+from tiocross.foreign import foreign_kind
 from tiocross.units import Mohm, kohm, mS, mV, nS, ohm, uS
 
 CONDUCTANCES = {"S": 1.0, "mS": mS, "uS": uS, "nS": nS}

@@ -1,0 +1,96 @@
+"""Weights of large networks as simulated chips hold them on differential pairs, and the way back, one pass each.
+
+The same as `on_devices.WeightsOnDevices.sample_pairs`, without arrays in between: nothing is kept for the way back but what
+the writes left behind, from which it computes again.
+
+A weight w stands on the plus device at g_min + max(w s, 0) and on the minus device at g_min + max(-w s, 0). What a write
+makes of a target g is constant + g (linear + g quadratic), not below zero; the weight is the difference over s.
+
+symbol       shape                     meaning                                                                unit
+weights      (N, n_weights)            of each network                                                        -
+scale        (N, n)                    of each weight on devices                                              S
+places       (n,) int64                which of the weights those on devices are
+g_min        number                    low end of the window                                                  S
+constant     (1 or N, C, n, 2)         of the writes of C chips: plus and minus; one set for all, or one each S
+linear       (1 or N, C, n, 2)         of the writes                                                          -
+quadratic    (1 or N, C, n, 2)         of the writes                                                          1/S
+stuck        (1 or N, C, n, 2) bool    devices that do not answer: their pairs pass no gradient
+sampled      (N, C, n_weights)         out, at the places: what the chips compute with                        -
+slopes       (N, C, n_weights)         gradient by ``sampled``
+by_weight    (N, n_weights) float64    out, at the places: gradient by the weights, the scale held
+by_scale     (N, n) float64            out: gradient by the scale                                             1/S
+
+Numbers are of single precision unless stated.
+"""
+
+import numpy as np
+
+from tiocross.jit import helper, kernel
+
+_ZERO, _HALF, _TWO = np.float32(0.0), np.float32(0.5), np.float32(2.0)
+
+
+@helper
+def _write(target, constant, linear, quadratic):
+    """Conductance after the write."""
+    left = constant + target * (linear + target * quadratic)
+    return left if left > _ZERO else _ZERO
+
+
+@helper
+def _slope(target, constant, linear, quadratic):
+    """Its derivative by the target."""
+    left = constant + target * (linear + target * quadratic)
+    return linear + _TWO * target * quadratic if left > _ZERO else _ZERO
+
+
+@kernel
+def sample_pairs(weights, scale, places, g_min, constant, linear, quadratic, sampled):
+    """Fill ``sampled``."""
+    for network in range(sampled.shape[0]):
+        of = network if constant.shape[0] > 1 else 0
+        for chip in range(sampled.shape[1]):
+            for k in range(len(places)):
+                s = scale[network, k]
+                half = _HALF * weights[network, places[k]] * s
+                above = abs(half) + g_min
+                plus = _write(above + half, constant[of, chip, k, 0], linear[of, chip, k, 0], quadratic[of, chip, k, 0])
+                minus = _write(above - half, constant[of, chip, k, 1], linear[of, chip, k, 1], quadratic[of, chip, k, 1])
+                sampled[network, chip, places[k]] = (plus - minus) / s
+    return len(places)
+
+
+@kernel
+def pull_pairs(weights, scale, places, g_min, constant, linear, quadratic, stuck, slopes, by_weight, by_scale):
+    """Fill ``by_weight`` and ``by_scale``."""
+    for network in range(slopes.shape[0]):
+        of = network if constant.shape[0] > 1 else 0
+        for k in range(len(places)):
+            by_weight[network, places[k]] = 0.0
+            by_scale[network, k] = 0.0
+        for chip in range(slopes.shape[1]):
+            for k in range(len(places)):
+                s = scale[network, k]
+                weight = weights[network, places[k]]
+                slope = slopes[network, chip, places[k]]
+                half = _HALF * weight * s
+                plus = abs(half) + g_min + half
+                minus = abs(half) + g_min - half
+                a = constant[of, chip, k, 0]
+                b = linear[of, chip, k, 0]
+                c = quadratic[of, chip, k, 0]
+                d = constant[of, chip, k, 1]
+                e = linear[of, chip, k, 1]
+                f = quadratic[of, chip, k, 1]
+                answers = _ZERO
+                if weight > _ZERO:
+                    answers = _slope(plus, a, b, c)
+                elif weight < _ZERO:
+                    answers = _slope(minus, d, e, f)
+                else:
+                    answers = _HALF * (_slope(plus, a, b, c) + _slope(minus, d, e, f))
+                if not (stuck[of, chip, k, 0] or stuck[of, chip, k, 1]):
+                    by_weight[network, places[k]] += slope * answers
+                value = (_write(plus, a, b, c) - _write(minus, d, e, f)) / s
+                by_scale[network, k] += slope * ((answers * weight - value) / s)
+    return len(places)
