@@ -106,9 +106,9 @@ def test_compensated_chips_are_judged_like_others():
     network, points = MLP(2, 8, 1, rng=RNG(27)), RNG(0).uniform(-1, 1, (60, 2))
     few = Dataset(points, (points[:, 0] > 0).astype(int))
     chips = chips_of(network, TIO2_8X8, wire_resistance=10.0, rng=RNG(28), compensated=True)
-    outcome = judge_chips(few, chips, n_transfers=30)
+    outcome = judge_chips(few, chips, n_transfers=30, keep_correct=True)
     same = transfer(network, few, device=TIO2_8X8, wire_resistance=10.0, adaptation=Adaptation(compensated=True),
-                    n_transfers=30, rng=RNG(28))
+                    n_transfers=30, rng=RNG(28), keep_correct=True)
     assert np.array_equal(outcome.correct, same.correct)
     assert (outcome.wire_resistance, outcome.n_devices) == (10.0, 66)
     assert outcome.nominal_accuracy == transfer(network, few, device=TIO2_8X8, n_transfers=1, rng=RNG(0)).nominal_accuracy

@@ -80,7 +80,7 @@ def same_bits(one, other):
 @pytest.mark.parametrize(("layout", "name"), POSSIBLE)
 def test_a_combination_gives_the_same_bits_again_and_for_any_number_of_workers(network, training, few, layout, name,
                                                                                 wire_resistance):
-    outcomes = [transfer(network, few, wire_resistance=wire_resistance, n_transfers=5, rng=RNG(3), workers=workers,
+    outcomes = [transfer(network, few, wire_resistance=wire_resistance, n_transfers=5, rng=RNG(3), workers=workers, keep_correct=True,
                          **options(layout, name, training)) for workers in (1, 1, 2)]
     assert outcomes[0].correct.tobytes() == outcomes[1].correct.tobytes() == outcomes[2].correct.tobytes()
     assert outcomes[0].n_devices == sum(used.sum() for used in LAYOUTS[layout].used)
@@ -106,7 +106,7 @@ def test_ideal_devices_without_wires_give_exactly_the_nominal_classes(network, t
     given = options(layout, name, training, ideal=True)
     if given["adaptation"].retraining is not None:
         given["adaptation"] = replace(given["adaptation"], retraining=replace(BRIEF, learning_rate=0.0))
-    outcome = transfer(network, few, n_transfers=4, rng=RNG(4), **given)
+    outcome = transfer(network, few, n_transfers=4, rng=RNG(4), keep_correct=True, **given)
     assert (outcome.correct == (network.predict(few.points) == few.labels)).all()
     assert (outcome.correct == outcome.nominally_correct).all()
 
@@ -143,11 +143,12 @@ def test_chips_without_a_fault_are_the_same_whether_that_is_known_or_not(network
                     for more in ({}, changes))
     n_sound = 0
     for block in range(6):
-        faults = blind.faults(range(3 * block, 3 * block + 3))
-        assert all(np.array_equal(one, other, equal_nan=True) for one, other in zip(faults, known.faults(range(3 * block, 3 * block + 3))))
+        numbers = range(3 * block, 3 * block + 3)
+        faults = blind.faults(numbers)
+        assert all(np.array_equal(one, other, equal_nan=True) for one, other in zip(faults, known.faults(numbers)))
         sound = np.all([np.isnan(array[:, used]).all(axis=1) for array, used in zip(faults, layout.used)], axis=0)
         n_sound += sound.sum()
-        for one, other in zip(blind.programmed(range(3 * block, 3 * block + 3)).conductances, known.programmed(range(3 * block, 3 * block + 3)).conductances):
+        for one, other in zip(blind.programmed(numbers).conductances, known.programmed(numbers).conductances):
             assert one[sound].tobytes() == other[sound].tobytes()
     assert 0 < n_sound < 18
 
@@ -199,5 +200,6 @@ def test_compensation_follows_a_chip_to_the_places_it_was_moved_to(monkeypatch):
     stuck, layouts = plain._meet(range(60)).stuck, plain.programmed(range(60)).layouts
     clear = [chip for chip in range(60) if all(np.isnan(layer[chip]).all() for layer in stuck)]
     assert sum(layouts[chip] is not plain.layout for chip in clear) > 5
-    errors = [np.abs(chips.weights(range(60))[0][clear] - network.arrays[0]).max(axis=(1, 2)) for chips in (compensated, plain)]
+    errors = [np.abs(chips.weights(range(60))[0][clear] - network.arrays[0]).max(axis=(1, 2))
+              for chips in (compensated, plain)]
     assert (errors[0] < 0.45 * errors[1]).all()  # 0.6 of it where targets are compensated for another place

@@ -40,7 +40,8 @@ def test_perfect_devices_give_the_network(three_layers, points):
 
 def test_a_programmed_chip_answers_as_in_transfer(network, moons):
     """One chip of `transfer`, taken out of it device by device."""
-    outcome = transfer(network, moons.test, device=TIO2, wire_resistance=3.0, n_transfers=1, rng=np.random.default_rng(4))
+    outcome = transfer(network, moons.test, device=TIO2, wire_resistance=3.0, n_transfers=1, rng=np.random.default_rng(4),
+                       keep_correct=True)
     chips = Chips(network, TIO2, rng=np.random.default_rng(4))
     crossbars = [Crossbar(states[0], 3.0) for states in chips.programmed(range(500)).conductances]
     classes = infer(network, crossbars, moons.test.points)

@@ -16,7 +16,7 @@ from tiocross.checks import as_count, kind_of, require_memory, short_repr
 from tiocross.transfers.adaptation import Adaptation
 from tiocross.transfers.budget import MEMORY, as_memory, chips_at_once
 from tiocross.transfers.chips import Chips
-from tiocross.transfers.inference import PointClassifier
+from tiocross.transfers.classifying import classifier_for
 from tiocross.transfers.outcomes import Transfer, make_transfer
 from tiocross.transfers.tallies import Counter, Tally, order_of_points
 from tiocross.intervals import MOST_GROUPS
@@ -117,8 +117,10 @@ def tally_chips(chips, dataset, numbers, *, memory=MEMORY, keep_correct=False, o
     however it is cut and whatever memory [bytes] each part may take; `make_transfer` makes the `Transfer` of it.
     ``on_progress(n_done, n_chips)`` hears how far it is; raise from it to stop."""
     judge = Judge(chips, dataset, memory=as_memory(memory), keep_correct=keep_correct)
-    report = _monotonic(on_progress, len(numbers))
-    return judge.tally(chip_numbers(numbers, dataset, keep_correct), on_progress=lambda n_done: report(0, n_done))
+    numbers, report = chip_numbers(numbers, dataset, keep_correct), _monotonic(on_progress, len(numbers))
+    found = judge.tally(numbers, on_progress=lambda n_done: report(0, n_done))
+    report(0, len(numbers))
+    return found
 
 
 class Judge:
@@ -127,7 +129,7 @@ class Judge:
     def __init__(self, chips, dataset, *, memory, keep_correct=False):
         self._chips, self._labels, self._keeps = chips, dataset.labels, keep_correct
         self._order = order_of_points(chips.entropy, len(dataset))
-        self._classifier = PointClassifier(chips.network, dataset.points[self._order])
+        self._classifier = classifier_for(chips.network, dataset.points[self._order])
         self._at_once = chips_at_once(chips, len(dataset), memory)
 
     def parts(self, numbers):
@@ -145,7 +147,7 @@ class Judge:
             counter.count(classes)
             if self._keeps:
                 correct[n_before : n_before + len(part), self._order] = classes == self._labels[self._order]
-            if on_progress:
+            if on_progress and part.stop < numbers.stop:
                 on_progress(n_before + len(part))
         return counter.tally(correct)
 
