@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tiocross.learning.activations import find_activation
-from tiocross.records import freeze
+from tiocross.records import LayerShape, freeze
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +64,12 @@ def run_steps(steps, arrays, inputs):
             signal = sums.reshape(*sums.shape[:-2], -1)
         signal = step.average(find_activation(step.activation).value(signal))
     return signal
+
+
+def shapes_of_steps(steps, arrays):
+    """`LayerShape` of what each layer has on devices, for its (n_seen + 1, n_outputs) weights."""
+    return tuple(LayerShape(len(array) - (not step.has_bias), array.shape[1], step.has_bias)
+                 for step, array in zip(steps, arrays, strict=True))
 
 
 def dense_steps(activations, biases=None):
