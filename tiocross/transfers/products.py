@@ -21,7 +21,7 @@ import numpy as np
 
 from tiocross.learning.activations import find_activation
 from tiocross.learning.network import classify
-from tiocross.transfers.products_kernel import classify_outputs, sum_inputs
+from tiocross.transfers.products_kernel import activate_curved, classify_outputs, sum_inputs
 
 _UNIT = 2.0**-24  # of rounding, in single precision
 _MARGIN = 8.0
@@ -144,13 +144,8 @@ class _Layer:
     def activate(self, sums):
         """Activated sums, in place."""
         activation = self._activation
-        if activation.kind == _CURVED:  # shift - gain + 2 gain / (1 + exp(-2 gain x))
-            sums *= np.float32(-2.0 * activation.gain)
-            np.exp(sums, out=sums)
-            sums += np.float32(1.0)
-            np.divide(np.float32(2.0 * activation.gain), sums, out=sums)
-            if activation.shift != activation.gain:
-                sums += np.float32(activation.shift - activation.gain)
+        if activation.kind == _CURVED:
+            activate_curved(sums.reshape(-1), np.float32(activation.gain), np.float32(activation.shift))
         elif activation.kind == _CLIPPED:
             if activation.low > -np.inf:
                 np.maximum(sums, np.float32(activation.low), out=sums)

@@ -1,6 +1,8 @@
 """Classes from the outputs of many copies of a network, and outputs again, in double precision, where single does not tell.
 
 symbol       shape                     meaning
+row          (n,)                      in: sums of units with a curved activation; out: what they give, single precision
+gain, shift  float32                   of the activation, shift + gain tanh(gain x)
 outputs      (C, n_outputs, P)         last sums of each copy at each point, single precision
 bounds       (C, P)                    how far the difference of two outputs, or a single one, can be off by rounding
 classes      (C, P) uint8              out: class of each point
@@ -19,6 +21,34 @@ import numpy as np
 from tiocross.jit import kernel
 
 _LEAST = np.float32(-np.inf)
+_ONE, _TWO, _FARTHEST = np.float32(1.0), np.float32(2.0), np.float32(1.25)
+_C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11, _C12 = (np.float32(1.0 / k) for k in (
+    2, 6, 24, 120, 720, 5_040, 40_320, 362_880, 3_628_800, 39_916_800, 479_001_600))
+
+
+@kernel
+def activate_curved(row, gain, shift):
+    """Turn sums into outputs, in place: shift - gain + 2 gain / (1 + exp(-2 gain x)); returns how many.
+
+    The exponential is that of a 16th, by twelve terms of its series, squared four times: off by less than 2e-6 of itself,
+    the output by less than 5e-7 of its range. It is held within exp(+-20), where the output is flat. It vectorises."""
+    steep = -_TWO * gain / np.float32(16.0)
+    high = _TWO * gain
+    low = shift - gain
+    for p in range(len(row)):
+        y = min(max(steep * row[p], -_FARTHEST), _FARTHEST)
+        e = _C11 + y * _C12
+        e = _C9 + y * (_C10 + y * e)
+        e = _C7 + y * (_C8 + y * e)
+        e = _C5 + y * (_C6 + y * e)
+        e = _C3 + y * (_C4 + y * e)
+        e = _ONE + y * (_ONE + y * (_C2 + y * e))
+        e = e * e
+        e = e * e
+        e = e * e
+        e = e * e
+        row[p] = high / (_ONE + e) + low
+    return len(row)
 
 
 @kernel
