@@ -64,7 +64,8 @@ class ProductClassifier:
         sizes = [_sizes_of(array, k, len(arrays)) for k, array in enumerate(single)]
         near = np.empty(classes.shape, dtype=np.uint8)
         if self._is_dense:
-            single[0] = single[0].transpose(1, 0, 2).reshape(single[0].shape[1], -1).T  # (copies x outputs, inputs + 1)
+            single[0] = single[0].transpose(0, 2, 1).reshape(-1, single[0].shape[1])  # (copies x outputs, inputs + 1)
+            single[1:] = [np.ascontiguousarray(array.transpose(0, 2, 1)) for array in single[1:]]
         for block, inputs in zip(self._blocks, self._inputs):
             errors = _Errors(self._norms[block])
             with np.errstate(over="ignore", invalid="ignore"):  # what is no number is decided again
@@ -84,10 +85,10 @@ class ProductClassifier:
         last = len(arrays) - 1
         for k, (layer, array, size) in enumerate(zip(self._layers, arrays, sizes)):
             if k == 0:
-                signal = (array @ inputs).reshape(len(sizes[0].frobenius), -1, inputs.shape[1])
+                signal = (array @ inputs).reshape(len(size.frobenius), -1, inputs.shape[1])
             else:
-                signal = np.matmul(array[:, :-1].transpose(0, 2, 1), signal)
-                signal += array[:, -1, :, None]
+                signal = np.matmul(array[..., :-1], signal)
+                signal += array[..., -1:]
             if k < last:
                 layer.activate(signal)
                 errors.pass_on(layer, size, signal.shape[1], lambda: np.sqrt(np.einsum("cup,cup->cp", signal, signal)))
