@@ -123,6 +123,19 @@ def test_training_goes_on_from_a_network_and_never_replaces_one_unasked(trained,
     assert not np.array_equal(MLP.load(folder / "tuned.npz").arrays[0], after.arrays[0])
 
 
+def test_what_a_stage_wrote_can_be_looked_at(trained, folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert main(["transfer", "network.npz", "--transfers", "20", "--out", "looked_at.npz"]) == 0
+    summary = [line for line in capsys.readouterr().out.splitlines() if "mean accuracy" in line]
+    assert main(["describe", "looked_at.npz"]) == 0
+    assert summary[0] in capsys.readouterr().out
+    assert main(["describe", "network.json"]) == 0
+    shown = capsys.readouterr().out
+    assert "classes: kind a, kind b, kind c" in shown and "regular, 60 steps" in shown and "of the test points" in shown
+    (folder / "half.json").write_text('{"format": "tiocross training 1"}')
+    assert main(["describe", "half.json"]) == 2 and "is not a whole record" in capsys.readouterr().err
+
+
 def test_the_layout_may_be_that_of_a_plan(trained, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     assert main(["plan", "network.npz", "--out", "plan", "--array-shape", "16x16"]) == 0
