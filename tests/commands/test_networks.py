@@ -141,6 +141,11 @@ def test_the_layout_may_be_that_of_a_plan(trained, folder, monkeypatch, capsys):
     assert main(["plan", "network.npz", "--out", "plan", "--array-shape", "16x16"]) == 0
     assert main(["transfer", "network.npz", "--layout", "plan", "--transfers", "3"]) == 0
     assert "simulated chips" in capsys.readouterr().out
+    assert main(["judge", "plan", "--transfers", "20"]) == 0  # by the test points of the record, which the plan holds too
+    assert "18 points on 20 simulated chips" in capsys.readouterr().out
+    assert main(["program", "plan", "--simulate", "--out", "programmed", "--wire-resistance", "0"]) == 0
+    assert "predicted accuracy on 18 test points" in capsys.readouterr().out
+    assert main(["judge", "plan", "--data", str(folder / "nothing.csv")]) == 2
     MLP(3, 4, 3, rng=np.random.default_rng(0)).save(folder / "other.npz")
     assert main(["transfer", "other.npz", *OPTIONS, "--layout", "plan"]) == 2
     assert "is the plan of a network of sizes (3, 6, 5, 3)" in capsys.readouterr().err

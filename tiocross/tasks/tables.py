@@ -83,7 +83,10 @@ def _plain_points(path, text, label, without):
     sign = next((sign for sign, name in SEPARATORS.items() if name == peeked.separator), " ")
     if sign == " " or any(other in text for other in ";\t," if other != sign):
         return None
-    header, features, place = _columns(peeked, label, without)
+    try:
+        header, features, place = _columns(peeked, label, without)
+    except ValueError:  # told with the true number of the line
+        return None
     if any(line.count(sign) != len(header) - 1 for line in lines):
         return None
     labels = [line.split(sign)[place].strip() for line in lines[1:]]
