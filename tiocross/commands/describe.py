@@ -99,8 +99,8 @@ def _describe_training(path):
         shares = ", ".join(f"{share:.4f} of the {name} points" for name, share in record["software_accuracy"].items())
         lines = [record["command"], f"made {record['made']} with tiocross {record['versions']['tiocross']}",
                  f"points: {data['source']}", f"classes: {', '.join(data['class_names']) or 'numbered'}",
-                 f"{recipe['name']}, {training['n_steps']} steps, {training['n_chips']} chips a step where chips are simulated, "
-                 f"rate {training['learning_rate']:g}, seed {record['seed']}; for {record['device']['name']}",
+                 f"{recipe['name']}, {training['n_steps']} steps, {training['n_chips']} chips a step where chips are "
+                 f"simulated, rate {training['learning_rate']:g}, seed {record['seed']}; for {record['device']['name']}",
                  *([f"started from {record['started_from']}"] if record["started_from"] else []),
                  f"in software right at {shares}"]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
