@@ -8,8 +8,8 @@ import pytest
 
 from tiocross import MLP, TIO2, TrainingSettings, Transfer, arrange, tasks, transfer
 from tiocross.commands.main import main
-from tiocross.commands.points import as_measured, taking_measured
 from tiocross.study.experiment import ROWS
+from tiocross.study.measured import as_measured, taking_measured
 from tiocross.study.published import KNOWN
 from tiocross.study.task_table import weigh
 
@@ -167,6 +167,10 @@ def test_the_whole_experiment_runs_on_a_table_of_the_user(folder, monkeypatch, c
         "regular": 2 * (4 * 8 + 9 * 3), "straight line, robustly trained": 2 * 4 * 3}
     assert summary["data"]["class_names"] == ["kind a", "kind b", "kind c"] and len(summary["data"]["scaling"]["scale"]) == 3
     assert (folder / "out" / "report.html").exists()
+    network = MLP.load(folder / "out" / "networks" / "regular_seed0.npz")  # takes the values of the file
+    task = as_measured(tasks.read_task("mine.csv", label="species", without=["sample", "run"]))
+    row = next(row for row in summary["rows"] if row["name"] == "regular")
+    assert np.mean(network.predict(task.test.points) == task.test.labels) == pytest.approx(row["nominal_accuracy"])
 
 
 # ---------------------------------------------------------------- known tasks

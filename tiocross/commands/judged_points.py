@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 from tiocross.checks import require_name
 from tiocross.commands.networks import NETWORK, file_sha256, load_record, record_path
-from tiocross.commands.points import all_points, as_measured, named_task, require_no_columns, task_of
+from tiocross.commands.points import all_points, named_task, require_no_columns, task_of
 from tiocross.study.results import task_sha256
+from tiocross.study.measured import as_measured
 
 PARTS = ("test", "all")
 

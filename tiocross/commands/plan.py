@@ -8,7 +8,7 @@ from tiocross.checks import plural
 from tiocross.commands.describe import describe_plan
 from tiocross.commands.judged_points import recorded_task
 from tiocross.commands.networks import NETWORK, as_shape, load_record, record_path
-from tiocross.commands.points import as_measured, task_of
+from tiocross.commands.points import task_of
 from tiocross.commands.recognition import recognise
 from tiocross.storage import new_folder, require_new_folder, save_json
 from tiocross.tasks import load_moons
@@ -22,6 +22,7 @@ from tiocross.learning.network import MLP
 from tiocross.mapping.arrangements import arrange, share_arrays
 from tiocross.mapping.faults import stuck_outside_window
 from tiocross.mapping.mappings import DifferentialPairs
+from tiocross.study.measured import as_measured
 
 
 def load_planned(folder):

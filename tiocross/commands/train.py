@@ -7,7 +7,7 @@ import numpy as np
 
 from tiocross.checks import as_count, as_number, nearest_name
 from tiocross.commands.networks import arrangement_of, require_free, save_network
-from tiocross.commands.points import as_measured, chosen_task, describe_points, taking_measured
+from tiocross.commands.points import chosen_task, describe_points
 from tiocross.commands.progress import ProgressLine
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2
@@ -18,6 +18,7 @@ from tiocross.study.methods import COMPARED
 from tiocross.study.recipes import ExperimentSettings, training_generator
 from tiocross.study.results import file_name
 from tiocross.study.starts import train_starts
+from tiocross.study.measured import as_measured, taking_measured
 
 RECIPES = {recipe.name: recipe for recipe in (*COMPARED, *MORE_ROWS)}  # of equal names those of the experiment
 _FINE = 0.1  # of the recipe's learning rate, for a network that is already trained

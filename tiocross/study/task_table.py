@@ -10,6 +10,7 @@ from tiocross.devices.files import to_json
 from tiocross.devices.tio2 import TIO2
 from tiocross.study.choosing import RATE, SEEDS, Choice, try_recipe, with_values
 from tiocross.study.crew import Crew, interrupts_held, stop_if_asked
+from tiocross.study.measured import taking_measured
 from tiocross.study.published import RATES, STARTS, TRAINING
 from tiocross.study.recipes import ExperimentSettings, as_plain
 from tiocross.study.results import describe_choice
@@ -52,7 +53,7 @@ class TaskTable:
                 study = self._choose(self._study(known), crew)
                 for finished in train_and_judge(study, crew):
                     with interrupts_held():
-                        self._add(known, finished)
+                        self._add(study.task, finished)
         report = format_tasks(self.known, self.rows, self._notes())
         self.folder.save_text("table.txt", report)
         self.folder.save_text("table.csv", format_csv(self.rows))
@@ -85,9 +86,10 @@ class TaskTable:
         recipes = tuple(self._chosen[recipe.name] for recipe in settings.recipes)
         return replace(study, settings=replace(settings, recipes=recipes))
 
-    def _add(self, known, finished):
+    def _add(self, task, finished):
         if isinstance(finished, Trained):
-            self.folder.save_network(finished.network, finished.recipe, finished.seed)
+            in_file = taking_measured(finished.network, task.scaling)
+            self.folder.save_network(in_file, finished.recipe, finished.seed)
             self.costs[finished.recipe.name] = float(f"{finished.core_seconds:.3g}")
             self._n_trained += 1
             self.report_progress("networks trained", self._n_trained)
