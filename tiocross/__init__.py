@@ -15,9 +15,15 @@ _HOMES = {
     "Task": "tasks.dataset",
     # learning: networks, training, techniques
     "MLP": "learning.network",
+    "Network": "learning.network",
+    "Dense": "learning.layer_kinds",
+    "Conv1d": "learning.layer_kinds",
+    "Conv2d": "learning.layer_kinds",
+    "AveragePool1d": "learning.layer_kinds",
+    "AveragePool2d": "learning.layer_kinds",
     "train": "learning.training",
     "Checkpoint": "learning.training",
-    "TrainingSettings": "learning.training",
+    "TrainingSettings": "learning.settings",
     "Adam": "learning.optimisers",
     "Momentum": "learning.optimisers",
     "Technique": "learning.techniques",
@@ -146,9 +152,15 @@ if TYPE_CHECKING:
     from tiocross.tasks.dataset import Dataset as Dataset
     from tiocross.tasks.dataset import Task as Task
     from tiocross.learning.network import MLP as MLP
+    from tiocross.learning.network import Network as Network
+    from tiocross.learning.layer_kinds import Dense as Dense
+    from tiocross.learning.layer_kinds import Conv1d as Conv1d
+    from tiocross.learning.layer_kinds import Conv2d as Conv2d
+    from tiocross.learning.layer_kinds import AveragePool1d as AveragePool1d
+    from tiocross.learning.layer_kinds import AveragePool2d as AveragePool2d
     from tiocross.learning.training import train as train
     from tiocross.learning.training import Checkpoint as Checkpoint
-    from tiocross.learning.training import TrainingSettings as TrainingSettings
+    from tiocross.learning.settings import TrainingSettings as TrainingSettings
     from tiocross.learning.optimisers import Adam as Adam
     from tiocross.learning.optimisers import Momentum as Momentum
     from tiocross.learning.techniques import Technique as Technique

@@ -58,6 +58,18 @@ def freeze(values):
     return values
 
 
+class LayerShape(tuple):
+    """(n_word_lines, n_outputs) of a layer, a pair that also knows whether its last word line is a bias: ``has_bias``."""
+
+    def __new__(cls, n_word_lines, n_outputs, has_bias=True):
+        pair = super().__new__(cls, (n_word_lines, n_outputs))
+        pair.has_bias = has_bias
+        return pair
+
+    def __getnewargs__(self):
+        return (*self, self.has_bias)
+
+
 class ArrayRecord:
     """Equality, hash and short text of frozen records that hold arrays, by content; they are declared with repr=False."""
 

@@ -88,12 +88,13 @@ def save_json(path, content):
 def read_json(path):
     """Content of a JSON file; ValueError with the path if it is none, or gives a key twice."""
     try:
-        return json.loads(as_path("path", path).read_text(encoding="utf-8-sig"), object_pairs_hook=_without_doubles)
+        return json.loads(as_path("path", path).read_text(encoding="utf-8-sig"), object_pairs_hook=without_doubles)
     except (ValueError, RecursionError) as error:  # of json, of undecodable bytes, of integers without end
         raise ValueError(f"{path} is not JSON: {error}") from None
 
 
-def _without_doubles(pairs):
+def without_doubles(pairs):
+    """Dict of the pairs of a JSON object; ValueError if a key is given twice."""
     content = dict(pairs)
     if len(content) < len(pairs):
         names = [name for name, _ in pairs]

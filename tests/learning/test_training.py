@@ -24,7 +24,9 @@ from tiocross.learning.techniques import (
     Technique,
     split_layers,
 )
-from tiocross.learning.training import Adam, TrainingSettings, draw_batches, train, train_many
+from tiocross.learning.optimisers import Adam
+from tiocross.learning.settings import TrainingSettings, rate_at
+from tiocross.learning.training import draw_batches, train, train_many
 from tiocross.mapping.arrangements import arrange, share_arrays
 from tiocross.mapping.mappings import DifferentialPairs, ReferenceColumn
 from tiocross.mapping.targets import map_weights
@@ -327,7 +329,7 @@ def test_adam_works_in_place_and_leaves_the_gradient():
 
 def recorded_rates(monkeypatch, dataset, settings):
     rates = []
-    monkeypatch.setattr(training.Adam, "step", lambda self, grad, learning_rate: rates.append(learning_rate))
+    monkeypatch.setattr(Adam, "step", lambda self, grad, learning_rate: rates.append(learning_rate))
     train(start(2, 1), dataset, rng=np.random.default_rng(0), settings=settings)
     return rates
 

@@ -407,7 +407,7 @@ def test_what_does_not_fit_is_refused(make, message):
 @pytest.mark.parametrize(("make", "message"), [
     (lambda: arrange(8, (8, 8)), r"sizes must be a network's layer sizes, such as \(2, 8, 1\); got 8"),
     (lambda: arrange(SIZES, 8), r"array_shape must be a pair such as \(8, 8\)"),
-    (lambda: arrange([(3, 16), (9, 2)], (8, 8)), "a layer size must be a whole number"),
+    (lambda: arrange([(3, 8), 9], (8, 8)), "the shape of a layer must be a pair"),
     (lambda: arrange(SIZES, (8, 8)).carried_by(0, 0, 1.5), "bit_line must be a whole number; got 1.5"),
     (lambda: arrange(SIZES, (8, 8)).place([np.zeros((3, 16)), "targets"]), r"layers\[1\] must be an array of real numbers"),
     (lambda: arrange(SIZES, mapping="pairs"), r"mapping must be a Mapping, such as DifferentialPairs\(\); got 'pairs'"),

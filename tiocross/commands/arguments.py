@@ -1,6 +1,6 @@
 """What each command of ``tiocross`` takes. Nothing is imported here that ``--help`` would have to wait for."""
 
-from tiocross.commands.network_arguments import add_points, add_tasks, add_train, add_transfer
+from tiocross.commands.network_arguments import add_import, add_points, add_tasks, add_train, add_transfer
 from tiocross.commands.options import (
     EPILOG, MOST_SEEDS as _MOST_SEEDS, MOST_WORKERS as _MOST_WORKERS, HelpText, add_command as _add,
     array_shape as _array_shape, as_float, real as _real, shortened, whole as _whole,
@@ -20,8 +20,9 @@ tiocross --help lists all commands."""
 
 def add_commands(commands):
     """Add a parser for each command; the module of the same name has its ``prepare``."""
-    for add_arguments in (_add_experiment, _add_compare, add_train, add_transfer, add_tasks, _add_plan, _add_program,
-                          _add_judge, _add_calibrate, _add_report, _add_describe, _add_solve, _add_example, _add_warmup):
+    for add_arguments in (_add_experiment, _add_compare, add_train, add_import, add_transfer, add_tasks, _add_plan,
+                          _add_program, _add_judge, _add_calibrate, _add_report, _add_describe, _add_solve,
+                          _add_example, _add_warmup):
         add_arguments(commands)
 
 

@@ -18,7 +18,7 @@ from tiocross.lab.resistance_maps import read_lab_map
 from tiocross.lab.tables import read_conductance_csv
 from tiocross.lab.plans import load_plan, plan
 from tiocross.lab.write_verify import PulseScheme
-from tiocross.learning.network import MLP
+from tiocross.learning.network import Network
 from tiocross.mapping.arrangements import arrange, share_arrays
 from tiocross.mapping.faults import stuck_outside_window
 from tiocross.mapping.mappings import DifferentialPairs
@@ -31,7 +31,7 @@ def load_planned(folder):
     if not file.exists():
         raise FileNotFoundError(f"{file}: No such file; tiocross plan writes the network beside the plan. Save it there "
                                 f"from Python: network.save({str(file)!r})")
-    network = MLP.load(file)
+    network = Network.load(file)
     made.require_network(network)
     return made, network
 
@@ -39,7 +39,7 @@ def load_planned(folder):
 def prepare(arguments):
     """The plan that the command line asks for, made and ready to be written."""
     require_new_folder(arguments.out)
-    network = MLP.load(arguments.network)
+    network = Network.load(arguments.network)
     device = TIO2 if arguments.device is None else load_device(arguments.device)
     scheme = None
     if arguments.scheme_from is not None:
@@ -57,8 +57,8 @@ def prepare(arguments):
 
 def _layout(network, array_shape, shares_arrays):
     if not shares_arrays:
-        return arrange(network.sizes, array_shape)
-    return share_arrays(network.sizes, array_shape, mapping=DifferentialPairs(digital_output_bias=True))
+        return arrange(network.shapes, array_shape)
+    return share_arrays(network.shapes, array_shape, mapping=DifferentialPairs(digital_output_bias=True))
 
 
 def _require_maps(network, layout, stuck, arguments):

@@ -11,7 +11,7 @@ from tiocross.commands.points import chosen_task, describe_points
 from tiocross.commands.progress import ProgressLine
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2
-from tiocross.learning.network import MLP
+from tiocross.learning.network import Network
 from tiocross.learning.training import require_matching, train
 from tiocross.study.experiment import MORE_ROWS
 from tiocross.study.methods import COMPARED
@@ -33,7 +33,7 @@ def prepare(arguments):
                      training=settings_of(arguments, recipe, len(task.train)))
     as_count("--seed", arguments.seed, low=0)
     start = None if arguments.start is None else _start_of(arguments, task)
-    recipe.layout(recipe.sizes_for(task.train) if start is None else start.sizes, device)  # what is impossible is told now
+    recipe.layout(recipe.sizes_for(task.train) if start is None else start.shapes, device)  # what is impossible is told now
     require_free(arguments.out, arguments.overwrite, *filter(None, (arguments.start, arguments.data)))
     return lambda: _train_and_save(arguments, recipe, device, task, start)
 
@@ -85,7 +85,7 @@ def _start_of(arguments, task):
     """The network to start from, which must fit the task as it was measured."""
     if arguments.hidden is not None or arguments.activation is not None or arguments.starts is not None:
         raise ValueError("--from states the network; leave out --hidden, --activation and --starts")
-    network = MLP.load(arguments.start)
+    network = Network.load(arguments.start)
     require_matching(network, task.train)
     return network
 
@@ -114,6 +114,6 @@ def _trained(recipe, device, task, start, rng, on_progress):
     if start is None:
         network, = train_starts(recipe, task.train, device, rngs=[rng], settings=recipe.training, on_progress=on_progress)
         return taking_measured(network, task.scaling)
-    layout = recipe.layout(start.sizes, device)
+    layout = recipe.layout(start.shapes, device)
     return train(start, as_measured(task).train, recipe.techniques, device=device, layout=layout, rng=rng,
                  settings=recipe.training, on_progress=on_progress)

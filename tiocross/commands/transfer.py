@@ -11,7 +11,7 @@ from tiocross.commands.progress import ProgressLine
 from tiocross.commands.studies import count_workers
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2
-from tiocross.learning.network import MLP
+from tiocross.learning.network import Network
 from tiocross.learning.training import require_matching
 from tiocross.storage import save_json
 from tiocross.study.recipes import Arrangement
@@ -20,7 +20,7 @@ from tiocross.transfers.judging import transfer
 
 def prepare(arguments):
     """The transfer that the command line asks for, ready to be called."""
-    network = MLP.load(arguments.network)
+    network = Network.load(arguments.network)
     device = TIO2 if arguments.device is None else load_device(arguments.device)
     points, source = points_to_judge(arguments, arguments.network)
     require_matching(network, points)
@@ -35,13 +35,13 @@ def prepare(arguments):
 
 def _layout(arguments, network, device):
     if arguments.layout is None:
-        return arrangement_of(arguments, Arrangement()).layout(network.sizes, device)
+        return arrangement_of(arguments, Arrangement()).layout(network.shapes, device)
     if arguments.array_shape is not None or arguments.share_arrays:
         raise ValueError("--layout states where everything lies; leave out --array-shape and --share-arrays")
     made, planned = load_planned(arguments.layout)
-    if planned.sizes != network.sizes:
-        raise ValueError(f"--layout {arguments.layout} is the plan of a network of sizes {planned.sizes}; "
-                         f"{arguments.network} has {network.sizes}")
+    if planned.shapes != network.shapes:
+        raise ValueError(f"--layout {arguments.layout} is the plan of a network with layers of {planned.shapes}; "
+                         f"{arguments.network} has {network.shapes}")
     return made.layout
 
 

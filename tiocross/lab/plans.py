@@ -23,7 +23,9 @@ from tiocross.mapping.faults import as_stuck_maps
 from tiocross.mapping.arrangements import arrange
 from tiocross.mapping.layout import Layout
 from tiocross.mapping.sensitivity import device_effects, effects_per_siemens, weight_effects
-from tiocross.mapping.targets import LayerTargets, Network, Targets, map_weights, sizes_of, with_digital_bias
+from tiocross.mapping.targets import (
+    LayerTargets, Network, Targets, biases_in_software, map_weights, shapes_of, with_digital_bias,
+)
 from tiocross.records import freeze
 from tiocross.units import percent, uS
 
@@ -169,7 +171,7 @@ class Plan:
         for array, used, values in zip(self.layout.arrays, self.layout.used, readbacks):
             as_conductances(f"the read-back of array {array}", _require_read(array, np.where(used, values, 0.0)))
         weights = [self.layout.mapping.differences(values) / scale for values, scale in zip(layers, self.scales)]
-        return [*weights[:-1], with_digital_bias(weights[-1], self.digital_bias)]
+        return [with_digital_bias(*layer) for layer in zip(weights, biases_in_software(self.layout, self.digital_bias))]
 
     def targets_of(self, network: Network) -> Targets:
         """Targets of the planned network as `infer` takes them: layout, scales and, where known, stuck devices.
@@ -185,8 +187,7 @@ class Plan:
             What the arrays hold if every target is met, and the way back to weights.
         """
         self.require_network(network)
-        biases = [None] * (len(self.scales) - 1) + [self.digital_bias]
-        layers = zip(self.layout.collect(self.expected), self.scales, biases)
+        layers = zip(self.layout.collect(self.expected), self.scales, biases_in_software(self.layout, self.digital_bias))
         return Targets(tuple(LayerTargets(*layer) for layer in layers), self.layout, tuple(network.arrays))
 
     def device_table(self) -> list:
@@ -310,7 +311,8 @@ def plan(network: Network, device: Device, *, layout: tuple[int, int] | Layout |
         keys = device_effects(effects, targets)
     orders = [_turns(np.where(np.isnan(array), -1.0, key)) for array, key in zip(wanted, layout.place(keys))]
     return Plan(fingerprint(network), device, PulseScheme() if scheme is None else scheme, layout,
-                [layer.scale for layer in targets.layers], wanted, orders, stuck, targets.layers[-1].digital_bias)
+                [layer.scale for layer in targets.layers], wanted, orders, stuck,
+                targets.layers[-1].digital_bias if layout.mapping.digital_output_bias else None)
 
 
 def _targets_on(network, device, layout):
@@ -320,7 +322,7 @@ def _targets_on(network, device, layout):
     if isinstance(layout, Targets):
         layout.require_network(network)
         return layout
-    given = layout if isinstance(layout, Layout) else arrange(sizes_of(network.arrays), layout)
+    given = layout if isinstance(layout, Layout) else arrange(shapes_of(network), layout)
     return map_weights(network, device, layout=given)
 
 
@@ -363,10 +365,10 @@ def load_plan(folder: str | Path) -> Plan:
 
 
 def fingerprint(network):
-    """SHA-256 of a network's arrays, input encoding and activation, in hexadecimal."""
-    if not hasattr(network, "input_offset"):
+    """SHA-256 of a network's arrays, input encoding and architecture, in hexadecimal."""
+    if not hasattr(network, "architecture"):
         raise TypeError(f"network must be an MLP, such as MLP.load gives; got {str(network)[:80]!r}")
-    digest = hashlib.sha256(network.activation.encode())
+    digest = hashlib.sha256(network.architecture.encode())
     for array in (network.input_offset, network.input_scale, *network.arrays):
         digest.update(f"{np.shape(array)}".encode())
         digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())

@@ -1,29 +1,28 @@
-"""Multilayer perceptrons: layers of weights, their forward pass in plain NumPy, files.
+"""Multilayer perceptrons: networks whose layers are all dense.
 
-`forward` here is the plain version of the compiled forward passes in `layers_kernel` and `classes_kernel`: for one network
-and many points, where NumPy is fast, and to test the compiled passes against. Training passes are of single precision; in
-those of transfers the last bits differ, because their exp is a series.
+`forward` here is the plain version of the compiled forward passes in `layers_kernel` and `classes_kernel`, to test these
+against. Training passes are of single precision; in those of transfers the last bits differ, because their exp is a series.
 """
 
 from __future__ import annotations
 
-import math
 import os
+from collections.abc import Sequence
 
 import numpy as np
 
-from tiocross.checks import (
-    as_count, as_finite, as_path, kind_of, nearest_name, require_generator, require_memory, transposed_hint,
-)
-from tiocross.learning.activations import ACTIVATIONS, find_activation
-from tiocross.storage import replacing
-from tiocross.tasks.dataset import Dataset
+from tiocross.checks import as_count, require_generator, require_memory
+from tiocross.learning.activations import find_activation
+from tiocross.learning.imported import as_encoding, as_pairs, chain_of, oriented_arrays
+from tiocross.learning.layer_kinds import Dense, chain_layers, require_output
+from tiocross.learning.layered import Network, as_layers, classify, require_no_bias, start_weights
+from tiocross.learning.network_files import FORMAT, write_network
+from tiocross.learning.steps import Step, dense_steps
 
-FORMAT = "tiocross network 1"
-_MOST_BYTES = 100_000  # of a member that holds a few numbers or a text, and of the head of any other
+__all__ = ["FORMAT", "MLP", "Network", "activate", "classify", "forward"]
 
 
-class MLP:
+class MLP(Network):
     """A multilayer perceptron with one logit for two classes, or one logit for each class.
 
     Parameters
@@ -32,11 +31,14 @@ class MLP:
         Number of inputs, of units of each hidden layer, of outputs, such as ``MLP(2, 8, 1, rng=rng)`` (unitless).
     rng : numpy.random.Generator
         Draws the weights at the start.
-    activation : str, optional
-        What hidden units make of their sums: "sigmoid", "tanh", "relu", "softplus" or "hardtanh".
+    activation : str or list of str, optional
+        What hidden units make of their sums: "sigmoid", "tanh", "relu", "softplus" or "hardtanh"; or a name for each hidden
+        layer.
 
     Attributes
     ----------
+    activation : str or tuple of str
+        As given.
     arrays : list of (n_inputs + 1, n_outputs) ndarray
         Weights of each layer with the bias as the last row, as on the crossbar (unitless).
     input_offset, input_scale : (n_inputs,) ndarray
@@ -67,18 +69,69 @@ class MLP:
     (2,)
     """
 
-    def __init__(self, *sizes: int, rng: np.random.Generator, activation: str = "sigmoid"):
+    def __init__(self, *sizes: int, rng: np.random.Generator, activation: str | Sequence[str] = "sigmoid"):
         if len(sizes) < 2:
             raise ValueError(f"an MLP needs a number of inputs and of outputs, such as MLP(2, 8, 1, rng=rng); got {sizes}")
         sizes = [as_count("a layer's size", size) for size in sizes]
-        find_activation(activation)
+        activation = _as_activation(activation, len(sizes) - 2)
         require_generator(rng)
         n_weights = sum((n_in + 1) * n_out for n_in, n_out in zip(sizes, sizes[1:]))
         require_memory(f"{n_weights} weights and biases", 8 * n_weights, "give smaller layers")
-        self.activation = activation
-        self.arrays = [_start_weights(n_in, n_out, rng) for n_in, n_out in zip(sizes, sizes[1:])]
-        self.input_offset = np.zeros(sizes[0])
-        self.input_scale = np.ones(sizes[0])
+        self._set(activation, [True] * (len(sizes) - 1), "linear",
+                  [start_weights(n_in, n_out, rng) for n_in, n_out in zip(sizes, sizes[1:])])
+        self.input_offset, self.input_scale = as_encoding(None, None, sizes[0])
+
+    def _set(self, activation, biases, output, arrays):
+        self.activation, self._biases, self._output, self.arrays = activation, tuple(biases), output, arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: list, *, activation: str | Sequence[str], orientation: str | None = None,
+                    input_offset: np.ndarray | float | None = None,
+                    input_scale: np.ndarray | float | None = None) -> MLP:
+        """A perceptron with weights from elsewhere; its predictions are those of the given weights.
+
+        Parameters
+        ----------
+        arrays : list of tuple of ndarray
+            (weights, bias) of each layer; None for the bias of a layer without. Weights are (n_inputs, n_outputs) or
+            (n_outputs, n_inputs), biases (n_outputs,) (unitless).
+        activation : str or list of str
+            Of all hidden layers; or a name for each hidden layer, and, if given, one more for the output: "linear",
+            "softmax" or, for one output, "sigmoid".
+        orientation : str, optional
+            "in_out" for weights (n_inputs, n_outputs), as NumPy and Keras have them, "out_in" for (n_outputs, n_inputs), as
+            PyTorch has them. Recognised from the chain of sizes without it.
+        input_offset, input_scale : (n_inputs,) ndarray or float, optional
+            The network sees (points - input_offset) * input_scale (unitless).
+
+        Returns
+        -------
+        MLP
+            The network; weights are copied.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the layers do not follow on each other, do so either way (tell the orientation), or a number is not finite.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from tiocross import MLP
+        >>> weights = [(np.ones((3, 2)), np.zeros(3)), (np.ones((1, 3)), None)]
+        >>> MLP.from_arrays(weights, activation=["relu", "sigmoid"])
+        MLP 2-3-1, relu units, layer 1 without bias, sigmoid output
+        """
+        pairs = as_pairs(arrays)
+        sizes = chain_of(pairs, orientation)
+        hidden, output = _split_activation(activation, len(sizes) - 2)
+        layers = [Dense(n_out, bias=bias is not None) for n_out, (_, bias) in zip(sizes[1:], pairs)]
+        require_output(output, sizes[-1])
+        other = object.__new__(MLP)
+        other._set(hidden, [layer.bias for layer in layers], output,
+                   oriented_arrays(pairs, layers, chain_layers(layers, sizes[:1]), orientation))
+        other.input_offset, other.input_scale = as_encoding(input_offset, input_scale, sizes[0])
+        return other
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -86,17 +139,44 @@ class MLP:
         return (len(self.arrays[0]) - 1, *(array.shape[1] for array in self.arrays))
 
     @property
-    def n_classes(self) -> int:
-        """Number of classes that it tells apart."""
-        return max(2, self.sizes[-1])
+    def input_shape(self) -> tuple[int]:
+        """(n_inputs,)."""
+        return (len(self.arrays[0]) - 1,)
+
+    @property
+    def layers(self) -> tuple[Dense, ...]:
+        """Its layers, as of `Network`."""
+        names = (*self._hidden(), self._output)
+        return tuple(Dense(array.shape[1], name, bias) for array, name, bias in zip(self.arrays, names, self._biases))
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What is done from layer to layer, a `Step` for each."""
+        return dense_steps((*self._hidden(), "linear"), self._biases)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it has one activation and a bias in each layer, as the compiled kernels take it."""
+        return isinstance(self.activation, str) and all(self._biases)
+
+    @property
+    def architecture(self) -> str:
+        """All of it but weights and input encoding, as a text; of a plain one its activation, for weights say the rest."""
+        return self.activation if self._is_simple() else super().architecture
+
+    def _is_simple(self):
+        return self.is_plain and self._output == "linear"
+
+    def _hidden(self):
+        """Activation of each hidden layer."""
+        n_hidden = len(self.arrays) - 1
+        return (self.activation,) * n_hidden if isinstance(self.activation, str) else self.activation
 
     def __repr__(self):
-        sees = "" if (self.input_offset == 0).all() and (self.input_scale == 1).all() else ", inputs shifted and scaled"
-        return f"MLP {'-'.join(map(str, self.sizes))}, {self.activation} units{sees}"
-
-    def copy(self) -> MLP:
-        """A network of its own with the same weights."""
-        return self.with_arrays([array.copy() for array in self.arrays])
+        units = self.activation if isinstance(self.activation, str) else " and ".join(self.activation)
+        lacking = ", ".join(f"layer {k} without bias" for k, bias in enumerate(self._biases) if not bias)
+        output = f", {self._output} output" if self._output != "linear" else ""
+        return f"MLP {'-'.join(map(str, self.sizes))}, {units} units{', ' * bool(lacking)}{lacking}{output}{self._sees()}"
 
     def with_arrays(self, arrays: list[np.ndarray]) -> MLP:
         """A network with other weights, and the same activation and input encoding.
@@ -105,85 +185,38 @@ class MLP:
         ----------
         arrays : list of (n_inputs + 1, n_outputs) ndarray
             Weights of each layer, bias last; float64 arrays are held as they are, not copied. Inputs must be as many as
-            before; hidden layers and outputs may differ (unitless).
+            before; hidden layers and outputs may differ, hidden layers with activations of their own or without bias only
+            in their number of units (unitless).
 
         Raises
         ------
         ValueError, TypeError
-            If there is no layer, a weight is not a finite number, or the shapes of the layers do not follow on each other.
+            If there is no layer, a weight is not a finite number, the shapes of the layers do not follow on each other, or a
+            layer without bias is given one.
         """
         other = object.__new__(MLP)
-        other.activation = self.activation
-        other.arrays = _as_layers(arrays, self.sizes[0])
+        layers = as_layers(arrays, [self.sizes[0]])
+        biases = self._biases if len(layers) == len(self._biases) else (True,) * len(layers)
+        if len(layers) != len(self._biases) and not self.is_plain:
+            raise ValueError(f"arrays must hold {len(self.arrays)} layers, for each has its own activation or bias; got "
+                             f"{len(layers)}")
+        other._set(self.activation, biases, self._output, layers)
+        require_output(other._output, layers[-1].shape[1])
+        require_no_bias(other.steps if not all(biases) else (), layers)
         other.input_offset, other.input_scale = self.input_offset.copy(), self.input_scale.copy()
         return other
 
-    def centre_inputs(self, dataset: Dataset) -> None:
-        """Make the network see the training points as spanning [-1, 1] in every feature.
-
-        Parameters
-        ----------
-        dataset : Dataset
-            Training points.
-
-        Raises
-        ------
-        ValueError
-            If the number of features is not the number of inputs.
-
-        Notes
-        -----
-        A crossbar reads positive and negative voltages alike. Inputs centred on zero need no large bias and use the
-        conductance window evenly. A constant feature is only centred.
-        """
-        if not isinstance(dataset, Dataset):
-            raise TypeError(f"dataset must be a Dataset; got {kind_of(dataset)}")
-        self._require_features(dataset.points)
-        low, high = dataset.points.min(axis=0), dataset.points.max(axis=0)
-        self.input_offset = (low + high) / 2
-        self.input_scale = 2 / np.where(high > low, high - low, 2.0)
-
-    def encode(self, points: np.ndarray) -> np.ndarray:
-        """What the first layer sees of points: (points - input_offset) * input_scale.
-
-        Parameters
-        ----------
-        points : (n_points, n_inputs) array_like
-            Features (unitless).
-
-        Returns
-        -------
-        (n_points, n_inputs) ndarray
-            Encoded features (unitless).
-
-        Raises
-        ------
-        ValueError
-            If the number of features is not the number of inputs, or a value is not finite.
-        """
-        points = as_finite("points", points, ndim=2)
-        self._require_features(points)
-        return (points - self.input_offset) * self.input_scale
-
-    def logits(self, points: np.ndarray) -> np.ndarray:
-        """Outputs before the sigmoid or softmax, (n_points, n_outputs).
-
-        Parameters
-        ----------
-        points : (n_points, n_inputs) array_like
-            Features (unitless).
-        """
-        return forward(self.arrays, self.encode(points), self.activation)
-
-    def predict(self, points: np.ndarray) -> np.ndarray:
-        """Class of each point, (n_points,): 1 where a single logit is positive, else the class of the largest logit.
-
-        Parameters
-        ----------
-        points : (n_points, n_inputs) array_like
-            Features (unitless).
-        """
-        return classify(self.logits(points))
+    @classmethod
+    def _of(cls, stored):
+        """The network that a file holds."""
+        names = [layer.activation for layer in stored.layers]
+        if not all(isinstance(layer, Dense) for layer in stored.layers) or len(stored.input_shape) != 1:
+            raise ValueError("the layers of an MLP are dense, and its inputs stand in a row")
+        network = object.__new__(MLP)
+        hidden = stored.activation or _as_activation(names[:-1], len(names) - 1)
+        network._set(hidden, [layer.bias for layer in stored.layers], names[-1], stored.arrays)
+        network.input_offset, network.input_scale = stored.input_offset, stored.input_scale
+        return network
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the network as ``.npz`` without pickle. The file appears whole or not at all.
@@ -193,65 +226,9 @@ class MLP:
         path : str or Path
             The file to write.
         """
-        arrays = {f"layer_{k}": array for k, array in enumerate(self.arrays)}
-        with replacing(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, format=FORMAT, sizes=self.sizes, activation=self.activation, input_offset=self.input_offset,
-                     input_scale=self.input_scale, **arrays)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike) -> MLP:
-        """The network in a file that `save` wrote, bit for bit.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file to read.
-
-        Raises
-        ------
-        ValueError
-            If the file is no such file, or damaged; nothing that does not belong there is unpacked.
-        TypeError
-            If the path is neither a text nor a Path.
-        """
-        content = _read_npz(as_path("path", path))
-        try:
-            return cls._from_content(content, path)
-        except TypeError as error:
-            raise ValueError(f"{path} is damaged: {error}") from None
-
-    @classmethod
-    def _from_content(cls, content, path):
-        if str(content.get("format")) != FORMAT:
-            raise ValueError(f"{path} is not a network that tiocross saved: it lacks the mark {FORMAT!r}")
-        sizes = as_finite(f"sizes of {path}", content.get("sizes", []), ndim=1).astype(int).tolist()
-        keys = [f"layer_{k}" for k in range(len(sizes) - 1)]
-        expected = {"format", "sizes", "activation", "input_offset", "input_scale", *keys}
-        if len(sizes) < 2 or set(content) != expected:
-            odd = sorted(expected ^ set(content))
-            raise ValueError(f"{path} is damaged: {odd[0] if odd else 'sizes'!r} is missing or does not belong there")
-        too_large = [name for name in sorted(expected) if content[name] is None]
-        if too_large:
-            raise ValueError(f"{path} is damaged: {too_large[0]!r} is larger than a network of sizes {sizes} has it")
-        arrays = [as_finite(f"{key} of {path}", content[key], ndim=2) for key in keys]
-        activation = str(content["activation"])
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"{path} has the unknown activation {activation!r}; {nearest_name(activation, ACTIVATIONS)}")
-        shapes = [(n_in + 1, n_out) for n_in, n_out in zip(sizes, sizes[1:])]
-        if min(sizes) < 1 or [array.shape for array in arrays] != shapes:
-            raise ValueError(f"{path} is damaged: layers of shapes {[a.shape for a in arrays]} do not have sizes {sizes}")
-        network = object.__new__(cls)
-        network.activation, network.arrays = activation, arrays
-        network.input_offset = as_finite(f"input_offset of {path}", content["input_offset"], ndim=1)
-        network.input_scale = as_finite(f"input_scale of {path}", content["input_scale"], ndim=1)
-        if not len(network.input_offset) == len(network.input_scale) == network.sizes[0]:
-            raise ValueError(f"{path} is damaged: input_offset and input_scale do not have {network.sizes[0]} entries")
-        return network
-
-    def _require_features(self, points):
-        if points.shape[-1] != self.sizes[0]:
-            raise ValueError(f"points must have {self.sizes[0]} features, as many as the network has inputs; "
-                             f"got shape {points.shape}")
+        if not self._is_simple():
+            return super().save(path)
+        write_network(path, self, {"format": FORMAT, "sizes": self.sizes, "activation": self.activation})
 
 
 def forward(arrays, inputs, activation):
@@ -260,14 +237,9 @@ def forward(arrays, inputs, activation):
     signal = inputs
     for depth, array in enumerate(arrays):
         if depth > 0:
-            signal = activate(signal, activation)
+            signal = find_activation(activation).value(signal)
         signal = signal @ array[..., :-1, :] + array[..., -1:, :]
     return signal
-
-
-def classify(logits):
-    """Class of each point from ``(..., n_points, n_outputs)`` logits: sign of a single one, else the largest."""
-    return (logits[..., 0] > 0).astype(np.int64) if logits.shape[-1] == 1 else logits.argmax(axis=-1)
 
 
 def activate(signal, activation):
@@ -275,52 +247,20 @@ def activate(signal, activation):
     return find_activation(activation).value(signal)
 
 
-def _start_weights(n_inputs, n_outputs, rng):
-    bound = np.sqrt(6 / (n_inputs + n_outputs))
-    return np.concatenate([rng.uniform(-bound, bound, (n_inputs, n_outputs)), np.zeros((1, n_outputs))])
+def _as_activation(activation, n_hidden):
+    """A name, or a tuple with a name for each hidden layer; one name where they are all the same."""
+    if isinstance(activation, (list, tuple)):
+        if len(activation) != n_hidden:
+            raise ValueError(f"activation must be a name, or one for each of the {n_hidden} hidden layers; got {activation}")
+        for name in activation:
+            find_activation(name)
+        return activation[0] if len(set(activation)) == 1 else tuple(activation) or "linear"
+    find_activation(activation)
+    return activation
 
 
-def _as_layers(arrays, n_inputs):
-    """List of checked weights, layer by layer."""
-    if not isinstance(arrays, list | tuple) or not arrays:
-        raise TypeError(f"arrays must be a list with the weights of each layer; got {type(arrays).__name__} of "
-                        f"{len(arrays) if isinstance(arrays, list | tuple) else np.shape(arrays)}")
-    layers = [as_finite(f"arrays[{k}]", array, ndim=2) for k, array in enumerate(arrays)]
-    for k, layer in enumerate(layers):
-        if len(layer) != n_inputs + 1 or layer.shape[1] == 0:
-            turned = f", {n_inputs} inputs and the bias"
-            raise ValueError(f"arrays[{k}] must have {n_inputs + 1} rows{turned}, and a column for each output; got shape "
-                             f"{layer.shape}{transposed_hint(layer.shape, (n_inputs + 1, layer.shape[0]))}")
-        n_inputs = layer.shape[1]
-    return layers
-
-
-def _read_npz(path):
-    """Arrays of the file by name. The directory is read first: what does not belong to a network, or is larger than its
-    sizes say, is not unpacked, and None stands for it."""
-    try:
-        with open(path, "rb") as file:
-            if file.read(2) != b"PK":
-                raise ValueError("it is no .npz archive")
-            file.seek(0)
-            archive = np.load(file, allow_pickle=False)
-            unpacked = {info.filename.removesuffix(".npy"): info.file_size for info in archive.zip.infolist()}
-            content = dict.fromkeys(unpacked)
-            for name in content.keys() & {"format", "sizes", "activation"}:
-                content[name] = archive[name] if unpacked[name] <= _MOST_BYTES else None
-            sizes = content.get("sizes")
-            for name, shape in _shapes_of_members([] if sizes is None else sizes.ravel()).items():
-                if name in content and unpacked[name] <= _MOST_BYTES + 8 * math.prod(shape):
-                    content[name] = archive[name]
-            return content
-    except (FileNotFoundError, IsADirectoryError, PermissionError):
-        raise
-    except Exception as error:  # a damaged archive can make zipfile and NumPy raise almost anything
-        raise ValueError(f"{path} is not a network that tiocross saved, or it is truncated: {error}") from None
-
-
-def _shapes_of_members(sizes):
-    """Shapes of the arrays that a network of these sizes is saved with, by name."""
-    sizes = [int(size) for size in sizes]
-    layers = {f"layer_{k}": (n_in + 1, n_out) for k, (n_in, n_out) in enumerate(zip(sizes, sizes[1:]))}
-    return {**layers, "input_offset": (sizes[0],), "input_scale": (sizes[0],)} if layers else {}
+def _split_activation(activation, n_hidden):
+    """Activation of the hidden layers, and of the output."""
+    if isinstance(activation, (list, tuple)) and len(activation) == n_hidden + 1:
+        return _as_activation(activation[:-1], n_hidden), activation[-1]
+    return _as_activation(activation, n_hidden), "linear"

@@ -2,18 +2,22 @@
 
 import numpy as np
 
-from tiocross.checks import as_shape
-from tiocross.mapping.layout import Block, Layout, layer_shapes
+from tiocross.checks import as_shape, require_memory
+from tiocross.mapping.layout import Block, Layout, layer_shapes, layers_without_bias
 from tiocross.mapping.mappings import PAIRS, Mapping
 
+_MOST_BLOCKS = 100_000  # some 3 kB and 0.1 ms each
+_BYTES_PER_DEVICE = 32  # while it is checked that each is there once
 
-def arrange(sizes: tuple[int, ...], array_shape: tuple[int, int] | None = None, *, mapping: Mapping = PAIRS) -> Layout:
+
+def arrange(sizes: tuple, array_shape: tuple[int, int] | None = None, *, mapping: Mapping = PAIRS) -> Layout:
     """Layout with one block on each array: the fewest such arrays, blocks as even as possible.
 
     Parameters
     ----------
-    sizes : tuple of int
-        Layer sizes of the network: inputs, hidden units, outputs; ``network.sizes`` (unitless).
+    sizes : tuple of int or of tuple of int
+        Layer sizes of a perceptron: inputs, hidden units, outputs; ``network.sizes``. Or the (n_word_lines, n_outputs) of
+        each layer, bias included, of any network: ``network.shapes`` (unitless).
     array_shape : tuple of int, optional
         (n_word_lines, n_bit_lines) of every physical array; without it each layer has one array of its own size (unitless).
     mapping : Mapping, optional
@@ -38,22 +42,26 @@ def arrange(sizes: tuple[int, ...], array_shape: tuple[int, int] | None = None, 
     [(0, 0, 3, 8), (0, 1, 3, 8), (1, 2, 5, 2), (1, 3, 4, 2)]
     """
     shapes = layer_shapes(sizes, mapping)
+    common = None if array_shape is None else _as_array_shape(array_shape, mapping)
+    _require_feasible(shapes, common, mapping)
     blocks = []
     for layer, shape in enumerate(shapes):
-        ends = shape if array_shape is None else _as_array_shape(array_shape, mapping)
+        ends = common or shape
         for rows, columns in _cut(shape, ends, mapping.lines_per_output):
             word_lines = np.arange(len(rows)) + ends[0] - len(rows)
             blocks.append(Block(layer, len(blocks), ends, rows, columns, word_lines, np.arange(len(columns))))
-    return Layout(tuple(blocks), tuple(shapes), mapping)
+    return Layout(tuple(blocks), tuple(shapes), mapping,
+                  layers_without_bias(sizes))
 
 
-def share_arrays(sizes: tuple[int, ...], array_shape: tuple[int, int], *, mapping: Mapping = PAIRS) -> Layout:
+def share_arrays(sizes: tuple, array_shape: tuple[int, int], *, mapping: Mapping = PAIRS) -> Layout:
     """Layout in which blocks of all layers share arrays, cut so that they fill what earlier blocks left free.
 
     Parameters
     ----------
-    sizes : tuple of int
-        Layer sizes of the network: inputs, hidden units, outputs; ``network.sizes`` (unitless).
+    sizes : tuple of int or of tuple of int
+        Layer sizes of a perceptron: inputs, hidden units, outputs; ``network.sizes``. Or the (n_word_lines, n_outputs) of
+        each layer, bias included, of any network: ``network.shapes`` (unitless).
     array_shape : tuple of int
         (n_word_lines, n_bit_lines) of every physical array (unitless).
     mapping : Mapping, optional
@@ -79,20 +87,23 @@ def share_arrays(sizes: tuple[int, ...], array_shape: tuple[int, int], *, mappin
     """
     ends = _as_array_shape(array_shape, mapping)
     shapes = layer_shapes(sizes, mapping)
-    free, blocks = [], []  # free: (array, first word line, first bit line, word lines, bit lines)
+    _require_feasible(shapes, ends, mapping)
+    free, blocks, n_arrays = [], [], 0  # free: (array, first word line, first bit line, word lines, bit lines)
     for layer, (n_word_lines, n_bit_lines) in enumerate(shapes):
         for _, columns in _cut((1, n_bit_lines), ends, mapping.lines_per_output):
             first = 0
             while first < n_word_lines:
                 if not any(space[4] >= len(columns) for space in free):
-                    free.append((max((space[0] for space in blocks), default=-1) + 1, 0, 0, *ends))
+                    free.append((n_arrays, 0, 0, *ends))
+                    n_arrays += 1
                 found = next(space for space in free if space[4] >= len(columns))
                 n = min(found[3], n_word_lines - first)
                 blocks.append((found[0], layer, np.arange(first, first + n), columns, found[1], found[2]))
                 free = _fill(free, found, n, len(columns))
                 first += n
     return Layout(tuple(Block(layer, array, ends, rows, columns, top + np.arange(len(rows)), left + np.arange(len(columns)))
-                        for array, layer, rows, columns, top, left in blocks), tuple(shapes), mapping)
+                        for array, layer, rows, columns, top, left in blocks), tuple(shapes), mapping,
+                  layers_without_bias(sizes))
 
 
 def _fill(free, space, n_word_lines, n_bit_lines):
@@ -114,6 +125,19 @@ def _cut(shape, ends, lines_per_output):
 def _split_evenly(n_lines, most):
     """Lines 0 .. n_lines - 1 in the fewest groups of at most ``most``, larger ones first."""
     return np.array_split(np.arange(n_lines), -(-n_lines // most))
+
+
+def _require_feasible(shapes, ends, mapping):
+    """Raise ValueError if a layout of these layers would be too large to be handled."""
+    n_devices = sum(rows * columns for rows, columns in shapes)
+    require_memory(f"a layout of {n_devices} devices", _BYTES_PER_DEVICE * n_devices, "give smaller layers")
+    if ends is None:
+        return
+    outputs = ends[1] // mapping.lines_per_output
+    n_blocks = sum(-(-rows // ends[0]) * -(-(columns // mapping.lines_per_output) // outputs) for rows, columns in shapes)
+    if n_blocks > _MOST_BLOCKS:
+        raise ValueError(f"layers of {n_devices} devices would be cut into {n_blocks} blocks on arrays of {ends[0]} x "
+                         f"{ends[1]}; a layout has at most {_MOST_BLOCKS}: give larger arrays")
 
 
 def _as_array_shape(shape, mapping):

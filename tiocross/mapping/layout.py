@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tiocross.checks import as_count, as_reals, as_shape, short_repr
-from tiocross.mapping.mappings import PAIRS, DifferentialPairs, Mapping, ReferenceColumn
+from tiocross.mapping.mappings import PAIRS, DifferentialPairs, Mapping, ReferenceColumn, as_layer_shapes
 from tiocross.records import freeze, short_text
 
 _KINDS = {"differential pairs": DifferentialPairs, "reference column": ReferenceColumn}  # mappings that a file can name
@@ -110,11 +110,14 @@ class Layout:
         (n_word_lines, n_bit_lines) of each layer's devices (unitless).
     mapping : Mapping, optional
         How weights stand on devices.
+    without_bias : tuple of int, optional
+        Numbers of the layers that have no bias, neither on a word line nor in software (unitless).
     """
 
     blocks: tuple[Block, ...]
     layer_shapes: tuple[tuple[int, int], ...]
     mapping: Mapping = field(default=PAIRS)
+    without_bias: tuple[int, ...] = ()
 
     def __repr__(self):
         layers = ", ".join(f"{rows} x {columns}" for rows, columns in self.layer_shapes)
@@ -127,6 +130,10 @@ class Layout:
         _require_mapping(self.mapping)
         shapes = tuple(as_shape("the shape of a layer", shape) for shape in self.layer_shapes)
         object.__setattr__(self, "layer_shapes", shapes)
+        lacking = tuple(as_count("without_bias", layer, low=0) for layer in self.without_bias)
+        if max(lacking, default=0) >= len(shapes) > 0:
+            raise ValueError(f"without_bias must name some of the {len(shapes)} layers; got {lacking}")
+        object.__setattr__(self, "without_bias", lacking)
         odd = [shape for shape in shapes if shape[1] % self.mapping.lines_per_output]
         if odd or not shapes:
             raise ValueError(f"layers must have {self.mapping.lines_per_output} bit lines for each output; got "
@@ -183,7 +190,10 @@ class Layout:
     @cached_property
     def blocks_of(self) -> list[list[Block]]:
         """The blocks on each of the ``arrays``."""
-        return [[block for block in self.blocks if block.array == array] for array in self.arrays]
+        groups = {array: [] for array in self.arrays}
+        for block in self.blocks:
+            groups[block.array].append(block)
+        return list(groups.values())
 
     @cached_property
     def n_later_writes(self) -> list[np.ndarray]:
@@ -210,11 +220,19 @@ class Layout:
             counts.append(count)
         return [layer.astype(np.int64) for layer in self.collect(counts)]
 
-    def require_sizes(self, sizes: tuple[int, ...]) -> None:
-        """Raise ValueError unless the layout is for a network of these layer sizes."""
+    def require_sizes(self, sizes: tuple) -> None:
+        """Raise ValueError unless the layout is for a network of these layer sizes, or of layers of these shapes."""
         wanted = layer_shapes(sizes, self.mapping)
         if list(self.layer_shapes) != wanted:
             raise ValueError(f"the layout is for layers of shapes {list(self.layer_shapes)}; the network has {wanted}")
+        lacking = layers_without_bias(sizes)
+        if self.without_bias != lacking:
+            raise ValueError(f"the layout is for layers {self.without_bias} without bias; the network has {lacking}")
+
+    def has_bias_line(self, layer: int) -> bool:
+        """Whether the last word line of a layer carries its bias."""
+        is_digital = self.mapping.digital_output_bias and layer == len(self.layer_shapes) - 1
+        return not is_digital and layer not in self.without_bias
 
     def place(self, layers: list) -> list[np.ndarray]:
         """Values of the layers' devices at their places on the physical arrays.
@@ -297,9 +315,7 @@ class Layout:
 
     def _carried(self, layer, row, column):
         n_word_lines, n_bit_lines = self.layer_shapes[layer]
-        is_last = layer == len(self.layer_shapes) - 1
-        has_bias = not (is_last and self.mapping.digital_output_bias)
-        is_bias = has_bias and row == n_word_lines - 1
+        is_bias = self.has_bias_line(layer) and row == n_word_lines - 1
         return Carried(layer, "bias" if is_bias else row, *self.mapping.output_of(column, n_bit_lines))
 
     def to_json(self) -> dict:
@@ -309,15 +325,17 @@ class Layout:
         kind = next((name for name, kind in _KINDS.items() if type(self.mapping) is kind), None)
         if kind is None:
             raise ValueError(f"files know the mappings {', '.join(_KINDS)}; got {type(self.mapping).__name__}")
+        lacking = {"without_bias": list(self.without_bias)} if self.without_bias else {}
         return {"mapping": kind, "digital_output_bias": self.mapping.digital_output_bias,
-                "layer_shapes": [list(shape) for shape in self.layer_shapes], "blocks": blocks}
+                "layer_shapes": [list(shape) for shape in self.layer_shapes], **lacking, "blocks": blocks}
 
     @classmethod
     def from_json(cls, content: dict) -> "Layout":
         """Layout that `to_json` gave as ``content``."""
         try:
             mapping = _KINDS[content["mapping"]](content["digital_output_bias"])
-            return cls(tuple(Block(**block) for block in content["blocks"]), content["layer_shapes"], mapping)
+            return cls(tuple(Block(**block) for block in content["blocks"]), content["layer_shapes"], mapping,
+                       tuple(content.get("without_bias", ())))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("layout must hold 'mapping', 'layer_shapes' and 'blocks' as Layout.to_json writes them: "
                              f"{error}") from None
@@ -332,15 +350,25 @@ def lines_that_count(used):
 
 
 def layer_shapes(sizes, mapping=PAIRS):
-    """(n_word_lines, n_bit_lines) of each layer's devices, for a network of these layer sizes."""
+    """(n_word_lines, n_bit_lines) of each layer's devices, for layer sizes or ``network.shapes``."""
     _require_mapping(mapping)
     if not isinstance(sizes, (tuple, list)):
         raise TypeError(f"sizes must be a network's layer sizes, such as (2, 8, 1); got {short_repr(sizes)}")
-    if len(sizes) < 2:
-        raise ValueError(f"sizes must be those of at least one layer, inputs and outputs, such as (2, 8, 1); got "
-                         f"{short_repr(sizes)}")
-    sizes = [as_count("a layer size", size) for size in sizes]
-    return [(n_word_lines, mapping.n_bit_lines(n_outputs)) for n_word_lines, n_outputs in mapping.shapes_of(sizes)]
+    if any(isinstance(size, (tuple, list)) for size in sizes):
+        sizes = [shape for shape in sizes if as_shape("the shape of a layer", shape)]
+    elif len(sizes) < 2:
+        raise ValueError(f"sizes must have inputs and outputs of at least one layer, as (2, 8, 1); got {short_repr(sizes)}")
+    else:
+        sizes = [as_count("a layer size", size) for size in sizes]
+    shapes = mapping.shapes_of(sizes)
+    if shapes[-1][0] < 1:
+        raise ValueError(f"the last layer must have a word line besides its bias in software; got {tuple(sizes[-1])}")
+    return [(n_word_lines, mapping.n_bit_lines(n_outputs)) for n_word_lines, n_outputs in shapes]
+
+
+def layers_without_bias(sizes):
+    """Numbers of the layers without bias, for layer sizes or shapes of layers as `layer_shapes` takes them."""
+    return tuple(layer for layer, shape in enumerate(as_layer_shapes(sizes)) if not shape.has_bias)
 
 
 def _as_arrays(what, arrays, shapes):

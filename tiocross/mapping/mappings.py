@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tiocross.devices.device import Device
+from tiocross.records import LayerShape
 
 Values: TypeAlias = Any  # an ndarray, or a Tensor of the learning room
 VANISHING = 1e-290  # smaller weights would give an infinite scale; they count as zero
@@ -81,11 +82,12 @@ class Mapping:
         """Numbers of neighbouring word lines that share a scale."""
         return [n_word_lines]
 
-    def shapes_of(self, sizes: tuple[int, ...]) -> list[tuple[int, int]]:
-        """(n_word_lines, n_outputs) that each layer of a network of these sizes has on devices."""
-        shapes = [(n_in + 1, n_out) for n_in, n_out in zip(sizes, sizes[1:])]
-        if self.digital_output_bias:
-            shapes[-1] = (sizes[-2], sizes[-1])
+    def shapes_of(self, sizes: tuple) -> list[tuple[int, int]]:
+        """(n_word_lines, n_outputs) that each layer has on devices, for layer sizes or the shapes of layers."""
+        shapes = as_layer_shapes(sizes)
+        last = shapes[-1]
+        if self.digital_output_bias and last.has_bias:
+            shapes[-1] = LayerShape(last[0] - 1, last[1], False)
         return shapes
 
     def scale_of(self, weights: np.ndarray, device: Device) -> np.ndarray:
@@ -202,6 +204,14 @@ class ReferenceColumn(Mapping):
 
 
 PAIRS = DifferentialPairs()
+
+
+def as_layer_shapes(sizes):
+    """List of a `LayerShape` for each layer: of dense layers with these sizes, (2, 8, 1), or of the (n_word_lines,
+    n_outputs) of each layer, a `LayerShape` or a pair, the bias among its word lines."""
+    if not any(isinstance(size, (tuple, list)) for size in sizes):
+        return [LayerShape(n_in + 1, n_out) for n_in, n_out in zip(sizes, sizes[1:])]
+    return [shape if isinstance(shape, LayerShape) else LayerShape(*shape) for shape in sizes]
 
 
 def _not_given(mapping, name):

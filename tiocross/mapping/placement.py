@@ -102,13 +102,13 @@ def place_around(targets: Targets, device: Device, stuck: list, *, sensitivities
     """
     require_device(device)
     problem, stuck = _make_problem(targets, device, stuck, sensitivities)
-    blocks, mapping = targets.layout.blocks, targets.layout.mapping
+    blocks = targets.layout.blocks
     before = problem.damage(blocks)
     if may_move_lines:  # first where they are: where that is enough, no block needs to be tried on every array
         blocks = tuple(_move_lines(problem, block) for block in blocks)
     blocks = _repeat_while_better(problem, blocks,
                      lambda blocks: _exchange_units(problem, _exchange_arrays(problem, blocks, may_move_lines)))
-    layout = Layout(blocks, targets.layout.layer_shapes, mapping)
+    layout = replace(targets.layout, blocks=blocks)
     here = [stuck[array] for array in layout.arrays]
     conductances = offset_partners(targets, layout.collect(here), device)
     wanted = [np.where(np.isnan(faults), array, np.nan) for array, faults in zip(layout.place(conductances), here)]
@@ -117,11 +117,12 @@ def place_around(targets: Targets, device: Device, stuck: list, *, sensitivities
 
 @dataclass(frozen=True, eq=False)
 class _Problem:
-    """Differences wanted and sensitivities of each layer, stuck map of each array and whether it has any, the arrays that
-    blocks share, the window."""
+    """Differences wanted and sensitivities of each layer, whether its last word line is a bias, stuck map of each array and
+    whether it has any, the arrays that blocks share, the window."""
 
     differences: list
     sensitivities: list
+    has_bias_line: list
     stuck: list
     faulty: list
     shared: frozenset
@@ -171,7 +172,8 @@ def _make_problem(targets, device, stuck, sensitivities):
     offset_partners(targets, [np.full(shape, np.nan) for shape in layout.layer_shapes], device)  # checks the targets
     faulty = [not np.isnan(faults).all() for faults in stuck]
     shared = frozenset(array for array, blocks in zip(layout.arrays, layout.blocks_of) if len(blocks) > 1)
-    return _Problem(differences, sensitivities, stuck, faulty, shared, device), stuck
+    biases = [layout.has_bias_line(layer) for layer in range(len(differences))]
+    return _Problem(differences, sensitivities, biases, stuck, faulty, shared, device), stuck
 
 
 def _as_sensitivities(sensitivities, differences):
@@ -247,9 +249,12 @@ def _move_pairs(problem, block):
 
 
 def _exchange_units(problem, blocks):
-    """Blocks with the hidden units, one layer after the other, where they suit best."""
+    """Blocks with the hidden units, one layer after the other, where they suit best. Units of which the next layer sees
+    several features, as those of a convolution, stay."""
     for layer, wanted in enumerate(problem.differences[:-1]):
         units = np.arange(wanted.shape[1])
+        if len(problem.differences[layer + 1]) - problem.has_bias_line[layer + 1] != len(units):
+            continue
         costs = np.zeros((len(units), len(units)))  # of each unit at each place, a place being named by the unit now there
         for block in blocks:
             if block.layer == layer:

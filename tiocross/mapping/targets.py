@@ -9,13 +9,16 @@ from tiocross.checks import as_finite, kind_of
 from tiocross.devices.device import Device, require_device
 from tiocross.mapping.arrangements import arrange
 from tiocross.mapping.layout import Layout
-from tiocross.records import short_text
+from tiocross.records import LayerShape, short_text
 
 
 class Network(Protocol):
-    """What mapping needs of a network, such as `MLP`: layer sizes, and each layer's (n_inputs + 1, n_outputs) weights."""
+    """What mapping needs of a network, such as `MLP`: each layer's (n_inputs + 1, n_outputs) weights, bias last.
 
-    sizes: tuple[int, ...]
+    Where ``shapes`` are given, (n_word_lines, n_outputs) of each layer, they say which layers have no bias, and so no word
+    line for the last row of their weights, which is zero. Without them all have one."""
+
+    shapes: tuple[tuple[int, int], ...]
     arrays: list[np.ndarray]
 
 
@@ -65,7 +68,7 @@ class Targets:
 
     def require_network(self, network: Network) -> None:
         """Raise ValueError unless these are targets of ``network``, an MLP."""
-        self.layout.require_sizes(network.sizes)
+        self.layout.require_sizes(shapes_of(network))
         if not all(np.array_equal(ours, theirs) for ours, theirs in zip(self.network_arrays, network.arrays, strict=True)):
             raise ValueError("the targets are those of another network: map this one, map_weights(network, device)")
 
@@ -113,6 +116,13 @@ def with_digital_bias(weights, bias):
     return np.concatenate([weights, rows], axis=-2)
 
 
+def biases_in_software(layout, output_bias):
+    """Bias of each layer that is on no device: the output's, zeros where a layer has none, None where devices carry it."""
+    biases = [layout.mapping.differences(np.zeros(shape[1])) if layer in layout.without_bias else None
+              for layer, shape in enumerate(layout.layer_shapes)]
+    return biases if output_bias is None else [*biases[:-1], output_bias]
+
+
 def map_weights(network: Network, device: Device, *, layout: Layout | None = None) -> Targets:
     """Target conductances of a network, on a layout that says where they stand.
 
@@ -149,22 +159,23 @@ def map_weights(network: Network, device: Device, *, layout: Layout | None = Non
     if not hasattr(network, "arrays"):
         raise TypeError(f"network must be an MLP, or have its arrays; got {kind_of(network)}")
     arrays = [as_finite(f"weights of layer {layer}", array, ndim=2) for layer, array in enumerate(network.arrays)]
-    layout = layout_for(sizes_of(arrays), device, layout)
+    layout = layout_for(shapes_of(network), device, layout)
     return Targets(tuple(_map_layer(array, shape, device, layout.mapping)
                          for array, shape in zip(arrays, layout.layer_shapes)), layout, tuple(arrays))
 
 
-def sizes_of(arrays):
-    """Layer sizes of a network with these arrays."""
-    return (len(arrays[0]) - 1, *(array.shape[1] for array in arrays))
+def shapes_of(network):
+    """Shapes of a network's layers on devices, bias included; of one that does not state them, as its weights have them."""
+    shapes = getattr(network, "shapes", None)
+    return [LayerShape(*np.shape(array)) for array in network.arrays] if shapes is None else tuple(shapes)
 
 
 def layout_for(sizes, device, layout=None):
-    """The layout to use for a network of these sizes: the given one, checked, or the device's default."""
+    """The layout to use for a network of these sizes, or shapes: the given one, checked, or the device's default."""
     if layout is None:
         return arrange(sizes, device.array_shape)
     if not isinstance(layout, Layout):
-        raise TypeError(f"layout must be a Layout, such as arrange(network.sizes, (8, 8)); got {kind_of(layout)}")
+        raise TypeError(f"layout must be a Layout, such as arrange(network.shapes, (8, 8)); got {kind_of(layout)}")
     layout.require_sizes(sizes)
     return layout
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 import numpy as np
 
 from tiocross.checks import as_count, as_number, require_name
-from tiocross.learning.network import ACTIVATIONS
+from tiocross.learning.activations import ACTIVATIONS
 from tiocross.learning.techniques import ConductanceDropout, NoiseInjection, RangePenalty, Technique, require_techniques
 from tiocross.learning.training import TrainingSettings
 from tiocross.mapping.arrangements import arrange, share_arrays

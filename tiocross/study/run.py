@@ -232,7 +232,7 @@ def _require_possible(study):
     for recipe in study.settings.recipes:
         network = start_network(recipe, study.task.train, np.random.default_rng(0), activation=recipe.activations[0])
         network = finish_network(recipe, network)
-        chips = Chips(network, study.device, layout=recipe.layout(network.sizes, study.device),
+        chips = Chips(network, study.device, layout=recipe.layout(network.shapes, study.device),
                       adaptation=recipe.adaptation_on(study.task.train), rng=np.random.default_rng(0))
         for resistance in study.settings.wire_resistances:
             chips.with_wires(resistance)
@@ -260,7 +260,7 @@ def judge_wires(trained, task, device, settings, stop):
             raise InterruptedError("the transfer was asked to stop")
 
     recipe, seed, network = trained.recipe, trained.seed, trained.network
-    chips = Chips(network, device, layout=recipe.layout(network.sizes, device),
+    chips = Chips(network, device, layout=recipe.layout(network.shapes, device),
                   adaptation=recipe.adaptation_on(task.train), rng=chip_generator(seed))
     for resistance in settings.wire_resistances:
         yield judge_chips(task.test, chips.with_wires(resistance), n_transfers=n_chips_for(recipe, settings),
