@@ -115,7 +115,7 @@ def test_training_goes_on_from_a_network_and_never_replaces_one_unasked(trained,
     assert 0 < np.abs(after.arrays[0] - before.arrays[0]).max() < 0.2 and after.sizes == before.sizes
     np.testing.assert_array_equal(after.input_offset, before.input_offset)
     record = json.loads((folder / "tuned.json").read_text())
-    assert record["started_from"] == "network.npz" and record["recipe"]["training"]["learning_rate"] == pytest.approx(0.01)
+    assert record["started_from"] == "network.npz" and record["recipe"]["training"]["learning_rate"] == 0.003
     capsys.readouterr()
     assert main([*more, "--out", "tuned.npz"]) == 2 and "exists already" in capsys.readouterr().err
     assert main([*more, "--out", "network.npz", "--overwrite"]) == 2 and "which is read" in capsys.readouterr().err
@@ -148,7 +148,7 @@ def test_the_layout_may_be_that_of_a_plan(trained, folder, monkeypatch, capsys):
     assert main(["judge", "plan", "--data", str(folder / "nothing.csv")]) == 2
     MLP(3, 4, 3, rng=np.random.default_rng(0)).save(folder / "other.npz")
     assert main(["transfer", "other.npz", *OPTIONS, "--layout", "plan"]) == 2
-    assert "is the plan of a network of sizes (3, 6, 5, 3)" in capsys.readouterr().err
+    assert "is the plan of a network with layers of ((4, 6), (7, 5), (6, 3))" in capsys.readouterr().err
 
 
 def test_the_whole_experiment_runs_on_a_table_of_the_user(folder, monkeypatch, capsys):
