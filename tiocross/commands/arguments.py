@@ -93,8 +93,8 @@ def _add_plan(commands):
              "are stuck and nan elsewhere. The weights are placed around them")
     add("--order", default="raster", metavar="ORDER",
         help="'raster', or 'sensitive last': devices that change the outputs most come last (default: %(default)s)")
-    add("--data", metavar="DIR", help="folder with half moons, whose training points show which devices are sensitive "
-                                      "(default: the shipped set, if it fits the network)")
+    add("--data", metavar="PATH", help="CSV file or folder with half moons, whose training points show which devices are "
+                                       "sensitive (default: what the network was trained with)")
 
 
 def _add_program(commands):
@@ -116,7 +116,8 @@ def _add_program(commands):
                                              "their pulses")
     add("--overwrite", action="store_true", help="replace earlier results in the folder; without it a folder that holds "
                                                  "some is refused")
-    add("--data", metavar="DIR", help="folder with half moons to judge the network by (default: the shipped set)")
+    add("--data", metavar="PATH", help="CSV file or folder with half moons to judge the network by (default: the test "
+                                       "points of what it was trained with)")
 
 
 def _add_judge(commands):
@@ -129,7 +130,8 @@ def _add_judge(commands):
     add("--readback", metavar="DIR",
         help="folder with the read-backs of the plan's arrays, array_00_readback.csv and so on, as tiocross program writes "
              "them")
-    add("--data", metavar="DIR", help="folder with half moons to judge the network by (default: the shipped set)")
+    add("--data", metavar="PATH", help="CSV file or folder with half moons to judge the network by (default: the test "
+                                       "points of what it was trained with)")
     add("--wire-resistance", type=_real, default=2.0, metavar="OHM",
         help="of one wire segment in ohm (default: %(default)s)")
     add("--unknown-faults", action="store_true",

@@ -19,6 +19,7 @@ from tiocross.sheets import VOLTAGES, read_sheet
 from tiocross.lab.tables import read_array, read_disturb_csv, read_tuning_csv, read_voltages
 from tiocross.learning.network import Network
 from tiocross.storage import read_json
+from tiocross.transfers.outcomes import Transfer
 from tiocross.units import kohm, percent, uS, us
 
 _MOST_LISTED = 8
@@ -93,6 +94,27 @@ def _describe_network(path):
         lines.append(f"  layer {k}: {rows} word lines ({bias}), {columns} bit lines{reused}; largest weight "
                      f"{np.abs(array[:-1]).max():.4g}, largest bias {np.abs(array[-1]).max():.4g} (unitless)")
     return "\n".join(lines)
+
+
+def _describe_training(path):
+    record = read_json(path)
+    try:
+        data, recipe, training = record["data"], record["recipe"], record["recipe"]["training"]
+        shares = ", ".join(f"{share:.4f} of the {name} points" for name, share in record["software_accuracy"].items())
+        lines = [record["command"], f"made {record['made']} with tiocross {record['versions']['tiocross']}",
+                 f"points: {data['source']}", f"classes: {', '.join(data['class_names']) or 'numbered'}",
+                 f"{recipe['name']}, {training['n_steps']} steps, {training['n_chips']} chips a step where chips are "
+                 f"simulated, rate {training['learning_rate']:g}, seed {record['seed']}; for {record['device']['name']}",
+                 *([f"started from {record['started_from']}"] if record["started_from"] else []),
+                 f"in software right at {shares}"]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{path} is not a whole record of tiocross train: {error!r} is missing or odd") from None
+    return "\n".join(lines)
+
+
+def _describe_transfer(path):
+    outcome = Transfer.load(path)
+    return f"{outcome.n_devices} devices, {outcome.wire_resistance:g} ohm per wire segment\n{outcome.summary()}"
 
 
 def _describe_experiment(path):
@@ -195,4 +217,5 @@ _DESCRIPTIONS = {
     "pulse log": _describe_log, "lab map": _describe_lab_map,
     "tuning": _describe_tuning, "disturb": _describe_disturb,
     "conductances": _describe_array, "voltages": _describe_voltages,
+    "training": _describe_training, "transfer": _describe_transfer,
 }

@@ -40,10 +40,11 @@ def add_train(commands):
     add("--starts", type=whole(), metavar="N", help="starts, of which the most robust is kept (default: as the recipe)")
     add_arrays(add)
     add("--steps", type=whole(), metavar="N", help="steps of the optimiser (default: as the recipe)")
-    add("--epochs", type=whole(), metavar="N", help="in place of steps: how often every training point is used")
+    add("--epochs", type=whole(), metavar="N",
+        help="in place of steps: how often every training point is used (default: with --from 10)")
     add("--batch", type=whole(), metavar="N", help="points in a step (default: as the recipe, 256)")
     add("--chips", type=whole(), metavar="N", help="simulated chips in a step (default: as the recipe)")
-    add("--rate", type=real, metavar="X", help="learning rate, unitless (default: as the recipe; with --from a tenth of it)")
+    add("--rate", type=real, metavar="X", help="learning rate, unitless (default: as the recipe; with --from 0.003)")
     add("--seed", type=whole(), default=0, metavar="N",
         help="of weights, batches and chips, unitless (default: %(default)s)")
     add("--from", dest="start", metavar="NETWORK", help="network to start from, for fine-tuning")

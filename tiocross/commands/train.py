@@ -7,20 +7,21 @@ import numpy as np
 
 from tiocross.checks import as_count, as_number, nearest_name
 from tiocross.commands.networks import arrangement_of, require_free, save_network
-from tiocross.commands.points import as_measured, chosen_task, describe_points, taking_measured
+from tiocross.commands.points import chosen_task, describe_points
 from tiocross.commands.progress import ProgressLine
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2
 from tiocross.learning.network import Network
+from tiocross.learning.settings import TrainingSettings
 from tiocross.learning.training import require_matching, train
 from tiocross.study.experiment import MORE_ROWS
 from tiocross.study.methods import COMPARED
 from tiocross.study.recipes import ExperimentSettings, training_generator
 from tiocross.study.results import file_name
 from tiocross.study.starts import train_starts
+from tiocross.study.measured import as_measured, taking_measured
 
 RECIPES = {recipe.name: recipe for recipe in (*COMPARED, *MORE_ROWS)}  # of equal names those of the experiment
-_FINE = 0.1  # of the recipe's learning rate, for a network that is already trained
 
 
 def prepare(arguments):
@@ -62,10 +63,10 @@ def recipe_of(arguments):
 
 
 def settings_of(arguments, recipe, n_points):
-    """Training settings of a recipe, changed as the command line states."""
+    """Training settings of a recipe, or of fine-tuning, changed as the command line states."""
     settings = recipe.training or replace(ExperimentSettings().training, weight_decay=recipe.weight_decay)
     if arguments.start is not None:
-        settings = replace(settings, learning_rate=_FINE * settings.learning_rate)
+        settings = replace(TrainingSettings.fine_tuning(), weight_decay=settings.weight_decay)
     if arguments.steps is not None and arguments.epochs is not None:
         raise ValueError("--steps and --epochs both say how long to train; leave one of them out")
     counts = {"n_steps": "steps", "batch_size": "batch", "n_chips": "chips"}
@@ -73,11 +74,11 @@ def settings_of(arguments, recipe, n_points):
                if getattr(arguments, option) is not None}
     if arguments.rate is not None:
         changes["learning_rate"] = as_number("--rate", arguments.rate, low=0.0)
-    settings = replace(settings, **changes)
     if arguments.epochs is not None:
-        n_batches = -(-n_points // settings.batch_size)
-        settings = replace(settings, n_steps=as_count("--epochs", arguments.epochs) * n_batches)
-    return replace(settings)
+        changes["n_epochs"] = as_count("--epochs", arguments.epochs)
+    elif arguments.steps is not None:
+        changes["n_epochs"] = None
+    return replace(settings, **changes).for_points(n_points)
 
 
 def _start_of(arguments, task):

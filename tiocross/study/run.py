@@ -18,6 +18,7 @@ from tiocross.devices.files import to_json
 from tiocross.learning.network import MLP
 from tiocross.study.choosing import clock, warm_up
 from tiocross.study.crew import Crew, interrupts_held, stop_if_asked
+from tiocross.study.measured import taking_measured
 from tiocross.study.recipes import ExperimentSettings, Recipe, as_plain, chip_generator, train_recipe
 from tiocross.study.reports import format_report
 from tiocross.study.results import task_sha256
@@ -149,7 +150,8 @@ class Run:
     def _add_network(self, trained):
         self.costs.setdefault(trained.recipe.name, []).append(trained.core_seconds)
         self.networks[trained.recipe.name, trained.seed] = trained.network
-        self.folder.save_network(trained.network, trained.recipe, trained.seed)
+        in_file = taking_measured(trained.network, self.study.task.scaling)
+        self.folder.save_network(in_file, trained.recipe, trained.seed)
         self.report_progress("networks trained", len(self.networks))
 
     def _add_row(self, judged):
