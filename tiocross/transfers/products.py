@@ -103,7 +103,7 @@ class ProductClassifier:
             signal, n_units = inputs, []  # as gathered for the first layer
             for k, (step, layer, array) in enumerate(zip(self._steps, self._layers, own)):
                 seen = step.gather(signal) if k else signal
-                signal = (seen @ array[:-1] + array[-1]).reshape(len(inputs), -1)
+                signal = (seen.reshape(-1, seen.shape[-1]) @ array[:-1] + array[-1]).reshape(len(inputs), -1)
                 if k < last:
                     layer.activate(signal)
                 signal = step.average(signal)
