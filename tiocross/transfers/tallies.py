@@ -95,7 +95,8 @@ class Counter:
     def _count(self, classes):
         by_chips = np.zeros(self._by_chips.shape, dtype=np.uint16)
         by_points = np.zeros((len(classes), min(classes.shape[1], MOST_GROUPS)), dtype=np.uint16)
-        count_verdicts(classes, self._labels, (self._first + self._n_counted) % MOST_GROUPS, by_chips, by_points, self._wrong)
+        first = (self._first + self._n_counted) % MOST_GROUPS
+        count_verdicts(classes, self._labels, first, by_chips, by_points, self._wrong)
         self._by_chips += by_chips
         self._parts.append(by_points.astype(smallest_type(-(-classes.shape[1] // by_points.shape[1]))))
         self._n_counted += len(classes)
