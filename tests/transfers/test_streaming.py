@@ -151,7 +151,8 @@ def test_counts_beyond_a_byte():
     """Sums of points and of chips that pass 8 and 16 bits, against plain sums."""
     rng, n_points = RNG(5), 300
     labels = (np.arange(n_points) % 10 > 0).astype(int)
-    given, counter = (rng.random((70_000, n_points), dtype=np.float32) < 0.95).astype(np.uint8), Counter(7, 150, labels, 2)
+    given = (rng.random((70_000, n_points), dtype=np.float32) < 0.95).astype(np.uint8)
+    counter = Counter(7, 150, len(given), labels, 2)
     for start in range(0, len(given), 66_000):
         counter.count(given[start : start + 66_000])
     tally, order = counter.tally(), order_of_points(7, n_points)

@@ -136,7 +136,7 @@ class Judge:
 
     def tally(self, numbers, on_progress=None):
         """`Tally` of these chips; ``on_progress(n_done)`` hears how far it is. Threads may call it side by side."""
-        counter = Counter(self._chips.entropy, numbers.start, self._labels, self._chips.network.n_classes)
+        counter = Counter(self._chips.entropy, numbers.start, len(numbers), self._labels, self._chips.network.n_classes)
         correct = np.empty((len(numbers), len(self._labels)), dtype=bool) if self._keeps else None
         for part in self.parts(numbers):
             n_before = part.start - numbers.start
