@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from tiocross.devices.large_draws import LARGE, LargeDraws
 from tiocross.devices.writes import apply_writes, draw_writes, stack_writes
 from tiocross.learning.on_devices import WeightsOnDevices
 from tiocross.learning.techniques import Technique
 
-_STEPS_PER_DRAW = 32
+_STEPS_PER_DRAW = 32  # of small networks
 
 
 class KnownChips(Technique):
@@ -39,16 +40,24 @@ class KnownChips(Technique):
         scale = view.scale_of(weights)
         targets = view.conductances(weights, scale)
         if view.mapping.has_partners:
-            targets = offset_pairs(targets, weights[..., : view.n_mapped, :], scale, self._stuck, self._device)
+            targets = offset_pairs(targets, view.mapped(weights), scale, self._stuck, self._device)
         sampled = view.weights(apply_writes(targets, next(self._draws)), scale, weights)
         return sampled * self._trained + self._measured[:, None]
 
     def _draw(self, n_chips, rngs):
+        is_large = len(self._n_later_writes) > LARGE
+        n_steps = 1 if is_large else _STEPS_PER_DRAW
+        large = LargeDraws(self._device, self._n_later_writes) if is_large else None
+
+        def draw(rng):
+            if is_large:
+                return large.draw([rng] * n_chips)
+            return draw_writes(self._device, self._n_later_writes, n_steps * n_chips, rng)
+
         while True:
-            drawn = [draw_writes(self._device, self._n_later_writes, _STEPS_PER_DRAW * n_chips, rng) for rng in rngs]
-            writes = stack_writes(drawn)
+            writes = stack_writes([draw(rng) for rng in rngs])
             writes.fix_devices(np.broadcast_to(self._stuck, writes.constant.shape))
-            for step in range(_STEPS_PER_DRAW):
+            for step in range(n_steps):
                 yield writes[:, step * n_chips : (step + 1) * n_chips]
 
 
