@@ -21,9 +21,11 @@ g = rng.uniform(1e-5, 1e-3, (2, 4, 3))
 solution = solve(Crossbar(g, 20.0), rng.uniform(-0.2, 0.2, 4))
 network = MLP(2, 3, 1, rng=rng)
 data = Dataset(rng.uniform(0, 1, (70, 2)), np.arange(70) % 2)
-outcome = transfer(network, data, device=TIO2, wire_resistance=3.0, n_transfers=2, rng=np.random.default_rng(1))
+outcome = transfer(network, data, device=TIO2, wire_resistance=3.0, n_transfers=2, rng=np.random.default_rng(1),
+                   keep_correct=True)
 three = MLP(2, 4, 3, rng=rng, activation="tanh")
-classes = transfer(three, Dataset(data.points, np.arange(70) % 3), device=TIO2, n_transfers=2, rng=rng)
+classes = transfer(three, Dataset(data.points, np.arange(70) % 3), device=TIO2, n_transfers=2, rng=rng,
+                   keep_correct=True)
 wide = rng.uniform(1e-4, 5e-4, (14, 11))  # large enough for coarse crossbars below it
 volts = rng.uniform(-0.5, 0.5, 14)
 open_ends = np.where(np.arange(14) % 3 == 1, np.nan, volts)

@@ -14,11 +14,11 @@ from tiocross import (
     WiresInLoop, arrange, share_arrays, tasks)
 from tiocross.commands.main import main
 from tiocross.commands.compare import QUICK_ROWS, choose_recipes, make_task
-from tiocross.study import comparison, recipes as study_recipes
+from tiocross.study import comparison, figures, recipes as study_recipes
 from tiocross.transfers.adaptation import Adaptation
 from tiocross.transfers.chips import Chips
 from tiocross.study.comparison import (
-    FOLLOWED, HIDDEN_UNITS, STUCK_RATES, kind_of_method, make_comparison, make_comparison_row, make_conditions,
+    FOLLOWED, HIDDEN_UNITS, STUCK_RATES, CurvePoint, kind_of_method, make_comparison, make_comparison_row, make_conditions,
     methods_to_choose, use_choices, with_stuck_rate, with_write_disturb)
 from tiocross.study.results import ResultsFolder, file_name
 from tiocross.study.run import Run, group_by_training
@@ -184,6 +184,12 @@ def test_train_robust_is_the_recipe(few):
     assert deep.sizes == (2, 4, 3, 1)
     with pytest.raises(TypeError, match="Generator"):
         train_robust(few.train, TIO2, rng=3)
+
+
+def test_a_figure_of_conditions_leaves_out_curves_without_points():
+    found = [CurvePoint("stuck", x, "regular", 0, 0.9, 0.5 + x) for x in (0.0, 0.1)]
+    drawn = figures.condition_curves(found, ["regular"], TIO2_8X8)
+    assert [axes.axison for axes in drawn.axes] == [True, False, False, False]
 
 
 def points(task, data=None):

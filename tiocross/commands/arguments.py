@@ -1,6 +1,6 @@
 """What each command of ``tiocross`` takes. Nothing is imported here that ``--help`` would have to wait for."""
 
-from tiocross.commands.network_arguments import add_points, add_tasks, add_train, add_transfer
+from tiocross.commands.network_arguments import add_import, add_points, add_tasks, add_train, add_transfer
 from tiocross.commands.options import (
     EPILOG, MOST_SEEDS as _MOST_SEEDS, MOST_WORKERS as _MOST_WORKERS, HelpText, add_command as _add,
     array_shape as _array_shape, as_float, real as _real, shortened, whole as _whole,
@@ -20,8 +20,9 @@ tiocross --help lists all commands."""
 
 def add_commands(commands):
     """Add a parser for each command; the module of the same name has its ``prepare``."""
-    for add_arguments in (_add_experiment, _add_compare, add_train, add_transfer, add_tasks, _add_plan, _add_program,
-                          _add_judge, _add_calibrate, _add_report, _add_describe, _add_solve, _add_example, _add_warmup):
+    for add_arguments in (_add_experiment, _add_compare, add_train, add_import, add_transfer, add_tasks, _add_plan,
+                          _add_program, _add_judge, _add_calibrate, _add_report, _add_describe, _add_solve,
+                          _add_example, _add_warmup):
         add_arguments(commands)
 
 
@@ -92,8 +93,8 @@ def _add_plan(commands):
              "are stuck and nan elsewhere. The weights are placed around them")
     add("--order", default="raster", metavar="ORDER",
         help="'raster', or 'sensitive last': devices that change the outputs most come last (default: %(default)s)")
-    add("--data", metavar="DIR", help="folder with half moons, whose training points show which devices are sensitive "
-                                      "(default: the shipped set, if it fits the network)")
+    add("--data", metavar="PATH", help="CSV file or folder with half moons, whose training points show which devices are "
+                                       "sensitive (default: what the network was trained with)")
 
 
 def _add_program(commands):
@@ -115,7 +116,8 @@ def _add_program(commands):
                                              "their pulses")
     add("--overwrite", action="store_true", help="replace earlier results in the folder; without it a folder that holds "
                                                  "some is refused")
-    add("--data", metavar="DIR", help="folder with half moons to judge the network by (default: the shipped set)")
+    add("--data", metavar="PATH", help="CSV file or folder with half moons to judge the network by (default: the test "
+                                       "points of what it was trained with)")
 
 
 def _add_judge(commands):
@@ -128,7 +130,8 @@ def _add_judge(commands):
     add("--readback", metavar="DIR",
         help="folder with the read-backs of the plan's arrays, array_00_readback.csv and so on, as tiocross program writes "
              "them")
-    add("--data", metavar="DIR", help="folder with half moons to judge the network by (default: the shipped set)")
+    add("--data", metavar="PATH", help="CSV file or folder with half moons to judge the network by (default: the test "
+                                       "points of what it was trained with)")
     add("--wire-resistance", type=_real, default=2.0, metavar="OHM",
         help="of one wire segment in ohm (default: %(default)s)")
     add("--unknown-faults", action="store_true",

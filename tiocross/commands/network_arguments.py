@@ -40,15 +40,45 @@ def add_train(commands):
     add("--starts", type=whole(), metavar="N", help="starts, of which the most robust is kept (default: as the recipe)")
     add_arrays(add)
     add("--steps", type=whole(), metavar="N", help="steps of the optimiser (default: as the recipe)")
-    add("--epochs", type=whole(), metavar="N", help="in place of steps: how often every training point is used")
+    add("--epochs", type=whole(), metavar="N",
+        help="in place of steps: how often every training point is used (default: with --from 10)")
     add("--batch", type=whole(), metavar="N", help="points in a step (default: as the recipe, 256)")
     add("--chips", type=whole(), metavar="N", help="simulated chips in a step (default: as the recipe)")
-    add("--rate", type=real, metavar="X", help="learning rate, unitless (default: as the recipe; with --from a tenth of it)")
+    add("--rate", type=real, metavar="X", help="learning rate, unitless (default: as the recipe; with --from 0.003)")
     add("--seed", type=whole(), default=0, metavar="N",
         help="of weights, batches and chips, unitless (default: %(default)s)")
     add("--from", dest="start", metavar="NETWORK", help="network to start from, for fine-tuning")
     add("--out", required=True, metavar="FILE", help="the network to write, such as network.npz; network.json beside it")
     add("--overwrite", action="store_true", help="replace both files; without it files that are there are kept")
+
+
+def add_import(commands):
+    add = add_command(commands, "import", "a network from trained weights of elsewhere",
+                      "Make a network of the weights in a file, .npz or .safetensors. Which array is what is told by their "
+                      "names and shapes, and printed. Convolutions need --input-shape.",
+                      "weights.safetensors --activation relu --out network.npz",
+                      "weights.npz --activation relu tanh softmax --names fc1 fc2 out --out network.npz",
+                      "cnn.npz --activation relu --input-shape 1x28x28 --padding 1 --pool 2 --out network.npz")
+    add("weights", metavar="WEIGHTS", help="file of arrays, .npz or .safetensors; no pickle is ever loaded")
+    add("--activation", nargs="+", required=True, metavar="NAME",
+        help="sigmoid, tanh, relu, softplus, hardtanh or linear: one for all hidden layers; or one for each layer, the "
+             "output included, which is linear, softmax or sigmoid")
+    add("--orientation", metavar="WAY",
+        help="in_out for weights (inputs, outputs), as Keras has them, out_in for (outputs, inputs), as PyTorch has "
+             "them (default: recognised where only one fits)")
+    add("--names", nargs="+", metavar="NAME",
+        help="layers to take, in order: names of their weights, or what these begin with")
+    add("--input-offset", type=real, nargs="+", metavar="X",
+        help="the network sees (point - offset) * scale: one number, or one for each input, unitless (default: 0)")
+    add("--input-scale", type=real, nargs="+", metavar="X", help="see --input-offset, unitless (default: 1)")
+    add("--input-shape", metavar="SHAPE",
+        help="of a point, for convolutions: channels x length or channels x height x width, such as 1x28x28, unitless")
+    for name, default, what in (("stride", 1, "distance of the positions"), ("padding", 0, "zeros around the inputs"),
+                                ("pool", 1, "size of the averages that follow, 1 for none")):
+        add(f"--{name}", nargs="+", type=whole(), default=[default], metavar="N",
+            help=f"{what}, of all convolutions or of each, unitless (default: {default})")
+    add("--out", required=True, metavar="FILE", help="the network to write, such as network.npz")
+    add("--overwrite", action="store_true", help="replace the file; without it a file that is there is kept")
 
 
 def add_transfer(commands):

@@ -17,6 +17,8 @@ from tiocross.study.recipes import Arrangement, as_plain
 from tiocross.study.results import command_of, task_sha256
 
 RECORD = "tiocross training 1"
+_MOST_DEVICES = 2**24  # of one array; more would fill the memory
+NETWORK = "network.npz"  # in the folder of a plan, so that the folder is all that is needed
 
 
 def record_path(network):
@@ -51,7 +53,10 @@ def as_shape(text):
     match = re.fullmatch(r"([1-9][0-9]{0,8})x([1-9][0-9]{0,8})", text)
     if not match:
         raise ValueError(f"--array-shape {text!r} must be word lines x bit lines, such as 8x8")
-    return int(match[1]), int(match[2])
+    shape = int(match[1]), int(match[2])
+    if shape[0] * shape[1] > _MOST_DEVICES:
+        raise ValueError(f"--array-shape must have at most {_MOST_DEVICES} devices; got {shape[0] * shape[1]}")
+    return shape
 
 
 def save_network(network, arguments, recipe, device, task, accuracies, seconds):

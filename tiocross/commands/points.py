@@ -1,13 +1,12 @@
 """The points that a command works on: a task by its name, a folder with half moons, or a CSV file of the user."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from tiocross import tasks
 from tiocross.checks import as_count, require_name
-from tiocross.tasks import Dataset, Task
+from tiocross.tasks import Dataset
 from tiocross.tasks.labels import number_classes
 from tiocross.tasks.tables import read_points
 
@@ -64,24 +63,6 @@ def all_points(data, label, without, class_names):
         return Dataset(values, numbers, len(class_names))
     except ValueError as error:
         raise ValueError(f"{data}: {error}") from None
-
-
-def as_measured(task: Task):
-    """A task with the features as they were measured, before scaling."""
-    if task.scaling is None:
-        return task
-    parts = {name: Dataset(task.scaling.undo(part.points), part.labels, part.n_classes) for name, part in task.parts.items()}
-    return replace(task, **parts, scaling=None)
-
-
-def taking_measured(network, scaling):
-    """A network that does to measured values what the given one does to scaled features."""
-    if scaling is None:
-        return network
-    other = network.copy()
-    other.input_offset = scaling.offset + network.input_offset / scaling.scale
-    other.input_scale = network.input_scale * scaling.scale
-    return other
 
 
 def describe_points(task):

@@ -7,20 +7,21 @@ import numpy as np
 
 from tiocross.checks import as_count, as_number, nearest_name
 from tiocross.commands.networks import arrangement_of, require_free, save_network
-from tiocross.commands.points import as_measured, chosen_task, describe_points, taking_measured
+from tiocross.commands.points import chosen_task, describe_points
 from tiocross.commands.progress import ProgressLine
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2
-from tiocross.learning.network import MLP
+from tiocross.learning.network import Network
+from tiocross.learning.settings import TrainingSettings
 from tiocross.learning.training import require_matching, train
 from tiocross.study.experiment import MORE_ROWS
 from tiocross.study.methods import COMPARED
 from tiocross.study.recipes import ExperimentSettings, training_generator
 from tiocross.study.results import file_name
 from tiocross.study.starts import train_starts
+from tiocross.study.measured import as_measured, taking_measured
 
 RECIPES = {recipe.name: recipe for recipe in (*COMPARED, *MORE_ROWS)}  # of equal names those of the experiment
-_FINE = 0.1  # of the recipe's learning rate, for a network that is already trained
 
 
 def prepare(arguments):
@@ -32,7 +33,7 @@ def prepare(arguments):
                      training=settings_of(arguments, recipe, len(task.train)))
     as_count("--seed", arguments.seed, low=0)
     start = None if arguments.start is None else _start_of(arguments, task)
-    recipe.layout(recipe.sizes_for(task.train) if start is None else start.sizes, device)  # what is impossible is told now
+    recipe.layout(recipe.sizes_for(task.train) if start is None else start.shapes, device)  # what is impossible is told now
     require_free(arguments.out, arguments.overwrite, *filter(None, (arguments.start, arguments.data)))
     return lambda: _train_and_save(arguments, recipe, device, task, start)
 
@@ -62,10 +63,10 @@ def recipe_of(arguments):
 
 
 def settings_of(arguments, recipe, n_points):
-    """Training settings of a recipe, changed as the command line states."""
+    """Training settings of a recipe, or of fine-tuning, changed as the command line states."""
     settings = recipe.training or replace(ExperimentSettings().training, weight_decay=recipe.weight_decay)
     if arguments.start is not None:
-        settings = replace(settings, learning_rate=_FINE * settings.learning_rate)
+        settings = replace(TrainingSettings.fine_tuning(), weight_decay=settings.weight_decay)
     if arguments.steps is not None and arguments.epochs is not None:
         raise ValueError("--steps and --epochs both say how long to train; leave one of them out")
     counts = {"n_steps": "steps", "batch_size": "batch", "n_chips": "chips"}
@@ -73,18 +74,18 @@ def settings_of(arguments, recipe, n_points):
                if getattr(arguments, option) is not None}
     if arguments.rate is not None:
         changes["learning_rate"] = as_number("--rate", arguments.rate, low=0.0)
-    settings = replace(settings, **changes)
     if arguments.epochs is not None:
-        n_batches = -(-n_points // settings.batch_size)
-        settings = replace(settings, n_steps=as_count("--epochs", arguments.epochs) * n_batches)
-    return replace(settings)
+        changes["n_epochs"] = as_count("--epochs", arguments.epochs)
+    elif arguments.steps is not None:
+        changes["n_epochs"] = None
+    return replace(settings, **changes).for_points(n_points)
 
 
 def _start_of(arguments, task):
     """The network to start from, which must fit the task as it was measured."""
     if arguments.hidden is not None or arguments.activation is not None or arguments.starts is not None:
         raise ValueError("--from states the network; leave out --hidden, --activation and --starts")
-    network = MLP.load(arguments.start)
+    network = Network.load(arguments.start)
     require_matching(network, task.train)
     return network
 
@@ -113,6 +114,6 @@ def _trained(recipe, device, task, start, rng, on_progress):
     if start is None:
         network, = train_starts(recipe, task.train, device, rngs=[rng], settings=recipe.training, on_progress=on_progress)
         return taking_measured(network, task.scaling)
-    layout = recipe.layout(start.sizes, device)
+    layout = recipe.layout(start.shapes, device)
     return train(start, as_measured(task).train, recipe.techniques, device=device, layout=layout, rng=rng,
                  settings=recipe.training, on_progress=on_progress)

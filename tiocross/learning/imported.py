@@ -31,8 +31,8 @@ def chain_of(pairs, orientation):
     """Layer sizes of dense layers with these weights."""
     for k, (weights, _) in enumerate(pairs):
         if weights.ndim != 2:
-            raise ValueError(f"the weights of layer {k} must have 2 axes; got shape {weights.shape}. For convolutions use "
-                             "Network.from_arrays, which is told their stride and padding")
+            raise ValueError(f"the weights of layer {k} must have 2 axes; got shape {weights.shape}. Convolutions need the "
+                             "shape of the inputs: Network.from_arrays, or --input-shape")
     _require_orientation(orientation)
     chains = {way: [_ends(weights, way) for weights, _ in pairs] for way in ORIENTATIONS}
     fitting = [way for way, ends in chains.items() if _follow(ends, pairs)]

@@ -65,8 +65,8 @@ def _why_not(pairs, found, errors, orientation):
     """What to say where not exactly one orientation fits."""
     shapes = [weights.shape for weights, _ in pairs]
     if found:
-        return (f"weights of shapes {shapes} fit both ways: tell the orientation, in_out for (n_inputs, n_outputs), as Keras "
-                "has them, or out_in for (n_outputs, n_inputs), as PyTorch has them")
+        return (f"weights of shapes {shapes} fit both ways: tell the orientation, in_out for (n_inputs, n_outputs), as "
+                "Keras has them, or out_in for (n_outputs, n_inputs), as PyTorch has them")
     if orientation is not None or len({str(error) for error in errors.values()}) == 1:
         return str(next(iter(errors.values())))
     told = "; ".join(f"as {way}: {error}" for way, error in errors.items())

@@ -71,7 +71,7 @@ def run_steps(steps, arrays, inputs):
             signal = seen @ array[..., :-1, :] + array[..., -1:, :]
         else:
             sums = seen @ array[..., None, :-1, :] + array[..., None, -1:, :]
-            signal = sums.reshape(*sums.shape[:-2], -1)
+            signal = sums.reshape(*sums.shape[:-2], sums.shape[-2] * sums.shape[-1])
         signal = step.average(step.activate(signal))
     return signal
 

@@ -9,13 +9,13 @@ from tiocross.learning.safetensors import read_safetensors
 
 _MOST_DEFLATED = 1_100  # times that deflating makes a file smaller at most
 _STATE = "state = torch.load(\"model.pt\", map_location=\"cpu\", weights_only=True)"
-_OF_TORCH = (f"is one of PyTorch, which runs what is in it when it is read. Save its numbers instead, in Python where PyTorch "
-             f"is: {_STATE}; safetensors.torch.save_file(state, \"model.safetensors\"), or numpy.savez(\"model.npz\", "
-             "**{name: tensor.float().numpy() for name, tensor in state.items()})")
+_OF_TORCH = ("is one of PyTorch, which runs what is in it when it is read. Save its numbers instead, in Python where "
+             f"PyTorch is: {_STATE}; safetensors.torch.save_file(state, \"model.safetensors\"), or numpy.savez("
+             "\"model.npz\", **{name: tensor.float().numpy() for name, tensor in state.items()})")
 _OF_PICKLE = ("is a pickle, which runs what is in it when it is read. Save its arrays instead, in Python where it was made: "
               "arrays = pickle.load(open(\"model.pkl\", \"rb\")); numpy.savez(\"model.npz\", W0=arrays[0], b0=arrays[1])")
-_OF_KERAS = ("is one of Keras. Save its arrays instead, in Python where Keras is: model = keras.models.load_model(\"model.h5\"); "
-             "numpy.savez(\"model.npz\", *model.get_weights())")
+_OF_KERAS = ("is one of Keras. Save its arrays instead, in Python where Keras is: model = keras.models.load_model("
+             "\"model.h5\"); numpy.savez(\"model.npz\", *model.get_weights())")
 _OTHERS = {".pt": _OF_TORCH, ".pth": _OF_TORCH, ".ckpt": _OF_TORCH, ".bin": _OF_TORCH, ".pkl": _OF_PICKLE,
            ".pickle": _OF_PICKLE, ".joblib": _OF_PICKLE, ".h5": _OF_KERAS, ".hdf5": _OF_KERAS, ".keras": _OF_KERAS}
 

@@ -43,8 +43,8 @@ def name_layers(arrays, names=None):
     left = [name for name in arrays if name not in taken]
     if left or not layers:
         odd = left[0]
-        raise ValueError(f"{odd!r}, of shape {arrays[odd].shape}, is neither the weights of a layer nor the bias of one. Tell the "
-                         "layers to take, in order, with names (--names); a batch normalisation is to be folded into the "
+        raise ValueError(f"{odd!r}, of shape {arrays[odd].shape}, is neither the weights of a layer nor the bias of one. "
+                         "Tell the layers to take, in order, with names (--names); fold a batch normalisation into the "
                          "layer before it first")
     return layers
 

@@ -20,16 +20,16 @@ from tiocross.mapping.mappings import DifferentialPairs
 from tiocross.transfers.adaptation import Adaptation
 
 SEED = 4_711  # of generated points
-RATE = 0.1  # for every row of every task
+RATES = (0.03, 0.1, 0.3)  # of which one is chosen for each row of each task
 STARTS = ("tanh", "relu", "sigmoid")
-TRAINING = TrainingSettings(n_steps=2_000, n_chips=16)  # steps and chips of every row, as those of ROBUST
+TRAINING = TrainingSettings(n_steps=1_000, n_chips=8)  # steps, and chips a step, of every row
 _MEAN_OF_HALF_NORMAL = 0.798  # mean magnitude of a normal error, in units of its standard deviation
 _OUTPUT_BIAS_IN_SOFTWARE = DifferentialPairs(digital_output_bias=True)
 
 
 def _with_budget(recipe, **changes):
-    """A recipe with the budget that all rows have: rate, steps, chips a step, starts."""
-    training = replace(recipe.training, learning_rate=RATE, n_steps=TRAINING.n_steps, n_chips=TRAINING.n_chips)
+    """A recipe with the budget that all rows have: steps, chips a step, starts."""
+    training = replace(recipe.training, n_steps=TRAINING.n_steps, n_chips=TRAINING.n_chips)
     return replace(recipe, training=training, activations=STARTS, chosen_as="", **changes)
 
 

@@ -122,7 +122,7 @@ class ResultsFolder:
             "data": {"source": task.source, "n_train": len(task.train), "n_validation": len(task.validation or ()),
                      "n_test": len(task.test), **task.overlaps, **_describe_columns(task)},
             "arrays": [_describe_arrays(recipe, study) for recipe in settings.recipes],
-            "choices": [_describe_choice(choice, settings.recipes) for choice in run.choices],
+            "choices": [describe_choice(choice, settings.recipes) for choice in run.choices],
             "rows": rows,
         })
 
@@ -184,7 +184,7 @@ def _describe_columns(task):
     return {name: value for name, value in found.items() if value}
 
 
-def _describe_choice(choice, recipes):
+def describe_choice(choice, recipes):
     """A `Choice` as ``summary.json`` has it."""
     return {"name": choice.name, "values": choice.values, "text": choice.text, "at_edge": choice.at_edge,
             "grid": {name: sorted({values[name] for values, _ in choice.trials}) for name in choice.values},

@@ -52,7 +52,7 @@ def choose_start(recipe, networks, dataset, device, *, rng, on_progress=None):
     wires = sum(technique.wire_resistance for technique in recipe.techniques if isinstance(technique, WiresInLoop))
     seed, shares = int(rng.integers(2**63)), []
     for network in networks:
-        chips = Chips(network, device, layout=recipe.layout(network.sizes, device), wire_resistance=wires,
+        chips = Chips(network, device, layout=recipe.layout(network.shapes, device), wire_resistance=wires,
                       rng=np.random.default_rng(seed))
         shares.append(robust_fraction(judge_chips(dataset, chips, n_transfers=_CHIPS).rates, 0.95))
         if on_progress is not None:

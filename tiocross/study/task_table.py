@@ -8,10 +8,13 @@ import numpy as np
 
 from tiocross.devices.files import to_json
 from tiocross.devices.tio2 import TIO2
-from tiocross.study.crew import Crew, interrupts_held
-from tiocross.study.published import RATE, STARTS, TRAINING
+from tiocross.study.choosing import RATE, SEEDS, Choice, try_recipe, with_values
+from tiocross.study.crew import Crew, interrupts_held, stop_if_asked
+from tiocross.study.measured import taking_measured
+from tiocross.study.published import RATES, STARTS, TRAINING
 from tiocross.study.recipes import ExperimentSettings, as_plain
-from tiocross.study.run import Study, Trained, train_and_judge
+from tiocross.study.results import describe_choice
+from tiocross.study.run import Study, Trained, group_by_training, train_and_judge
 from tiocross.study.tables import align, format_csv, half_width, make_row, mean_of, rows_of
 from tiocross.study.words import NOMINAL, NOT_MEANT, ROBUST_SHARE, about_spread, fill
 
@@ -29,15 +32,16 @@ class TaskTable:
     def __init__(self, known, folder, *, seeds, n_transfers, share_of_steps=1.0, workers=1, on_progress=None):
         self.known, self.folder, self.workers = known, folder, workers
         self.seeds, self.n_transfers, self.share = tuple(seeds), n_transfers, share_of_steps
-        self.rows, self.costs = [], {}
+        self.rows, self.costs, self.choices, self._chosen = [], {}, [], {}  # recipes with chosen rates, by name
         self.report_progress = on_progress or (lambda name, done: None)
-        self._started = self._n_trained = 0
+        self._started = self._n_tried = self._n_trained = 0
 
     @property
     def counts(self):
         """How many of each thing there are to do, by name."""
         n_networks = sum(len(task.rows) for task in self.known) * len(self.seeds)
-        return {"networks trained": n_networks, "networks judged": n_networks}
+        n_groups = sum(len(group_by_training(task.recipes())) for task in self.known)
+        return {"rates tried": n_groups * len(RATES), "networks trained": n_networks, "networks judged": n_networks}
 
     def execute(self):
         """Train, judge, and write the folder; gives the report. Finished rows are in the folder after an interrupt."""
@@ -46,9 +50,10 @@ class TaskTable:
         self._save(complete=False)
         with Crew(self.workers) as crew:
             for known in self.known:
-                for finished in train_and_judge(self._study(known), crew):
+                study = self._choose(self._study(known), crew)
+                for finished in train_and_judge(study, crew):
                     with interrupts_held():
-                        self._add(known, finished)
+                        self._add(study.task, finished)
         report = format_tasks(self.known, self.rows, self._notes())
         self.folder.save_text("table.txt", report)
         self.folder.save_text("table.csv", format_csv(self.rows))
@@ -59,9 +64,32 @@ class TaskTable:
         settings = ExperimentSettings(self.seeds, (0.0,), self.n_transfers, recipes=known.recipes(self.share))
         return Study("tasks", known.make(), known.device, settings, partial(_make_row, known), is_timed=True)
 
-    def _add(self, known, finished):
+    def _choose(self, study, crew):
+        """The study with the learning rate for each row that serves best on validation points; on training points where
+        there are no others."""
+        settings, task = study.settings, study.task
+        judged = task if task.validation is not None else replace(task, validation=task.train)
+        groups = group_by_training(settings.recipes)
+        jobs = [(k, rate, group[0], judged, study.device) for k, group in enumerate(groups) for rate in RATES]
+        found = {}
+        for (k, rate, *_), tried in crew.each(_try, jobs):
+            found[k, rate] = tried
+            self._n_tried += 1
+            self.report_progress("rates tried", self._n_tried)
+        for k, group in enumerate(groups):
+            best = max(RATES, key=lambda rate: found[k, rate][0])  # of equal ones the first
+            trials = [({RATE: rate}, found[k, rate][0]) for rate in RATES]
+            seconds = sum(found[k, rate][1] for rate in RATES)
+            for recipe in group:
+                self.choices.append(Choice(recipe.name, {RATE: best}, trials, seconds))
+                self._chosen[recipe.name] = with_values(recipe, {RATE: best}, None, study.device)
+        recipes = tuple(self._chosen[recipe.name] for recipe in settings.recipes)
+        return replace(study, settings=replace(settings, recipes=recipes))
+
+    def _add(self, task, finished):
         if isinstance(finished, Trained):
-            self.folder.save_network(finished.network, finished.recipe, finished.seed)
+            in_file = taking_measured(finished.network, task.scaling)
+            self.folder.save_network(in_file, finished.recipe, finished.seed)
             self.costs[finished.recipe.name] = float(f"{finished.core_seconds:.3g}")
             self._n_trained += 1
             self.report_progress("networks trained", self._n_trained)
@@ -75,28 +103,35 @@ class TaskTable:
     def _notes(self):
         steps = max(1, round(self.share * TRAINING.n_steps))
         return [NOMINAL, ROBUST_SHARE, about_spread(len(self.seeds)),
-                f"Every row: {steps} steps, {TRAINING.n_chips} chips a step where chips are simulated, a rate of {RATE:g}, "
-                f"the best of {len(STARTS)} starts ({', '.join(STARTS)}) where there are hidden units; "
-                f"{self.n_transfers} chips without wire resistance for each network. Nothing was chosen for a task; the "
-                "rate was chosen with test points in sight. Hardware of others differs from the simulated chips in more "
-                "than is modelled: their figures are landmarks and no rivals."]
+                f"Every row: {steps} steps, {TRAINING.n_chips} chips a step where chips are simulated, the best of "
+                f"{len(STARTS)} starts ({', '.join(STARTS)}) where there are hidden units, and a learning rate of "
+                f"{', '.join(f'{rate:g}' for rate in RATES)}, chosen by the robust share on validation points (on training "
+                f"points where there are no others) with {len(SEEDS)} seeds of their own.",
+                f"{self.n_transfers} chips without wire resistance for each network. Hardware of others differs from the "
+                "simulated chips in more than is modelled: their figures are landmarks and no rivals."]
 
     def _save(self, complete):
         """Everything so far. The keys are those of a study, so that its page and description serve here too."""
-        recipes = [recipe for known in self.known for recipe in known.recipes(self.share)]
+        recipes = [self._chosen.get(recipe.name, recipe) for known in self.known for recipe in known.recipes(self.share)]
         self.folder.save_json("summary.json", {
             "schema": 2, "study": "tasks", "complete": complete, "question": _QUESTION, "conclusion": [],
             "assumptions": [f"{known.name}: {_device_of(known)}." for known in self.known], "not_meant": list(NOT_MEANT[:2]),
             "how_to_read": [*self._notes(), *(f"{known.name}: {_published(known)}" for known in self.known)],
             "figures": [], "n_transfers": self.n_transfers, "seeds": list(self.seeds), "wire_resistances": [0.0],
-            "data": {"source": "one for each task", "n_test": "each task's own"}, "arrays": [], "choices": [],
+            "data": {"source": "one for each task", "n_test": "each task's own"}, "arrays": [],
+            "choices": [{**describe_choice(choice, ()), "rows": [choice.name]} for choice in self.choices],
             "tasks": [{"name": known.name, "published": known.published, "reference": known.reference,
                        "device": _device_of(known), "note": known.note} for known in self.known],
             "rows": self.rows})
         self.folder.save_provenance(
             device=to_json(TIO2), devices={known.name: to_json(known.device) for known in self.known}, workers=self.workers,
-            training=as_plain(replace(TRAINING, learning_rate=RATE)), recipes=[as_plain(recipe) for recipe in recipes],
+            training=as_plain(TRAINING), recipes=[as_plain(recipe) for recipe in recipes],
             core_seconds=dict(self.costs), seconds=round(time.monotonic() - self._started, 2))
+
+
+def _try(_, rate, recipe, task, device):
+    """Robust share of a recipe with this rate, and the seconds of one core that it took."""
+    return try_recipe(with_values(recipe, {RATE: rate}, None, device), task, device, on_progress=stop_if_asked)
 
 
 def _make_row(known, recipe, seed, outcome):

@@ -185,7 +185,7 @@ def retrain_around(network: MLP, dataset: Dataset, device: Device, stuck: list, 
     require_generator(rng)
     layout = layout_for(network.shapes, device, layout)
     stuck = as_stuck_maps(stuck, layout.layer_shapes, "layer")
-    technique = KnownChips(device, layout, network.sizes, [array[None] for array in stuck], layout.n_later_writes)
+    technique = KnownChips(device, layout, network.shapes, [array[None] for array in stuck], layout.n_later_writes)
     return train_many([network], dataset, [technique], rngs=[rng], settings=settings)[0]
 
 

@@ -7,7 +7,7 @@ from tiocross.devices.writes import apply_writes, draw_writes, stack_writes
 from tiocross.learning.on_devices import WeightsOnDevices
 from tiocross.learning.techniques import Technique
 
-_STEPS_PER_DRAW = 32  # of small networks
+_STEPS_PER_DRAW = 32
 
 
 class KnownChips(Technique):
@@ -45,20 +45,22 @@ class KnownChips(Technique):
         return sampled * self._trained + self._measured[:, None]
 
     def _draw(self, n_chips, rngs):
-        is_large = len(self._n_later_writes) > LARGE
-        n_steps = 1 if is_large else _STEPS_PER_DRAW
-        large = LargeDraws(self._device, self._n_later_writes) if is_large else None
-
-        def draw(rng):
-            if is_large:
-                return large.draw([rng] * n_chips)
-            return draw_writes(self._device, self._n_later_writes, n_steps * n_chips, rng)
-
+        if len(self._n_later_writes) > LARGE:
+            yield from self._draw_large(n_chips, rngs)
         while True:
-            writes = stack_writes([draw(rng) for rng in rngs])
+            drawn = [draw_writes(self._device, self._n_later_writes, _STEPS_PER_DRAW * n_chips, rng) for rng in rngs]
+            writes = stack_writes(drawn)
             writes.fix_devices(np.broadcast_to(self._stuck, writes.constant.shape))
-            for step in range(n_steps):
+            for step in range(_STEPS_PER_DRAW):
                 yield writes[:, step * n_chips : (step + 1) * n_chips]
+
+    def _draw_large(self, n_chips, rngs):
+        """The same for large networks, of which the draws of several steps would fill the memory."""
+        law = LargeDraws(self._device, self._n_later_writes)
+        while True:
+            writes = stack_writes([law.draw([rng] * n_chips) for rng in rngs])
+            writes.fix_devices(np.broadcast_to(self._stuck, writes.constant.shape))
+            yield writes
 
 
 def offset_pairs(targets, weights, scale, stuck, device):

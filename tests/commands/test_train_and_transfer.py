@@ -8,8 +8,8 @@ import pytest
 
 from tiocross import MLP, TIO2, TrainingSettings, Transfer, arrange, tasks, transfer
 from tiocross.commands.main import main
-from tiocross.commands.points import as_measured, taking_measured
 from tiocross.study.experiment import ROWS
+from tiocross.study.measured import as_measured, taking_measured
 from tiocross.study.published import KNOWN
 from tiocross.study.task_table import weigh
 
@@ -115,7 +115,7 @@ def test_training_goes_on_from_a_network_and_never_replaces_one_unasked(trained,
     assert 0 < np.abs(after.arrays[0] - before.arrays[0]).max() < 0.2 and after.sizes == before.sizes
     np.testing.assert_array_equal(after.input_offset, before.input_offset)
     record = json.loads((folder / "tuned.json").read_text())
-    assert record["started_from"] == "network.npz" and record["recipe"]["training"]["learning_rate"] == pytest.approx(0.01)
+    assert record["started_from"] == "network.npz" and record["recipe"]["training"]["learning_rate"] == 0.003
     capsys.readouterr()
     assert main([*more, "--out", "tuned.npz"]) == 2 and "exists already" in capsys.readouterr().err
     assert main([*more, "--out", "network.npz", "--overwrite"]) == 2 and "which is read" in capsys.readouterr().err
@@ -123,14 +123,32 @@ def test_training_goes_on_from_a_network_and_never_replaces_one_unasked(trained,
     assert not np.array_equal(MLP.load(folder / "tuned.npz").arrays[0], after.arrays[0])
 
 
+def test_what_a_stage_wrote_can_be_looked_at(trained, folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert main(["transfer", "network.npz", "--transfers", "20", "--out", "looked_at.npz"]) == 0
+    summary = [line for line in capsys.readouterr().out.splitlines() if "mean accuracy" in line]
+    assert main(["describe", "looked_at.npz"]) == 0
+    assert summary[0] in capsys.readouterr().out
+    assert main(["describe", "network.json"]) == 0
+    shown = capsys.readouterr().out
+    assert "classes: kind a, kind b, kind c" in shown and "regular, 60 steps" in shown and "of the test points" in shown
+    (folder / "half.json").write_text('{"format": "tiocross training 1"}')
+    assert main(["describe", "half.json"]) == 2 and "is not a whole record" in capsys.readouterr().err
+
+
 def test_the_layout_may_be_that_of_a_plan(trained, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     assert main(["plan", "network.npz", "--out", "plan", "--array-shape", "16x16"]) == 0
     assert main(["transfer", "network.npz", "--layout", "plan", "--transfers", "3"]) == 0
     assert "simulated chips" in capsys.readouterr().out
+    assert main(["judge", "plan", "--transfers", "20"]) == 0  # by the test points of the record, which the plan holds too
+    assert "18 points on 20 simulated chips" in capsys.readouterr().out
+    assert main(["program", "plan", "--simulate", "--out", "programmed", "--wire-resistance", "0"]) == 0
+    assert "predicted accuracy on 18 test points" in capsys.readouterr().out
+    assert main(["judge", "plan", "--data", str(folder / "nothing.csv")]) == 2
     MLP(3, 4, 3, rng=np.random.default_rng(0)).save(folder / "other.npz")
     assert main(["transfer", "other.npz", *OPTIONS, "--layout", "plan"]) == 2
-    assert "is the plan of a network of sizes (3, 6, 5, 3)" in capsys.readouterr().err
+    assert "is the plan of a network with layers of ((4, 6), (7, 5), (6, 3))" in capsys.readouterr().err
 
 
 def test_the_whole_experiment_runs_on_a_table_of_the_user(folder, monkeypatch, capsys):
@@ -149,6 +167,10 @@ def test_the_whole_experiment_runs_on_a_table_of_the_user(folder, monkeypatch, c
         "regular": 2 * (4 * 8 + 9 * 3), "straight line, robustly trained": 2 * 4 * 3}
     assert summary["data"]["class_names"] == ["kind a", "kind b", "kind c"] and len(summary["data"]["scaling"]["scale"]) == 3
     assert (folder / "out" / "report.html").exists()
+    network = MLP.load(folder / "out" / "networks" / "regular_seed0.npz")  # takes the values of the file
+    task = as_measured(tasks.read_task("mine.csv", label="species", without=["sample", "run"]))
+    row = next(row for row in summary["rows"] if row["name"] == "regular")
+    assert np.mean(network.predict(task.test.points) == task.test.labels) == pytest.approx(row["nominal_accuracy"])
 
 
 # ---------------------------------------------------------------- known tasks
@@ -157,7 +179,7 @@ def test_known_tasks_are_tasks_with_an_equal_budget_for_every_row():
     for known in KNOWN:
         task, recipes = known.make(), known.recipes()
         assert known.published and len({recipe.training.n_steps for recipe in recipes}) == 1
-        assert len({(recipe.training.n_chips, recipe.training.learning_rate, len(recipe.activations)) for recipe in recipes}) == 1
+        assert len({(recipe.training.n_chips, len(recipe.activations)) for recipe in recipes}) == 1
         layout = recipes[0].layout(recipes[0].sizes_for(task.train), known.device)
         assert max(max(used.shape) for used in layout.used) <= max(known.arrangement.array_shape)
     sizes = {known.name: known.recipes()[0].sizes_for(known.make().train) for known in KNOWN}
@@ -190,6 +212,7 @@ def test_the_table_of_known_tasks_is_printed_beside_what_was_published(tmp_path,
     shown = capsys.readouterr().out
     assert "published: 0.933 on a memristor crossbar" in " ".join(shown.split()) and shown.index("letters") < shown.index("iris")
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert len(summary["choices"]) == 6 and summary["choices"][0]["grid"] == {"rate": [0.03, 0.1, 0.3]}
     assert summary["complete"] and len(summary["rows"]) == 6 and {row["task"] for row in summary["rows"]} == {"iris", "letters"}
     assert len(list((tmp_path / "out" / "networks").iterdir())) == 6
     assert "Jeong" in (tmp_path / "out" / "report.html").read_text() and (tmp_path / "out" / "table.csv").exists()
