@@ -24,6 +24,7 @@ describe binary.csv                                                  -> binary.c
 describe dangling                                                    -> dangling: No such file
 describe loop                                                        -> loop: Too many levels of symbolic links
 describe hollow                                                      -> hollow is a folder with neither plan.json nor
+describe mine.csv                                                    -> 0
 describe nothing.csv                                                 -> nothing.csv: No such file
 describe device.json more.json                                       -> one argument too many: 'more.json'; see tiocross describe
 describe                                                             -> the following arguments are required
