@@ -17,7 +17,7 @@ import numpy as np
 NORMAL_975 = 1.959963984540054  # 97.5 % quantile of the normal law; NormalDist gives other last digits
 N_REPLICATES = 200  # resamples of grouped units
 ROUNDING = 1e-7  # of a share in single precision; shares of n units lie 1 / n apart
-_N_GROUPS = 200  # resampled units at most
+MOST_GROUPS = 200  # resampled units at most
 _TAIL = 0.025  # on either side of a 95 % interval
 _GRID = np.linspace(-40.0, 40.0, 20_001)  # in standard deviations; fine enough for five digits
 
@@ -123,20 +123,21 @@ class Groups:
     """Units 0 .. n-1 dealt out to at most 200 groups, and N_REPLICATES resamples of the groups."""
 
     def __init__(self, n, rng):
-        self.n_units, self.n_groups = n, max(min(n, _N_GROUPS), -(-n // 65535))  # sums fit 16 bits
+        self.n_units, self.n_groups = n, min(n, MOST_GROUPS)
         self.sizes = np.bincount(np.arange(n) % self.n_groups)
         self.drawn = rng.integers(0, self.n_groups, (N_REPLICATES, self.n_groups))
         self.counts = np.stack([np.bincount(row, minlength=self.n_groups) for row in self.drawn]).astype(np.float32)
 
-    def mean(self, group_sums):
-        """(N_REPLICATES, ...) mean over the units of each resample."""
-        return (self.counts @ group_sums) / (self.counts @ self.sizes.astype(np.float32))[:, None]
+    def mean(self, group_sums, some=slice(None)):
+        """(N_REPLICATES, ...) mean over the units of each resample, or of some of them."""
+        counts = self.counts[some]
+        return (counts @ group_sums) / (counts @ self.sizes.astype(np.float32))[:, None]
 
-    def members(self):
-        """Units of each resample, with repeats."""
-        for row in self.drawn:
-            rounds = row + np.arange(0, self.n_units, self.n_groups)[:, None]
-            yield rounds[rounds < self.n_units]
+    def of_members(self, resample, values):
+        """Values of the units of one resample, with repeats, from those of all units; in no order that counts."""
+        groups, n_whole = self.drawn[resample], self.n_units // self.n_groups * self.n_groups
+        rounds = values[:n_whole].reshape(-1, self.n_groups)[:, groups]
+        return np.concatenate([rounds.ravel(), values[n_whole:][groups[groups < self.n_units - n_whole]]])
 
     def member_weights(self):
         """(N_REPLICATES, n_units) share of each unit in each resample."""

@@ -21,7 +21,7 @@ def records(network, moons):
     yield tiocross.compare_outputs([[1.0], [2.0], [3.0]], [[1.0], [2.0], [3.5]])
     solution = solve(Crossbar(targets[0]), np.zeros(len(targets[0])))
     yield from (solution, solution.end_currents)
-    yield Transfer(np.ones((2, 3), bool), np.ones(2), np.ones(3), np.eye(2, dtype=int), np.ones(3, bool), 4, 0.0, 0.2, ())
+    yield Transfer(np.ones(2), np.ones(3), np.eye(2, dtype=int), np.ones(3, bool), 4, 0.0, 0.2, ())
 
 
 def test_every_record_shows_itself_in_one_short_line(network, moons):

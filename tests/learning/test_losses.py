@@ -183,11 +183,11 @@ def test_later_writes_count_within_one_array():
 def test_wires_are_those_of_each_array():
     network = MLP(2, 8, 1, rng=RNG(3))
     chips = Chips(network, TIO2_8X8, wire_resistance=50.0, rng=RNG(4))
-    state, weights = chips.programmed(0).conductances[0][:2], chips.block(0, 2)[0]
+    state, weights = chips.programmed(range(2)).conductances[0], chips.weights(range(2))[0]
     matrix = np.concatenate([transfer_matrix(Crossbar(state[:, :, part], 50.0)) for part in (slice(0, 8), slice(8, 16))],
                             axis=-1)
     np.testing.assert_allclose(weights, weights_of(chips.targets.layers[0], matrix, chips.layout.mapping), rtol=1e-9)
-    whole = Chips(network, TIO2, wire_resistance=50.0, rng=RNG(4)).block(0, 2)[0]
+    whole = Chips(network, TIO2, wire_resistance=50.0, rng=RNG(4)).weights(range(2))[0]
     assert np.abs(weights - whole).max() > 1e-3
 
 

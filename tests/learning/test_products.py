@@ -292,3 +292,16 @@ def test_networks_of_one_training_are_built_alike(stripes):
     other = Network([Conv1d(6, 5, stride=2, padding=1, bias=False), Dense(5)], (1, 40), rng=RNG(1))
     with pytest.raises(ValueError, match="must have the same layer"):
         train_many([convolutional(1), other], stripes, rngs=[RNG(3), RNG(4)], settings=SHORT)
+
+
+def test_a_perceptron_from_elsewhere_is_fine_tuned_with_what_it_has(stripes):
+    rng = RNG(6)
+    given = [(rng.normal(0, 0.3, (40, 12)), None), (rng.normal(0, 0.3, (12, 8)), rng.normal(size=8)),
+             (rng.normal(size=(8, 5)), None)]
+    network = MLP.from_arrays(given, activation=["relu", "tanh"])
+    techniques, settings = [NoiseInjection(), RangePenalty(1e-3)], TrainingSettings.fine_tuning(20, 0.02, 2)
+    tuned = train(network, stripes, techniques, device=TIO2, layout=arrange(network.shapes, (16, 16)), rng=rng,
+                  settings=settings)
+    assert [bool(array[-1].any()) for array in tuned.arrays] == [False, True, False]
+    assert (tuned.predict(stripes.points) == stripes.labels).mean() > 0.9
+    assert [step.activation for step in tuned.steps] == ["relu", "tanh", "linear"]

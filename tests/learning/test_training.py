@@ -12,7 +12,7 @@ from tiocross.tasks import Dataset, generate_moons
 from tiocross.devices.device import Device, DisturbQuantiles, LineFailures, StuckDevices, TuningError
 from tiocross.devices.tio2 import TIO2
 from tiocross.devices.writes import apply_writes, draw_writes
-from tiocross.learning import losses, training
+from tiocross.learning import losses
 from tiocross.learning.tensor import Tensor
 from tiocross.learning.network import MLP
 from tiocross.learning.on_devices import ChipSampler, WeightsOnDevices
@@ -25,7 +25,7 @@ from tiocross.learning.techniques import (
     split_layers,
 )
 from tiocross.learning.optimisers import Adam
-from tiocross.learning.settings import TrainingSettings, rate_at
+from tiocross.learning.settings import TrainingSettings
 from tiocross.learning.training import draw_batches, train, train_many
 from tiocross.mapping.arrangements import arrange, share_arrays
 from tiocross.mapping.mappings import DifferentialPairs, ReferenceColumn

@@ -64,10 +64,10 @@ def test_the_window_leaves_the_error_of_the_compensation():
                    for block in plain.layout.blocks if block.layer == k
                    for found in [compensate(layer.conductances[block.in_layer], 20.0, window, scale="free")])
                for k, layer in enumerate(plain.targets.layers)]
-    for array, layer, found, square in zip(network.arrays, plain.targets.layers, compensated.block(0, 2), squares):
+    for array, layer, found, square in zip(network.arrays, plain.targets.layers, compensated.weights(range(2)), squares):
         # The difference of a pair is off by its two devices' errors, by sqrt(2) times their length at most.
         assert np.linalg.norm((found[1] - array) * layer.scale) <= np.sqrt(2 * square) * (1 + 1e-6)
-    before, after = (weight_errors(network, [array[0] for array in chips.block(0, 1)]) for chips in (plain, compensated))
+    before, after = (weight_errors(network, [array[0] for array in chips.weights(range(1))]) for chips in (plain, compensated))
     assert all(b < 0.35 * a for a, b in zip(before, after)) and max(after) > 1e-3
 
 
@@ -76,7 +76,7 @@ def test_nothing_to_compensate_changes_no_bit():
     targets = map_weights(network, TIO2_8X8)
     assert compensate_targets(targets, TIO2_8X8, 0.0) is targets
     plain, compensated = (chips_of(network, TIO2_8X8, rng=RNG(24), compensated=flag) for flag in (False, True))
-    for one, other in zip(plain.block(1), compensated.block(1)):
+    for one, other in zip(plain.weights(range(500, 1000)), compensated.weights(range(500, 1000))):
         assert one.tobytes() == other.tobytes()
     open_devices = map_weights(network.with_arrays([0 * array for array in network.arrays]), Device(g_min=0.0, g_max=5e-4))
     for layer in compensate_targets(open_devices, Device(g_min=0.0, g_max=5e-4), 5.0).layers:
@@ -89,10 +89,10 @@ def test_compensated_chips_meet_the_same_chance_and_are_programmed_anew_for_othe
     network = MLP(2, 8, 1, rng=RNG(25))
     plain, compensated = (chips_of(network, device, rng=RNG(26), compensated=flag) for flag in (False, True))
     for resistance in (10.0, 0.0, 30.0):
-        states = plain.with_wires(resistance).programmed(0).conductances
+        states = plain.with_wires(resistance).programmed(range(500)).conductances
         wired = compensated.with_wires(resistance)
         alone = chips_of(network, device, wire_resistance=resistance, rng=RNG(26), compensated=True)
-        programmed = [chips.programmed(0).conductances for chips in (wired, alone)]
+        programmed = [chips.programmed(range(500)).conductances for chips in (wired, alone)]
         for layer, (one, other, third) in enumerate(zip(states, *programmed)):
             stuck = one != plain.targets[layer]
             assert stuck.any() and np.array_equal(one[stuck], other[stuck])
@@ -106,9 +106,9 @@ def test_compensated_chips_are_judged_like_others():
     network, points = MLP(2, 8, 1, rng=RNG(27)), RNG(0).uniform(-1, 1, (60, 2))
     few = Dataset(points, (points[:, 0] > 0).astype(int))
     chips = chips_of(network, TIO2_8X8, wire_resistance=10.0, rng=RNG(28), compensated=True)
-    outcome = judge_chips(few, chips, n_transfers=30)
+    outcome = judge_chips(few, chips, n_transfers=30, keep_correct=True)
     same = transfer(network, few, device=TIO2_8X8, wire_resistance=10.0, adaptation=Adaptation(compensated=True),
-                    n_transfers=30, rng=RNG(28))
+                    n_transfers=30, rng=RNG(28), keep_correct=True)
     assert np.array_equal(outcome.correct, same.correct)
     assert (outcome.wire_resistance, outcome.n_devices) == (10.0, 66)
     assert outcome.nominal_accuracy == transfer(network, few, device=TIO2_8X8, n_transfers=1, rng=RNG(0)).nominal_accuracy

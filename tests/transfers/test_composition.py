@@ -8,8 +8,7 @@ from oracle import reduced_device_currents
 
 from tiocross import MLP, TIO2, Dataset, DifferentialPairs, LineFailures, ReferenceColumn, arrange, share_arrays, transfer
 from tiocross.mapping.layout import Block, Layout
-from tiocross.transfers import chips as chips_module
-from tiocross.transfers import judging
+from tiocross.transfers import draws
 from tiocross.transfers.adaptation import RETRAINING, Adaptation
 from tiocross.transfers.chips import Chips
 from tiocross.transfers.conducting import conduct
@@ -48,8 +47,7 @@ ROUNDS = pytest.mark.parametrize("wire_resistance", [0.0, 5.0])
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     """Blocks of three chips, so that a few chips are several blocks."""
-    for module in (chips_module, judging):
-        monkeypatch.setattr(module, "CHIPS_PER_BLOCK", 3)
+    monkeypatch.setattr(draws, "CHIPS_PER_BLOCK", 3)
 
 
 @pytest.fixture(scope="module")
@@ -82,11 +80,11 @@ def same_bits(one, other):
 @pytest.mark.parametrize(("layout", "name"), POSSIBLE)
 def test_a_combination_gives_the_same_bits_again_and_for_any_number_of_workers(network, training, few, layout, name,
                                                                                 wire_resistance):
-    outcomes = [transfer(network, few, wire_resistance=wire_resistance, n_transfers=5, rng=RNG(3), workers=workers,
+    outcomes = [transfer(network, few, wire_resistance=wire_resistance, n_transfers=5, rng=RNG(3), workers=workers, keep_correct=True,
                          **options(layout, name, training)) for workers in (1, 1, 2)]
     assert outcomes[0].correct.tobytes() == outcomes[1].correct.tobytes() == outcomes[2].correct.tobytes()
     assert outcomes[0].n_devices == sum(used.sum() for used in LAYOUTS[layout].used)
-    first, again = (make_chips(network, layout, name, training, wire_resistance).block(0, 3) for _ in range(2))
+    first, again = (make_chips(network, layout, name, training, wire_resistance).weights(range(3)) for _ in range(2))
     assert same_bits(first, again)
     assert [array.shape for array in first] == [(3, *array.shape) for array in network.arrays]
     assert all(np.isfinite(array).all() for array in first)
@@ -108,14 +106,14 @@ def test_ideal_devices_without_wires_give_exactly_the_nominal_classes(network, t
     given = options(layout, name, training, ideal=True)
     if given["adaptation"].retraining is not None:
         given["adaptation"] = replace(given["adaptation"], retraining=replace(BRIEF, learning_rate=0.0))
-    outcome = transfer(network, few, n_transfers=4, rng=RNG(4), **given)
+    outcome = transfer(network, few, n_transfers=4, rng=RNG(4), keep_correct=True, **given)
     assert (outcome.correct == (network.predict(few.points) == few.labels)).all()
     assert (outcome.correct == outcome.nominally_correct).all()
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_compensated_ideal_devices_give_weights_near_the_networks_through_wires(network, training, layout):
-    plain, compensated = (make_chips(network, layout, name, training, 5.0, ideal=True).block(0, 1)
+    plain, compensated = (make_chips(network, layout, name, training, 5.0, ideal=True).weights(range(1))
                           for name in ("blind", "compensated"))
     for array, before, after in zip(network.arrays, plain, compensated):
         errors = [np.linalg.norm(found[0] - array) / np.linalg.norm(array) for found in (before, after)]
@@ -130,8 +128,8 @@ def test_other_wires_are_those_of_chips_made_anew(network, training, layout, nam
     moved = chips.with_wires(wire_resistance)
     assert (moved.wire_resistance, chips.wire_resistance, moved.entropy) == (wire_resistance, 2.0, chips.entropy)
     fresh = make_chips(network, layout, name, training, wire_resistance)
-    assert same_bits(moved.block(1, 2), fresh.block(1, 2))
-    assert same_bits(chips.block(1, 2), make_chips(network, layout, name, training, 2.0).block(1, 2))
+    assert same_bits(moved.weights(range(3, 5)), fresh.weights(range(3, 5)))
+    assert same_bits(chips.weights(range(3, 5)), make_chips(network, layout, name, training, 2.0).weights(range(3, 5)))
 
 
 @pytest.mark.parametrize(("layout", "name"), [case for case in POSSIBLE if "known" in str(ADAPTATIONS[case[1]][1])])
@@ -145,11 +143,12 @@ def test_chips_without_a_fault_are_the_same_whether_that_is_known_or_not(network
                     for more in ({}, changes))
     n_sound = 0
     for block in range(6):
-        faults = blind.faults(block)
-        assert all(np.array_equal(one, other, equal_nan=True) for one, other in zip(faults, known.faults(block)))
+        numbers = range(3 * block, 3 * block + 3)
+        faults = blind.faults(numbers)
+        assert all(np.array_equal(one, other, equal_nan=True) for one, other in zip(faults, known.faults(numbers)))
         sound = np.all([np.isnan(array[:, used]).all(axis=1) for array, used in zip(faults, layout.used)], axis=0)
         n_sound += sound.sum()
-        for one, other in zip(blind.programmed(block, 3).conductances, known.programmed(block, 3).conductances):
+        for one, other in zip(blind.programmed(numbers).conductances, known.programmed(numbers).conductances):
             assert one[sound].tobytes() == other[sound].tobytes()
     assert 0 < n_sound < 18
 
@@ -193,13 +192,14 @@ def test_arrays_conduct_what_a_dense_solution_of_the_whole_array_says(layout):
 @pytest.mark.slow
 def test_compensation_follows_a_chip_to_the_places_it_was_moved_to(monkeypatch):
     """Also a chip that moved clear of all its faults is compensated for the lines that its weights stand on."""
-    monkeypatch.setattr(chips_module, "CHIPS_PER_BLOCK", 60)
+    monkeypatch.setattr(draws, "CHIPS_PER_BLOCK", 60)
     network, layout = MLP(2, 8, 1, rng=RNG(2), activation="tanh"), arrange((2, 8, 1), (12, 12))
     device = replace(TIO2.ideal(), stuck=replace(TIO2.stuck, probability_lrs=0.03, probability_hrs=0.03))
     compensated, plain = (Chips(network, device, layout=layout, wire_resistance=20.0, rng=RNG(3),
                                 adaptation=Adaptation(map_known=True, compensated=made_up)) for made_up in (True, False))
-    stuck, layouts = plain._meet(0, 60).stuck, plain.programmed(0, 60).layouts
+    stuck, layouts = plain._meet(range(60)).stuck, plain.programmed(range(60)).layouts
     clear = [chip for chip in range(60) if all(np.isnan(layer[chip]).all() for layer in stuck)]
     assert sum(layouts[chip] is not plain.layout for chip in clear) > 5
-    errors = [np.abs(chips.block(0, 60)[0][clear] - network.arrays[0]).max(axis=(1, 2)) for chips in (compensated, plain)]
+    errors = [np.abs(chips.weights(range(60))[0][clear] - network.arrays[0]).max(axis=(1, 2))
+              for chips in (compensated, plain)]
     assert (errors[0] < 0.45 * errors[1]).all()  # 0.6 of it where targets are compensated for another place

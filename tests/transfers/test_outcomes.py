@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from tiocross import MLP, TIO2, Dataset, tabulate_summaries, transfer
-from tiocross.transfers import chips as chips_module
-from tiocross.transfers import judging
+from tiocross.transfers import draws
 from tiocross.transfers.adaptation import RETRAINING, Adaptation
+from tiocross.transfers.chips import Chips
 from tiocross.transfers.outcomes import Transfer
 
 RNG = np.random.default_rng
@@ -20,8 +20,7 @@ BRIEF = replace(RETRAINING, n_steps=4, n_chips=2, batch_size=16)
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    for module in (chips_module, judging):
-        monkeypatch.setattr(module, "CHIPS_PER_BLOCK", 4)
+    monkeypatch.setattr(draws, "CHIPS_PER_BLOCK", 4)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +29,7 @@ def few(moons):
 
 
 def judge(network, few, n_transfers, seed=1, **options):
-    return transfer(network, few, device=TIO2, n_transfers=n_transfers, rng=RNG(seed), **options)
+    return transfer(network, few, device=TIO2, n_transfers=n_transfers, rng=RNG(seed), **{"keep_correct": True, **options})
 
 
 def assert_same(one, other):
@@ -90,11 +89,11 @@ def test_answers_are_counted_by_class():
     rng = RNG(3)
     network = MLP(2, 5, 3, rng=rng)
     points = Dataset(rng.random((50, 2)), rng.integers(0, 3, 50))
-    outcome = transfer(network, points, device=TIO2, n_transfers=6, rng=RNG(4))
-    chips = chips_module.Chips(network, TIO2, rng=RNG(4))
+    outcome = transfer(network, points, device=TIO2, n_transfers=6, rng=RNG(4), keep_correct=True)
+    chips = Chips(network, TIO2, rng=RNG(4))
     counted = np.zeros((3, 3), dtype=int)
     for block, n_chips in ((0, 4), (1, 2)):
-        for weights in zip(*chips.block(block, n_chips)):
+        for weights in zip(*chips.weights(range(4 * block, 4 * block + n_chips))):
             for label, given in zip(points.labels, network.with_arrays(list(weights)).predict(points.points)):
                 counted[label, given] += 1
     assert np.array_equal(outcome.confusion, counted)

@@ -42,7 +42,7 @@ def by_hand(made, network, points, rng, wire_resistance=0.0):
 
 def test_a_perfect_write_gives_what_the_plan_expects(network, made, few):
     ideal = plan(network, TIO2.ideal(), stuck=list(made.stuck), points=few.points)
-    outcome = judge_plan(ideal, network, few, n_transfers=3, rng=RNG(1))
+    outcome = judge_plan(ideal, network, few, n_transfers=3, rng=RNG(1), keep_correct=True)
     crossbars = [Crossbar(np.nan_to_num(array)) for array in ideal.expected]
     right = infer(network, crossbars, few.points, layout=ideal.targets_of(network)) == few.labels
     assert (outcome.correct == right).all()
@@ -67,7 +67,7 @@ def test_unknown_faults_make_it_worse(network, made, few):
 
 
 def test_the_same_chips_for_any_number_of_workers(network, made, few):
-    one, two = (judge_plan(made, network, few, n_transfers=1001, rng=RNG(5), workers=n) for n in (1, 2))
+    one, two = (judge_plan(made, network, few, n_transfers=1001, rng=RNG(5), workers=n, keep_correct=True) for n in (1, 2))
     assert np.array_equal(one.correct, two.correct)
 
 

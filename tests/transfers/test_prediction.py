@@ -40,9 +40,10 @@ def test_perfect_devices_give_the_network(three_layers, points):
 
 def test_a_programmed_chip_answers_as_in_transfer(network, moons):
     """One chip of `transfer`, taken out of it device by device."""
-    outcome = transfer(network, moons.test, device=TIO2, wire_resistance=3.0, n_transfers=1, rng=np.random.default_rng(4))
+    outcome = transfer(network, moons.test, device=TIO2, wire_resistance=3.0, n_transfers=1, rng=np.random.default_rng(4),
+                       keep_correct=True)
     chips = Chips(network, TIO2, rng=np.random.default_rng(4))
-    crossbars = [Crossbar(states[0], 3.0) for states in chips.programmed(0).conductances]
+    crossbars = [Crossbar(states[0], 3.0) for states in chips.programmed(range(500)).conductances]
     classes = infer(network, crossbars, moons.test.points)
     assert np.array_equal(classes == moons.test.labels, outcome.correct[0])
     assert np.array_equal(infer(network, crossbars, moons.test.points), classes)

@@ -7,9 +7,10 @@ from signed_coordinates import arrange_signed
 
 from tiocross import MLP, TIO2, Dataset, TrainingSettings, train, transfer
 from tiocross.transfers.adaptation import Adaptation
-from tiocross.transfers.chips import CHIPS_PER_BLOCK, Chips
+from tiocross.transfers.chips import Chips
+from tiocross.transfers.draws import CHIPS_PER_BLOCK
 from tiocross.transfers.inference import PointClassifier, order_by_neighbourhood
-from tiocross.transfers.judging import READ_VOLTAGE
+from tiocross.transfers.outcomes import READ_VOLTAGE
 from tiocross.learning.network import forward
 
 RNG = np.random.default_rng
@@ -22,7 +23,8 @@ def few(moons):
 
 @pytest.mark.parametrize("wire_resistance", [0.0])
 def test_ideal_chips_predict_exactly_what_software_predicts(network, moons, wire_resistance):
-    outcome = transfer(network, moons.test, device=TIO2.ideal(), wire_resistance=wire_resistance, n_transfers=3, rng=RNG(1))
+    outcome = transfer(network, moons.test, device=TIO2.ideal(), wire_resistance=wire_resistance, n_transfers=3, rng=RNG(1),
+                       keep_correct=True)
     right = network.predict(moons.test.points) == moons.test.labels
     assert (outcome.correct == right).all()
     assert outcome.nominal_accuracy == right.mean() == outcome.accuracies[0]
@@ -30,8 +32,8 @@ def test_ideal_chips_predict_exactly_what_software_predicts(network, moons, wire
 
 def test_chips_with_wires_equal_the_dense_circuit_point_by_point(network, few):
     chips = Chips(network, TIO2, wire_resistance=15.0, rng=RNG(2))
-    outcome = transfer(network, few, device=TIO2, wire_resistance=15.0, n_transfers=2, rng=RNG(2))
-    states = chips.programmed(0).conductances
+    outcome = transfer(network, few, device=TIO2, wire_resistance=15.0, n_transfers=2, rng=RNG(2), keep_correct=True)
+    states = chips.programmed(range(500)).conductances
     for chip in range(2):
         for index in range(0, 300, 23):
             signal = network.encode(few.points[index : index + 1])[0]
@@ -46,7 +48,8 @@ def test_chips_with_wires_equal_the_dense_circuit_point_by_point(network, few):
 
 
 def test_figures_follow_from_the_matrix_of_right_and_wrong(network, few):
-    outcome = transfer(network, few, device=TIO2, wire_resistance=2.0, n_transfers=CHIPS_PER_BLOCK + 37, rng=RNG(3))
+    outcome = transfer(network, few, device=TIO2, wire_resistance=2.0, n_transfers=CHIPS_PER_BLOCK + 37, rng=RNG(3),
+                       keep_correct=True)
     np.testing.assert_allclose(outcome.rates, outcome.correct.mean(axis=0), rtol=1e-15)
     np.testing.assert_allclose(outcome.accuracies, outcome.correct.mean(axis=1), rtol=1e-15)
     summary = outcome.summary()
@@ -59,14 +62,15 @@ def test_figures_follow_from_the_matrix_of_right_and_wrong(network, few):
 
 
 def test_chips_do_not_depend_on_workers_or_on_how_many_follow(network, few):
-    many = transfer(network, few, device=TIO2, wire_resistance=2.0, n_transfers=3 * CHIPS_PER_BLOCK, rng=RNG(4), workers=3)
-    some = transfer(network, few, device=TIO2, wire_resistance=2.0, n_transfers=CHIPS_PER_BLOCK + 1, rng=RNG(4))
+    options = {"device": TIO2, "wire_resistance": 2.0, "keep_correct": True}
+    many = transfer(network, few, n_transfers=3 * CHIPS_PER_BLOCK, rng=RNG(4), workers=3, **options)
+    some = transfer(network, few, n_transfers=CHIPS_PER_BLOCK + 1, rng=RNG(4), **options)
     assert np.array_equal(many.correct[: CHIPS_PER_BLOCK + 1], some.correct)
 
 
 def test_every_network_meets_the_same_chips(moons):
     first, second = (MLP(2, 8, 1, rng=RNG(seed)) for seed in (5, 6))
-    states = [Chips(network, TIO2.without("tuning", "disturb"), rng=RNG(7)).programmed(0).conductances
+    states = [Chips(network, TIO2.without("tuning", "disturb"), rng=RNG(7)).programmed(range(500)).conductances
               for network in (first, second)]
     for layer, (one, other) in enumerate(zip(*states)):
         targets = [Chips(network, TIO2, rng=RNG(7)).targets[layer] for network in (first, second)]
@@ -78,9 +82,10 @@ def test_every_network_meets_the_same_chips(moons):
 def test_wires_leave_the_chips_as_they_are(network):
     with_wires = Chips(network, TIO2, wire_resistance=5.0, rng=RNG(8))
     without = Chips(network, TIO2, rng=RNG(8))
-    for one, other in zip(with_wires.programmed(1).conductances, without.programmed(1).conductances):
+    numbers = range(500, 1000)
+    for one, other in zip(with_wires.programmed(numbers).conductances, without.programmed(numbers).conductances):
         assert np.array_equal(one, other)
-    assert all((np.abs(a) <= np.abs(b).max()).all() for a, b in zip(with_wires.block(1), without.block(1)))
+    assert all((np.abs(a) <= np.abs(b).max()).all() for a, b in zip(with_wires.weights(numbers), without.weights(numbers)))
 
 
 @pytest.mark.parametrize(("sizes", "activation"), [((2, 8, 1), "sigmoid"), ((2, 5, 4, 1), "tanh"), ((2, 6, 1), "relu"),
@@ -97,7 +102,7 @@ def test_classes_equal_a_loop_over_points_and_units(sizes, activation):
 
 
 def test_many_copies_of_thousands_of_points_equal_the_plain_forward_pass(network, moons):
-    chips = Chips(network, TIO2, rng=RNG(10)).block(0)
+    chips = Chips(network, TIO2, rng=RNG(10)).weights(range(500))
     found = PointClassifier(network, moons.test.points).classify(chips)
     logits = forward(chips, network.encode(moons.test.points), network.activation)[..., 0]
     clear = np.abs(logits) > 1e-9  # nearer to zero than this, rounding may decide either way

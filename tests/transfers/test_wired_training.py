@@ -65,12 +65,12 @@ def conduct(layout, resistance, programmed):
 @pytest.mark.parametrize("layout", CASES)
 def test_programmed_chips_compute_as_simulated_chips_with_wires(layout):
     chips = Chips(MLP(*sizes_of(layout), rng=RNG(1)), TIO2, layout=layout, wire_resistance=30.0, rng=RNG(2))
-    states = [state[:5] for state in chips.programmed(0).conductances]
+    states = [state[:5] for state in chips.programmed(range(500)).conductances]
     programmed = np.concatenate([state.reshape(1, 5, -1) for state in states], axis=-1)
     found = conduct(layout, 30.0, Tensor(programmed)).value
     assert found.shape == programmed.shape
     matrices = split_devices(found[0], layout)
-    for wired, expected in zip(chips.targets.weights(matrices), chips.block(0, 5)):
+    for wired, expected in zip(chips.targets.weights(matrices), chips.weights(range(5))):
         # Both matrices to 1e-9 of a line's current per volt, some ten times an entry's difference.
         np.testing.assert_allclose(wired, expected, rtol=0, atol=3e-8 * np.abs(expected).max())
 

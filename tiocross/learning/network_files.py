@@ -58,7 +58,8 @@ def read_network(path):
 def _stored(content, path):
     mark = str(content.get("format"))
     if mark not in (FORMAT, GENERAL_FORMAT):
-        raise ValueError(f"{path} is not a network that tiocross saved: it lacks the mark {FORMAT!r}")
+        raise ValueError(f"{path} is not a network that tiocross saved: it lacks the mark {FORMAT!r}. Weights of "
+                         "elsewhere are made one by tiocross import")
     if mark == FORMAT:
         return _stored_perceptron(content, path)
     if content.get("architecture") is None:

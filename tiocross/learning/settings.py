@@ -72,7 +72,7 @@ class TrainingSettings:
             raise ValueError("n_epochs must be above zero, or None where n_steps says how long to train; got 0")
 
     @classmethod
-    def fine_tuning(cls, n_epochs: float = 10.0, learning_rate: float = 0.003, n_chips: int = 8) -> "TrainingSettings":
+    def fine_tuning(cls, n_epochs: float = 10.0, learning_rate: float = 0.005, n_chips: int = 8) -> "TrainingSettings":
         """Settings for a few epochs from weights that were trained before: a small rate, so that they are adapted, not lost.
 
         Parameters

@@ -4,7 +4,8 @@ import numpy as np
 
 from tiocross import plot
 from tiocross.study.recipes import chip_generator
-from tiocross.transfers.chips import CHIPS_PER_BLOCK, Chips
+from tiocross.transfers.chips import Chips
+from tiocross.transfers.draws import CHIPS_PER_BLOCK
 from tiocross.transfers.inference import PointClassifier
 from tiocross.units import uS
 
@@ -37,7 +38,7 @@ def decision_maps(names, task, device, settings, networks, outcomes):
     for panel, name in zip(axes.flat, names):
         network = networks[name, seed]
         chips = Chips(network, device, wire_resistance=resistance, rng=chip_generator(seed))
-        shares = PointClassifier(network, points).classify(chips.block(0)).mean(axis=0).reshape(_N_GRID, _N_GRID)
+        shares = PointClassifier(network, points).classify(chips.weights(range(CHIPS_PER_BLOCK))).mean(axis=0).reshape(_N_GRID, _N_GRID)
         nominal = network.logits(points).reshape(_N_GRID, _N_GRID)
         plot.decision_map(panel, grid, shares, nominal, task.test, outcomes[name, seed, resistance].rates, title=name)
     for panel in axes.flat[len(names):]:
@@ -82,7 +83,7 @@ def conductance_maps(name, device, seed, network):
     """Targets, programmed conductances and their difference, for each layer of one network on its first chip."""
     chips = Chips(network, device, rng=chip_generator(seed))
     figure, axes = plot.new_figure(len(chips.targets), 3, width=13, height=3.2 * len(chips.targets))
-    for layer, (row, target, states) in enumerate(zip(axes, chips.targets, chips.programmed(0).conductances)):
+    for layer, (row, target, states) in enumerate(zip(axes, chips.targets, chips.programmed(range(1)).conductances)):
         programmed = states[0]
         window = (min(target.min(), programmed.min()), max(target.max(), programmed.max()))
         plot.conductance_map(row[0], target, title=f"layer {layer + 1}, target", window=window)

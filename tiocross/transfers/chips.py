@@ -15,19 +15,18 @@ import numpy as np
 
 from tiocross.checks import as_number, require_generator
 from tiocross.devices.device import require_device
-from tiocross.devices.writes import apply_writes, disturb_notes, draw_line_failures, draw_writes, failed_devices
+from tiocross.devices.writes import disturb_notes
 from tiocross.learning.training import require_matching, train_many
-from tiocross.mapping.draws import draw_chips
 from tiocross.mapping.faults import offset_known
 from tiocross.mapping.placement import place_around
 from tiocross.mapping.sensitivity import effects_per_siemens, sensitive_last, weight_effects
 from tiocross.mapping.targets import LayerTargets, map_weights, weights_of
 from tiocross.transfers.adaptation import REFITS, Adaptation
+from tiocross.transfers.budget import DRAWN, KNOWN, TRAINED, WIRED
 from tiocross.transfers.compensated import compensate_targets
 from tiocross.transfers.conducting import conduct
+from tiocross.transfers.draws import BlockDraws, draws_for, write_targets
 from tiocross.transfers.known_chips import KnownChips
-
-CHIPS_PER_BLOCK = 500  # drawn from one stream, so that chip 17 does not depend on how many follow it
 
 
 class Programmed(NamedTuple):
@@ -40,7 +39,7 @@ class Programmed(NamedTuple):
 
 
 class _Met(NamedTuple):
-    """A block's chips before programming: a layout for each, those that known faults damage, the known stuck devices of
+    """Chips before programming: a layout for each, those that known faults damage, the known stuck devices of
     each layer (or None), and what writes will leave behind in each layer."""
 
     layouts: list
@@ -50,9 +49,9 @@ class _Met(NamedTuple):
 
 
 class Chips:
-    """Programmed chips of one network, made block by block, always the same for the same seed.
+    """Programmed chips of one network, by their numbers, always the same for the same seed.
 
-    ``targets`` are what is programmed where nothing is known of a chip; ``entropy`` is the seed.
+    ``targets`` are what is programmed where nothing is known of a chip; ``entropy`` is the seed. Chips can be pickled.
     """
 
     def __init__(self, network, device, *, layout=None, wire_resistance=0.0, adaptation=Adaptation(), rng):
@@ -73,10 +72,34 @@ class Chips:
             self._n_later_writes = self.layout.later_writes(sensitive_last(self._effects, self._mapped))
         self._set_wires(wire_resistance)
         self.entropy = int(rng.integers(2**63))
+        self._draws = draws_for(device, self.layout, self._n_later_writes, self.entropy)
+
+    def __getstate__(self):
+        """Kept chips do not travel: they are the same when made again."""
+        return {**vars(self), "_kept": None}
+
+    @property
+    def is_small(self):
+        """Whether chips are drawn in blocks."""
+        return type(self._draws) is BlockDraws
+
+    @property
+    def bytes_per_device(self):
+        """Memory of a device of a chip in work [bytes]."""
+        wired = WIRED if self.wire_resistance > 0 else 0
+        known = KNOWN if self.adaptation.map_known or self.adaptation.layer_by_layer else 0
+        trained = 0 if self.adaptation.retraining is None else TRAINED * self.adaptation.retraining.n_chips
+        return DRAWN + wired + known + trained
+
+    @property
+    def block_bytes(self):
+        """Memory of what is drawn for chips that are not asked for [bytes]."""
+        return self._draws.block_bytes
 
     def with_wires(self, wire_resistance):
         """The same chips with other wires; what is programmed is kept and shared, unless it depends on the wires."""
-        if self._kept is None and not (self.adaptation.compensated or self.adaptation.layer_by_layer):
+        depends = self.adaptation.compensated or self.adaptation.layer_by_layer
+        if self._kept is None and self.is_small and not depends:  # large ones are made anew: memory has its bounds
             self._kept = {}
         other = copy(self)
         other._set_wires(wire_resistance)
@@ -94,64 +117,51 @@ class Chips:
         """What of the device's model is stretched beyond what was measured, in sentences."""
         return disturb_notes(self.device, max(int(later.max()) for later in self._n_later_writes))
 
-    def block(self, block, n_chips=CHIPS_PER_BLOCK, *, on_progress=None):
-        """Weights of the first chips of a block as read, ``(n_chips, n_inputs + 1, n_outputs)`` a layer, bias last.
+    def split(self, numbers, most):
+        """Parts of at most ``most`` of these chips, as the other methods take them: each drawn together."""
+        return self._draws.split(numbers, most)
+
+    def weights(self, numbers, *, on_progress=None):
+        """Weights of these chips, a range, as read: ``(n_chips, n_inputs + 1, n_outputs)`` a layer, bias last.
 
         ``on_progress(share)`` hears of long work for single chips; raise from it to stop."""
+        parts = self.split(numbers, len(numbers))
+        if len(parts) > 1:
+            return [np.concatenate(layer) for layer in zip(*(self.weights(part, on_progress=on_progress) for part in parts))]
         if self.adaptation.layer_by_layer:
-            weights = self._program_layer_by_layer(block, n_chips, on_progress)
+            weights = self._program_layer_by_layer(numbers, on_progress)
         else:
-            weights = self._read(self.programmed(block, n_chips, on_progress), n_chips)
+            weights = self._read(self.programmed(numbers, on_progress=on_progress))
         if self.adaptation.refit is None:
             return weights
         refit = REFITS[self.adaptation.refit]
         return [*weights[:-1], refit(self.network, weights, self.adaptation.training, ridge=self.adaptation.ridge)]
 
-    def programmed(self, block, n_chips=CHIPS_PER_BLOCK, on_progress=None):
-        """The first chips, or more, of one block after programming."""
+    def programmed(self, numbers, *, on_progress=None):
+        """`Programmed` of these chips, of one part that `split` gives."""
         if self._kept is None:
-            return self._program(block, n_chips, on_progress)
-        if block not in self._kept or len(self._kept[block].layouts) < n_chips:
-            self._kept[block] = self._program(block, n_chips, on_progress)
-        return self._kept[block]
+            return self._program(numbers, on_progress)
+        start = self._draws.start_of_block(numbers.start)
+        if start not in self._kept or len(self._kept[start].layouts) < numbers.stop - start:
+            self._kept[start] = self._program(range(start, numbers.stop), on_progress)
+        return _some(self._kept[start], slice(numbers.start - start, numbers.stop - start))
 
-    # Draw.
-
-    def _draw(self, device, block, n_chips):
-        streams = [chip_stream(self.entropy, (layer, block)) for layer in range(len(self.targets))]
-        drawn = draw_chips(device, self.layout, self._n_later_writes, CHIPS_PER_BLOCK, streams)
-        return drawn._replace(writes=[writes[:n_chips] for writes in drawn.writes])
-
-    def faults(self, block):
-        """Stuck devices and failed lines of one block's chips, spare devices included: ``(CHIPS_PER_BLOCK, n_word_lines,
-        n_bit_lines)`` for each of the layout's arrays, NaN where healthy [S]."""
-        drawn = self._draw(self.device.only("stuck", "lines"), block, CHIPS_PER_BLOCK)
-        used_ones = self.layout.place([np.where(writes.stuck, writes.constant, np.nan) for writes in drawn.writes])
-        arrays = []
-        for index, (used, values) in enumerate(zip(self.layout.used, used_ones)):
-            stream = chip_stream(self.entropy, (len(self.targets) + index, block))
-            spare = draw_writes(self.device.only("stuck"), np.zeros(used.shape, dtype=np.int64), CHIPS_PER_BLOCK, stream)
-            whole = np.where(used, values, np.where(spare.stuck, spare.constant, np.nan))
-            if self.device.lines is not None:
-                lines = draw_line_failures(self.device.lines, used.shape, CHIPS_PER_BLOCK, stream)
-                for line, axis, known in zip(lines, (1, 0), drawn.failures[index]):
-                    line[:, used.any(axis=axis)] = known
-                failed = failed_devices(*lines)
-                whole = np.where(np.isnan(failed), whole, failed)
-            arrays.append(whole)
-        return arrays
+    def faults(self, numbers):
+        """Stuck devices and failed lines of these chips, spare devices included: ``(n_chips, n_word_lines, n_bit_lines)``
+        for each of the layout's arrays, NaN where healthy [S]."""
+        return self._draws.faults(numbers)
 
     # Place.
 
-    def _meet(self, block, n_chips):
+    def _meet(self, numbers):
         if not self.adaptation.map_known:
-            return _Met([self.layout] * n_chips, [], None, self._draw(self.device, block, n_chips).writes)
-        faults = [array[:n_chips] for array in self.faults(block)]
+            return _Met([self.layout] * len(numbers), [], None, self._draws.writes(numbers))
+        faults = self.faults(numbers)
         layouts, damaged = self._place(faults)
         at = {array: index for index, array in enumerate(self.layout.arrays)}
         stuck = [layout.collect([faults[at[array]][chip] for array in layout.arrays]) for chip, layout in enumerate(layouts)]
         stuck = [np.stack(layer) for layer in zip(*stuck)]
-        writes = self._draw(self.device.without("stuck", "lines"), block, n_chips).writes
+        writes = self._draws.writes(numbers, "healthy")
         for layer, held in zip(self._carried(writes, layouts), stuck):
             layer.fix_devices(held)
         return _Met(layouts, damaged, stuck, writes)
@@ -185,10 +195,13 @@ class Chips:
 
     # Program.
 
-    def _program(self, block, n_chips, on_progress):
-        met, networks = self._meet(block, n_chips), [self.network] * n_chips
+    def _program(self, numbers, on_progress):
+        if not self.adaptation.map_known:  # all chips have the same targets at the same places
+            states = self._draws.program(list(self.targets), numbers, floor=self.layout.mapping.is_physical)
+            return Programmed(states, list(self.targets.layers), [self.layout] * len(numbers))
+        met, networks = self._meet(numbers), [self.network] * len(numbers)
         if self.adaptation.retraining is not None and met.damaged:
-            self._retrain(networks, met, met.damaged, self._generators(block, n_chips), [], on_progress)
+            self._retrain(networks, met, met.damaged, self._draws.generators(numbers), [], on_progress)
         targets = self._targets_of(networks, met)
         return Programmed([self._write(layer, met, k) for k, layer in enumerate(targets)], targets, met.layouts)
 
@@ -197,7 +210,7 @@ class Chips:
         wanted = targets.conductances
         if met.stuck is not None and not self.adaptation.compensated:
             wanted = offset_known(wanted, met.stuck[layer], self.device, self.layout.mapping)
-        return apply_writes(wanted, met.writes[layer], floor=self.layout.mapping.is_physical)
+        return write_targets(wanted, met.writes[layer], floor=self.layout.mapping.is_physical)
 
     def _targets_of(self, networks, met):
         """`LayerTargets` of each layer, with a leading axis of chips where chips have targets of their own."""
@@ -237,9 +250,10 @@ class Chips:
         for chip, network in zip(chosen, retrained):
             networks[chip] = network
 
-    def _program_layer_by_layer(self, block, n_chips, on_progress):
+    def _program_layer_by_layer(self, numbers, on_progress):
         """Weights of each layer: each is read back before what follows is trained again and programmed."""
-        met, networks, rngs = self._meet(block, n_chips), [self.network] * n_chips, self._generators(block, n_chips)
+        n_chips = len(numbers)
+        met, networks, rngs = self._meet(numbers), [self.network] * n_chips, self._draws.generators(numbers)
         states = [np.full((n_chips, *shape), np.nan) for shape in self.layout.layer_shapes]
         measured = []
         n_layers = len(self.targets)
@@ -254,24 +268,11 @@ class Chips:
             measured.append(weights_of(targets, matrices[layer], self.layout.mapping))
         return measured
 
-    def _generators(self, block, n_chips):
-        number = len(self.targets) + len(self.layout.arrays)  # the first that no draw of writes has
-        return [np.random.default_rng(np.random.SeedSequence(self.entropy, spawn_key=(number, block, chip)))
-                for chip in range(n_chips)]
-
     # Conduct and read.
 
-    def _read(self, programmed, n_chips):
-        states = [state[:n_chips] for state in programmed.conductances]
-        matrices = conduct(states, programmed.layouts[:n_chips], self.wire_resistance)
-        return [weights_of(_first(layer, n_chips), matrix, self.layout.mapping)
-                for layer, matrix in zip(programmed.targets, matrices)]
-
-
-def chip_stream(entropy, key):
-    """Generator of what a write leaves behind on the chips of one block, the same for all kinds of chips with the seed
-    ``entropy``; ``key`` holds the number of the layer, or what else is drawn, and of the block."""
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy, spawn_key=key)))
+    def _read(self, programmed):
+        matrices = conduct(programmed.conductances, programmed.layouts, self.wire_resistance)
+        return [weights_of(layer, matrix, self.layout.mapping) for layer, matrix in zip(programmed.targets, matrices)]
 
 
 def _stack(layers):
@@ -282,9 +283,10 @@ def _stack(layers):
                         np.stack([np.broadcast_to(layer.scale, shape) for layer in layers]), bias)
 
 
-def _first(layer, n_chips):
-    """`LayerTargets` of the first chips, where chips have their own."""
-    if layer.conductances.ndim == 2:
-        return layer
-    bias = None if layer.digital_bias is None else layer.digital_bias[:n_chips]
-    return LayerTargets(layer.conductances[:n_chips], layer.scale[:n_chips], bias)
+def _some(programmed, chips):
+    """`Programmed` of some of the chips, a slice."""
+    targets = [layer if layer.conductances.ndim == 2 else
+               LayerTargets(layer.conductances[chips], layer.scale[chips],
+                            None if layer.digital_bias is None else layer.digital_bias[chips])
+               for layer in programmed.targets]
+    return Programmed([state[chips] for state in programmed.conductances], targets, programmed.layouts[chips])

@@ -12,21 +12,23 @@ import numpy as np
 
 from tiocross.tasks import Dataset
 from tiocross.devices.device import Device
-from tiocross.checks import as_count, require_memory, short_repr
+from tiocross.checks import as_count, kind_of, require_memory, short_repr
 from tiocross.transfers.adaptation import Adaptation
-from tiocross.transfers.chips import CHIPS_PER_BLOCK, Chips
-from tiocross.transfers.inference import PointClassifier
-from tiocross.transfers.outcomes import ChipRange, Transfer
+from tiocross.transfers.budget import MEMORY, as_memory, chips_at_once
+from tiocross.transfers.chips import Chips
+from tiocross.transfers.classifying import classifier_for
+from tiocross.transfers.outcomes import Transfer, make_transfer
+from tiocross.transfers.tallies import Counter, Tally, order_of_points
+from tiocross.intervals import MOST_GROUPS
 from tiocross.learning.network import MLP
 from tiocross.learning.training import require_matching
 from tiocross.mapping.layout import Layout
 
-READ_VOLTAGE = 0.2  # [V] largest magnitude on a word line; the read voltage of the measured arrays
-
 
 def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout | None = None, wire_resistance: float = 0.0,
              adaptation: Adaptation = Adaptation(), n_transfers: int | range = 2_000, rng: np.random.Generator,
-             workers: int = 1, on_progress: Callable | None = None) -> Transfer:
+             workers: int = 1, memory: float = MEMORY, keep_correct: bool = False,
+             on_progress: Callable | None = None) -> Transfer:
     """Put a network on thousands of simulated chips and see which points each gets right.
 
     Parameters
@@ -51,19 +53,24 @@ def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout |
         wires and whatever is known, and chip 17 is the same for any number of chips and workers.
     workers : int, optional
         Threads; the outcome does not depend on it (unitless).
+    memory : float, optional
+        How much the work may take, all threads together: it sets how many chips are in work at a time. The outcome does not
+        depend on it [bytes].
+    keep_correct : bool, optional
+        Whether every verdict is kept, a byte for each chip and point, as `Transfer.correct`; else they are only counted.
     on_progress : callable, optional
         Called as ``on_progress(n_done, n_transfers)`` from time to time; raise from it to stop.
 
     Returns
     -------
     Transfer
-        Which chip is right at which point.
+        How often chips are right, by chip and by point.
 
     Raises
     ------
     ValueError
         If a dataset does not fit the network, a weight is not finite, the resistance is negative, there are no transfers,
-        or the adaptation lacks training points or is impossible on the layout.
+        the adaptation lacks training points or is impossible on the layout, or the memory does not hold one chip.
 
     Notes
     -----
@@ -81,61 +88,91 @@ def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout |
     (100, 66)
     """
     require_matching(network, dataset)
-    chip_numbers(n_transfers, dataset)
-    as_count("workers", workers)
+    how = require_judging(dataset, n_transfers=n_transfers, workers=workers, memory=memory, keep_correct=keep_correct)
     chips = Chips(network, device, layout=layout, wire_resistance=wire_resistance, adaptation=adaptation, rng=rng)
-    return judge_chips(dataset, chips, n_transfers=n_transfers, workers=workers, on_progress=on_progress)
+    return judge_chips(dataset, chips, **how, on_progress=on_progress)
 
 
-def judge_chips(dataset, chips, *, n_transfers, workers=1, on_progress=None):
+def judge_chips(dataset, chips, *, n_transfers, workers=1, memory=MEMORY, keep_correct=False, on_progress=None):
     """The second half of `transfer`: `Chips` asked for the class of every point."""
-    network, numbers = chips.network, chip_numbers(n_transfers, dataset)
-    classifier = PointClassifier(network, dataset.points)
-    correct = np.empty((len(numbers), len(dataset)), dtype=bool)
-    labels = dataset.labels.astype(np.uint8)
-    report = _monotonic(on_progress, len(numbers))
+    numbers = chip_numbers(n_transfers, dataset, keep_correct)
+    judge = Judge(chips, dataset, memory=as_memory(memory), workers=workers, keep_correct=keep_correct)
+    report, before = _monotonic(on_progress, len(numbers)), numbers.start
 
-    def judge(block):
-        start = max(numbers.start, block * CHIPS_PER_BLOCK)
-        stop = min(numbers.stop, (block + 1) * CHIPS_PER_BLOCK)
-        skipped, here = start - block * CHIPS_PER_BLOCK, slice(start - numbers.start, stop - numbers.start)
-        weights = chips.block(block, stop - block * CHIPS_PER_BLOCK,
-                              on_progress=lambda share: report(here.start, share * (stop - start)))
-        classes = classifier.classify([array[skipped:] for array in weights])
-        right = np.equal(classes, labels, out=correct[here])
-        # Here, while they are in the cache.
-        return here.stop, right.mean(axis=1), right.sum(axis=0), _count_answers(classes, labels, network.n_classes)
+    def tally(part):
+        return judge.tally(part, on_progress=lambda n_done: report(part.start - before, n_done))
 
-    blocks = range(numbers.start // CHIPS_PER_BLOCK, -(-numbers.stop // CHIPS_PER_BLOCK))
-    accuracies, counts, confusion = [], 0, 0
-    for stop, block_accuracies, block_counts, answers in _in_threads(judge, blocks, workers):
-        accuracies.append(block_accuracies)
-        counts, confusion = counts + block_counts, confusion + answers
-        report(stop, 0.0)
-    return Transfer(correct=correct, accuracies=np.concatenate(accuracies), rates=counts / len(numbers),
-                    confusion=confusion, nominally_correct=network.predict(dataset.points) == dataset.labels,
-                    n_devices=chips.targets.n_devices, wire_resistance=chips.wire_resistance,
-                    volts_per_input=READ_VOLTAGE / max(1.0, float(np.abs(network.encode(dataset.points)).max())),
-                    chips=(ChipRange(chips.entropy, numbers.start, len(numbers)),), notes=tuple(chips.notes))
+    def tallies():
+        for found in _in_threads(tally, judge.parts(numbers), workers):
+            yield found
+            report(found.numbers.stop - before, 0.0)
+
+    return make_transfer(Tally.merged(tallies()), chips, dataset)
 
 
-def chip_numbers(n_transfers, dataset):
-    """Numbers of the chips to judge, a range; ValueError if the verdicts, one byte each, do not fit into memory."""
+def tally_chips(chips, dataset, numbers, *, memory=MEMORY, keep_correct=False, on_progress=None):
+    """`Tally` of the verdicts on these chips, a range: a piece of `transfer`'s work for any computer.
+
+    Chips and tallies can be pickled. The tallies of the parts of a range, `Tally.merged`, are that of the whole to the bit,
+    however it is cut and whatever memory [bytes] each part may take; `make_transfer` makes the `Transfer` of it.
+    ``on_progress(n_done, n_chips)`` hears how far it is; raise from it to stop."""
+    judge = Judge(chips, dataset, memory=as_memory(memory), keep_correct=keep_correct)
+    numbers, report = chip_numbers(numbers, dataset, keep_correct), _monotonic(on_progress, len(numbers))
+    found = judge.tally(numbers, on_progress=lambda n_done: report(0, n_done))
+    report(0, len(numbers))
+    return found
+
+
+class Judge:
+    """Asks chips for the class of every point, as many at a time as the memory [bytes] of all workers holds."""
+
+    def __init__(self, chips, dataset, *, memory, workers=1, keep_correct=False):
+        self._chips, self._labels, self._keeps = chips, dataset.labels, keep_correct
+        self._order = order_of_points(chips.entropy, len(dataset))
+        self._classifier = classifier_for(chips.network, dataset.points[self._order])
+        self._at_once = chips_at_once(chips, self._classifier, memory, workers)
+
+    def parts(self, numbers):
+        """Parts of these chips that fit into memory."""
+        return self._chips.split(numbers, self._at_once)
+
+    def tally(self, numbers, on_progress=None):
+        """`Tally` of these chips; ``on_progress(n_done)`` hears how far it is. Threads may call it side by side."""
+        counter = Counter(self._chips.entropy, numbers.start, self._labels, self._chips.network.n_classes)
+        correct = np.empty((len(numbers), len(self._labels)), dtype=bool) if self._keeps else None
+        for part in self.parts(numbers):
+            n_before = part.start - numbers.start
+            progress = on_progress and (lambda share, part=part, n=n_before: on_progress(n + share * len(part)))
+            classes = self._classifier.classify(self._chips.weights(part, on_progress=progress))
+            counter.count(classes)
+            if self._keeps:
+                correct[n_before : n_before + len(part), self._order] = classes == self._labels[self._order]
+            if on_progress and part.stop < numbers.stop:
+                on_progress(n_before + len(part))
+        return counter.tally(correct)
+
+
+def require_judging(dataset, *, n_transfers, workers, memory, keep_correct):
+    """The arguments, checked before any work."""
+    chip_numbers(n_transfers, dataset, keep_correct)
+    if not isinstance(keep_correct, bool):
+        raise TypeError(f"keep_correct must be True or False; got {kind_of(keep_correct)}")
+    return {"n_transfers": n_transfers, "workers": as_count("workers", workers), "memory": as_memory(memory),
+            "keep_correct": keep_correct}
+
+
+def chip_numbers(n_transfers, dataset, keep_correct=False):
+    """Numbers of the chips to judge, a range; ValueError if what is kept of each does not fit into memory."""
     numbers = n_transfers if isinstance(n_transfers, range) else range(as_count("n_transfers", n_transfers))
     n_chips = numbers.stop - numbers.start
     if numbers.step != 1 or n_chips < 1 or numbers.start < 0:
         raise ValueError(f"n_transfers must be a number of chips, or a range of chips that follow each other from 0 or more "
                          f"on, such as range(2000, 4000); got {short_repr(n_transfers)}")
     as_count("the largest of n_transfers", numbers.stop)
-    require_memory(f"the verdicts on {len(dataset)} points of {n_chips} chips", n_chips * (len(dataset) + 8),
-                   "give a smaller n_transfers: 2000 chips tell an accuracy to a fraction of a percent")
+    n_bytes = 2 * min(len(dataset), MOST_GROUPS) + 16 + (len(dataset) if keep_correct else 0)
+    require_memory(f"what is {'kept' if keep_correct else 'counted'} of {n_chips} chips on {len(dataset)} points",
+                   n_chips * n_bytes, "give a smaller n_transfers: 2000 chips tell an accuracy to a fraction of a percent")
     return numbers
-
-
-def _count_answers(classes, labels, n_classes):
-    """(n_classes, n_classes) how often points of each class, in rows, were given each class."""
-    given = np.stack([(classes == name).sum(axis=0) for name in range(n_classes)], axis=1)
-    return np.stack([given[labels == name].sum(axis=0) for name in range(n_classes)])
 
 
 def _monotonic(on_progress, total):

@@ -5,29 +5,29 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from tiocross.checks import as_count, as_number, kind_of, require_generator
+from tiocross.checks import as_number, kind_of, require_generator
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.matrices import transfer_matrix
-from tiocross.devices.writes import apply_writes, disturb_notes
+from tiocross.devices.writes import disturb_notes
 from tiocross.intervals import wilson_interval
 from tiocross.lab.plans import Plan
 from tiocross.learning.network import MLP, Network, classify
 from tiocross.learning.steps import run_steps
 from tiocross.learning.training import require_matching
-from tiocross.mapping.draws import draw_chips
 from tiocross.mapping.layout import lines_that_count
 from tiocross.tasks import Dataset
-from tiocross.transfers.chips import CHIPS_PER_BLOCK, chip_stream
+from tiocross.transfers.budget import DRAWN, KNOWN, MEMORY, WIRED
 from tiocross.transfers.conducting import conduct
-from tiocross.transfers.judging import chip_numbers, judge_chips
+from tiocross.transfers.draws import draws_for, write_targets
+from tiocross.transfers.judging import judge_chips, require_judging
 from tiocross.transfers.outcomes import Transfer
 from tiocross.transfers.summary import Estimate
 from tiocross.records import short_text
 
 
 def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = True, wire_resistance: float = 0.0,
-               n_transfers: int | range = 2_000, rng: np.random.Generator, workers: int = 1,
-               on_progress: Callable | None = None) -> Transfer:
+               n_transfers: int | range = 2_000, rng: np.random.Generator, workers: int = 1, memory: float = MEMORY,
+               keep_correct: bool = False, on_progress: Callable | None = None) -> Transfer:
     """Put a planned network on its chip thousands of times, and see which points it gets right each time.
 
     Parameters
@@ -49,13 +49,17 @@ def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = 
         Seeds the writes.
     workers : int, optional
         Threads; the outcome does not depend on it (unitless).
+    memory : float, optional
+        How much the work may take; the outcome does not depend on it [bytes].
+    keep_correct : bool, optional
+        Whether every verdict is kept, see `transfer`.
     on_progress : callable, optional
         Called as ``on_progress(n_done, n_transfers)`` from time to time; raise from it to stop.
 
     Returns
     -------
     Transfer
-        Which time the chip is right at which point.
+        How often the chip is right, by time and by point.
 
     Raises
     ------
@@ -77,41 +81,52 @@ def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = 
     _require_plan(plan, network)
     require_matching(network, dataset)
     require_generator(rng)
-    chip_numbers(n_transfers, dataset)
-    as_count("workers", workers)
+    how = require_judging(dataset, n_transfers=n_transfers, workers=workers, memory=memory, keep_correct=keep_correct)
     if not isinstance(map_known, bool):
         raise TypeError(f"map_known must be True or False; got {map_known!r}")
     device = plan.device.without("stuck", "lines") if map_known else plan.device
     chips = _PlannedChips(plan, network, device, wire_resistance, rng)
-    return judge_chips(dataset, chips, n_transfers=n_transfers, workers=workers, on_progress=on_progress)
+    return judge_chips(dataset, chips, **how, on_progress=on_progress)
 
 
 class _PlannedChips:
     """One chip, programmed as planned again and again; what `judge_chips` needs of `Chips`."""
 
     def __init__(self, plan, network, device, wire_resistance, rng):
-        self.network, self.layout, self._device = network, plan.layout, device
+        self.network, self.layout, self.device = network, plan.layout, device
         self.wire_resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
         self.targets = plan.targets_of(network)
         self._stuck = plan.layout.collect(plan.stuck)
         self._later = plan.layout.later_writes(plan.orders)
         self.entropy = int(rng.integers(2**63))
+        self._draws = draws_for(device, plan.layout, self._later, self.entropy)
 
     @property
     def notes(self):
         """As `Chips.notes`."""
-        return disturb_notes(self._device, max(int(later.max()) for later in self._later))
+        return disturb_notes(self.device, max(int(later.max()) for later in self._later))
 
-    def block(self, block, n_chips=CHIPS_PER_BLOCK, *, on_progress=None):
-        """As `Chips.block`."""
-        streams = [chip_stream(self.entropy, (layer, block)) for layer in range(len(self.targets))]
-        drawn = draw_chips(self._device, self.layout, self._later, CHIPS_PER_BLOCK, streams)
+    @property
+    def bytes_per_device(self):
+        """As `Chips.bytes_per_device`."""
+        return DRAWN + KNOWN + (WIRED if self.wire_resistance > 0 else 0)
+
+    @property
+    def block_bytes(self):
+        """As `Chips.block_bytes`."""
+        return self._draws.block_bytes
+
+    def split(self, numbers, most):
+        """As `Chips.split`."""
+        return self._draws.split(numbers, most)
+
+    def weights(self, numbers, *, on_progress=None):
+        """As `Chips.weights`, of chips of one part."""
         states = []
-        for target, writes, stuck in zip(self.targets, drawn.writes, self._stuck):
-            writes = writes[:n_chips]
+        for target, writes, stuck in zip(self.targets, self._draws.writes(numbers), self._stuck):
             writes.fix_devices(stuck)
-            states.append(apply_writes(target, writes, floor=self.layout.mapping.is_physical))
-        return self.targets.weights(conduct(states, [self.layout] * n_chips, self.wire_resistance))
+            states.append(write_targets(target, writes, floor=self.layout.mapping.is_physical))
+        return self.targets.weights(conduct(states, [self.layout] * len(numbers), self.wire_resistance))
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from tiocross.checks import as_finite, kind_of, require_shape, transposed_hint
 from tiocross.intervals import t_quantile, weighted_median, wilson_interval
 from tiocross.lab.report import InstrumentError
 from tiocross.lab.safety import named, run_safely
-from tiocross.transfers.judging import READ_VOLTAGE
+from tiocross.transfers.outcomes import READ_VOLTAGE
 from tiocross.learning.network import MLP, Network, classify
 from tiocross.learning.steps import run_steps
 from tiocross.mapping.targets import Targets, map_weights

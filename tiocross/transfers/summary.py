@@ -11,12 +11,16 @@ import csv
 import io
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 
 from tiocross.checks import kind_of, require_name
-from tiocross.intervals import NORMAL_975, ROUNDING, Groups, percentile
+from tiocross.intervals import MOST_GROUPS, N_REPLICATES, NORMAL_975, ROUNDING, Groups, percentile
 from tiocross.shown import table
+
+_CHIPS_AT_ONCE = 65_536  # turned into single precision together
+_MOST_MEANS = 20_000_000  # of chips on resampled points, in memory
 
 
 @dataclass(frozen=True)
@@ -155,30 +159,54 @@ def count_undecided(rates, n_transfers, level=0.95):
     return int((np.abs(np.asarray(rates) - level) <= _undecided_band(level, n_transfers)).sum())
 
 
+class GroupSums(NamedTuple):
+    """How often chips were right, summed over groups: ``by_chips`` (n_chip_groups, n_points) with the points in a random
+    order, ``by_points`` (n_transfers, n_point_groups)."""
+
+    by_chips: np.ndarray
+    by_points: np.ndarray
+
+
 def summarise(correct, nominally_correct, *, rng):
     """`Summary` of ``correct`` (n_transfers, n_points) on chips and ``nominally_correct`` (n_points,) in software."""
-    n_transfers, n_points = correct.shape
+    order = rng.permutation(correct.shape[1])
+    return summarise_sums(sum_groups(correct, order), nominally_correct[order], rng=rng)
+
+
+def summarise_sums(sums, nominally_correct, *, rng):
+    """`summarise` from sums over groups, with the points in their order, which ``rng`` has just drawn."""
+    n_transfers, n_points = len(sums.by_points), len(nominally_correct)
     band = _undecided_band(0.95, n_transfers)
-    order = rng.permutation(n_points)
     chips, points = Groups(n_transfers, rng), Groups(n_points, rng)
-    by_chips, by_points = _sum_groups(correct.view(np.uint8), order, chips.n_groups, points.n_groups)
-    rates = by_chips.sum(axis=0, dtype=np.float64) / n_transfers
-    accuracies = by_points.sum(axis=0, dtype=np.float64) / n_points
+    rates = sums.by_chips.sum(axis=0, dtype=np.float64) / n_transfers
+    accuracies = sums.by_points.sum(axis=1, dtype=np.float64) / n_points
     values = (nominally_correct.mean(), accuracies.mean(), percentile(accuracies, 0.05), robust_fraction(rates, 0.95),
               robust_fraction(rates, 0.99), count_undecided(rates, n_transfers))
-    replicate_rates = chips.mean(by_chips)  # (N_REPLICATES, n_points)
-    replicate_accuracies = points.mean(by_points)  # (N_REPLICATES, n_transfers)
+    replicate_rates = chips.mean(sums.by_chips.astype(np.float32))  # (N_REPLICATES, n_points)
     weights = points.member_weights()
     replicates = (
-        weights @ nominally_correct[order],
+        weights @ nominally_correct,
         (weights * replicate_rates).sum(axis=1),
-        [percentile(row[members], 0.05) for row, members in zip(replicate_accuracies, chips.members())],
+        [percentile(chips.of_members(k, row), 0.05) for k, row in enumerate(_means_of_chips(sums.by_points, points))],
         (weights * (replicate_rates >= 0.95 - ROUNDING)).sum(axis=1),
         (weights * (replicate_rates >= 0.99 - ROUNDING)).sum(axis=1),
         n_points * (weights * (np.abs(replicate_rates - 0.95) <= band)).sum(axis=1),
     )
     tops = (1.0, 1.0, 1.0, 1.0, 1.0, n_points)
     return Summary(*map(_interval, values, replicates, tops), n_transfers=n_transfers, n_points=n_points)
+
+
+def _means_of_chips(by_points, points):
+    """Yield the accuracy of all chips, (n_transfers,), on each resample of the points.
+
+    Sums are whole numbers, exact in single precision, so that some chips and resamples at a time give the same."""
+    at_once = max(1, _MOST_MEANS // len(by_points))
+    for first in range(0, N_REPLICATES, at_once):
+        means = np.empty((min(at_once, N_REPLICATES - first), len(by_points)), dtype=np.float32)
+        for start in range(0, len(by_points), _CHIPS_AT_ONCE):
+            part = slice(start, start + _CHIPS_AT_ONCE)
+            means[:, part] = points.mean(by_points[part].astype(np.float32).T, slice(first, first + len(means)))
+        yield from means
 
 
 def _interval(value, replicates, top):
@@ -188,23 +216,19 @@ def _interval(value, replicates, top):
     return Estimate(value, float(min(max(low, 0.0), value)), float(max(min(high, top), value)))
 
 
-def _sum_groups(correct, order, n_chip_groups, n_point_groups):
-    """(n_chip_groups, n_points) and (n_point_groups, n_transfers) sums, with the points in the given order.
-
-    Goes through the chips a few hundred at a time, so that they are read from memory once.
-    """
+def sum_groups(correct, order):
+    """`GroupSums` of ``correct`` (n_transfers, n_points), with the points in the given order."""
     n_transfers, n_points = correct.shape
-    by_chips = np.zeros((n_chip_groups, n_points), dtype=np.uint16)
-    by_points = np.empty((n_point_groups, n_transfers), dtype=np.float32)
+    n_chip_groups, n_point_groups = min(n_transfers, MOST_GROUPS), min(n_points, MOST_GROUPS)
+    by_chips = np.zeros((n_chip_groups, n_points), dtype=np.uint32)
+    by_points = np.zeros((n_transfers, n_point_groups), dtype=np.uint32)
     for start in range(0, n_transfers, n_chip_groups):
         part = correct[start : start + n_chip_groups].take(order, axis=1)
         by_chips[: len(part)] += part
-        sums = np.zeros((len(part), n_point_groups), dtype=np.uint16)
         for first in range(0, n_points, n_point_groups):
             columns = part[:, first : first + n_point_groups]
-            sums[:, : columns.shape[1]] += columns
-        by_points[:, start : start + len(part)] = sums.T
-    return by_chips.astype(np.float32), by_points
+            by_points[start : start + len(part), : columns.shape[1]] += columns
+    return GroupSums(by_chips, by_points)
 
 
 def _undecided_band(level, n_transfers):

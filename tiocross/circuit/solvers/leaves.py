@@ -21,9 +21,11 @@ def spread_wires(shape, words, bits, source_resistance, sense_resistance):
 
 
 def portions(conductances):
-    """Slices of arrays that are treated together."""
+    """Slices of arrays that are treated together: as many as are not cut into strips, so that the bits of a matrix do not
+    depend on how many arrays are beside it."""
     n_arrays, n_word, n_bit = conductances.shape
-    step = max(1, DEVICES_AT_ONCE // (n_word * n_bit))
+    (n_down, m), (n_across, n) = _parts(n_word), _parts(n_bit)
+    step = max(1, DEVICES_AT_ONCE // (n_down * m * n_across * n))
     return [slice(start, start + step) for start in range(0, n_arrays, step)]
 
 
