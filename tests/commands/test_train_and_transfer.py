@@ -115,7 +115,8 @@ def test_training_goes_on_from_a_network_and_never_replaces_one_unasked(trained,
     assert 0 < np.abs(after.arrays[0] - before.arrays[0]).max() < 0.2 and after.sizes == before.sizes
     np.testing.assert_array_equal(after.input_offset, before.input_offset)
     record = json.loads((folder / "tuned.json").read_text())
-    assert record["started_from"] == "network.npz" and record["recipe"]["training"]["learning_rate"] == 0.003
+    rate = record["recipe"]["training"]["learning_rate"]
+    assert record["started_from"] == "network.npz" and rate == TrainingSettings.fine_tuning().learning_rate
     capsys.readouterr()
     assert main([*more, "--out", "tuned.npz"]) == 2 and "exists already" in capsys.readouterr().err
     assert main([*more, "--out", "network.npz", "--overwrite"]) == 2 and "which is read" in capsys.readouterr().err
