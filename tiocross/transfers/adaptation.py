@@ -12,7 +12,8 @@ import numpy as np
 from tiocross.checks import as_finite, as_number, kind_of, require_generator, require_name
 from tiocross.devices.device import Device, require_device
 from tiocross.learning.losses import PointErrorRate, softmax
-from tiocross.learning.network import MLP, forward
+from tiocross.learning.network import MLP
+from tiocross.learning.steps import run_steps
 from tiocross.learning.training import TrainingSettings, require_matching, train_many
 from tiocross.mapping.faults import as_stuck_maps
 from tiocross.mapping.layout import Layout
@@ -70,9 +71,7 @@ def refit_output(network: MLP, weights: list, dataset: Dataset, *, ridge: float 
     (9, 1)
     """
     def features(arrays):
-        n_hidden = network.arrays[-1].shape[0] - 1
-        passing = np.eye(n_hidden + 1, n_hidden)  # weights and bias of a layer that gives what it gets
-        signals = forward([*arrays[:-1], passing], network.encode(dataset.points), network.activation)
+        signals = run_steps(network.steps[:-1], arrays[:-1], network.encode(dataset.points))
         return _with_ones(np.broadcast_to(signals, (len(arrays[-1]), *signals.shape[-2:])))[:, None]
 
     found = _refit(network, weights, dataset, (ridge, teacher), features, network.arrays[-1].T)
@@ -83,7 +82,7 @@ def refit_gain(network, weights, dataset, *, ridge=RIDGE, teacher="network"):
     """Output layers, ``(..., n_hidden + 1, n_outputs)``, with a digital gain and offset for each output in them; the output
     layer itself stays on its devices. Arguments as of `refit_output`; the ridge draws to a gain of 1 and no offset."""
     def features(arrays):
-        logits = forward(arrays, network.encode(dataset.points), network.activation)
+        logits = run_steps(network.steps, arrays, network.encode(dataset.points))
         return _with_ones(np.swapaxes(logits, -1, -2)[..., None])
 
     start = np.tile([1.0, 0.0], (network.sizes[-1], 1))

@@ -3,7 +3,10 @@
 from tiocross.checks import as_number
 
 MEMORY = 1e9  # [bytes] that the work of a transfer may take
-_BYTES_PER_DEVICE = 64  # of a chip while it is drawn, programmed and read: draws, coefficients, conductances, weights
+DRAWN = 40  # bytes of a device while it is drawn, programmed and read, with the weights made of it
+WIRED = 16  # with wires: its place in the transfer matrix
+KNOWN = 100  # where faults are known: their maps, what writes leave behind, targets of its own
+TRAINED = 160  # of each draw of a chip that is trained for: targets, weights, and the way back through both
 
 
 def as_memory(memory):
@@ -14,10 +17,14 @@ def as_memory(memory):
     return memory
 
 
-def chips_at_once(chips, n_points, memory):
-    """Number of chips that can be in work at a time within ``memory`` [bytes]; ValueError if there is no room for one."""
-    per_chip = _BYTES_PER_DEVICE * chips.targets.n_devices + n_points
-    if per_chip > memory:
-        raise ValueError(f"one chip of {chips.targets.n_devices} devices on {n_points} points takes {per_chip / 1e6:.3g} MB; "
-                         f"the memory for it is {memory / 1e6:.3g} MB. Give more: memory=2e9, or fewer workers")
-    return int(memory // per_chip)
+def chips_at_once(chips, classifier, memory, workers):
+    """Number of chips that each worker can have in work at a time within ``memory`` [bytes], all workers and the points
+    together; ValueError if there is no room for one each."""
+    n_devices, n_points = chips.targets.n_devices, classifier.n_points
+    per_chip = chips.bytes_per_device * n_devices + 2 * n_points
+    least = classifier.n_bytes + workers * (classifier.scratch_bytes + chips.block_bytes + per_chip)
+    if least > memory:
+        raise ValueError(f"one chip of {n_devices} devices for each of {workers} worker{'s' * (workers > 1)} takes "
+                         f"{least / 1e6:.3g} MB with the {n_points} points; memory is {memory / 1e6:.3g} MB. Give more, such "
+                         f"as memory={1.1 * least:.1e}" + (", or fewer workers" if workers > 1 else ""))
+    return int((memory - least) / workers // per_chip) + 1

@@ -22,6 +22,7 @@ from tiocross.mapping.placement import place_around
 from tiocross.mapping.sensitivity import effects_per_siemens, sensitive_last, weight_effects
 from tiocross.mapping.targets import LayerTargets, map_weights, weights_of
 from tiocross.transfers.adaptation import REFITS, Adaptation
+from tiocross.transfers.budget import DRAWN, KNOWN, TRAINED, WIRED
 from tiocross.transfers.compensated import compensate_targets
 from tiocross.transfers.conducting import conduct
 from tiocross.transfers.draws import BlockDraws, draws_for, write_targets
@@ -81,6 +82,19 @@ class Chips:
     def is_small(self):
         """Whether chips are drawn in blocks."""
         return type(self._draws) is BlockDraws
+
+    @property
+    def bytes_per_device(self):
+        """Memory of a device of a chip in work [bytes]."""
+        wired = WIRED if self.wire_resistance > 0 else 0
+        known = KNOWN if self.adaptation.map_known or self.adaptation.layer_by_layer else 0
+        trained = 0 if self.adaptation.retraining is None else TRAINED * self.adaptation.retraining.n_chips
+        return DRAWN + wired + known + trained
+
+    @property
+    def block_bytes(self):
+        """Memory of what is drawn for chips that are not asked for [bytes]."""
+        return self._draws.block_bytes
 
     def with_wires(self, wire_resistance):
         """The same chips with other wires; what is programmed is kept and shared, unless it depends on the wires."""

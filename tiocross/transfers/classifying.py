@@ -16,8 +16,5 @@ def classifier_for(network, points):
 
 
 def is_compiled(network):
-    """Whether the compiled way serves the network: small, dense, with one activation for all hidden units."""
-    steps = network.steps
-    return (sum(array.size for array in network.arrays) <= _SMALL
-            and all(step.seen is None and step.pooled is None for step in steps)
-            and len({step.activation for step in steps[:-1]}) < 2 and steps[-1].activation == "linear")
+    """Whether the compiled way serves the network: small and plain."""
+    return network.is_plain and sum(array.size for array in network.arrays) <= _SMALL

@@ -14,6 +14,7 @@ from tiocross.devices.writes import apply_writes, draw_line_failures, draw_write
 from tiocross.mapping.draws import draw_chips
 
 CHIPS_PER_BLOCK = 500  # drawn from one stream, so that chip 17 does not depend on how many follow it
+_BYTES_PER_WRITE = 64  # four draws, three coefficients and the outcome
 _EFFECTS = {"all": lambda device: device, "faults": lambda device: device.only("stuck", "lines"),
             "healthy": lambda device: device.without("stuck", "lines")}
 
@@ -86,6 +87,11 @@ class BlockDraws:
         """Chips that can be drawn together."""
         return CHIPS_PER_BLOCK
 
+    @property
+    def block_bytes(self):
+        """Memory of the draws of a whole block [bytes]."""
+        return _BYTES_PER_WRITE * CHIPS_PER_BLOCK * sum(later.size for later in self.n_later_writes)
+
     def start_of_block(self, number):
         """Number of the first chip that is drawn with this one."""
         return number - number % CHIPS_PER_BLOCK
@@ -150,6 +156,11 @@ class SingleDraws(BlockDraws):
     def most_together(self):
         """Any number of chips can be drawn together."""
         return 2**53
+
+    @property
+    def block_bytes(self):
+        """There is no block."""
+        return 0
 
     def start_of_block(self, number):
         """The chip itself: each is drawn alone."""

@@ -19,11 +19,12 @@ class PointClassifier:
         activation = find_activation(network.activation)
         self._activation = activation.kind, np.array(activation.terms)
         order = order_by_neighbourhood(encoded, _TILE)
-        self._n_points = len(order)
         self._places = np.ascontiguousarray(_in_groups(order[:, None], _TILE)[:, 0])  # (T, W)
         self._tiles = _in_groups(encoded[order], _TILE)[None]  # (1, T, F, W)
         corners = self._tiles[0].min(axis=2), self._tiles[0].max(axis=2)
         self._boxes = np.stack([_in_groups(corner, _TILE) for corner in corners])
+        self.n_points, self.scratch_bytes = len(order), 0
+        self.n_bytes = self._tiles.nbytes + self._boxes.nbytes + self._places.nbytes
 
     def classify(self, arrays):
         """(n_copies, n_points) uint8 classes, as `MLP.predict` gives them, for the weights of each layer,
@@ -33,7 +34,7 @@ class PointClassifier:
         hidden = np.empty((2, int(self._sizes[1:-1].sum()) * _TILE))
         ends = np.empty((2, 1, int(self._sizes[-1]), _TILE))
         verdicts = np.empty(_TILE, dtype=np.uint8)
-        classes = np.empty((n_copies, self._n_points), dtype=np.uint8)
+        classes = np.empty((n_copies, self.n_points), dtype=np.uint8)
         classify_points(flat, self._sizes, *self._activation, self._tiles, self._places, self._boxes, hidden, ends, verdicts,
                         classes)
         return classes

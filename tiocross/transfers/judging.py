@@ -96,7 +96,7 @@ def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout |
 def judge_chips(dataset, chips, *, n_transfers, workers=1, memory=MEMORY, keep_correct=False, on_progress=None):
     """The second half of `transfer`: `Chips` asked for the class of every point."""
     numbers = chip_numbers(n_transfers, dataset, keep_correct)
-    judge = Judge(chips, dataset, memory=as_memory(memory) / workers, keep_correct=keep_correct)
+    judge = Judge(chips, dataset, memory=as_memory(memory), workers=workers, keep_correct=keep_correct)
     report, before = _monotonic(on_progress, len(numbers)), numbers.start
 
     def tally(part):
@@ -124,13 +124,13 @@ def tally_chips(chips, dataset, numbers, *, memory=MEMORY, keep_correct=False, o
 
 
 class Judge:
-    """Asks chips for the class of every point, as many at a time as the memory [bytes] holds."""
+    """Asks chips for the class of every point, as many at a time as the memory [bytes] of all workers holds."""
 
-    def __init__(self, chips, dataset, *, memory, keep_correct=False):
+    def __init__(self, chips, dataset, *, memory, workers=1, keep_correct=False):
         self._chips, self._labels, self._keeps = chips, dataset.labels, keep_correct
         self._order = order_of_points(chips.entropy, len(dataset))
         self._classifier = classifier_for(chips.network, dataset.points[self._order])
-        self._at_once = chips_at_once(chips, len(dataset), memory)
+        self._at_once = chips_at_once(chips, self._classifier, memory, workers)
 
     def parts(self, numbers):
         """Parts of these chips that fit into memory."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tiocross.devices.large_draws import LARGE, LargeDraws
 from tiocross.devices.writes import apply_writes, draw_writes, stack_writes
 from tiocross.learning.on_devices import WeightsOnDevices
 from tiocross.learning.techniques import Technique
@@ -44,12 +45,22 @@ class KnownChips(Technique):
         return sampled * self._trained + self._measured[:, None]
 
     def _draw(self, n_chips, rngs):
+        if len(self._n_later_writes) > LARGE:
+            yield from self._draw_large(n_chips, rngs)
         while True:
             drawn = [draw_writes(self._device, self._n_later_writes, _STEPS_PER_DRAW * n_chips, rng) for rng in rngs]
             writes = stack_writes(drawn)
             writes.fix_devices(np.broadcast_to(self._stuck, writes.constant.shape))
             for step in range(_STEPS_PER_DRAW):
                 yield writes[:, step * n_chips : (step + 1) * n_chips]
+
+    def _draw_large(self, n_chips, rngs):
+        """The same for large networks, of which the draws of several steps would fill the memory."""
+        law = LargeDraws(self._device, self._n_later_writes)
+        while True:
+            writes = stack_writes([law.draw([rng] * n_chips) for rng in rngs])
+            writes.fix_devices(np.broadcast_to(self._stuck, writes.constant.shape))
+            yield writes
 
 
 def offset_pairs(targets, weights, scale, stuck, device):

@@ -15,7 +15,7 @@ from tiocross.learning.network import MLP, classify, forward
 from tiocross.learning.training import require_matching
 from tiocross.mapping.layout import lines_that_count
 from tiocross.tasks import Dataset
-from tiocross.transfers.budget import MEMORY
+from tiocross.transfers.budget import DRAWN, KNOWN, MEMORY, WIRED
 from tiocross.transfers.conducting import conduct
 from tiocross.transfers.draws import draws_for, write_targets
 from tiocross.transfers.judging import judge_chips, require_judging
@@ -104,6 +104,16 @@ class _PlannedChips:
     def notes(self):
         """As `Chips.notes`."""
         return disturb_notes(self.device, max(int(later.max()) for later in self._later))
+
+    @property
+    def bytes_per_device(self):
+        """As `Chips.bytes_per_device`."""
+        return DRAWN + KNOWN + (WIRED if self.wire_resistance > 0 else 0)
+
+    @property
+    def block_bytes(self):
+        """As `Chips.block_bytes`."""
+        return self._draws.block_bytes
 
     def split(self, numbers, most):
         """As `Chips.split`."""

@@ -38,7 +38,7 @@ class ProductClassifier:
         self._points = network.encode(points)
         self._layers = [_Layer(step) for step in self._steps]
         self._is_dense = all(step.seen is None and step.pooled is None for step in self._steps)
-        n_points = len(self._points)
+        n_points = self.n_points = len(self._points)
         self._blocks = [slice(first, min(first + _POINTS_AT_ONCE, n_points)) for first in range(0, n_points, _POINTS_AT_ONCE)]
         self._norms = np.sqrt((self._points**2).sum(axis=1))
         single = self._points.astype(np.float32)
@@ -47,15 +47,17 @@ class ProductClassifier:
             self._inputs = [np.ascontiguousarray(single[block].T) for block in self._blocks]
         else:
             self._inputs = [self._steps[0].gather(single[block]) for block in self._blocks]
+        self.n_bytes = self._points.nbytes + sum(inputs.nbytes for inputs in self._inputs)
+        widest = max(layer.n_positions * array.shape[1] for layer, array in zip(self._layers, network.arrays))
+        self._at_once = max(1, _MOST_SIGNALS // (min(n_points, _POINTS_AT_ONCE) * widest))
+        self.scratch_bytes = 12 * self._at_once * widest * min(n_points, _POINTS_AT_ONCE)
 
     def classify(self, arrays):
         """(n_copies, n_points) uint8 classes, as `MLP.predict` gives them, for the weights of each layer,
         (n_copies, n_inputs + 1, n_outputs), bias last."""
-        classes = np.empty((len(arrays[0]), len(self._points)), dtype=np.uint8)
-        widest = max(array.shape[2] * layer.n_positions for array, layer in zip(arrays, self._layers))
-        at_once = max(1, _MOST_SIGNALS // (min(len(self._points), _POINTS_AT_ONCE) * widest))
-        for first in range(0, len(classes), at_once):
-            some = slice(first, first + at_once)
+        classes = np.empty((len(arrays[0]), self.n_points), dtype=np.uint8)
+        for first in range(0, len(classes), self._at_once):
+            some = slice(first, first + self._at_once)
             self._classify([array[some] for array in arrays], classes[some])
         return classes
 

@@ -24,10 +24,12 @@ def fit_outputs(features, shares, start, *, ridge):
     for _ in range(_MOST_STEPS):
         away = np.swapaxes(chances - shares, -1, -2)[..., None, :]  # (n_chips, n_outputs, 1, n_points)
         gradient = (away @ features)[..., 0, :] / len(shares) + ridge * (found - start)
-        if np.abs(gradient).max() < _FLAT:
+        done = np.abs(gradient).max(axis=(1, 2)) < _FLAT
+        if done.all():
             break
         curvature = _curvature(features, chances, ridge)
         steps = np.linalg.solve(curvature, gradient.reshape(len(found), -1, 1)).reshape(found.shape)
+        steps[done] = 0.0  # what a chip gets does not depend on those beside it
         for _ in range(_MOST_HALVINGS):
             new_value, new_chances = _loss(features, shares, found - steps, start, ridge)
             worse = new_value > value + _ROUNDING * np.abs(value)
