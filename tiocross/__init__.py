@@ -23,7 +23,7 @@ _HOMES = {
     "AveragePool2d": "learning.layer_kinds",
     "train": "learning.training",
     "Checkpoint": "learning.training",
-    "TrainingSettings": "learning.training",
+    "TrainingSettings": "learning.settings",
     "Adam": "learning.optimisers",
     "Momentum": "learning.optimisers",
     "Technique": "learning.techniques",
@@ -162,7 +162,7 @@ if TYPE_CHECKING:
     from tiocross.learning.layer_kinds import AveragePool2d as AveragePool2d
     from tiocross.learning.training import train as train
     from tiocross.learning.training import Checkpoint as Checkpoint
-    from tiocross.learning.training import TrainingSettings as TrainingSettings
+    from tiocross.learning.settings import TrainingSettings as TrainingSettings
     from tiocross.learning.optimisers import Adam as Adam
     from tiocross.learning.optimisers import Momentum as Momentum
     from tiocross.learning.techniques import Technique as Technique

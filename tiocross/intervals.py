@@ -133,11 +133,11 @@ class Groups:
         counts = self.counts[some]
         return (counts @ group_sums) / (counts @ self.sizes.astype(np.float32))[:, None]
 
-    def members(self):
-        """Units of each resample, with repeats."""
-        for row in self.drawn:
-            rounds = row + np.arange(0, self.n_units, self.n_groups)[:, None]
-            yield rounds[rounds < self.n_units]
+    def of_members(self, resample, values):
+        """Values of the units of one resample, with repeats, from those of all units; in no order that counts."""
+        groups, n_whole = self.drawn[resample], self.n_units // self.n_groups * self.n_groups
+        rounds = values[:n_whole].reshape(-1, self.n_groups)[:, groups]
+        return np.concatenate([rounds.ravel(), values[n_whole:][groups[groups < self.n_units - n_whole]]])
 
     def member_weights(self):
         """(N_REPLICATES, n_units) share of each unit in each resample."""

@@ -26,7 +26,7 @@ def recognise(path):
     if foreign := foreign_kind(content):
         raise ValueError(f"{path} is nothing that tiocross knows: it is {foreign}")
     if content.startswith(b"PK"):
-        return "network"
+        return "transfer" if b"nominally_correct.npy" in content else "network"
     text = content.decode("utf-8-sig", errors="replace")  # spreadsheets put a byte-order mark in front
     kind = _kind_of_json(path) if text.lstrip().startswith("{") else _kind_of_table(path, text)
     if kind is None:
@@ -42,7 +42,8 @@ def _kind_of_json(path):
     except ValueError as error:
         reason = str(error).removeprefix(f"{path} is not JSON: ")
         raise ValueError(f"{path} begins like JSON but is none: {reason}") from None
-    kinds = {"tiocross device": "device", "tiocross plan": "plan", "tiocross programming": "programming run"}
+    kinds = {"tiocross device": "device", "tiocross plan": "plan", "tiocross programming": "programming run",
+             "tiocross training": "training"}
     mark = str(content.get("format", "")).rsplit(" ", 1)[0]
     return kinds.get(mark) or ("experiment" if "n_transfers" in content and "rows" in content else None)
 

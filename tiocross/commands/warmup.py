@@ -12,9 +12,12 @@ from tiocross.circuit.laws import Sinh
 from tiocross.circuit.series import Selector
 from tiocross.circuit.solver import solve
 from tiocross.devices.tio2 import TIO2
+from tiocross.learning.layer_kinds import AveragePool1d, Conv1d, Dense
+from tiocross.learning.layered import Network
 from tiocross.learning.network import MLP
 from tiocross.learning.techniques import NoiseInjection
-from tiocross.learning.training import TrainingSettings, train
+from tiocross.learning.settings import TrainingSettings
+from tiocross.learning.training import train
 from tiocross.tasks.dataset import Dataset
 from tiocross.transfers.judging import transfer
 
@@ -67,9 +70,15 @@ def _crossbar(*shape, iv=None, series=None):
     return Crossbar(np.full(shape, 1e-4), 2.0, iv=iv, series=series)
 
 
-def _train():
-    train(_network(), _points(), [NoiseInjection()], device=TIO2, rng=np.random.default_rng(0),
-          settings=TrainingSettings(n_steps=1, batch_size=8, n_chips=2))
+def _train(network=None, n_inputs=2):
+    train(_network() if network is None else network, _points(n_inputs), [NoiseInjection()], device=TIO2,
+          rng=np.random.default_rng(0), settings=TrainingSettings(n_steps=1, batch_size=8, n_chips=2))
+
+
+def _train_large():
+    rng = np.random.default_rng(0)
+    layers = [Conv1d(2, 3, activation="relu"), AveragePool1d(2), Conv1d(2, 2), Dense(600), Dense(1)]
+    _train(Network(layers, (1, 8), rng=rng), 8)
 
 
 def _transfer():
@@ -80,8 +89,8 @@ def _network():
     return MLP(2, 3, 1, rng=np.random.default_rng(0))
 
 
-def _points():
-    return Dataset(np.random.default_rng(0).uniform(0.0, 1.0, (16, 2)), np.arange(16) % 2)
+def _points(n_inputs=2):
+    return Dataset(np.random.default_rng(0).uniform(0.0, 1.0, (16, n_inputs)), np.arange(16) % 2)
 
 
 _USES = {
@@ -92,5 +101,6 @@ _USES = {
     "circuits with dead lines": _solve_dead_line,
     "transfer matrices": _make_matrix,
     "training": _train,
+    "training of large networks": _train_large,
     "classes of points on simulated chips": _transfer,
 }

@@ -15,25 +15,18 @@ from tiocross.learning.large_pairs import sample_large_pairs
 from tiocross.learning.techniques import join, require_tensor, split_layers, uses
 from tiocross.learning.tensor import Tensor, stop_gradient
 from tiocross.mapping.draws import draw_chips, fail_lines
-from tiocross.mapping.mappings import VANISHING, DifferentialPairs
+from tiocross.mapping.mappings import VANISHING, DifferentialPairs, as_layer_shapes
 
 _PARTS_OF_WRITES = ("constant", "linear", "quadratic", "stuck")
 
 
-def shapes_of_layers(sizes):
-    """(n_inputs + 1, n_outputs) of each layer, for layer sizes or for such shapes."""
-    if isinstance(sizes[0], (tuple, list)):
-        return [tuple(shape) for shape in sizes]
-    return [(n_in + 1, n_out) for n_in, n_out in zip(sizes, sizes[1:])]
-
-
 class WeightsOnDevices:
-    """Between the weights of a network of one layout and its devices; ``sizes`` are its layer sizes, or the
-    (n_inputs + 1, n_outputs) shapes of its layers. A bias that the layout has no word line for is on no device."""
+    """Between the weights of a network of one layout and its devices; ``sizes`` are its layer sizes or ``network.shapes``. A
+    bias that the layout has no word line for is on no device."""
 
     def __init__(self, device, layout, sizes):
         self.device, self.layout, self.mapping = device, layout, layout.mapping
-        layers = shapes_of_layers(sizes)
+        layers = [(shape[0] + (not shape.has_bias), shape[1]) for shape in as_layer_shapes(sizes)]
         self.shapes = [(on[0], columns) for on, (_, columns) in zip(layout.layer_shapes, layers)]  # of what is on devices
         self.n_weights = sum(rows * columns for rows, columns in layers)
         self.n_mapped = sum(rows * columns for rows, columns in self.shapes)
@@ -49,7 +42,7 @@ class WeightsOnDevices:
         """(word lines, bit lines) of each part."""
         return [(rows, self.mapping.n_bit_lines(columns)) for rows, columns in self.parts]
 
-    def _mapped(self, weights):
+    def mapped(self, weights):
         """The weights that are on devices."""
         if self.n_mapped == self.n_weights:
             return weights
@@ -81,11 +74,11 @@ class WeightsOnDevices:
 
     def scale_of(self, weights):
         """Scale of each weight on devices, (..., n_mapped, 1) [S]; a Tensor if the weights are one."""
-        return self.mapping.span(self.device) / self._largest(self._mapped(weights))
+        return self.mapping.span(self.device) / self._largest(self.mapped(weights))
 
     def conductances(self, weights, scale):
         """Devices that carry the weights, (..., n_devices, 1) [S]."""
-        weights = self._mapped(weights)
+        weights = self.mapped(weights)
         parts = zip(split_layers(weights, self.parts), split_layers(scale, self.parts))
         if len(self.parts) == 1:
             return _tall(next(self.mapping.conductances(w, self.device, s) for w, s in parts))
@@ -105,7 +98,7 @@ class WeightsOnDevices:
     def sample_pairs(self, weights, scale, writes):
         """The same for differential pairs, as one operation whose gradient is written out. Targets, which all chips of a
         network share, are computed once."""
-        mapped = self._mapped(weights)
+        mapped = self.mapped(weights)
         kind = writes.linear.dtype
         w, s = mapped.value.astype(kind), getattr(scale, "value", scale).astype(kind)
         targets = self.mapping.conductances(w, self.device, s).astype(kind)  # (n_networks, 1, n_mapped, 2)

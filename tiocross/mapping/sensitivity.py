@@ -13,6 +13,8 @@ def weight_effects(network, points):
         raise TypeError(f"network must be an MLP; got {kind_of(network)}")
     if np.shape(points)[:1] == (0,):
         raise ValueError("points must hold at least one point, to tell which weights matter; got none")
+    if not getattr(network, "is_plain", True):
+        return network.effects(points)  # weights may be used at several positions, or have no bias to be moved
     effects = []
     for layer, array in enumerate(network.arrays):
         # At one point the derivative by the weight from input i to unit j is that by the unit's bias, times the input.

@@ -18,6 +18,7 @@ from tiocross.devices.files import to_json
 from tiocross.learning.network import MLP
 from tiocross.study.choosing import clock, warm_up
 from tiocross.study.crew import Crew, interrupts_held, stop_if_asked
+from tiocross.study.measured import taking_measured
 from tiocross.study.recipes import ExperimentSettings, Recipe, as_plain, chip_generator, train_recipe
 from tiocross.study.reports import format_report
 from tiocross.study.results import task_sha256
@@ -149,7 +150,8 @@ class Run:
     def _add_network(self, trained):
         self.costs.setdefault(trained.recipe.name, []).append(trained.core_seconds)
         self.networks[trained.recipe.name, trained.seed] = trained.network
-        self.folder.save_network(trained.network, trained.recipe, trained.seed)
+        in_file = taking_measured(trained.network, self.study.task.scaling)
+        self.folder.save_network(in_file, trained.recipe, trained.seed)
         self.report_progress("networks trained", len(self.networks))
 
     def _add_row(self, judged):
@@ -230,7 +232,7 @@ def _require_possible(study):
     for recipe in study.settings.recipes:
         network = start_network(recipe, study.task.train, np.random.default_rng(0), activation=recipe.activations[0])
         network = finish_network(recipe, network)
-        chips = Chips(network, study.device, layout=recipe.layout(network.sizes, study.device),
+        chips = Chips(network, study.device, layout=recipe.layout(network.shapes, study.device),
                       adaptation=recipe.adaptation_on(study.task.train), rng=np.random.default_rng(0))
         for resistance in study.settings.wire_resistances:
             chips.with_wires(resistance)
@@ -258,7 +260,7 @@ def judge_wires(trained, task, device, settings, stop):
             raise InterruptedError("the transfer was asked to stop")
 
     recipe, seed, network = trained.recipe, trained.seed, trained.network
-    chips = Chips(network, device, layout=recipe.layout(network.sizes, device),
+    chips = Chips(network, device, layout=recipe.layout(network.shapes, device),
                   adaptation=recipe.adaptation_on(task.train), rng=chip_generator(seed))
     for resistance in settings.wire_resistances:
         yield judge_chips(task.test, chips.with_wires(resistance), n_transfers=n_chips_for(recipe, settings),

@@ -242,7 +242,7 @@ class Chips:
         stuck = [np.full((len(chosen), *shape), np.nan) for shape in self.layout.layer_shapes]
         if met.stuck is not None:
             stuck = [layer[chosen] for layer in met.stuck]
-        technique = KnownChips(self.device, self.layout, self.network.sizes, stuck, self._n_later_writes,
+        technique = KnownChips(self.device, self.layout, self.network.shapes, stuck, self._n_later_writes,
                                [layer[chosen] for layer in measured])
         retrained = train_many([networks[chip] for chip in chosen], self.adaptation.training, [technique],
                                rngs=[rngs[chip] for chip in chosen], settings=self.adaptation.retraining,

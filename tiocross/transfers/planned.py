@@ -11,7 +11,8 @@ from tiocross.circuit.matrices import transfer_matrix
 from tiocross.devices.writes import disturb_notes
 from tiocross.intervals import wilson_interval
 from tiocross.lab.plans import Plan
-from tiocross.learning.network import MLP, classify, forward
+from tiocross.learning.network import MLP, Network, classify
+from tiocross.learning.steps import run_steps
 from tiocross.learning.training import require_matching
 from tiocross.mapping.layout import lines_that_count
 from tiocross.tasks import Dataset
@@ -217,7 +218,7 @@ def judge_readback(plan: Plan, network: MLP, readbacks: list, dataset: Dataset, 
     plan.weights(readbacks)  # checks them
     matrices = readbacks if resistance == 0 else [
         _matrix(np.asarray(read, dtype=np.float64), used, resistance) for read, used in zip(readbacks, plan.layout.used)]
-    given = classify(forward(plan.weights(matrices), network.encode(dataset.points), network.activation))
+    given = classify(run_steps(network.steps, plan.weights(matrices), network.encode(dataset.points)))
     nominal = network.predict(dataset.points)
     confusion = np.zeros((network.n_classes, network.n_classes), dtype=np.int64)
     np.add.at(confusion, (dataset.labels, given), 1)
@@ -240,6 +241,6 @@ def _share(right):
 def _require_plan(plan, network):
     if not isinstance(plan, Plan):
         raise TypeError(f"plan must be a Plan, such as plan(network, device) gives; got {kind_of(plan)}")
-    if not isinstance(network, MLP):
-        raise TypeError(f"network must be an MLP; got {kind_of(network)}")
+    if not isinstance(network, Network):
+        raise TypeError(f"network must be an MLP, or another Network; got {kind_of(network)}")
     plan.require_network(network)

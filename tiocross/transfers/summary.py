@@ -187,7 +187,7 @@ def summarise_sums(sums, nominally_correct, *, rng):
     replicates = (
         weights @ nominally_correct,
         (weights * replicate_rates).sum(axis=1),
-        [percentile(row[members], 0.05) for row, members in zip(_means_of_chips(sums.by_points, points), chips.members())],
+        [percentile(chips.of_members(k, row), 0.05) for k, row in enumerate(_means_of_chips(sums.by_points, points))],
         (weights * (replicate_rates >= 0.95 - ROUNDING)).sum(axis=1),
         (weights * (replicate_rates >= 0.99 - ROUNDING)).sum(axis=1),
         n_points * (weights * (np.abs(replicate_rates - 0.95) <= band)).sum(axis=1),
@@ -205,7 +205,7 @@ def _means_of_chips(by_points, points):
         means = np.empty((min(at_once, N_REPLICATES - first), len(by_points)), dtype=np.float32)
         for start in range(0, len(by_points), _CHIPS_AT_ONCE):
             part = slice(start, start + _CHIPS_AT_ONCE)
-            means[:, part] = points.mean(by_points[part].T.astype(np.float32), slice(first, first + len(means)))
+            means[:, part] = points.mean(by_points[part].astype(np.float32).T, slice(first, first + len(means)))
         yield from means
 
 
