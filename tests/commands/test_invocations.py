@@ -24,6 +24,7 @@ describe binary.csv                                                  -> binary.c
 describe dangling                                                    -> dangling: No such file
 describe loop                                                        -> loop: Too many levels of symbolic links
 describe hollow                                                      -> hollow is a folder with neither plan.json nor
+describe mine.csv                                                    -> 0
 describe nothing.csv                                                 -> nothing.csv: No such file
 describe device.json more.json                                       -> one argument too many: 'more.json'; see tiocross describe
 describe                                                             -> the following arguments are required
@@ -103,6 +104,7 @@ transfer nothing.npz                                                 -> nothing.
 transfer network.npz --data mine.csv                                 -> the network has 2 inputs but the dataset has 3 features
 transfer network.npz --transfers 0                                   -> --transfers must be at least 1; got 0
 transfer network.npz --wire-resistance -1                            -> --wire-resistance must be finite and within
+transfer network.npz --memory 0                                      -> --memory must be finite and at least 0.001 GB; got 0
 transfer network.npz --points tests                                  -> --points 'tests' is unknown; did you mean 'test'?
 transfer network.npz --points all                                    -> --points all needs --data, a CSV file
 transfer network.npz --layout hollow                                 -> hollow/plan.json: No such file

@@ -115,7 +115,8 @@ def test_training_goes_on_from_a_network_and_never_replaces_one_unasked(trained,
     assert 0 < np.abs(after.arrays[0] - before.arrays[0]).max() < 0.2 and after.sizes == before.sizes
     np.testing.assert_array_equal(after.input_offset, before.input_offset)
     record = json.loads((folder / "tuned.json").read_text())
-    assert record["started_from"] == "network.npz" and record["recipe"]["training"]["learning_rate"] == 0.003
+    rate = record["recipe"]["training"]["learning_rate"]
+    assert record["started_from"] == "network.npz" and rate == TrainingSettings.fine_tuning().learning_rate
     capsys.readouterr()
     assert main([*more, "--out", "tuned.npz"]) == 2 and "exists already" in capsys.readouterr().err
     assert main([*more, "--out", "network.npz", "--overwrite"]) == 2 and "which is read" in capsys.readouterr().err
@@ -129,6 +130,11 @@ def test_what_a_stage_wrote_can_be_looked_at(trained, folder, monkeypatch, capsy
     summary = [line for line in capsys.readouterr().out.splitlines() if "mean accuracy" in line]
     assert main(["describe", "looked_at.npz"]) == 0
     assert summary[0] in capsys.readouterr().out
+    assert main(["describe", str(folder / "out.csv")]) == 2
+    (folder / "out.csv").write_text("length [cm],species\n" + "\n".join(f"{k},{'ab'[k % 2]}" for k in range(20)))
+    capsys.readouterr()
+    assert main(["describe", str(folder / "out.csv")]) == 0
+    assert "12 training, 4 validation, 4 test points, 1 features, 2 classes: a, b" in capsys.readouterr().out
     assert main(["describe", "network.json"]) == 0
     shown = capsys.readouterr().out
     assert "classes: kind a, kind b, kind c" in shown and "regular, 60 steps" in shown and "of the test points" in shown
@@ -157,14 +163,15 @@ def test_the_whole_experiment_runs_on_a_table_of_the_user(folder, monkeypatch, c
     rows = tuple(replace(recipe, training=short, weight_decay=0.0) for recipe in ROWS
                  if recipe.name in ("regular", "straight line, robustly trained"))
     monkeypatch.setattr("tiocross.commands.experiment.ROWS", rows)
-    assert main(["experiment", *OPTIONS, "--seeds", "1", "--transfers", "30", "--out", "out", "--workers", "1"]) == 0
+    assert main(["experiment", *OPTIONS, "--seeds", "1", "--transfers", "30", "--out", "out", "--workers", "1",
+                 "--hidden", "9"]) == 0
     shown = capsys.readouterr().out
     assert "any two classes are told apart by one flat boundary" in " ".join(shown.split())
     summary = json.loads((folder / "out" / "summary.json").read_text())
     assert [figure["name"] for figure in summary["figures"]] == ["rate_curves", "accuracy_histograms", "conductance_maps"]
     assert not (folder / "out" / "decision_maps.png").exists() and (folder / "out" / "rate_curves.png").exists()
     assert {row["name"]: row["n_devices"] for row in summary["rows"]} == {
-        "regular": 2 * (4 * 8 + 9 * 3), "straight line, robustly trained": 2 * 4 * 3}
+        "regular": 2 * (4 * 9 + 10 * 3), "straight line, robustly trained": 2 * 4 * 3}
     assert summary["data"]["class_names"] == ["kind a", "kind b", "kind c"] and len(summary["data"]["scaling"]["scale"]) == 3
     assert (folder / "out" / "report.html").exists()
     network = MLP.load(folder / "out" / "networks" / "regular_seed0.npz")  # takes the values of the file

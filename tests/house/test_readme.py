@@ -20,7 +20,7 @@ BLOCKS = [(place, block) for place, text in TEXTS.items() for block in re.findal
 COMMANDS = [line.split("  #")[0].strip() for text in TEXTS.values()
             for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.strip().splitlines()]
 SET_UP = re.search(r"```sh\n(.*?)```", TEXTS["top"], re.DOTALL)[1].strip().splitlines()
-ROOMS_WITH_README = ("circuit", "learning", "devices", "mapping", "transfers", "lab", "study")
+ROOMS_WITH_README = ("circuit", "learning", "devices", "mapping", "transfers", "lab", "study", "tasks")
 
 
 @pytest.mark.parametrize(("place", "block"), BLOCKS, ids=[f"{place}-{block.split(chr(10))[0][:30]}" for place, block in BLOCKS])

@@ -38,6 +38,7 @@ def _add_experiment(commands):
     add_points(add, "the shipped half moons")
     add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card)")
     add("--quick", action="store_true", help="the rows of the figures, 1 seed and 2 000 chips: a first look")
+    add("--hidden", nargs="+", type=_whole(), metavar="N", help="units of each hidden layer, in every row (default: 8)")
     add("--more", action="store_true", help="two more rows: weight decay alone, and regular training with centred inputs")
     add("--seeds", type=_whole(_MOST_SEEDS), metavar="N", help="number of training seeds (default: 3; with --quick 1)")
     add("--transfers", type=_whole(), metavar="N",
@@ -169,7 +170,7 @@ def _add_report(commands):
                "Write report.html into a results folder: question, answer, tables, figures, what was assumed, how to do it "
                "again. The page needs no network and no script. experiment, compare, program and calibrate write it "
                "themselves; this command makes it anew.", "results/experiment")
-    add("folder", metavar="DIR", help="finished results of experiment, compare, program or calibrate")
+    add("folder", metavar="DIR", help="finished results of experiment, compare, tasks, program or calibrate")
 
 
 def _add_describe(commands):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tiocross.checks import plural
+from tiocross.commands.points import describe_points
 from tiocross.commands.recognition import recognise
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2
@@ -19,6 +20,7 @@ from tiocross.sheets import VOLTAGES, read_sheet
 from tiocross.lab.tables import read_array, read_disturb_csv, read_tuning_csv, read_voltages
 from tiocross.learning.network import Network
 from tiocross.storage import read_json
+from tiocross.tasks import read_task
 from tiocross.transfers.outcomes import Transfer
 from tiocross.units import kohm, percent, uS, us
 
@@ -217,5 +219,6 @@ _DESCRIPTIONS = {
     "pulse log": _describe_log, "lab map": _describe_lab_map,
     "tuning": _describe_tuning, "disturb": _describe_disturb,
     "conductances": _describe_array, "voltages": _describe_voltages,
+    "points": lambda path: "\n".join(describe_points(read_task(path))),
     "training": _describe_training, "transfer": _describe_transfer,
 }

@@ -44,7 +44,7 @@ def add_train(commands):
         help="in place of steps: how often every training point is used (default: with --from 10)")
     add("--batch", type=whole(), metavar="N", help="points in a step (default: as the recipe, 256)")
     add("--chips", type=whole(), metavar="N", help="simulated chips in a step (default: as the recipe)")
-    add("--rate", type=real, metavar="X", help="learning rate, unitless (default: as the recipe; with --from 0.003)")
+    add("--rate", type=real, metavar="X", help="learning rate, unitless (default: as the recipe; with --from 0.005)")
     add("--seed", type=whole(), default=0, metavar="N",
         help="of weights, batches and chips, unitless (default: %(default)s)")
     add("--from", dest="start", metavar="NETWORK", help="network to start from, for fine-tuning")
@@ -98,6 +98,8 @@ def add_transfer(commands):
     add("--transfers", type=whole(), default=2_000, metavar="N", help="simulated chips (default: %(default)s)")
     add("--seed", type=whole(), default=0, metavar="N", help="of the chips, unitless (default: %(default)s)")
     add("--workers", type=whole(MOST_WORKERS), metavar="N", help="threads (default: one for each CPU)")
+    add("--memory", type=real, default=1.0, metavar="GB",
+        help="how much the work may take, all threads together, in gigabytes; it changes no result (default: %(default)s)")
     add("--out", metavar="FILE", help="also write the outcome, such as transfer.npz, and its summary beside it as JSON")
     add("--overwrite", action="store_true", help="replace both files; without it files that are there are kept")
 

@@ -8,6 +8,7 @@ from tiocross.sheets import (
     CONDUCTANCES, RESISTANCES, VOLTAGES, name_and_unit, sheet_of_text, shortened, unit_of_comments,
 )
 from tiocross.storage import read_json
+from tiocross.tasks.tables import points_of_sheet
 
 _UNITS = {**CONDUCTANCES, **RESISTANCES, **VOLTAGES}
 
@@ -48,6 +49,15 @@ def _kind_of_json(path):
     return kinds.get(mark) or ("experiment" if "n_transfers" in content and "rows" in content else None)
 
 
+def _holds_points(sheet):
+    """Whether a table has a header, numbers and, in its last column, classes."""
+    try:
+        points_of_sheet(sheet)
+    except ValueError:
+        return False
+    return True
+
+
 def _kind_of_table(path, text):
     first = text.lstrip()[:64].lstrip('"')
     if first.startswith("# tiocross pulse log"):
@@ -61,6 +71,6 @@ def _kind_of_table(path, text):
             return kind
     units = [unit for _, unit in names if unit in _UNITS]
     if not units and not sheet.stated_units():
-        return None
+        return "points" if _holds_points(sheet) else None
     unit = units[0] if units else unit_of_comments(sheet, _UNITS, "# conductances [S]")[1]
     return "voltages" if unit in VOLTAGES else "conductances"

@@ -17,6 +17,9 @@ from tiocross.storage import save_json
 from tiocross.study.recipes import Arrangement
 from tiocross.transfers.judging import transfer
 
+_GB = 1e9  # [bytes]
+_LEAST_MEMORY = 0.001  # [GB]
+
 
 def prepare(arguments):
     """The transfer that the command line asks for, ready to be called."""
@@ -28,6 +31,7 @@ def prepare(arguments):
     as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=LARGEST_RESISTANCE, unit="ohm")
     for name, low in (("transfers", 1), ("seed", 0)):
         as_count(f"--{name}", getattr(arguments, name), low=low)
+    as_number("--memory", arguments.memory, low=_LEAST_MEMORY, unit="GB")
     if arguments.out is not None:
         require_free(arguments.out, arguments.overwrite, arguments.network, *filter(None, [arguments.data]))
     return lambda: _transfer(arguments, network, device, points, layout, source)
@@ -51,7 +55,7 @@ def _transfer(arguments, network, device, points, layout, source):
     try:
         outcome = transfer(network, points, device=device, layout=layout, wire_resistance=arguments.wire_resistance,
                            n_transfers=arguments.transfers, rng=np.random.default_rng(arguments.seed),
-                           workers=count_workers(arguments.workers),
+                           workers=count_workers(arguments.workers), memory=arguments.memory * _GB,
                            on_progress=lambda done, total: progress.update("chips", done))
         summary = outcome.summary()
     finally:

@@ -52,6 +52,7 @@ class Study:
     choose: Callable | None = None  # (run, crew): a `Choice` for each method, before any network of a row is trained
     use: Callable | None = None  # (recipes, choices): the recipes with these values
     is_timed: bool = False  # whether the cost of training is reported
+    keeps_verdicts: bool = False  # whether rows need to know which chip is right at which point
 
     @property
     def counts(self):
@@ -242,14 +243,14 @@ def _judge(trained, study, compiled, stop):
     """Rows of one network."""
     compiled.result()
     rows = []
-    for transfer in judge_wires(trained, study.task, study.device, study.settings, stop):
+    for transfer in judge_wires(trained, study.task, study.device, study.settings, stop, keep_correct=study.keeps_verdicts):
         row = study.make_row(trained.recipe, trained.seed, transfer)
         rows.append(Judged(trained.recipe, trained.seed, transfer.wire_resistance, row,
                            Outcome(transfer.rates, transfer.accuracies)))
     return rows
 
 
-def judge_wires(trained, task, device, settings, stop):
+def judge_wires(trained, task, device, settings, stop, keep_correct=False):
     """Yield the `Transfer` of one network for each wire resistance of the settings; the event ``stop`` ends it.
 
     Chips are programmed once for all resistances, unless what is programmed depends on the wires.
@@ -264,7 +265,7 @@ def judge_wires(trained, task, device, settings, stop):
                   adaptation=recipe.adaptation_on(task.train), rng=chip_generator(seed))
     for resistance in settings.wire_resistances:
         yield judge_chips(task.test, chips.with_wires(resistance), n_transfers=n_chips_for(recipe, settings),
-                          on_progress=check)
+                          keep_correct=keep_correct, on_progress=check)
 
 
 def n_chips_for(recipe, settings):

@@ -62,7 +62,8 @@ class TaskTable:
 
     def _study(self, known):
         settings = ExperimentSettings(self.seeds, (0.0,), self.n_transfers, recipes=known.recipes(self.share))
-        return Study("tasks", known.make(), known.device, settings, partial(_make_row, known), is_timed=True)
+        return Study("tasks", known.make(), known.device, settings, partial(_make_row, known), is_timed=True,
+                     keeps_verdicts=known.weights is not None)
 
     def _choose(self, study, crew):
         """The study with the learning rate for each row that serves best on validation points; on training points where
