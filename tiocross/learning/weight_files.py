@@ -56,6 +56,8 @@ def _require_arrays(archive, n_bytes):
     """Raise ValueError unless the members are arrays of numbers, each as long as its head says; none is unpacked."""
     if any(info.filename.endswith("data.pkl") for info in archive.infolist()):
         raise ValueError(f"it {_OF_TORCH}")
+    if {"format.npy", "input_scale.npy"} <= {info.filename for info in archive.infolist()}:
+        raise ValueError("it is a network of tiocross already: take it as it is")
     total = 0
     for info in archive.infolist():
         require_text("the name of an array", info.filename)
