@@ -111,11 +111,9 @@ def judge_chips(dataset, chips, *, n_transfers, workers=1, memory=MEMORY, keep_c
 
 
 def tally_chips(chips, dataset, numbers, *, memory=MEMORY, keep_correct=False, on_progress=None):
-    """`Tally` of the verdicts on these chips, a range: a piece of `transfer`'s work for any computer.
+    """`Tally` of the verdicts on these chips, a range: a piece of work for any computer, within so much memory [bytes].
 
-    Chips and tallies can be pickled. The tallies of the parts of a range, `Tally.merged`, are that of the whole to the bit,
-    however it is cut and whatever memory [bytes] each part may take; `make_transfer` makes the `Transfer` of it.
-    ``on_progress(n_done, n_chips)`` hears how far it is; raise from it to stop."""
+    `Tally.merged` of the parts of a range is the tally of the whole to the bit, and `make_transfer` the `Transfer` of it."""
     judge = Judge(chips, dataset, memory=as_memory(memory), keep_correct=keep_correct)
     numbers, report = chip_numbers(numbers, dataset, keep_correct), _monotonic(on_progress, len(numbers))
     found = judge.tally(numbers, on_progress=lambda n_done: report(0, n_done))
@@ -138,7 +136,7 @@ class Judge:
 
     def tally(self, numbers, on_progress=None):
         """`Tally` of these chips; ``on_progress(n_done)`` hears how far it is. Threads may call it side by side."""
-        counter = Counter(self._chips.entropy, numbers.start, self._labels, self._chips.network.n_classes)
+        counter = Counter(self._chips.entropy, numbers.start, len(numbers), self._labels, self._chips.network.n_classes)
         correct = np.empty((len(numbers), len(self._labels)), dtype=bool) if self._keeps else None
         for part in self.parts(numbers):
             n_before = part.start - numbers.start
@@ -169,9 +167,9 @@ def chip_numbers(n_transfers, dataset, keep_correct=False):
         raise ValueError(f"n_transfers must be a number of chips, or a range of chips that follow each other from 0 or more "
                          f"on, such as range(2000, 4000); got {short_repr(n_transfers)}")
     as_count("the largest of n_transfers", numbers.stop)
-    n_bytes = 2 * min(len(dataset), MOST_GROUPS) + 16 + (len(dataset) if keep_correct else 0)
-    require_memory(f"what is {'kept' if keep_correct else 'counted'} of {n_chips} chips on {len(dataset)} points",
-                   n_chips * n_bytes, "give a smaller n_transfers: 2000 chips tell an accuracy to a fraction of a percent")
+    n_bytes = len(dataset) if keep_correct else min(len(dataset), MOST_GROUPS)
+    require_memory(f"the verdicts on {len(dataset)} points of {n_chips} chips", n_chips * (n_bytes + 8),
+                   "give a smaller n_transfers: 2000 chips tell an accuracy to a fraction of a percent")
     return numbers
 
 
