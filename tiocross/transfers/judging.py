@@ -103,7 +103,7 @@ def judge_chips(dataset, chips, *, n_transfers, workers=1, memory=MEMORY, keep_c
         return judge.tally(part, on_progress=lambda n_done: report(part.start - before, n_done))
 
     def tallies():
-        for found in _in_threads(tally, judge.parts(numbers), workers):
+        for found in _in_threads(tally, judge.parts(numbers, -(-len(numbers) // workers)), workers):
             yield found
             report(found.numbers.stop - before, 0.0)
 
@@ -121,6 +121,9 @@ def tally_chips(chips, dataset, numbers, *, memory=MEMORY, keep_correct=False, o
     return found
 
 
+MOST_CHIPS = 2**53  # in one part: no bound
+
+
 class Judge:
     """Asks chips for the class of every point, as many at a time as the memory [bytes] of all workers holds."""
 
@@ -130,9 +133,9 @@ class Judge:
         self._classifier = classifier_for(chips.network, dataset.points[self._order])
         self._at_once = chips_at_once(chips, self._classifier, memory, workers)
 
-    def parts(self, numbers):
-        """Parts of these chips that fit into memory."""
-        return self._chips.split(numbers, self._at_once)
+    def parts(self, numbers, most=MOST_CHIPS):
+        """Parts of these chips that fit into memory, of at most so many."""
+        return self._chips.split(numbers, min(self._at_once, most))
 
     def tally(self, numbers, on_progress=None):
         """`Tally` of these chips; ``on_progress(n_done)`` hears how far it is. Threads may call it side by side."""
