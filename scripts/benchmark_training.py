@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 from benchmark_clock import again, interleave
 
-import tiocross.learning.training as training
 from tiocross import ROBUST, TIO2_8X8, tasks, train_robust
 from tiocross.transfers.adaptation import retrain_around
 from tiocross.study.starts import start_network
+from tiocross.learning import passes
 from tiocross.learning.layers import run_copies
 from tiocross.learning.techniques import split_layers
 from tiocross.learning.tensor import Tensor
@@ -91,11 +91,11 @@ def plain_passes():
 
         return Tensor(signals[-1], (weights,), pull)
 
-    training.run_copies = run_plainly
+    passes.run_copies = run_plainly
     try:
         yield
     finally:
-        training.run_copies = run_copies
+        passes.run_copies = run_copies
 
 
 def clock(function, *arguments, **options):

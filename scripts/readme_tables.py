@@ -5,7 +5,7 @@ are. What makes the results of each:
 
     experiment      tiocross experiment
     compare         tiocross compare (and choices: what it chose for each method)
-    tasks           tiocross compare --task circles --out results/circles   (and spirals, patterns)
+    tasks           tiocross tasks
     write_disturb   python scripts/write_disturb.py
 
     python scripts/readme_tables.py [--results DIR] [--readme FILE ...]
@@ -19,11 +19,12 @@ import textwrap
 from datetime import date
 from pathlib import Path
 
+from tiocross.study.published import KNOWN
 from tiocross.study.tables import align, format_table
+from tiocross.study.task_table import format_tasks
 
 ROOT = Path(__file__).resolve().parent.parent
 READMES = (ROOT / "tiocross" / "study" / "README.md", ROOT / "tiocross" / "lab" / "README.md")
-TASKS = ("circles", "spirals", "patterns")
 _MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
@@ -51,7 +52,12 @@ class Results:
     def heading(self):
         """Command, date and size of the run."""
         return (f"{command_of(self.arguments)}   ({self.made}; {self.n_seeds} seeds, {self.n_chips} chips each, "
-                f"{self.n_points} test points{'' if self.is_complete else '; unfinished'})")
+                f"{self.n_points} test points{self.ending})")
+
+    @property
+    def ending(self):
+        """What is added to the heading of a run that was stopped."""
+        return "" if self.is_complete else "; unfinished"
 
 
 def command_of(arguments):
@@ -97,20 +103,10 @@ def _printed(run):
 
 
 def tasks_table(results):
-    """Robust points of the methods on other tasks, with the nominal accuracy in brackets."""
-    runs = {task: Results(results / task) for task in TASKS}
-    names = list(dict.fromkeys(name for run in runs.values() for name in run.names))
-    rows = [["", *TASKS]]
-    for name in names:
-        rows.append([name, *(_robust_and_nominal(run, name) for run in runs.values())])
-    return "\n".join([run.heading for run in runs.values()]) + f"\n\n{align(rows)}"
-
-
-def _robust_and_nominal(run, name):
-    nominal = run.values(name, "nominal_accuracy", run.wires[0])
-    if not nominal:
-        return "-"
-    return f"{spread(run.values(name, 'robust_fraction_95', run.wires[0]))} ({statistics.fmean(nominal):.3f})"
+    """What `tiocross tasks` printed: every task beside what was published."""
+    run = Results(results / "tasks")
+    heading = f"{command_of(run.arguments)}   ({run.made}; {run.n_seeds} seeds, {run.n_chips} chips each{run.ending})"
+    return f"{heading}\n\n{format_tasks(KNOWN, run.rows).rstrip()}"
 
 
 def write_disturb_table(results):

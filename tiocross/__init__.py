@@ -23,7 +23,7 @@ _HOMES = {
     "AveragePool2d": "learning.layer_kinds",
     "train": "learning.training",
     "Checkpoint": "learning.training",
-    "TrainingSettings": "learning.training",
+    "TrainingSettings": "learning.settings",
     "Adam": "learning.optimisers",
     "Momentum": "learning.optimisers",
     "Technique": "learning.techniques",
@@ -128,6 +128,8 @@ _HOMES = {
     "judge_readback": "transfers.planned",
     "ReadbackAccuracy": "transfers.planned",
     "Transfer": "transfers.outcomes",
+    "sweep": "transfers.sweeps",
+    "Sweep": "transfers.sweeps",
     "infer": "transfers.prediction",
     "predict_logits": "transfers.prediction",
     "measure_logits": "transfers.prediction",
@@ -160,7 +162,7 @@ if TYPE_CHECKING:
     from tiocross.learning.layer_kinds import AveragePool2d as AveragePool2d
     from tiocross.learning.training import train as train
     from tiocross.learning.training import Checkpoint as Checkpoint
-    from tiocross.learning.training import TrainingSettings as TrainingSettings
+    from tiocross.learning.settings import TrainingSettings as TrainingSettings
     from tiocross.learning.optimisers import Adam as Adam
     from tiocross.learning.optimisers import Momentum as Momentum
     from tiocross.learning.techniques import Technique as Technique
@@ -260,6 +262,8 @@ if TYPE_CHECKING:
     from tiocross.transfers.planned import judge_readback as judge_readback
     from tiocross.transfers.planned import ReadbackAccuracy as ReadbackAccuracy
     from tiocross.transfers.outcomes import Transfer as Transfer
+    from tiocross.transfers.sweeps import sweep as sweep
+    from tiocross.transfers.sweeps import Sweep as Sweep
     from tiocross.transfers.prediction import infer as infer
     from tiocross.transfers.prediction import predict_logits as predict_logits
     from tiocross.transfers.prediction import measure_logits as measure_logits

@@ -117,6 +117,11 @@ class Sheet:
 
 def read_sheet(path):
     """The `Sheet` of a file; ValueError unless it is UTF-8 text."""
+    return sheet_of_text(path, read_text(path))
+
+
+def read_text(path):
+    """The text of a file; ValueError unless it is UTF-8 text."""
     data = as_path("path", path).read_bytes()
     if foreign := foreign_kind(data):
         raise ValueError(f"{path} is no CSV text: it is {foreign}")
@@ -126,7 +131,7 @@ def read_sheet(path):
         raise ValueError(f"{path} is not UTF-8 text: {error}; save it as 'CSV UTF-8'") from None
     if "\0" in text:
         raise ValueError(f"{path} is not text: it holds zero bytes")
-    return sheet_of_text(path, text)
+    return text
 
 
 def sheet_of_text(path, text):

@@ -163,7 +163,7 @@ def test_overlap_of_test_and_training_points_is_reported(finished, tmp_path):
     (["experiment", "--transfer", "10"], "unknown argument '--transfer'; did you mean '--transfers'?"),
     (["experimnt"], "unknown command 'experimnt'; did you mean 'experiment'?"),
     (["experiment", "--transfers", "many"], "--transfers: must be a whole number; got 'many'"),
-    (["experiment", "--data", "no/such/folder"], "moons_train.csv: No such file or directory"),
+    (["experiment", "--data", "no/such/folder"], "no/such/folder: No such file or directory"),
     (["experiment", "--device", "no_device.json"], "no_device.json: No such file or directory"),
     (["experiment", "--out", ""], "the output folder needs a name"),
     (["experiment", "--transfers", "1000000000"], "GB of memory; ask for fewer"),
@@ -172,7 +172,7 @@ def test_overlap_of_test_and_training_points_is_reported(finished, tmp_path):
     (["experiment", "--wire-resistance", "0", "1e16"], "wire_resistance must be finite and within [0, 1e+09] ohm; got 1e+16"),
     (["compare", "--device", "TIO2.json", "--only", "ROBUST, all on one array"], "TIO2.json: No such file or directory"),
     (["compare", "--task", "moon"], "task 'moon' is unknown; did you mean 'moons'?"),
-    (["compare", "--task", "circles", "--data", "."], "--data is for half moons; circles are generated"),
+    (["compare", "--task", "circles", "--data", "."], "--data . and --task circles name two tasks; leave one of them out"),
     (["compare", "--seeds", "0"], "the number of seeds must be at least 1; got 0"),
 ])
 def test_bad_input_is_one_line_and_exit_code_2(arguments, message, monkeypatch, capsys):

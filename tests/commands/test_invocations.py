@@ -24,6 +24,7 @@ describe binary.csv                                                  -> binary.c
 describe dangling                                                    -> dangling: No such file
 describe loop                                                        -> loop: Too many levels of symbolic links
 describe hollow                                                      -> hollow is a folder with neither plan.json nor
+describe mine.csv                                                    -> 0
 describe nothing.csv                                                 -> nothing.csv: No such file
 describe device.json more.json                                       -> one argument too many: 'more.json'; see tiocross describe
 describe                                                             -> the following arguments are required
@@ -70,12 +71,48 @@ experiment --seeds 1000000000                                        -> --seeds:
 experiment --transfers NINES                                         -> --transfers: must be at most 1000000000000000; got '9999
 experiment --workers 100000                                          -> --workers: must be at most 1024; got '100000'
 experiment --seeds two                                               -> --seeds: must be a whole number; got 'two'
-experiment --seed 3                                                  -> '--seed'; it belongs to tiocross program and 
+experiment --seed 3                                                  -> '--seed'; it belongs to tiocross train, transfer, 
 experiment --seed=3                                                  -> did you mean '--seeds'?
 experiment --quik                                                    -> unknown argument '--quik'; did you mean '--quick'?
 experiment --device voltages.csv                                     -> voltages.csv is not JSON
 compare --seeds 1.5                                                  -> --seeds: must be a whole number; got '1.5'
 compare --tasks moons                                                -> unknown argument '--tasks'; did you mean '--task'?
+experiment --data mine.csv --label speces                            -> did you mean 'species'?
+experiment --data mine.csv --task iris                               -> --data mine.csv and --task iris name two tasks
+experiment --label species                                           -> name columns of a CSV file, but there is no --data
+experiment --data hollow --label species                             -> hollow is a folder with half moons
+experiment --data holes.csv                                          -> holes.csv, line 3, column 'length': the value is missing
+experiment --data lengths.csv                                        -> look like a quantity, not like classes
+experiment --data nothing.csv                                        -> nothing.csv: No such file
+experiment --task irs                                                -> task 'irs' is unknown; did you mean 'iris'?
+train                                                                -> the following arguments are required: --out
+train --out new                                                      -> --out new must end with .npz
+train --out network.npz                                              -> network.npz exists already; choose another
+train --out hollow/new.npz --recipe robst                            -> recipe 'robst' is unknown; did you mean 'robust'?
+train --out new.npz --steps 5 --epochs 1                             -> --steps and --epochs both say how long to train
+train --out new.npz --steps 0                                        -> --steps must be at least 1; got 0
+train --out new.npz --rate -1                                        -> --rate must be finite and at least 0; got -1
+train --out new.npz --hidden 0                                       -> --hidden must be at least 1; got 0
+train --out new.npz --activation tan                                 -> activation 'tan' is unknown; did you mean 'tanh'?
+train --out new.npz --array-shape 8                                  -> --array-shape '8' must be word lines x bit lines
+train --out new.npz --from network.npz --hidden 4                    -> --from states the network; leave out --hidden
+train --out new.npz --from network.npz --data mine.csv               -> the network has 2 inputs but the dataset has 3 features
+train --out new.npz --from device.json                               -> device.json is not a network that tiocross saved
+train --out mine.npz --data mine.csv --label species --share-arrays  -> layers share arrays of a stated size
+transfer                                                             -> the following arguments are required: NETWORK
+transfer nothing.npz                                                 -> nothing.npz: No such file
+transfer network.npz --data mine.csv                                 -> the network has 2 inputs but the dataset has 3 features
+transfer network.npz --transfers 0                                   -> --transfers must be at least 1; got 0
+transfer network.npz --wire-resistance -1                            -> --wire-resistance must be finite and within
+transfer network.npz --memory 0                                      -> --memory must be finite and at least 0.001 GB; got 0
+transfer network.npz --points tests                                  -> --points 'tests' is unknown; did you mean 'test'?
+transfer network.npz --points all                                    -> --points all needs --data, a CSV file
+transfer network.npz --layout hollow                                 -> hollow/plan.json: No such file
+transfer network.npz --layout hollow --array-shape 8x8               -> --layout states where everything lies
+transfer network.npz --out network.npz --overwrite                   -> would take the place of network.npz, which is read
+tasks --only irs                                                     -> task 'irs' is unknown; did you mean 'iris'?
+tasks --out full                                                     -> holds files that tiocross did not write
+tasks --list                                                         -> 0
 example                                                              -> the following arguments are required: --out
 example --out full                                                   -> exists already; choose another with --out
 --frobnicate                                                         -> the command is missing; there are experiment, compare
@@ -92,6 +129,8 @@ def folder(tmp_path_factory):
     save_device(TIO2, path / "device.json")
     write_conductance_csv(path / "conductances.csv", rng.uniform(1e-4, 5e-4, (3, 2)))
     for name, text in {"voltages.csv": "# voltages [mV]\n200,-100,150\n50,50,0\n", "plain.csv": "1,2\n3,4\n", "empty.csv": "",
+                       "mine.csv": "length,width,colour,species\n" + "".join(f"{k},{k % 5},{k % 3},kind {k % 2}\n" for k in range(12)),
+                       "holes.csv": "length,species\n1,a\n,b\n", "lengths.csv": "a,b\n" + "".join(f"{k},{k}.5\n" for k in range(30)),
                        "turned.csv": "# voltages [mV]\n200,50\n-100,50\n150,0\n", "half.json": '{"format": "tiocross dev',
                        "tuning.csv": "target [uS],programmed [uS]\n100,101\n300,298\n",
                        "huge.json": (path / "device.json").read_text().replace("0.0005", "9" * 400)}.items():

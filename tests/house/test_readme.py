@@ -20,7 +20,7 @@ BLOCKS = [(place, block) for place, text in TEXTS.items() for block in re.findal
 COMMANDS = [line.split("  #")[0].strip() for text in TEXTS.values()
             for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.strip().splitlines()]
 SET_UP = re.search(r"```sh\n(.*?)```", TEXTS["top"], re.DOTALL)[1].strip().splitlines()
-ROOMS_WITH_README = ("circuit", "learning", "devices", "mapping", "transfers", "lab", "study")
+ROOMS_WITH_README = ("circuit", "learning", "devices", "mapping", "transfers", "lab", "study", "tasks")
 
 
 @pytest.mark.parametrize(("place", "block"), BLOCKS, ids=[f"{place}-{block.split(chr(10))[0][:30]}" for place, block in BLOCKS])
@@ -124,8 +124,9 @@ def make_results(folder, names=("regular", "ROBUST"), wires=(0.0, 2.0)):
 
 
 def test_tables_are_made_from_results(tmp_path):
-    for name in ("experiment", "compare", *readme_tables.TASKS):
+    for name in ("experiment", "compare"):
         make_results(tmp_path / "results" / name)
+    make_results(tmp_path / "results" / "tasks", [f"iris: {name}" for name in ("regular", "ROBUST")], (0.0,))
     (tmp_path / "results" / "write_disturb").mkdir()
     (tmp_path / "results" / "write_disturb" / "write_disturb.txt").write_text("  k  1 %\n  1 -26.4\n")
     copies = [tmp_path / f"{path.parent.name}.md" for path in readme_tables.READMES]
@@ -133,11 +134,12 @@ def test_tables_are_made_from_results(tmp_path):
         copy.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
     readme_tables.main(["--results", str(tmp_path / "results"), "--readme", *map(str, copies)])
     study, lab = (copy.read_text(encoding="utf-8") for copy in copies)
-    assert study.count("2 seeds, 50 chips each, 40 test points") == 6  # four tables, one of three runs
+    assert study.count("2 seeds, 50 chips each, 40 test points") == 3  # the table of tasks has another number for each
     assert study.count("One is ahead.") == 2 and "rate 0.3" in study and "--overwrite" not in study.split("<!-- table: compare")[1][:200]
     assert 'tiocross compare --only "a b"   (' in study and "--out" not in re.search(r"```\ntiocross.*?```", study, re.DOTALL)[0]
     assert "regular  0.800 +- 0.000  0.500 +- 0.141  0.400  0.500       66     1.2" in study  # worst, 2 ohm, devices, core-s
-    assert study.count("0.500 +- 0.141 (0.800)") == 6
+    assert "2 seeds, 50 chips each)\n\niris   hidden 8; TiO2" in study and "published: 0.933 on a memristor crossbar" in study
+    assert "  ROBUST   0.800 +- 0.000  0.700    0.600  0.500 +- 0.141       66" in study
     assert "python scripts/write_disturb.py   (" in lab and "  1 -26.4\n```\n<!-- end of table -->" in lab
     again = [readme_tables.renew(text, tmp_path / "results") for text in (study, lab)]
     assert again == [(study, ["experiment", "compare", "choices", "tasks"]), (lab, ["write_disturb"])]

@@ -1,6 +1,7 @@
 """The scripts run as they stand, on small numbers."""
 
 import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -143,3 +144,25 @@ def test_scripts_say_in_one_line_what_is_wrong_and_write_nothing(name, options, 
                           env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_few_hardware_aware_epochs_recover_what_the_transfer_lost(tmp_path):
+    output = run("fine_tune.py", "--quick", "--out", str(tmp_path))
+    rows = {line[:12].strip(): [float(cell) for cell in line[12:].replace(" s", "").split()]
+            for line in output.splitlines() if line.startswith(("in software", "fine-tuned"))}
+    before, after = rows["in software"], rows["fine-tuned"]  # nominal, mean, p05, robust 95 %
+    assert before[1] < before[0] - 0.04
+    assert all(now > then + 0.02 for now, then in zip(after[1:4], before[1:4])) and after[0] > before[0] - 0.05
+    assert {path.name for path in tmp_path.iterdir()} == {"fine_tune.txt", "in_software.npz", "fine-tuned.npz"}
+
+
+@pytest.mark.slow
+def test_steps_of_large_networks_are_timed_with_their_memory_and_their_floor():
+    output = run("benchmark_steps.py", "--quick", "--repetitions", "2")
+    # 8 chips of 340 402 devices: 35 MB of draws, 20 MB of weights, gradients and signals; the rest are Python and libraries.
+    largest = json.loads(run("benchmark_steps.py", "--one", "324-400-100-1", "--repetitions", "1"))
+    assert largest["peak_bytes"] < 0.5e9 and largest["n_devices"] == 340_402
+    wired = json.loads(run("benchmark_steps.py", "--one", "784-64-10", "--repetitions", "1", "--wires", "2"))
+    assert wired["peak_bytes"] < 1e9  # 262 144 devices are solved together, some 1 kB each
+    assert re.search(r"64-32-10 +4820 +0\.\d+ s +0\.\d+ s +0\.02 s +0\.\d+ GB +2 GB +\d+\.\d ms  ", output)

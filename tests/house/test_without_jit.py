@@ -36,6 +36,13 @@ for law in (None, Sinh(0.3), Cubic(2.0)):
     circuits.append(solve(crossbar, read_device(crossbar, 5, 1, 0.4)))
 short = TrainingSettings(n_steps=3, batch_size=20, n_chips=2)
 trained = train(three, Dataset(data.points, np.arange(70) % 3), [NoiseInjection()], device=TIO2, rng=rng, settings=short)
+from tiocross import AveragePool1d, Conv1d, ConductanceDropout, Dense, Network
+eights = Dataset(rng.uniform(0, 1, (20, 8)), np.arange(20) % 2)
+layers = [Conv1d(2, 3, padding=1, activation="tanh"), AveragePool1d(2), Conv1d(2, 2, bias=False), Dense(1)]
+convolutional = train(Network(layers, (1, 8), rng=rng), eights, [NoiseInjection()], device=TIO2, rng=rng, settings=short)
+many = MLP(8, 130, 1, rng=rng, activation="tanh")  # on 2602 devices
+many = train(many, eights, [NoiseInjection(), ConductanceDropout()], device=TIO2, rng=rng,
+             settings=TrainingSettings(n_steps=2, n_chips=2, scale_gradient_from=0.0))
 draws = LargeDraws(TIO2, np.arange(300).reshape(20, 15))
 programmed = draws.program(np.full((20, 15), 2e-4), [np.random.default_rng(5)])
 writes = draws.draw([np.random.default_rng(5)])
@@ -47,6 +54,7 @@ general = {"general": np.concatenate([circuit.bit_line_currents for circuit in c
 json.dump({**general, "currents": solution.bit_line_currents.tolist(), "n_sweeps": solution.n_sweeps.tolist(),
            "programmed": programmed.tolist(), "drawn": [writes.constant.tolist(), writes.linear.tolist()],
            "trained": [array.tolist() for array in trained.arrays],
+           "large": [array.tolist() for array in (*convolutional.arrays, *many.arrays)],
            "matrix": transfer_matrix(Crossbar(g, 20.0)).tolist(), "correct": outcome.correct.astype(int).tolist(),
            "classes": classes.correct.astype(int).tolist()}, sys.stdout)
 """
@@ -80,6 +88,8 @@ def test_same_numbers_without_compilation_and_with_bounds_checked(compiled, envi
     np.testing.assert_allclose(plain["currents"], compiled["currents"], rtol=1e-12)
     for array, expected in zip(plain["trained"], compiled["trained"]):
         np.testing.assert_allclose(array, expected, rtol=1e-11)
+    for array, expected in zip(plain["large"], compiled["large"]):  # of single precision, after a few steps of Adam
+        np.testing.assert_allclose(array, expected, rtol=0, atol=1e-4)
     np.testing.assert_allclose(plain["matrix"], compiled["matrix"], rtol=1e-12)
 
 

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tiocross import MLP, TIO2, Dataset
+from tiocross import MLP, TIO2, AveragePool1d, Conv1d, Dataset, Dense, Network
 from tiocross.devices.device import LineFailures
 from tiocross.devices.writes import Writes
 from tiocross.learning.activations import ACTIVATIONS
 from tiocross.learning.layers import is_served, run_copies
 from tiocross.learning.on_devices import ChipSampler, WeightsOnDevices
+from tiocross.learning.literature import GaussianNoise
 from tiocross.learning.products import run_products
 from tiocross.learning.products_kernel import average_rows, gather_rows, scatter_rows, spread_rows
 from tiocross.learning.steps import Step, dense_steps, run_steps
@@ -20,7 +21,10 @@ from tiocross.learning.techniques import (
 from tiocross.learning.tensor import Tensor
 from tiocross.learning.training import TrainingSettings, train, train_many
 from tiocross.mapping.arrangements import arrange
-from tiocross.mapping.mappings import DifferentialPairs
+from tiocross.mapping.mappings import DifferentialPairs, ReferenceColumn
+from tiocross.records import LayerShape
+from tiocross.transfers.adaptation import retrain_around
+from tiocross.transfers.wires import WiresInLoop
 
 RNG = np.random.default_rng
 FAULTY = replace(TIO2, stuck=replace(TIO2.stuck, probability_lrs=0.1, probability_hrs=0.2))
@@ -193,8 +197,23 @@ def test_the_compiled_pass_samples_as_the_general_one(layout, n_drawn, through_s
     np.testing.assert_allclose(found.grad, expected.grad, rtol=0, atol=1e-5 * np.abs(expected.grad).max())
 
 
+@pytest.mark.parametrize("through_scale", [False, True])
+def test_chips_sampled_some_at_a_time_are_those_sampled_together(monkeypatch, through_scale):
+    layout = arrange(SIZES, mapping=ReferenceColumn())
+    sampler, weights, course = large_case(layout)
+    writes, found = sampler.draw(4, [RNG(8), RNG(9)]), []
+    for at_once in (10**9, 6000):  # values of 1457 devices of two networks: all chips, or two
+        monkeypatch.setattr("tiocross.learning.on_devices._VALUES_AT_ONCE", at_once)
+        tensor = Tensor(weights)
+        sampled = sampler.sample(tensor, writes, course, through_scale=through_scale)
+        (sampled * RNG(3).normal(size=sampled.shape)).sum().backward()
+        found.append((sampled.value, tensor.grad))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=0, atol=1e-12 * np.abs(found[0][1]).max())
+
+
 def test_layers_without_bias_take_no_devices_for_it():
-    layout = arrange((39, 30, 5))  # word lines for 40 inputs without bias, and for 30 with one
+    layout = arrange([LayerShape(40, 30, False), LayerShape(31, 5)])
     sampler, weights, course = large_case(layout)
     writes, tensor = sampler.draw(4, [RNG(8), RNG(9)]), Tensor(weights)
     sampled = sampler.sample(tensor, writes, course)
@@ -239,7 +258,8 @@ SHORT = TrainingSettings(n_steps=60, batch_size=64, n_chips=3, learning_rate=0.0
 
 
 def test_large_networks_learn_and_have_the_same_bits_together_and_alone(stripes):
-    techniques, starts = [NoiseInjection(), ConductanceDropout(), RangePenalty(1e-3)], [MLP(*SIZES, rng=RNG(k)) for k in (1, 2)]
+    techniques = [NoiseInjection(), ConductanceDropout(), RangePenalty(1e-3)]
+    starts = [MLP(*SIZES, rng=RNG(k)) for k in (1, 2)]
     together = train_many(starts, stripes, techniques, device=TIO2, rngs=[RNG(3), RNG(4)], settings=SHORT)
     alone = [train(start, stripes, techniques, device=TIO2, rng=RNG(seed), settings=SHORT)
              for start, seed in zip(starts, (3, 4))]
@@ -253,3 +273,60 @@ def test_networks_of_one_generator_meet_the_same_chips(stripes):
     one, other = train_many([start, start], stripes, [NoiseInjection()], device=TIO2, rngs=[rng, rng],
                             settings=replace(SHORT, n_steps=4))
     assert all(a.tobytes() == b.tobytes() for a, b in zip(one.arrays, other.arrays))
+
+
+def convolutional(seed, activation="relu", has_bias=False):
+    layers = [Conv1d(6, 5, stride=2, padding=1, activation=activation, bias=has_bias), AveragePool1d(2), Dense(5)]
+    return Network(layers, (1, 40), rng=RNG(seed))
+
+
+def test_passes_of_convolutional_networks_are_those_of_the_network(stripes):
+    network = convolutional(1)
+    weights = as_column(network)
+    logits = run_products(Tensor(weights), [array.shape for array in network.arrays], stripes.points.T[None],
+                          [network.steps])
+    np.testing.assert_allclose(logits.value[0, 0], network.logits(stripes.points), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("techniques", [[], [NoiseInjection(), ConductanceDropout(), RangePenalty(1e-3)],
+                                        [NoiseInjection(), GaussianNoise(0.05), WiresInLoop(2.0)]],
+                         ids=["software", "hardware-aware", "noise and wires"])
+def test_convolutional_networks_learn_and_keep_what_they_lack(stripes, techniques):
+    starts = [convolutional(seed, activation) for seed, activation in ((1, "relu"), (2, "tanh"))]
+    hardware = {"device": TIO2, "layout": arrange(starts[0].shapes, (16, 16))} if techniques else {}
+    trained = train_many(starts, stripes, techniques, rngs=[RNG(3), RNG(4)], settings=SHORT, **hardware)
+    for start, network in zip(starts, trained):
+        assert (network.predict(stripes.points) == stripes.labels).mean() > 0.8
+        assert not network.arrays[0][-1].any() and network.steps == start.steps
+    alone = train(starts[1], stripes, techniques, rng=RNG(4), settings=SHORT, **hardware)
+    assert all(one.tobytes() == other.tobytes() for one, other in zip(alone.arrays, trained[1].arrays))
+
+
+def test_networks_of_one_training_are_built_alike(stripes):
+    with pytest.raises(ValueError, match="must have the same layer"):
+        train_many([convolutional(1), convolutional(2, has_bias=True)], stripes, rngs=[RNG(3), RNG(4)], settings=SHORT)
+    other = Network([Conv1d(6, 5, stride=2, padding=1, bias=False), Dense(5)], (1, 40), rng=RNG(1))
+    with pytest.raises(ValueError, match="must have the same layer"):
+        train_many([convolutional(1), other], stripes, rngs=[RNG(3), RNG(4)], settings=SHORT)
+
+
+def test_a_perceptron_from_elsewhere_is_fine_tuned_with_what_it_has(stripes):
+    rng = RNG(6)
+    given = [(rng.normal(0, 0.3, (40, 12)), None), (rng.normal(0, 0.3, (12, 8)), rng.normal(size=8)),
+             (rng.normal(size=(8, 5)), None)]
+    network = MLP.from_arrays(given, activation=["relu", "tanh"])
+    techniques, settings = [NoiseInjection(), RangePenalty(1e-3)], TrainingSettings.fine_tuning(20, 0.02, 2)
+    tuned = train(network, stripes, techniques, device=TIO2, layout=arrange(network.shapes, (16, 16)), rng=rng,
+                  settings=settings)
+    assert [bool(array[-1].any()) for array in tuned.arrays] == [False, True, False]
+    assert (tuned.predict(stripes.points) == stripes.labels).mean() > 0.9
+    assert [step.activation for step in tuned.steps] == ["relu", "tanh", "linear"]
+
+
+def test_large_networks_are_retrained_around_the_stuck_devices_of_one_chip(stripes):
+    network, layout = MLP(*SIZES, rng=RNG(1)), LAYOUTS["pairs"]
+    stuck = [np.full(shape, np.nan) for shape in layout.layer_shapes]
+    stuck[0][3, 8], stuck[1][2, 1] = FAULTY.g_max, 0.0
+    settings = TrainingSettings(n_epochs=6, batch_size=64, n_chips=2, learning_rate=0.02)
+    tuned = retrain_around(network, stripes, TIO2, stuck, rng=RNG(2), layout=layout, settings=settings)
+    assert (tuned.predict(stripes.points) == stripes.labels).mean() > 0.9

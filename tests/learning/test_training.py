@@ -12,7 +12,7 @@ from tiocross.tasks import Dataset, generate_moons
 from tiocross.devices.device import Device, DisturbQuantiles, LineFailures, StuckDevices, TuningError
 from tiocross.devices.tio2 import TIO2
 from tiocross.devices.writes import apply_writes, draw_writes
-from tiocross.learning import losses, training
+from tiocross.learning import losses
 from tiocross.learning.tensor import Tensor
 from tiocross.learning.network import MLP
 from tiocross.learning.on_devices import ChipSampler, WeightsOnDevices
@@ -24,7 +24,9 @@ from tiocross.learning.techniques import (
     Technique,
     split_layers,
 )
-from tiocross.learning.training import Adam, TrainingSettings, draw_batches, train, train_many
+from tiocross.learning.optimisers import Adam
+from tiocross.learning.settings import TrainingSettings
+from tiocross.learning.training import draw_batches, train, train_many
 from tiocross.mapping.arrangements import arrange, share_arrays
 from tiocross.mapping.mappings import DifferentialPairs, ReferenceColumn
 from tiocross.mapping.targets import map_weights
@@ -327,7 +329,7 @@ def test_adam_works_in_place_and_leaves_the_gradient():
 
 def recorded_rates(monkeypatch, dataset, settings):
     rates = []
-    monkeypatch.setattr(training.Adam, "step", lambda self, grad, learning_rate: rates.append(learning_rate))
+    monkeypatch.setattr(Adam, "step", lambda self, grad, learning_rate: rates.append(learning_rate))
     train(start(2, 1), dataset, rng=np.random.default_rng(0), settings=settings)
     return rates
 

@@ -4,6 +4,7 @@ import csv
 import itertools
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,11 +14,11 @@ from tiocross import (
     WiresInLoop, arrange, share_arrays, tasks)
 from tiocross.commands.main import main
 from tiocross.commands.compare import QUICK_ROWS, choose_recipes, make_task
-from tiocross.study import comparison, recipes as study_recipes
+from tiocross.study import comparison, figures, recipes as study_recipes
 from tiocross.transfers.adaptation import Adaptation
 from tiocross.transfers.chips import Chips
 from tiocross.study.comparison import (
-    FOLLOWED, HIDDEN_UNITS, STUCK_RATES, kind_of_method, make_comparison, make_comparison_row, make_conditions,
+    FOLLOWED, HIDDEN_UNITS, STUCK_RATES, CurvePoint, kind_of_method, make_comparison, make_comparison_row, make_conditions,
     methods_to_choose, use_choices, with_stuck_rate, with_write_disturb)
 from tiocross.study.results import ResultsFolder, file_name
 from tiocross.study.run import Run, group_by_training
@@ -185,11 +186,22 @@ def test_train_robust_is_the_recipe(few):
         train_robust(few.train, TIO2, rng=3)
 
 
+def test_a_figure_of_conditions_leaves_out_curves_without_points():
+    found = [CurvePoint("stuck", x, "regular", 0, 0.9, 0.5 + x) for x in (0.0, 0.1)]
+    drawn = figures.condition_curves(found, ["regular"], TIO2_8X8)
+    assert [axes.axison for axes in drawn.axes] == [True, False, False, False]
+
+
+def points(task, data=None):
+    """What a command line says of points."""
+    return SimpleNamespace(task=task, data=data, label=None, without=None, split_seed=0)
+
+
 def test_tasks_of_other_sizes_keep_the_hidden_units():
-    patterns = make_task("patterns", None)
+    patterns = make_task(points("patterns"))
     assert BY_NAME["ROBUST, 31 hidden units"].sizes_for(patterns.train) == (16, 31, 4)
     assert BY_NAME["straight line, robustly trained"].sizes_for(patterns.train) == (16, 4)
-    assert RECIPES[0].sizes_for(make_task("circles", None).train) == (2, 8, 1)
+    assert RECIPES[0].sizes_for(make_task(points("circles")).train) == (2, 8, 1)
     network, = train_recipe(short(ROBUST), patterns, TIO2_8X8, settings(ROBUST, seeds=(0,)))
     outcome = transfer(network, patterns.test, device=TIO2_8X8, n_transfers=3, rng=chip_generator(0))
     assert outcome.n_devices == 2 * (17 * 8 + 9 * 4)
@@ -482,10 +494,13 @@ def test_rows_and_tasks_are_chosen_by_name():
     assert [recipe.name for recipe in choose_recipes(None, quick=True)] == list(QUICK_ROWS)
     assert choose_recipes(None, quick=False) == list(COMPARED)
     with pytest.raises(ValueError, match="task 'moon' is unknown; did you mean 'moons'"):
-        make_task("moon", None)
-    with pytest.raises(ValueError, match="--data is for half moons; circles are generated"):
-        make_task("circles", "somewhere")
-    np.testing.assert_array_equal(make_task("spirals", None).test.points, make_task("spirals", None).test.points)
+        make_task(points("moon"))
+    with pytest.raises(ValueError, match="--data somewhere and --task circles name two tasks"):
+        make_task(points("circles", data="somewhere"))
+    with pytest.raises(ValueError, match="--task letters: learning rates and strengths are chosen on validation points"):
+        make_task(points("letters"))
+    np.testing.assert_array_equal(make_task(points("spirals")).test.points, make_task(points("spirals")).test.points)
+    assert len(make_task(points(None)).validation) == 1_000 and make_task(points("wine")).class_names
 
 
 def test_rows_are_named_in_any_case_by_short_names_and_with_commas_between_or_within():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tiocross import tasks
+from tiocross.tasks import tables
 from tiocross.tasks.dataset import count_shared_points
 from tiocross.tasks.splitting import number_groups, split_groups
 
@@ -102,6 +103,28 @@ def test_numbers_that_are_classes_are_not_taken_for_a_quantity(tmp_path):
     assert tasks.read_task(digits).train.n_classes == 12
     halves = written(tmp_path, "a,b\n" + "\n".join(f"{k},{k % 4 / 2}" for k in range(40)))
     assert tasks.read_task(halves).class_names == ("0", "0.5", "1", "1.5")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_large_files_are_read_fast_and_alike(separator, tmp_path, monkeypatch):
+    rng = np.random.default_rng(3)
+    rows = [separator.join([f"{value:.17g}" for value in row] + [f"kind {k % 3}", str(k)])
+            for k, row in enumerate(rng.normal(size=(120, 4)) * 10.0 ** rng.integers(-8, 8, (120, 4)))]
+    path = written(tmp_path, "# made here\n" + separator.join(["a [cm]", "b", "c", "d", "species", "n"]) + "\n" + "\r\n".join(rows))
+    slow = tables.read_points(path, label="species", without=["n"])
+    monkeypatch.setattr(tables, "_LARGE", 0)
+    assert tables._plain_points(path, path.read_text(), "species", ["n"]) is not None
+    fast = tables.read_points(path, label="species", without=["n"])
+    assert fast[0].tobytes() == slow[0].tobytes() and (fast[1] == slow[1]).all() and fast[2] == slow[2]
+
+
+@pytest.mark.parametrize("change", [
+    ("2.0,4,left", "2.0,,left"), ("2.0,4,left", "2.0,four,left"), ("2.0,4,left", "2.0,4"), ("2.0,4,left", "2.0,4,left,"),
+    ("2.0,4,left", "2.0,nan,left"), ("2.0,4,left", "2.0,4,"), ("left", '"left"'), ("2.0,4,left", '"2,0",4,left'),
+    ("2.0,4,left", "1_0,4,left"), ("left", "le#ft"), ("2.0,4,left", "2.0,4,left;right")])
+def test_the_fast_way_leaves_everything_odd_to_the_careful_one(change, tmp_path):
+    text = table().replace(*change)
+    assert tables._plain_points("mine.csv", text, None, []) is None
 
 
 # ---------------------------------------------------------------- splits

@@ -1,12 +1,12 @@
 """What each command of ``tiocross`` takes. Nothing is imported here that ``--help`` would have to wait for."""
 
-import argparse
-import re
-import textwrap
+from tiocross.commands.network_arguments import add_import, add_points, add_tasks, add_train, add_transfer
+from tiocross.commands.options import (
+    EPILOG, MOST_SEEDS as _MOST_SEEDS, MOST_WORKERS as _MOST_WORKERS, HelpText, add_command as _add,
+    array_shape as _array_shape, as_float, real as _real, shortened, whole as _whole,
+)
 
-EPILOG = """\
-exit codes: 0 done, 1 the computation failed, 2 bad input (nothing was written), 130 interrupted (finished results are
-kept)"""
+__all__ = ["EPILOG", "INTRODUCTION", "HelpText", "add_commands", "as_float", "shortened"]
 INTRODUCTION = """\
 tiocross takes small neural networks to passive memristor
 crossbars. Three commands to try:
@@ -16,85 +16,14 @@ crossbars. Three commands to try:
   tiocross describe TIO2         the published device
 
 tiocross --help lists all commands."""
-_MOST_SEEDS, _MOST_WORKERS = 10_000, 1_024
-_MOST_COUNTED = 10**15  # of what is refused later with more to say; also what a float holds exactly
-_MOST_DEVICES = 1024 * 1024  # of one array
-_LONGEST_SHOWN = 60  # characters of what was typed
-
-
-class HelpText(argparse.HelpFormatter):
-    """Wraps prose to the terminal and leaves indented lines, the examples, as they are."""
-
-    def _fill_text(self, text, width, indent):
-        prose = (part if part.startswith(" ") or ":\n " in part else textwrap.fill(" ".join(part.split()), width)
-                 for part in text.split("\n\n"))
-        return "\n\n".join(prose)
 
 
 def add_commands(commands):
     """Add a parser for each command; the module of the same name has its ``prepare``."""
-    for add_arguments in (_add_experiment, _add_compare, _add_plan, _add_program, _add_judge, _add_calibrate, _add_report,
-                          _add_describe, _add_solve, _add_example, _add_warmup):
+    for add_arguments in (_add_experiment, _add_compare, add_train, add_import, add_transfer, add_tasks, _add_plan,
+                          _add_program, _add_judge, _add_calibrate, _add_report, _add_describe, _add_solve,
+                          _add_example, _add_warmup):
         add_arguments(commands)
-
-
-def shortened(text):
-    """What was typed, in quotes, at a length that can be read."""
-    return repr(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}...")
-
-
-def _add(commands, name, summary, text, *examples):
-    """Add a command with examples of its use; what is given back adds its arguments."""
-    title = "examples:" if len(examples) > 1 else "example:"
-    shown = "\n".join((title, *(_on_lines(f"tiocross {name} {line}") for line in examples)))
-    return commands.add_parser(name, help=summary, description=text, epilog=f"{shown}\n\n{EPILOG}", formatter_class=HelpText,
-                               allow_abbrev=False).add_argument
-
-
-def _on_lines(example):
-    """An example on lines of at most 79 characters, as a shell takes them."""
-    lines = ["  "]
-    for word in re.findall(r"'[^']*'|\S+", example):
-        if len(lines[-1]) + len(word) > 76:
-            lines[-1] += "\\"
-            lines.append("    ")
-        lines[-1] += f"{word} "
-    return "\n".join(lines).rstrip()
-
-
-def _whole(high=_MOST_COUNTED):
-    """Type of a whole number up to ``high``; what is below its range is told later, by name."""
-    def read(text):
-        if not re.fullmatch(r"[+-]?[0-9]+", text):
-            raise argparse.ArgumentTypeError(f"must be a whole number; got {shortened(text)}")
-        if len(text.lstrip("+-0")) > len(str(_MOST_COUNTED)) or int(text) > high:
-            raise argparse.ArgumentTypeError(f"must be at most {high}; got {shortened(text)}")
-        return int(text)
-
-    return read
-
-
-def as_float(text):
-    """Number of a text in ASCII digits, without underscores; ValueError for another."""
-    if not text.isascii() or "_" in text:
-        raise ValueError(f"not a number: {shortened(text)}")
-    return float(text)
-
-
-def _real(text):
-    """Type of a number."""
-    try:
-        return as_float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number; got {shortened(text)}") from None
-
-
-def _array_shape(text):
-    """Type of the shape of an array, which is left as text: one that is too large is refused at once."""
-    sizes = re.fullmatch(r"([0-9]+)x([0-9]+)", text)
-    if sizes and (len(text) > _LONGEST_SHOWN or int(sizes[1]) * int(sizes[2]) > _MOST_DEVICES):
-        raise argparse.ArgumentTypeError(f"an array has at most {_MOST_DEVICES} devices; got {shortened(text)}")
-    return text
 
 
 def _add_experiment(commands):
@@ -102,14 +31,14 @@ def _add_experiment(commands):
                "Train a regular network, hardware-aware ones and one by the recommended recipe on half moons, transfer each "
                "to thousands of simulated passive TiO2 crossbars, solve their circuits, and report how robust each network "
                "is.",
-               "--quick", "--seeds 5 --wire-resistance 0 2 10 --out results/five_seeds")
+               "--quick", "--data my.csv --label species", "--seeds 5 --wire-resistance 0 2 10 --out results/five_seeds")
     add("--out", metavar="DIR", help="results folder (default: results/experiment; with --quick results/experiment_quick)")
     add("--overwrite", action="store_true",
         help="replace earlier results in the folder; without it a folder that holds some is refused")
-    add("--data", metavar="DIR", help="folder with moons_train.csv, moons_validation.csv and moons_test.csv "
-                                      "(default: the shipped set)")
+    add_points(add, "the shipped half moons")
     add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card)")
     add("--quick", action="store_true", help="the rows of the figures, 1 seed and 2 000 chips: a first look")
+    add("--hidden", nargs="+", type=_whole(), metavar="N", help="units of each hidden layer, in every row (default: 8)")
     add("--more", action="store_true", help="two more rows: weight decay alone, and regular training with centred inputs")
     add("--seeds", type=_whole(_MOST_SEEDS), metavar="N", help="number of training seeds (default: 3; with --quick 1)")
     add("--transfers", type=_whole(), metavar="N",
@@ -130,12 +59,10 @@ def _add_compare(commands):
     add("--out", metavar="DIR", help="results folder (default: results/compare; with --quick results/compare_quick)")
     add("--overwrite", action="store_true",
         help="replace earlier results in the folder; without it a folder that holds some is refused")
-    add("--task", default="moons", metavar="TASK", help="moons, circles, spirals or patterns (default: %(default)s)")
     add("--only", nargs="+", metavar="NAME",
         help="rows of these names, as in the table or as --list shows them (default: all)")
     add("--list", action="store_true", help="show the names of the rows, and nothing else")
-    add("--data", metavar="DIR", help="folder with moons_train.csv, moons_validation.csv and moons_test.csv "
-                                      "(default: points are generated)")
+    add_points(add, "half moons that had no part in tuning")
     add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card on 8 x 8 arrays)")
     add("--quick", action="store_true",
         help="2 seeds, 2 000 chips and five rows with values chosen before, for a first look")
@@ -167,8 +94,8 @@ def _add_plan(commands):
              "are stuck and nan elsewhere. The weights are placed around them")
     add("--order", default="raster", metavar="ORDER",
         help="'raster', or 'sensitive last': devices that change the outputs most come last (default: %(default)s)")
-    add("--data", metavar="DIR", help="folder with half moons, whose training points show which devices are sensitive "
-                                      "(default: the shipped set, if it fits the network)")
+    add("--data", metavar="PATH", help="CSV file or folder with half moons, whose training points show which devices are "
+                                       "sensitive (default: what the network was trained with)")
 
 
 def _add_program(commands):
@@ -190,7 +117,8 @@ def _add_program(commands):
                                              "their pulses")
     add("--overwrite", action="store_true", help="replace earlier results in the folder; without it a folder that holds "
                                                  "some is refused")
-    add("--data", metavar="DIR", help="folder with half moons to judge the network by (default: the shipped set)")
+    add("--data", metavar="PATH", help="CSV file or folder with half moons to judge the network by (default: the test "
+                                       "points of what it was trained with)")
 
 
 def _add_judge(commands):
@@ -203,7 +131,8 @@ def _add_judge(commands):
     add("--readback", metavar="DIR",
         help="folder with the read-backs of the plan's arrays, array_00_readback.csv and so on, as tiocross program writes "
              "them")
-    add("--data", metavar="DIR", help="folder with half moons to judge the network by (default: the shipped set)")
+    add("--data", metavar="PATH", help="CSV file or folder with half moons to judge the network by (default: the test "
+                                       "points of what it was trained with)")
     add("--wire-resistance", type=_real, default=2.0, metavar="OHM",
         help="of one wire segment in ohm (default: %(default)s)")
     add("--unknown-faults", action="store_true",
@@ -241,7 +170,7 @@ def _add_report(commands):
                "Write report.html into a results folder: question, answer, tables, figures, what was assumed, how to do it "
                "again. The page needs no network and no script. experiment, compare, program and calibrate write it "
                "themselves; this command makes it anew.", "results/experiment")
-    add("folder", metavar="DIR", help="finished results of experiment, compare, program or calibrate")
+    add("folder", metavar="DIR", help="finished results of experiment, compare, tasks, program or calibrate")
 
 
 def _add_describe(commands):

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from tiocross.checks import nearest_name, require_name
+from tiocross.checks import nearest_name
+from tiocross.commands.points import GENERATED, SEED, chosen_task, named_task
 from tiocross.commands.studies import prepare_run, settings_from
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2_8X8
@@ -12,10 +13,7 @@ from tiocross.study.comparison import kind_of_method, make_comparison
 from tiocross.study.effort import describe_effort
 from tiocross.study.methods import COMPARED
 from tiocross.study.results import file_name
-from tiocross.tasks import generate_circles, generate_moons, generate_patterns, generate_spirals, load_moons
 
-_TASKS = {"moons": generate_moons, "circles": generate_circles, "spirals": generate_spirals, "patterns": generate_patterns}
-_TASK_SEED = 4_711  # of the generated points, half moons too: the shipped ones had a part in tuning the recipe
 _VALIDATION_SEED, _N_VALIDATION = 4_712, 1_000  # of the points that choose learning rates and strengths
 _FIRST_SEED = 100  # of training and chips; the first ones had a part in it too
 QUICK_ROWS = ("regular", "straight line, robustly trained", "hardware-aware (paper)", "hardware-aware, centred inputs",
@@ -30,7 +28,7 @@ def prepare(arguments):
     settings = settings_from(arguments, recipes, n_seeds=2 if arguments.quick else 10,
                              n_transfers=2_000 if arguments.quick else 5_000, first_seed=_FIRST_SEED)
     device = TIO2_8X8 if arguments.device is None else load_device(arguments.device)
-    task = make_task(arguments.task, arguments.data)
+    task = make_task(arguments)
     return prepare_run(make_comparison(task, device, settings, quick=arguments.quick), arguments, announce=describe_effort)
 
 
@@ -70,17 +68,20 @@ def _rows_named(name):
     raise ValueError(f"row {name!r} is unknown; {hint}")
 
 
-def make_task(name, folder):
-    """Points of a task, with a thousand validation points; half moons may come from a folder."""
-    require_name("task", name, _TASKS)
-    if name == "moons" and folder is not None:
-        task = load_moons(folder)
-        if task.validation is None:
-            raise ValueError(f"--data {folder}: learning rates and strengths are chosen on validation points; put some of "
-                             "the training points into moons_validation.csv")
-        return task
-    if folder is not None:
-        raise ValueError(f"--data is for half moons; {name} are generated")
-    task = _TASKS[name](rng=np.random.default_rng(_TASK_SEED))
-    more = _TASKS[name](rng=np.random.default_rng(_VALIDATION_SEED), n_validation=_N_VALIDATION)
+def make_task(arguments):
+    """The points that the command line names, with a thousand validation points where they are generated."""
+    task = chosen_task(arguments, generated_task)
+    if task.validation is None:
+        what = f"--data {arguments.data}" if arguments.data is not None else f"--task {arguments.task}"
+        raise ValueError(f"{what}: learning rates and strengths are chosen on validation points, of which it has none; put "
+                         "some of the training points into moons_validation.csv, or take another task")
+    return task
+
+
+def generated_task(name):
+    """A task by its name; of a generated one points that had no part in tuning."""
+    if name not in GENERATED:
+        return named_task(name)
+    task = GENERATED[name](rng=np.random.default_rng(SEED))
+    more = GENERATED[name](rng=np.random.default_rng(_VALIDATION_SEED), n_validation=_N_VALIDATION)
     return replace(task, validation=more.validation)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tiocross.checks import plural
+from tiocross.commands.points import describe_points
 from tiocross.commands.recognition import recognise
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2
@@ -17,10 +18,13 @@ from tiocross.lab.log import log_shape, read_events, tuning_pairs
 from tiocross.lab.plans import load_plan
 from tiocross.sheets import VOLTAGES, read_sheet
 from tiocross.lab.tables import read_array, read_disturb_csv, read_tuning_csv, read_voltages
-from tiocross.learning.network import MLP
+from tiocross.learning.network import Network
 from tiocross.storage import read_json
+from tiocross.tasks import read_task
+from tiocross.transfers.outcomes import Transfer
 from tiocross.units import kohm, percent, uS, us
 
+_MOST_LISTED = 8
 _ROUNDING = 1e-9  # of values in other units than siemens
 
 
@@ -79,16 +83,40 @@ def _describe_run(path):
 
 
 def _describe_network(path):
-    network = MLP.load(path)
-    sizes = "-".join(map(str, network.sizes))
-    shapes = [(array.shape[0], 2 * array.shape[1]) for array in network.arrays]
-    lines = [f"{sizes}, {network.activation} hidden units, {network.n_classes} classes",
-             f"inputs: (x - offset) * scale, offset {_listed(network.input_offset)}, scale {_listed(network.input_scale)}",
+    network = Network.load(path)
+    shapes = [(rows, 2 * columns) for rows, columns in network.shapes]
+    lines = [f"{'-'.join(map(str, network.sizes))}, {network.activation} hidden units, {network.n_classes} classes"
+             if network.is_plain else f"{network}; {network.n_classes} classes",
+             f"inputs: (x - offset) * scale, offset {_listed(network.input_offset)}, scale "
+             f"{_listed(network.input_scale)}",
              f"as differential pairs {sum(rows * columns for rows, columns in shapes)} devices:"]
-    for k, (array, (rows, columns)) in enumerate(zip(network.arrays, shapes)):
-        lines.append(f"  layer {k}: {rows} word lines (the last one the bias), {columns} bit lines; largest weight "
+    for k, (array, (rows, columns), step) in enumerate(zip(network.arrays, shapes, network.steps)):
+        reused = "" if step.seen is None else f", read at {len(step.seen)} positions"
+        bias = "the last one the bias" if step.has_bias else "no bias"
+        lines.append(f"  layer {k}: {rows} word lines ({bias}), {columns} bit lines{reused}; largest weight "
                      f"{np.abs(array[:-1]).max():.4g}, largest bias {np.abs(array[-1]).max():.4g} (unitless)")
     return "\n".join(lines)
+
+
+def _describe_training(path):
+    record = read_json(path)
+    try:
+        data, recipe, training = record["data"], record["recipe"], record["recipe"]["training"]
+        shares = ", ".join(f"{share:.4f} of the {name} points" for name, share in record["software_accuracy"].items())
+        lines = [record["command"], f"made {record['made']} with tiocross {record['versions']['tiocross']}",
+                 f"points: {data['source']}", f"classes: {', '.join(data['class_names']) or 'numbered'}",
+                 f"{recipe['name']}, {training['n_steps']} steps, {training['n_chips']} chips a step where chips are "
+                 f"simulated, rate {training['learning_rate']:g}, seed {record['seed']}; for {record['device']['name']}",
+                 *([f"started from {record['started_from']}"] if record["started_from"] else []),
+                 f"in software right at {shares}"]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{path} is not a whole record of tiocross train: {error!r} is missing or odd") from None
+    return "\n".join(lines)
+
+
+def _describe_transfer(path):
+    outcome = Transfer.load(path)
+    return f"{outcome.n_devices} devices, {outcome.wire_resistance:g} ohm per wire segment\n{outcome.summary()}"
 
 
 def _describe_experiment(path):
@@ -171,7 +199,11 @@ def _describe_disturb(path):
 
 
 def _listed(values):
-    return ", ".join(f"{value:.4g}" for value in values)
+    """Numbers in a row; one for all where they are many and equal, the first and the last of other long rows."""
+    shown = [f"{value:.4g}" for value in values]
+    if len(shown) <= _MOST_LISTED:
+        return ", ".join(shown)
+    return f"{shown[0]} for all" if len(set(shown)) == 1 else f"{shown[0]}, {shown[1]}, ..., {shown[-1]}"
 
 
 def _spread(values, unit):
@@ -187,4 +219,6 @@ _DESCRIPTIONS = {
     "pulse log": _describe_log, "lab map": _describe_lab_map,
     "tuning": _describe_tuning, "disturb": _describe_disturb,
     "conductances": _describe_array, "voltages": _describe_voltages,
+    "points": lambda path: "\n".join(describe_points(read_task(path))),
+    "training": _describe_training, "transfer": _describe_transfer,
 }

@@ -6,12 +6,12 @@ import numpy as np
 
 from tiocross.checks import as_count, as_number
 from tiocross.circuit.crossbar import LARGEST_RESISTANCE
+from tiocross.commands.judged_points import points_of_plan
 from tiocross.commands.plan import load_planned
 from tiocross.commands.progress import ProgressLine
 from tiocross.lab.plan_files import PLAN, load_readback
 from tiocross.learning.training import require_matching
 from tiocross.storage import require_writable_file, save_json
-from tiocross.tasks import load_moons
 from tiocross.transfers.planned import judge_plan, judge_readback
 
 _N_TRANSFERS = 2_000
@@ -22,7 +22,7 @@ def prepare(arguments):
     made, network = load_planned(arguments.plan)
     as_count("--seed", arguments.seed, low=0)
     resistance = as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=LARGEST_RESISTANCE, unit="ohm")
-    data = load_moons(arguments.data).test
+    data, _ = points_of_plan(arguments.plan, arguments.data)
     require_matching(network, data)
     if arguments.out is not None:
         require_writable_file(arguments.out)

@@ -10,6 +10,8 @@ from tiocross import __version__
 from tiocross.commands.arguments import EPILOG, INTRODUCTION, HelpText, add_commands, shortened
 from tiocross.commands.streams import close_standard_streams, open_standard_streams, printable
 
+_MODULES = {"import": "importing"}  # of commands whose name no module can have
+
 
 def _nearest_name(name, names):
     """What to say after an unknown name; NumPy comes with it: not for --help."""
@@ -42,7 +44,7 @@ class _Parser(argparse.ArgumentParser):
         hint = _nearest_name(option, options)
         homes = [name for name, parser in commands.items() if option in parser._option_string_actions]
         if homes:
-            hint = f"it belongs to tiocross {' and '.join(homes)}; {hint}"
+            hint = f"it belongs to tiocross {', '.join(homes[:-1])}{' and ' * (len(homes) > 1)}{homes[-1]}; {hint}"
         commands[command].error(f"unknown argument {shortened(option)}; {hint}")
 
 
@@ -56,7 +58,8 @@ def main(argv=None):
         arguments = _parse(argv)
         try:
             # numba and matplotlib come with it: not for --help
-            job = importlib.import_module(f"tiocross.commands.{arguments.command}").prepare(arguments)
+            name = _MODULES.get(arguments.command, arguments.command)
+            job = importlib.import_module(f"tiocross.commands.{name}").prepare(arguments)
         except (ValueError, TypeError, OSError, MemoryError, ArithmeticError) as error:
             _complain("error", error, argv)
             return 2

@@ -1,14 +1,16 @@
 """``tiocross plan``: the programming targets of a network."""
 
-import re
 from pathlib import Path
 
 import numpy as np
 
 from tiocross.checks import plural
 from tiocross.commands.describe import describe_plan
+from tiocross.commands.judged_points import recorded_task
+from tiocross.commands.networks import NETWORK, as_shape, load_record, record_path
+from tiocross.commands.points import task_of
 from tiocross.commands.recognition import recognise
-from tiocross.storage import new_folder, require_new_folder
+from tiocross.storage import new_folder, require_new_folder, save_json
 from tiocross.tasks import load_moons
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2
@@ -16,13 +18,11 @@ from tiocross.lab.resistance_maps import read_lab_map
 from tiocross.lab.tables import read_conductance_csv
 from tiocross.lab.plans import load_plan, plan
 from tiocross.lab.write_verify import PulseScheme
-from tiocross.learning.network import MLP
+from tiocross.learning.network import Network
 from tiocross.mapping.arrangements import arrange, share_arrays
 from tiocross.mapping.faults import stuck_outside_window
 from tiocross.mapping.mappings import DifferentialPairs
-
-_MOST_DEVICES = 2**24  # of one array; more would fill the memory
-NETWORK = "network.npz"  # beside plan.json, so that the folder is all that is needed
+from tiocross.study.measured import as_measured
 
 
 def load_planned(folder):
@@ -31,7 +31,7 @@ def load_planned(folder):
     if not file.exists():
         raise FileNotFoundError(f"{file}: No such file; tiocross plan writes the network beside the plan. Save it there "
                                 f"from Python: network.save({str(file)!r})")
-    network = MLP.load(file)
+    network = Network.load(file)
     made.require_network(network)
     return made, network
 
@@ -39,7 +39,7 @@ def load_planned(folder):
 def prepare(arguments):
     """The plan that the command line asks for, made and ready to be written."""
     require_new_folder(arguments.out)
-    network = MLP.load(arguments.network)
+    network = Network.load(arguments.network)
     device = TIO2 if arguments.device is None else load_device(arguments.device)
     scheme = None
     if arguments.scheme_from is not None:
@@ -47,17 +47,18 @@ def prepare(arguments):
     stuck = None
     if arguments.stuck is not None:
         stuck = [_stuck_in(path, device) for path in arguments.stuck]
-    layout = _layout(network, _as_shape(arguments.array_shape), arguments.share_arrays)
+    layout = _layout(network, as_shape(arguments.array_shape), arguments.share_arrays)
     _require_maps(network, layout, stuck, arguments)
+    record = load_record(arguments.network)
     made = plan(network, device, layout=layout, scheme=scheme, order=arguments.order, stuck=stuck,
-                points=_points_for(network, arguments.data))
-    return lambda: _write(made, network, Path(arguments.out))
+                points=_points_for(network, arguments, record))
+    return lambda: _write(made, network, record, Path(arguments.out))
 
 
 def _layout(network, array_shape, shares_arrays):
     if not shares_arrays:
-        return arrange(network.sizes, array_shape)
-    return share_arrays(network.sizes, array_shape, mapping=DifferentialPairs(digital_output_bias=True))
+        return arrange(network.shapes, array_shape)
+    return share_arrays(network.shapes, array_shape, mapping=DifferentialPairs(digital_output_bias=True))
 
 
 def _require_maps(network, layout, stuck, arguments):
@@ -67,23 +68,13 @@ def _require_maps(network, layout, stuck, arguments):
     cure = f"give {plural(max(layout.arrays) + 1, 'map')}"
     if not arguments.share_arrays:
         try:
-            shared = _layout(network, _as_shape(arguments.array_shape), True)
+            shared = _layout(network, as_shape(arguments.array_shape), True)
         except ValueError:
             shared = None
         if shared is not None and len(stuck) > max(shared.arrays):
             cure += f", or --share-arrays, which puts all layers on {plural(len(shared.arrays), 'array')}"
     raise ValueError(f"--stuck needs one map for each of the {len(layout.arrays)} arrays of {arguments.array_shape} that "
                      f"the network takes; got {len(stuck)}: {cure}")
-
-
-def _as_shape(text):
-    match = re.fullmatch(r"([1-9][0-9]{0,8})x([1-9][0-9]{0,8})", text)
-    if not match:
-        raise ValueError(f"--array-shape {text!r} must be word lines x bit lines, such as 8x8")
-    shape = int(match[1]), int(match[2])
-    if shape[0] * shape[1] > _MOST_DEVICES:
-        raise ValueError(f"--array-shape must have at most {_MOST_DEVICES} devices; got {shape[0] * shape[1]}")
-    return shape
 
 
 def _stuck_in(path, device):
@@ -102,16 +93,28 @@ def _stuck_in(path, device):
     return given
 
 
-def _points_for(network, folder):
-    """Training points; none if no folder was named and the shipped set does not fit."""
-    points = load_moons(folder).train.points
-    return points if folder is not None or network.sizes[0] == points.shape[1] else None
+def _points_for(network, arguments, record):
+    """Training points, as measured: of what is named, else of what the network's record names, else the shipped half moons;
+    none if neither is named and these do not fit."""
+    if arguments.data is not None:
+        return as_measured(task_of(arguments.data)).train.points
+    if record is not None and record["data"]["path"] is not None:
+        try:
+            return as_measured(recorded_task(record["data"], arguments.network)).train.points
+        except (OSError, ValueError):
+            if arguments.order != "raster":  # else nothing depends on them
+                raise
+            return None
+    points = load_moons().train.points
+    return points if network.sizes[0] == points.shape[1] else None
 
 
-def _write(made, network, folder):
+def _write(made, network, record, folder):
     with new_folder(folder) as whole:
         made.save(whole)
         network.save(whole / NETWORK)
+        if record is not None:
+            save_json(record_path(whole / NETWORK), record)
     notes = "".join(f"note: {note}\n" for note in made.notes)
     print(f"{describe_plan(made)}\n{notes}the plan is in {folder}; program it with tiocross program {folder} --simulate, or "
           "from Python with program_array")

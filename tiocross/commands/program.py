@@ -11,6 +11,7 @@ from tiocross import __version__
 from tiocross.checks import as_count, as_number
 from tiocross.circuit.crossbar import LARGEST_RESISTANCE
 from tiocross.circuit.readout import read_crossbar
+from tiocross.commands.judged_points import name_of_points, points_of_plan
 from tiocross.commands.plan import load_planned
 from tiocross.commands.progress import ProgressLine
 from tiocross.devices import files
@@ -28,7 +29,6 @@ from tiocross.report.write import write_report
 from tiocross.storage import (
     TEMPORARY, locked_folder, read_json, require_folder, require_unlocked, require_writable_file, save_json, save_text,
 )
-from tiocross.tasks import load_moons
 from tiocross.transfers.prediction import infer
 from tiocross.units import percent, uS
 
@@ -61,7 +61,7 @@ def prepare(arguments):
     folder = Path(f"{Path(arguments.plan)}_programmed" if arguments.out is None else arguments.out)
     run = _ProgrammingRun(plan, folder, arguments)
     require_switching(run.model, plan.scheme)
-    data = load_moons(arguments.data).test
+    data, _ = points_of_plan(arguments.plan, arguments.data)
     if arguments.data is not None:
         network.encode(data.points)  # refuses other points
     fits = network.sizes[0] == data.points.shape[1] and network.n_classes > data.labels.max()
@@ -245,7 +245,7 @@ class _ProgrammingRun:
         n_right, n_points = int((classes == data.labels).sum()), len(data)
         low, high = wilson_interval(n_right, n_points)
         nominal = float((network.predict(data.points) == data.labels).mean())
-        what = "the shipped half moons" if self.arguments.data is None else str(self.arguments.data)
+        what = name_of_points(self.arguments.plan, self.arguments.data)
         numbers = {"data": f"{what}, test points", "n_points": n_points, "n_right": n_right,
                    "accuracy [-]": n_right / n_points, "low [-]": float(low), "high [-]": float(high),
                    "nominal_accuracy [-]": nominal}

@@ -8,6 +8,7 @@ from tiocross.sheets import (
     CONDUCTANCES, RESISTANCES, VOLTAGES, name_and_unit, sheet_of_text, shortened, unit_of_comments,
 )
 from tiocross.storage import read_json
+from tiocross.tasks.tables import points_of_sheet
 
 _UNITS = {**CONDUCTANCES, **RESISTANCES, **VOLTAGES}
 
@@ -26,7 +27,7 @@ def recognise(path):
     if foreign := foreign_kind(content):
         raise ValueError(f"{path} is nothing that tiocross knows: it is {foreign}")
     if content.startswith(b"PK"):
-        return "network"
+        return "transfer" if b"nominally_correct.npy" in content else "network"
     text = content.decode("utf-8-sig", errors="replace")  # spreadsheets put a byte-order mark in front
     kind = _kind_of_json(path) if text.lstrip().startswith("{") else _kind_of_table(path, text)
     if kind is None:
@@ -42,9 +43,19 @@ def _kind_of_json(path):
     except ValueError as error:
         reason = str(error).removeprefix(f"{path} is not JSON: ")
         raise ValueError(f"{path} begins like JSON but is none: {reason}") from None
-    kinds = {"tiocross device": "device", "tiocross plan": "plan", "tiocross programming": "programming run"}
+    kinds = {"tiocross device": "device", "tiocross plan": "plan", "tiocross programming": "programming run",
+             "tiocross training": "training"}
     mark = str(content.get("format", "")).rsplit(" ", 1)[0]
     return kinds.get(mark) or ("experiment" if "n_transfers" in content and "rows" in content else None)
+
+
+def _holds_points(sheet):
+    """Whether a table has a header, numbers and, in its last column, classes."""
+    try:
+        points_of_sheet(sheet)
+    except ValueError:
+        return False
+    return True
 
 
 def _kind_of_table(path, text):
@@ -60,6 +71,6 @@ def _kind_of_table(path, text):
             return kind
     units = [unit for _, unit in names if unit in _UNITS]
     if not units and not sheet.stated_units():
-        return None
+        return "points" if _holds_points(sheet) else None
     unit = units[0] if units else unit_of_comments(sheet, _UNITS, "# conductances [S]")[1]
     return "voltages" if unit in VOLTAGES else "conductances"

@@ -12,9 +12,12 @@ from tiocross.circuit.laws import Sinh
 from tiocross.circuit.series import Selector
 from tiocross.circuit.solver import solve
 from tiocross.devices.tio2 import TIO2
+from tiocross.learning.layer_kinds import AveragePool1d, Conv1d, Dense
+from tiocross.learning.layered import Network
 from tiocross.learning.network import MLP
 from tiocross.learning.techniques import NoiseInjection
-from tiocross.learning.training import TrainingSettings, train
+from tiocross.learning.settings import TrainingSettings
+from tiocross.learning.training import train
 from tiocross.tasks.dataset import Dataset
 from tiocross.transfers.judging import transfer
 
@@ -67,9 +70,18 @@ def _crossbar(*shape, iv=None, series=None):
     return Crossbar(np.full(shape, 1e-4), 2.0, iv=iv, series=series)
 
 
-def _train():
-    train(_network(), _points(), [NoiseInjection()], device=TIO2, rng=np.random.default_rng(0),
-          settings=TrainingSettings(n_steps=1, batch_size=8, n_chips=2))
+def _train(network=None, n_inputs=2):
+    train(_network() if network is None else network, _points(n_inputs), [NoiseInjection()], device=TIO2,
+          rng=np.random.default_rng(0), settings=TrainingSettings(n_steps=1, batch_size=8, n_chips=2))
+
+
+def _use_large():
+    rng = np.random.default_rng(0)
+    layers = [Conv1d(2, 3, activation="relu"), AveragePool1d(2), Conv1d(2, 2), Dense(600, activation="tanh"), Dense(1)]
+    network = Network(layers, (1, 8), rng=rng)
+    _train(network, 8)
+    network = network.with_arrays([0 * array for array in network.arrays])  # every point is on its boundary
+    transfer(network, _points(8), device=TIO2.ideal(), wire_resistance=2.0, n_transfers=2, rng=rng)
 
 
 def _transfer():
@@ -80,8 +92,8 @@ def _network():
     return MLP(2, 3, 1, rng=np.random.default_rng(0))
 
 
-def _points():
-    return Dataset(np.random.default_rng(0).uniform(0.0, 1.0, (16, 2)), np.arange(16) % 2)
+def _points(n_inputs=2):
+    return Dataset(np.random.default_rng(0).uniform(0.0, 1.0, (16, n_inputs)), np.arange(16) % 2)
 
 
 _USES = {
@@ -92,5 +104,6 @@ _USES = {
     "circuits with dead lines": _solve_dead_line,
     "transfer matrices": _make_matrix,
     "training": _train,
+    "large networks": _use_large,
     "classes of points on simulated chips": _transfer,
 }

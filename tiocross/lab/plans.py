@@ -23,7 +23,9 @@ from tiocross.mapping.faults import as_stuck_maps
 from tiocross.mapping.arrangements import arrange
 from tiocross.mapping.layout import Layout
 from tiocross.mapping.sensitivity import device_effects, effects_per_siemens, weight_effects
-from tiocross.mapping.targets import LayerTargets, Network, Targets, map_weights, shapes_of, with_digital_bias
+from tiocross.mapping.targets import (
+    LayerTargets, Network, Targets, biases_in_software, map_weights, shapes_of, with_digital_bias,
+)
 from tiocross.records import freeze
 from tiocross.units import percent, uS
 
@@ -169,15 +171,7 @@ class Plan:
         for array, used, values in zip(self.layout.arrays, self.layout.used, readbacks):
             as_conductances(f"the read-back of array {array}", _require_read(array, np.where(used, values, 0.0)))
         weights = [self.layout.mapping.differences(values) / scale for values, scale in zip(layers, self.scales)]
-        return [with_digital_bias(layer, bias) for layer, bias in zip(weights, self._biases_in_software)]
-
-    @property
-    def _biases_in_software(self):
-        """Of each layer: the bias that is on no device, zeros where a layer has none, None where devices carry it."""
-        mapping, lacking = self.layout.mapping, self.layout.without_bias
-        biases = [mapping.differences(np.zeros(shape[1])) if layer in lacking else None
-                  for layer, shape in enumerate(self.layout.layer_shapes)]
-        return biases if self.digital_bias is None else [*biases[:-1], self.digital_bias]
+        return [with_digital_bias(*layer) for layer in zip(weights, biases_in_software(self.layout, self.digital_bias))]
 
     def targets_of(self, network: Network) -> Targets:
         """Targets of the planned network as `infer` takes them: layout, scales and, where known, stuck devices.
@@ -193,7 +187,7 @@ class Plan:
             What the arrays hold if every target is met, and the way back to weights.
         """
         self.require_network(network)
-        layers = zip(self.layout.collect(self.expected), self.scales, self._biases_in_software)
+        layers = zip(self.layout.collect(self.expected), self.scales, biases_in_software(self.layout, self.digital_bias))
         return Targets(tuple(LayerTargets(*layer) for layer in layers), self.layout, tuple(network.arrays))
 
     def device_table(self) -> list:

@@ -62,6 +62,17 @@ ACTIVATIONS = {
 }
 
 
+def slope_of(name, outputs):
+    """Slope of an activation, from its outputs, an ndarray."""
+    activation = find_activation(name)
+    if activation.kind == _CLIPPED:
+        return ((activation.low < outputs) & (outputs < activation.high)).astype(outputs.dtype)
+    if activation.kind == _SOFTPLUS:
+        return -np.expm1(-outputs)
+    constant, linear, quadratic = activation.slope
+    return constant + outputs * (linear + quadratic * outputs)
+
+
 def find_activation(name):
     """The `Activation` of this name; ValueError with the nearest name where there is none."""
     require_name("activation", name, ACTIVATIONS)

@@ -31,8 +31,8 @@ def chain_of(pairs, orientation):
     """Layer sizes of dense layers with these weights."""
     for k, (weights, _) in enumerate(pairs):
         if weights.ndim != 2:
-            raise ValueError(f"the weights of layer {k} must have 2 axes; got shape {weights.shape}. For convolutions use "
-                             "Network.from_arrays, which is told their stride and padding")
+            raise ValueError(f"the weights of layer {k} must have 2 axes; got shape {weights.shape}. Convolutions need the "
+                             "shape of the inputs: Network.from_arrays, or --input-shape")
     _require_orientation(orientation)
     chains = {way: [_ends(weights, way) for weights, _ in pairs] for way in ORIENTATIONS}
     fitting = [way for way, ends in chains.items() if _follow(ends, pairs)]
@@ -97,12 +97,12 @@ def _choose(fitting, orientation, shapes):
                              f"{orientation!r}{other}")
         return orientation
     if not fitting:
-        raise ValueError(f"the layers must follow on each other, the outputs of one being the inputs of the next, with a bias "
-                         f"for each output; got weights of shapes {shapes}, which fit neither as (n_inputs, n_outputs) nor as "
-                         "(n_outputs, n_inputs). Check their order, and the lengths of the biases")
+        raise ValueError("the layers must follow on each other, the outputs of one being the inputs of the next, with a "
+                         f"bias for each output; got weights of shapes {shapes}, which fit neither as (n_inputs, n_outputs) "
+                         "nor as (n_outputs, n_inputs). Check their order, and the lengths of the biases")
     if len(fitting) > 1:
-        raise ValueError(f"weights of shapes {shapes} fit both ways: tell orientation='in_out' for (n_inputs, n_outputs), as "
-                         "Keras has them, or 'out_in' for (n_outputs, n_inputs), as PyTorch has them")
+        raise ValueError(f"weights of shapes {shapes} fit both ways: tell orientation='in_out' for (n_inputs, n_outputs), "
+                         "as Keras has them, or 'out_in' for (n_outputs, n_inputs), as PyTorch has them")
     return fitting[0]
 
 

@@ -21,7 +21,8 @@ def sample_large_pairs(weights, scale, writes, places, *, g_min):
 
     def pull(slopes):
         slopes = np.ascontiguousarray(slopes[..., 0], dtype=np.float32)
-        by_weight, by_scale = np.empty(held[0].shape), np.empty(held[1].shape)
+        by_weight = np.empty(held[0].shape)
+        by_scale = np.empty((len(by_weight), held[1].shape[1] if isinstance(scale, Tensor) else 0))
         pull_pairs(*held, *left, stuck, slopes, by_weight, by_scale)
         by_weight[:, others] = slopes[..., others].sum(axis=1)
         gradients = (by_weight[:, None, :, None], by_scale[:, None, :, None])

@@ -8,11 +8,15 @@ import numpy as np
 
 from tiocross.checks import as_finite, kind_of, require_generator, short_repr, transposed_hint
 from tiocross.learning.activations import sigmoid
+from tiocross.learning.effects import effects_of_weights
 from tiocross.learning.imported import as_encoding, as_pairs, oriented_arrays
 from tiocross.learning.layer_kinds import chain_layers, output_of, weighted
 from tiocross.learning.network_files import GENERAL_FORMAT, architecture_of, read_network, write_network
-from tiocross.learning.steps import Step, run_steps, shapes_of_steps
+from tiocross.learning.steps import Step, run_steps, shapes_of_steps, width_of
 from tiocross.tasks.dataset import Dataset
+
+
+_VALUES_AT_ONCE = 2**24  # that the widest layer holds: 130 MB
 
 
 class Network:
@@ -76,7 +80,7 @@ class Network:
 
         Parameters
         ----------
-        arrays : list of tuple
+        arrays : list of tuple of ndarray
             (weights, bias) of each layer that has weights; None for the bias of a layer without. By ``orientation`` weights
             are (n_outputs, n_inputs) and (n_channels, n_seen_channels, *kernel), or the other way round (unitless).
         layers : list
@@ -226,7 +230,10 @@ class Network:
         points : (n_points, n_inputs) array_like
             Features (unitless).
         """
-        return run_steps(self.steps, self.arrays, self.encode(points))
+        encoded = self.encode(points)
+        at_once = max(1, _VALUES_AT_ONCE // width_of(self.steps, self.arrays, encoded.shape[1]))
+        parts = [encoded[first : first + at_once] for first in range(0, len(encoded), at_once)]
+        return np.concatenate([run_steps(self.steps, self.arrays, part) for part in parts or [encoded]])
 
     def predict(self, points: np.ndarray) -> np.ndarray:
         """Class of each point, (n_points,): 1 where a single logit is positive, else the class of the largest logit.
@@ -251,6 +258,16 @@ class Network:
             return np.concatenate([sigmoid(-logits), sigmoid(logits)], axis=1)
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
         return shares / shares.sum(axis=1, keepdims=True)
+
+    def effects(self, points: np.ndarray) -> list[np.ndarray]:
+        """|d logit / d weight| of each weight and bias, mean over points, sum over outputs; one array a layer as ``arrays``.
+
+        Parameters
+        ----------
+        points : (n_points, n_inputs) array_like
+            Features (unitless).
+        """
+        return effects_of_weights(self.steps, self.arrays, self.encode(points))
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the network as ``.npz`` without pickle. The file appears whole or not at all.

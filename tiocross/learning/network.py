@@ -92,7 +92,7 @@ class MLP(Network):
 
         Parameters
         ----------
-        arrays : list of tuple
+        arrays : list of tuple of ndarray
             (weights, bias) of each layer; None for the bias of a layer without. Weights are (n_inputs, n_outputs) or
             (n_outputs, n_inputs), biases (n_outputs,) (unitless).
         activation : str or list of str
@@ -161,7 +161,7 @@ class MLP(Network):
 
     @property
     def architecture(self) -> str:
-        """All of it but weights and input encoding, as a text; of a plain one its activation, for its weights say the rest."""
+        """All of it but weights and input encoding, as a text; of a plain one its activation, for weights say the rest."""
         return self.activation if self._is_simple() else super().architecture
 
     def _is_simple(self):

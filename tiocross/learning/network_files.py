@@ -58,7 +58,8 @@ def read_network(path):
 def _stored(content, path):
     mark = str(content.get("format"))
     if mark not in (FORMAT, GENERAL_FORMAT):
-        raise ValueError(f"{path} is not a network that tiocross saved: it lacks the mark {FORMAT!r}")
+        raise ValueError(f"{path} is not a network that tiocross saved: it lacks the mark {FORMAT!r}. Weights of "
+                         "elsewhere are made one by tiocross import")
     if mark == FORMAT:
         return _stored_perceptron(content, path)
     if content.get("architecture") is None:
@@ -161,7 +162,7 @@ def _shapes_of_members(content):
     """Shapes of the arrays that a network is saved with, by name, as far as the file says them."""
     if str(content.get("format")) == GENERAL_FORMAT:
         try:
-            _, input_shape, _, layers = _read_architecture(content["architecture"])
+            _, input_shape, _, layers = _read_architecture(content.get("architecture"))
         except (ValueError, TypeError):  # is told when it is read again
             return {}
         n_inputs = math.prod(input_shape)

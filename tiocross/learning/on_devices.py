@@ -15,25 +15,19 @@ from tiocross.learning.large_pairs import sample_large_pairs
 from tiocross.learning.techniques import join, require_tensor, split_layers, uses
 from tiocross.learning.tensor import Tensor, stop_gradient
 from tiocross.mapping.draws import draw_chips, fail_lines
-from tiocross.mapping.mappings import VANISHING, DifferentialPairs
+from tiocross.mapping.mappings import VANISHING, DifferentialPairs, as_layer_shapes
 
+_VALUES_AT_ONCE = 2**21  # devices of all chips that are sampled together, where each takes some 250 bytes
 _PARTS_OF_WRITES = ("constant", "linear", "quadratic", "stuck")
 
 
-def shapes_of_layers(sizes):
-    """(n_inputs + 1, n_outputs) of each layer, for layer sizes or for such shapes."""
-    if isinstance(sizes[0], (tuple, list)):
-        return [tuple(shape) for shape in sizes]
-    return [(n_in + 1, n_out) for n_in, n_out in zip(sizes, sizes[1:])]
-
-
 class WeightsOnDevices:
-    """Between the weights of a network of one layout and its devices; ``sizes`` are its layer sizes, or the
-    (n_inputs + 1, n_outputs) shapes of its layers. A bias that the layout has no word line for is on no device."""
+    """Between the weights of a network of one layout and its devices; ``sizes`` are its layer sizes or ``network.shapes``. A
+    bias that the layout has no word line for is on no device."""
 
     def __init__(self, device, layout, sizes):
         self.device, self.layout, self.mapping = device, layout, layout.mapping
-        layers = shapes_of_layers(sizes)
+        layers = [(shape[0] + (not shape.has_bias), shape[1]) for shape in as_layer_shapes(sizes)]
         self.shapes = [(on[0], columns) for on, (_, columns) in zip(layout.layer_shapes, layers)]  # of what is on devices
         self.n_weights = sum(rows * columns for rows, columns in layers)
         self.n_mapped = sum(rows * columns for rows, columns in self.shapes)
@@ -49,7 +43,7 @@ class WeightsOnDevices:
         """(word lines, bit lines) of each part."""
         return [(rows, self.mapping.n_bit_lines(columns)) for rows, columns in self.parts]
 
-    def _mapped(self, weights):
+    def mapped(self, weights):
         """The weights that are on devices."""
         if self.n_mapped == self.n_weights:
             return weights
@@ -81,11 +75,11 @@ class WeightsOnDevices:
 
     def scale_of(self, weights):
         """Scale of each weight on devices, (..., n_mapped, 1) [S]; a Tensor if the weights are one."""
-        return self.mapping.span(self.device) / self._largest(self._mapped(weights))
+        return self.mapping.span(self.device) / self._largest(self.mapped(weights))
 
     def conductances(self, weights, scale):
         """Devices that carry the weights, (..., n_devices, 1) [S]."""
-        weights = self._mapped(weights)
+        weights = self.mapped(weights)
         parts = zip(split_layers(weights, self.parts), split_layers(scale, self.parts))
         if len(self.parts) == 1:
             return _tall(next(self.mapping.conductances(w, self.device, s) for w, s in parts))
@@ -105,7 +99,7 @@ class WeightsOnDevices:
     def sample_pairs(self, weights, scale, writes):
         """The same for differential pairs, as one operation whose gradient is written out. Targets, which all chips of a
         network share, are computed once."""
-        mapped = self._mapped(weights)
+        mapped = self.mapped(weights)
         kind = writes.linear.dtype
         w, s = mapped.value.astype(kind), getattr(scale, "value", scale).astype(kind)
         targets = self.mapping.conductances(w, self.device, s).astype(kind)  # (n_networks, 1, n_mapped, 2)
@@ -230,7 +224,12 @@ class ChipSampler:
             return sample_large_pairs(weights, scale, writes, (view.places, view.others), g_min=self.device.g_min)
         if self._are_plain_pairs:
             return view.sample_pairs(weights, scale, writes)
-        return view.sample_generally(weights, scale, writes, lambda programmed: self._conduct(programmed, course))
+        if self._conducting:  # a technique may draw: it must not be asked twice
+            return view.sample_generally(weights, scale, writes, lambda programmed: self._conduct(programmed, course))
+        at_once = max(1, _VALUES_AT_ONCE // (len(weights.value) * writes.stuck.shape[-2]))
+        if writes.stuck.shape[1] <= at_once:
+            return view.sample_generally(weights, scale, writes)
+        return _sample_in_pieces(view.sample_generally, weights, scale, writes, at_once)
 
     def _conduct(self, programmed, course):
         """What flows for programmed conductances."""
@@ -239,6 +238,25 @@ class ChipSampler:
             require_tensor(technique, "conduct", conducted, programmed.shape[:-1])
             programmed = conducted.reshape(*conducted.shape, 1)
         return programmed
+
+
+def _sample_in_pieces(sample, weights, scale, writes, at_once):
+    """What ``sample`` gives, ``at_once`` chips at a time: nothing is kept, on the way back they are sampled again."""
+    pieces = [np.s_[:, first : first + at_once] for first in range(0, writes.stuck.shape[1], at_once)]
+    through = isinstance(scale, Tensor)
+    held = scale.value if through else scale
+    value = np.concatenate([sample(Tensor(weights.value), held, writes[piece]).value for piece in pieces], axis=1)
+
+    def pull(g):
+        found = [np.zeros(weights.shape), np.zeros(held.shape)][: 1 + through]
+        for piece in pieces:
+            ends = Tensor(weights.value), Tensor(held)
+            (sample(ends[0], ends[1] if through else held, writes[piece]) * g[piece]).sum().backward()
+            for gradient, end in zip(found, ends):
+                gradient += end.grad
+        return tuple(found)
+
+    return Tensor(value, (weights, scale) if through else (weights,), pull)
 
 
 def _tall(layer):

@@ -18,7 +18,7 @@ stuck        (1 or N, C, n, 2) bool    devices that do not answer: their pairs p
 sampled      (N, C, n_weights)         out, at the places: what the chips compute with                        -
 slopes       (N, C, n_weights)         gradient by ``sampled``
 by_weight    (N, n_weights) float64    out, at the places: gradient by the weights, the scale held
-by_scale     (N, n) float64            out: gradient by the scale                                             1/S
+by_scale     (N, n or 0) float64       out: gradient by the scale, where it is wanted                         1/S
 
 Numbers are of single precision unless stated.
 """
@@ -62,35 +62,32 @@ def sample_pairs(weights, scale, places, g_min, constant, linear, quadratic, sam
 
 @kernel
 def pull_pairs(weights, scale, places, g_min, constant, linear, quadratic, stuck, slopes, by_weight, by_scale):
-    """Fill ``by_weight`` and ``by_scale``."""
+    """Fill ``by_weight``, and ``by_scale`` unless it is empty."""
+    through = by_scale.shape[1] > 0
     for network in range(slopes.shape[0]):
         of = network if constant.shape[0] > 1 else 0
         for k in range(len(places)):
             by_weight[network, places[k]] = 0.0
-            by_scale[network, k] = 0.0
+            if through:
+                by_scale[network, k] = 0.0
         for chip in range(slopes.shape[1]):
             for k in range(len(places)):
                 s = scale[network, k]
                 weight = weights[network, places[k]]
                 slope = slopes[network, chip, places[k]]
                 half = _HALF * weight * s
-                plus = abs(half) + g_min + half
-                minus = abs(half) + g_min - half
-                a = constant[of, chip, k, 0]
-                b = linear[of, chip, k, 0]
-                c = quadratic[of, chip, k, 0]
-                d = constant[of, chip, k, 1]
-                e = linear[of, chip, k, 1]
-                f = quadratic[of, chip, k, 1]
-                answers = _ZERO
-                if weight > _ZERO:
-                    answers = _slope(plus, a, b, c)
-                elif weight < _ZERO:
-                    answers = _slope(minus, d, e, f)
-                else:
-                    answers = _HALF * (_slope(plus, a, b, c) + _slope(minus, d, e, f))
+                above = abs(half) + g_min
+                side = 0 if weight >= _ZERO else 1  # the device that follows the weight; at zero both do by half
+                answers = _slope(above + abs(half), constant[of, chip, k, side], linear[of, chip, k, side],
+                                 quadratic[of, chip, k, side])
+                if weight == _ZERO:
+                    other = _slope(above, constant[of, chip, k, 1], linear[of, chip, k, 1], quadratic[of, chip, k, 1])
+                    answers = _HALF * (answers + other)
                 if not (stuck[of, chip, k, 0] or stuck[of, chip, k, 1]):
                     by_weight[network, places[k]] += slope * answers
-                value = (_write(plus, a, b, c) - _write(minus, d, e, f)) / s
-                by_scale[network, k] += slope * ((answers * weight - value) / s)
+                if through:
+                    plus = _write(above + half, constant[of, chip, k, 0], linear[of, chip, k, 0], quadratic[of, chip, k, 0])
+                    minus = _write(above - half, constant[of, chip, k, 1], linear[of, chip, k, 1], quadratic[of, chip, k, 1])
+                    value = (plus - minus) / s
+                    by_scale[network, k] += slope * ((answers * weight - value) / s)
     return len(places)

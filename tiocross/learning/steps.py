@@ -39,12 +39,22 @@ class Step:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, freeze(np.array(getattr(self, name), dtype=np.int64)))
 
+    def is_built_as(self, other):
+        """Whether another step sees, averages and adds a bias alike."""
+        pairs = ((self.seen, other.seen), (self.pooled, other.pooled))
+        return self.has_bias == other.has_bias and all(
+            one is two or one is not None and two is not None and np.array_equal(one, two) for one, two in pairs)
+
     def gather(self, signal):
         """(..., n_points, n_positions, n_seen) inputs of the layer's matrix from (..., n_points, n_features) signals;
         without positions the signals themselves."""
         if self.seen is None:
             return signal
         return np.where(self.seen < 0, signal.dtype.type(0.0), signal[..., self.seen])
+
+    def activate(self, sums):
+        """Outputs from (..., n_outputs) sums."""
+        return find_activation(self.activation).value(sums)
 
     def average(self, outputs):
         """Features of the next layer from (..., n_outputs) activated outputs."""
@@ -61,8 +71,8 @@ def run_steps(steps, arrays, inputs):
             signal = seen @ array[..., :-1, :] + array[..., -1:, :]
         else:
             sums = seen @ array[..., None, :-1, :] + array[..., None, -1:, :]
-            signal = sums.reshape(*sums.shape[:-2], -1)
-        signal = step.average(find_activation(step.activation).value(signal))
+            signal = sums.reshape(*sums.shape[:-2], sums.shape[-2] * sums.shape[-1])
+        signal = step.average(step.activate(signal))
     return signal
 
 
@@ -70,6 +80,13 @@ def shapes_of_steps(steps, arrays):
     """`LayerShape` of what each layer has on devices, for its (n_seen + 1, n_outputs) weights."""
     return tuple(LayerShape(len(array) - (not step.has_bias), array.shape[1], step.has_bias)
                  for step, array in zip(steps, arrays, strict=True))
+
+
+def width_of(steps, arrays, n_inputs):
+    """Most numbers that a layer sees or gives for one point, all positions together."""
+    widths = [len(array) - 1 if step.seen is None else step.seen.size for step, array in zip(steps, arrays)]
+    positions = [1 if step.seen is None else len(step.seen) for step in steps]
+    return max(n_inputs, *widths, *(n * array.shape[-1] for n, array in zip(positions, arrays)))
 
 
 def dense_steps(activations, biases=None):

@@ -1,4 +1,4 @@
-"""Training: settings and the loop."""
+"""Training: the loop."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,78 +7,20 @@ import numpy as np
 
 from tiocross.tasks import Dataset
 from tiocross.devices.device import Device, require_device
-from tiocross.checks import as_count, as_number, kind_of, require_generator, require_name, with_article
-from tiocross.learning.optimisers import Adam, Optimiser
+from tiocross.checks import kind_of, require_generator, require_memory, with_article
 from tiocross.learning.tensor import Tensor
-from tiocross.learning.layers import is_served, run_copies
-from tiocross.learning.losses import Loss, MeanLoss, RememberedRates, classification_loss
-from tiocross.learning.network import MLP, classify
+from tiocross.learning.losses import MeanLoss, RememberedRates, classification_loss
+from tiocross.learning.layered import Network, classify
 from tiocross.learning.on_devices import ChipSampler
-from tiocross.learning.products import run_products
-from tiocross.learning.steps import dense_steps
+from tiocross.learning.passes import choose_passes
+from tiocross.learning.settings import TrainingSettings, rate_at
 from tiocross.learning.techniques import Course, Technique, require_techniques, require_tensor, split_layers, uses
 from tiocross.mapping.layout import Layout
 from tiocross.mapping.targets import layout_for
 
-SCHEDULES = ("cosine", "constant")
 _N_CHECKPOINTS = 20
+_BYTES_PER_WEIGHT = 50  # of a chip in a step: two devices' draws, what they make of it, its gradient
 _CHIPS_PER_DRAW = 256  # chips drawn at once: the cost of drawing is per call rather than per number
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How to train.
-
-    Parameters
-    ----------
-    n_steps : int
-        Steps of the optimiser (unitless).
-    batch_size : int
-        Points in a step, drawn without replacement within an epoch (unitless).
-    n_chips : int
-        Simulated chips in a step, where a technique simulates them (unitless).
-    learning_rate : float
-        Rate of the optimiser, at the start with a cosine schedule (unitless).
-    schedule : str
-        "cosine", falling to zero at the last step, or "constant".
-    weight_decay : float
-        Added to the gradient as weight_decay * weight, bias included, as in the paper's code (unitless).
-    loss : MeanLoss, PointErrorRate or TailLoss
-        What is lowered from ``loss_from`` on; before, the cross-entropy averaged over chips.
-    loss_from : float
-        Share of the steps after which ``loss`` takes over (unitless).
-    scale_gradient_from : float or None
-        Share of the steps after which gradients flow through the mapping's scale too: then a smaller largest weight, which
-        makes every error of a device weigh less, is worth something. None for never. From the start it tends to end in a
-        straight line: the boundary must have bent before (unitless).
-    optimiser : type
-        `Adam` or `Momentum`, or another subclass of `Optimiser`.
-    """
-
-    n_steps: int = 2000
-    batch_size: int = 256
-    n_chips: int = 8
-    learning_rate: float = 0.1
-    schedule: str = "cosine"
-    weight_decay: float = 0.0
-    loss: object = MeanLoss()
-    loss_from: float = 0.3
-    scale_gradient_from: float | None = None
-    optimiser: type[Optimiser] = Adam
-
-    def __post_init__(self):
-        for name in ("n_steps", "batch_size", "n_chips"):
-            as_count(name, getattr(self, name))
-        as_number("learning_rate", self.learning_rate, low=0.0)
-        as_number("weight_decay", self.weight_decay, low=0.0)
-        require_name("schedule", self.schedule, SCHEDULES)
-        if not isinstance(self.loss, Loss):
-            raise TypeError(f"loss must be a Loss, such as MeanLoss(), PointErrorRate() or TailLoss(); got {self.loss!r}")
-        as_number("loss_from", self.loss_from, low=0.0, high=1.0)
-        if not (isinstance(self.optimiser, type) and issubclass(self.optimiser, Optimiser)):
-            raise TypeError(f"optimiser must be a class such as Adam or Momentum; got {self.optimiser!r}")
-        if self.scale_gradient_from is not None:
-            as_number("scale_gradient_from", self.scale_gradient_from, low=0.0, high=1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +31,7 @@ class Checkpoint:
     ----------
     n_done : int
         Steps so far (unitless).
-    network : MLP
+    network : MLP or Network
         A copy of the network, finished by the techniques; it may be kept, saved or put on chips.
     validation_loss : float or None
         Mean cross-entropy in software on the validation points, None without them (unitless).
@@ -109,20 +51,20 @@ class Checkpoint:
     """
 
     n_done: int
-    network: MLP
+    network: Network
     validation_loss: float | None = None
     validation_accuracy: float | None = None
 
 
-def train(network: MLP, dataset: Dataset, techniques: Sequence[Technique] = (), *, device: Device | None = None,
+def train(network: Network, dataset: Dataset, techniques: Sequence[Technique] = (), *, device: Device | None = None,
           layout: Layout | None = None, rng: np.random.Generator, settings: TrainingSettings = TrainingSettings(),
           on_progress: Callable | None = None, validation: Dataset | None = None,
-          on_checkpoint: Callable | None = None) -> MLP:
+          on_checkpoint: Callable | None = None) -> Network:
     """A trained copy of a network.
 
     Parameters
     ----------
-    network : MLP
+    network : MLP or Network
         Where to start; left as it is.
     dataset : Dataset
         Training points.
@@ -146,7 +88,7 @@ def train(network: MLP, dataset: Dataset, techniques: Sequence[Technique] = (), 
 
     Returns
     -------
-    MLP
+    MLP or Network
         The network after the last step, finished by the techniques: ready to be put on a chip.
 
     Raises
@@ -173,8 +115,8 @@ def train(network: MLP, dataset: Dataset, techniques: Sequence[Technique] = (), 
     run = _begin([network], dataset, techniques, (device, layout), [rng], settings)
     for n_done in run.steps():
         if on_progress is not None:
-            on_progress(n_done, settings.n_steps)
-        if on_checkpoint is not None and _is_due(n_done, settings.n_steps):
+            on_progress(n_done, run.settings.n_steps)
+        if on_checkpoint is not None and _is_due(n_done, run.settings.n_steps):
             on_checkpoint(_checkpoint(n_done, _finish(run.networks()[0], techniques), validation))
     return _finish(run.networks()[0], techniques)
 
@@ -187,7 +129,7 @@ def train_many(networks, dataset, techniques=(), *, device=None, layout=None, rn
     run = _begin(networks, dataset, techniques, (device, layout), rngs, settings)
     for n_done in run.steps():
         if on_progress is not None:
-            on_progress(n_done, settings.n_steps)
+            on_progress(n_done, run.settings.n_steps)
     return run.networks()
 
 
@@ -202,7 +144,10 @@ def _begin(networks, dataset, techniques, hardware, rngs, settings):
                          "device=TIO2), or no layout")
     if device is not None:
         require_device(device)
-        layout = layout_for(networks[0].sizes, device, layout)
+        layout = layout_for(networks[0].shapes, device, layout)
+    settings = settings.for_points(len(dataset))
+    n_weights = len(networks) * settings.n_chips * sum(array.size for array in networks[0].arrays)
+    require_memory(f"a step on {settings.n_chips} chips", _BYTES_PER_WEIGHT * n_weights, "give settings with fewer n_chips")
     return _Run(networks, dataset, techniques, rngs, settings, (device, layout))
 
 
@@ -230,14 +175,13 @@ class _Run:
 
     def __init__(self, networks, dataset, techniques, rngs, settings, hardware):
         self.settings, self.techniques, self._starts = settings, techniques, networks
-        self._steps = [dense_steps([network.activation] * (len(network.arrays) - 1) + ["linear"]) for network in networks]
         self.labels = dataset.labels
-        self.inputs = np.stack([network.encode(dataset.points).T.astype(np.float32) for network in networks])
-        self._rows = len(dataset) * np.arange(len(networks) * dataset.n_features).reshape(len(networks), -1, 1)
         self.course = Course([array.shape for array in networks[0].arrays], settings.n_chips, list(rngs), *hardware)
         self.weights = np.stack([np.concatenate([array.reshape(-1, 1) for array in network.arrays])
                                  for network in networks])[:, None]
-        self.sampler = ChipSampler(techniques, *hardware, self.course.shapes)
+        self.passes = choose_passes([network.steps for network in networks], self.course.shapes,
+                                    [network.encode(dataset.points) for network in networks])
+        self.sampler = ChipSampler(techniques, *hardware, networks[0].shapes)
         self.seen = RememberedRates(len(networks), len(dataset))
         different = list(dict.fromkeys(map(id, rngs)))
         self._source = [different.index(id(rng)) for rng in rngs]  # which draws each network gets
@@ -263,7 +207,7 @@ class _Run:
                         raise ValueError(f"{type(technique).__name__}.ascend must give weights of shape "
                                          f"{self.weights.shape}; got {np.shape(moved)}")
                     gradient = self.gradient(step, moved, batch, chips)
-            optimiser.step(gradient, _rate_at(step, self.settings))
+            optimiser.step(gradient, rate_at(step, self.settings))
             yield step + 1
 
     def draw(self):
@@ -284,8 +228,7 @@ class _Run:
         for technique in self.techniques:
             sampled = technique.perturb(sampled, self.course)
             require_tensor(technique, "perturb", sampled, (len(weights), None, *weights.shape[2:]))
-        inputs = self.inputs.take(self._rows + batch[:, None])
-        logits = self.run(sampled, inputs)
+        logits = self.passes.run(sampled, batch)
         loss = self.settings.loss if share >= self.settings.loss_from else MeanLoss()
         self.seen.select(batch)
         value = loss(logits, self.labels[batch][:, None], self.seen)
@@ -304,14 +247,6 @@ class _Run:
         return tensor.grad
 
 
-    def run(self, weights, inputs):
-        """Logits of all copies of all networks: by the kernel for small networks, or by matrix products."""
-        if not is_served(self._steps[0], self.weights.shape[2]):
-            return run_products(weights, self.course.shapes, inputs, self._steps)
-        sizes = (len(inputs[0]), *(columns for _, columns in self.course.shapes))
-        return run_copies(weights, sizes, inputs, [steps[0].activation for steps in self._steps])
-
-
 def _require_trainable(networks, dataset, techniques, rngs):
     if not networks or len(networks) != len(rngs):
         raise ValueError(f"train_many needs one generator for each network; got {len(networks)} networks, {len(rngs)} rngs")
@@ -320,9 +255,12 @@ def _require_trainable(networks, dataset, techniques, rngs):
     require_techniques(techniques)
     for network in networks:
         require_matching(network, dataset)
-        if network.sizes != networks[0].sizes:
+        if network.shapes != networks[0].shapes:
             raise ValueError(f"networks trained together must have the same layer sizes; got {networks[0].sizes} and "
                              f"{network.sizes}")
+        if not all(one.is_built_as(other) for one, other in zip(network.steps, networks[0].steps)):
+            raise ValueError("networks trained together must have the same layers but for activations; got ones that see, "
+                             "average or add a bias otherwise")
 
 
 def draw_batches(n_points, batch_size, rng):
@@ -335,7 +273,7 @@ def draw_batches(n_points, batch_size, rng):
 
 def require_matching(network, dataset):
     """Raise ValueError or TypeError unless the network can classify the dataset."""
-    for what, value, kind in (("network", network, MLP), ("dataset", dataset, Dataset)):
+    for what, value, kind in (("network", network, Network), ("dataset", dataset, Dataset)):
         if not isinstance(value, kind):
             raise TypeError(f"{what} must be {with_article(kind.__name__)}; got {kind_of(value)}")
     if dataset.n_features != network.sizes[0]:
@@ -352,9 +290,3 @@ def _draw_chips(sampler, n_chips, rngs):
         drawn = sampler.shorten(sampler.draw(per_draw * n_chips, rngs))
         for k in range(per_draw):
             yield drawn[:, k * n_chips : (k + 1) * n_chips]
-
-
-def _rate_at(step, settings):
-    if settings.schedule == "constant":
-        return settings.learning_rate
-    return settings.learning_rate * 0.5 * (1 + np.cos(np.pi * step / settings.n_steps))

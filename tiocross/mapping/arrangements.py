@@ -15,7 +15,7 @@ def arrange(sizes: tuple, array_shape: tuple[int, int] | None = None, *, mapping
 
     Parameters
     ----------
-    sizes : tuple
+    sizes : tuple of int or of tuple of int
         Layer sizes of a perceptron: inputs, hidden units, outputs; ``network.sizes``. Or the (n_word_lines, n_outputs) of
         each layer, bias included, of any network: ``network.shapes`` (unitless).
     array_shape : tuple of int, optional
@@ -59,7 +59,7 @@ def share_arrays(sizes: tuple, array_shape: tuple[int, int], *, mapping: Mapping
 
     Parameters
     ----------
-    sizes : tuple
+    sizes : tuple of int or of tuple of int
         Layer sizes of a perceptron: inputs, hidden units, outputs; ``network.sizes``. Or the (n_word_lines, n_outputs) of
         each layer, bias included, of any network: ``network.shapes`` (unitless).
     array_shape : tuple of int
@@ -136,8 +136,8 @@ def _require_feasible(shapes, ends, mapping):
     outputs = ends[1] // mapping.lines_per_output
     n_blocks = sum(-(-rows // ends[0]) * -(-(columns // mapping.lines_per_output) // outputs) for rows, columns in shapes)
     if n_blocks > _MOST_BLOCKS:
-        raise ValueError(f"layers of {n_devices} devices on arrays of {ends[0]} x {ends[1]} would be cut into {n_blocks} blocks, "
-                         f"of which a layout has at most {_MOST_BLOCKS}; give larger arrays")
+        raise ValueError(f"layers of {n_devices} devices would be cut into {n_blocks} blocks on arrays of {ends[0]} x "
+                         f"{ends[1]}; a layout has at most {_MOST_BLOCKS}: give larger arrays")
 
 
 def _as_array_shape(shape, mapping):

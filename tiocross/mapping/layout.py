@@ -131,8 +131,8 @@ class Layout:
         shapes = tuple(as_shape("the shape of a layer", shape) for shape in self.layer_shapes)
         object.__setattr__(self, "layer_shapes", shapes)
         lacking = tuple(as_count("without_bias", layer, low=0) for layer in self.without_bias)
-        if lacking and max(lacking) >= len(shapes):
-            raise ValueError(f"without_bias must hold numbers of the {len(shapes)} layers, from 0; got {lacking}")
+        if max(lacking, default=0) >= len(shapes) > 0:
+            raise ValueError(f"without_bias must name some of the {len(shapes)} layers; got {lacking}")
         object.__setattr__(self, "without_bias", lacking)
         odd = [shape for shape in shapes if shape[1] % self.mapping.lines_per_output]
         if odd or not shapes:
@@ -225,9 +225,9 @@ class Layout:
         wanted = layer_shapes(sizes, self.mapping)
         if list(self.layer_shapes) != wanted:
             raise ValueError(f"the layout is for layers of shapes {list(self.layer_shapes)}; the network has {wanted}")
-        if self.without_bias != layers_without_bias(sizes):
-            raise ValueError(f"the layout is for a network whose layers {list(self.without_bias)} have no bias; in this one "
-                             f"it is layers {list(layers_without_bias(sizes))}. Make it from network.shapes")
+        lacking = layers_without_bias(sizes)
+        if self.without_bias != lacking:
+            raise ValueError(f"the layout is for layers {self.without_bias} without bias; the network has {lacking}")
 
     def has_bias_line(self, layer: int) -> bool:
         """Whether the last word line of a layer carries its bias."""
@@ -350,23 +350,19 @@ def lines_that_count(used):
 
 
 def layer_shapes(sizes, mapping=PAIRS):
-    """(n_word_lines, n_bit_lines) of each layer's devices, for a network of these layer sizes, or of layers of these shapes,
-    ``network.shapes``."""
+    """(n_word_lines, n_bit_lines) of each layer's devices, for layer sizes or ``network.shapes``."""
     _require_mapping(mapping)
     if not isinstance(sizes, (tuple, list)):
         raise TypeError(f"sizes must be a network's layer sizes, such as (2, 8, 1); got {short_repr(sizes)}")
     if any(isinstance(size, (tuple, list)) for size in sizes):
-        for shape in sizes:
-            as_shape("the shape of a layer", shape)
+        sizes = [shape for shape in sizes if as_shape("the shape of a layer", shape)]
     elif len(sizes) < 2:
-        raise ValueError(f"sizes must be those of at least one layer, inputs and outputs, such as (2, 8, 1); got "
-                         f"{short_repr(sizes)}")
+        raise ValueError(f"sizes must have inputs and outputs of at least one layer, as (2, 8, 1); got {short_repr(sizes)}")
     else:
         sizes = [as_count("a layer size", size) for size in sizes]
     shapes = mapping.shapes_of(sizes)
     if shapes[-1][0] < 1:
-        raise ValueError("the last layer must have a word line besides its bias, which stays in software; got the shape "
-                         f"{tuple(sizes[-1])}")
+        raise ValueError(f"the last layer must have a word line besides its bias in software; got {tuple(sizes[-1])}")
     return [(n_word_lines, mapping.n_bit_lines(n_outputs)) for n_word_lines, n_outputs in shapes]
 
 

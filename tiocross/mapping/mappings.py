@@ -207,8 +207,8 @@ PAIRS = DifferentialPairs()
 
 
 def as_layer_shapes(sizes):
-    """List of a `LayerShape` for each layer: of dense layers with these sizes, (2, 8, 1), or of the (n_word_lines, n_outputs)
-    of each layer, which may be a `LayerShape` or a pair, the bias among its word lines."""
+    """List of a `LayerShape` for each layer: of dense layers with these sizes, (2, 8, 1), or of the (n_word_lines,
+    n_outputs) of each layer, a `LayerShape` or a pair, the bias among its word lines."""
     if not any(isinstance(size, (tuple, list)) for size in sizes):
         return [LayerShape(n_in + 1, n_out) for n_in, n_out in zip(sizes, sizes[1:])]
     return [shape if isinstance(shape, LayerShape) else LayerShape(*shape) for shape in sizes]

@@ -116,6 +116,13 @@ def with_digital_bias(weights, bias):
     return np.concatenate([weights, rows], axis=-2)
 
 
+def biases_in_software(layout, output_bias):
+    """Bias of each layer that is on no device: the output's, zeros where a layer has none, None where devices carry it."""
+    biases = [layout.mapping.differences(np.zeros(shape[1])) if layer in layout.without_bias else None
+              for layer, shape in enumerate(layout.layer_shapes)]
+    return biases if output_bias is None else [*biases[:-1], output_bias]
+
+
 def map_weights(network: Network, device: Device, *, layout: Layout | None = None) -> Targets:
     """Target conductances of a network, on a layout that says where they stand.
 

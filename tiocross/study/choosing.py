@@ -104,7 +104,7 @@ def try_recipe(recipe, task, device, on_progress=None):
     networks = train_starts(once, task.train, device, rngs=rngs, settings=recipe.training, on_progress=on_progress)
     shares = []
     for seed, network in zip(SEEDS, networks):
-        chips = Chips(network, device, layout=recipe.layout(network.sizes, device), rng=np.random.default_rng([seed, 3]))
+        chips = Chips(network, device, layout=recipe.layout(network.shapes, device), rng=np.random.default_rng([seed, 3]))
         shares.append(robust_fraction(judge_chips(task.validation, chips, n_transfers=N_CHIPS).rates, 0.95))
     return float(np.mean(shares)), clock() - begun
 
@@ -114,7 +114,7 @@ def warm_up(recipe, task, device, training):
     compile_kernels()
     for activation in dict.fromkeys(recipe.activations):
         train_starts(replace(recipe, activations=(activation,)), task.train, device, rngs=[np.random.default_rng(0)],
-                     settings=replace(training, n_steps=5))
+                     settings=replace(training, n_steps=5, n_epochs=None))
 
 
 def clock():

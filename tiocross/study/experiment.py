@@ -18,6 +18,7 @@ _BUDGETS = ("ROBUST has more training than the other rows, which have the paper'
             "chips a step, they one with 2. With equal budgets: tiocross compare.")
 _COORDINATES = ('"hardware-aware (paper)": the paper\'s techniques on physical devices; its headline belongs to other '
                 "coordinates (README of the study).")
+_LINEAR = ("straight line: no hidden units; any two classes are told apart by one flat boundary.")
 _CAPTIONS = {
     "decision_maps": "Where the chips of a network disagree: grey, the share of chips that answer otherwise; points, "
                      "coloured by the share of chips on which they are right.",
@@ -32,7 +33,14 @@ def make_experiment(task, device, settings):
     names = [recipe.name for recipe in settings.recipes]
     notes = [NOMINAL, ROBUST_SHARE, about_99(settings.n_transfers), about_spread(len(settings.seeds)),
              *([_BUDGETS] if "ROBUST" in names else []), *([_COORDINATES] if "hardware-aware (paper)" in names else [])]
-    return Study("experiment", task, device, settings, make_row, _QUESTION, notes, _CAPTIONS, draw_figures)
+    notes += [*([_LINEAR] if task.train.n_features > 2 or task.train.n_classes > 2 else []), *task.notes]
+    captions = {name: caption for name, caption in _CAPTIONS.items() if name != "decision_maps" or has_decision_map(task)}
+    return Study("experiment", task, device, settings, make_row, _QUESTION, notes, captions, draw_figures)
+
+
+def has_decision_map(task):
+    """Whether the boundary of a task can be drawn: two features, two classes."""
+    return (task.train.n_features, task.train.n_classes) == (2, 2)
 
 
 def draw_figures(run, crew):
@@ -41,8 +49,9 @@ def draw_figures(run, crew):
     names = [recipe.name for recipe in settings.recipes]
     names = [name for name in _DRAWN if name in names] or names[: len(_DRAWN)]
     shown = next((name for name in ("ROBUST", "hardware-aware (paper)") if name in names), names[0])
+    maps = (figures.decision_maps, names, study.task, study.device, settings, run.networks, run.outcomes)
     figures.draw_all(crew, run.folder, {
-        "decision_maps": (figures.decision_maps, names, study.task, study.device, settings, run.networks, run.outcomes),
+        **({"decision_maps": maps} if has_decision_map(study.task) else {}),
         "rate_curves": (figures.rate_curves, names, settings, run.outcomes),
         "accuracy_histograms": (figures.accuracy_histograms, names, settings, run.outcomes),
         "conductance_maps": (figures.conductance_maps, shown, study.device, settings.seeds[0],

@@ -127,7 +127,11 @@ def condition_curves(points, names, device):
             here = [point for point in points if point.curve == curve and point.name == name]
             places = sorted({point.x for point in here})
             robust = [[point.robust_fraction_95 for point in here if point.x == x] for x in places]
-            curves[name] = np.array(places) * factor, np.array(robust)
+            if places:
+                curves[name] = np.array(places) * factor, np.array(robust)
+        if not curves:  # a first look trains nothing for other numbers of devices
+            panel.set_axis_off()
+            continue
         plot.condition_curve(panel, curves, xlabel=label, trained_at=trained.get(curve))
     axes[0, 0].legend(fontsize=8)
     figure.suptitle(f"Mean and range over {len({point.seed for point in points})} training seed(s). Grey line: what the "

@@ -120,9 +120,9 @@ class ResultsFolder:
             "seeds": list(settings.seeds),
             "wire_resistances": list(settings.wire_resistances),
             "data": {"source": task.source, "n_train": len(task.train), "n_validation": len(task.validation or ()),
-                     "n_test": len(task.test), **task.overlaps},
+                     "n_test": len(task.test), **task.overlaps, **_describe_columns(task)},
             "arrays": [_describe_arrays(recipe, study) for recipe in settings.recipes],
-            "choices": [_describe_choice(choice, settings.recipes) for choice in run.choices],
+            "choices": [describe_choice(choice, settings.recipes) for choice in run.choices],
             "rows": rows,
         })
 
@@ -177,7 +177,14 @@ def _describe_arrays(recipe, study):
     return {"name": recipe.name, "n_devices": int(sum(used.sum() for used in layout.used)), "layout": text}
 
 
-def _describe_choice(choice, recipes):
+def _describe_columns(task):
+    """Names of features and classes and the scaling of a task, where it has them."""
+    scaling = task.scaling and {"offset": task.scaling.offset.tolist(), "scale": task.scaling.scale.tolist()}
+    found = {"class_names": list(task.class_names), "feature_names": list(task.feature_names), "scaling": scaling}
+    return {name: value for name, value in found.items() if value}
+
+
+def describe_choice(choice, recipes):
     """A `Choice` as ``summary.json`` has it."""
     return {"name": choice.name, "values": choice.values, "text": choice.text, "at_edge": choice.at_edge,
             "grid": {name: sorted({values[name] for values, _ in choice.trials}) for name in choice.values},

@@ -18,6 +18,7 @@ from tiocross.devices.files import to_json
 from tiocross.learning.network import MLP
 from tiocross.study.choosing import clock, warm_up
 from tiocross.study.crew import Crew, interrupts_held, stop_if_asked
+from tiocross.study.measured import taking_measured
 from tiocross.study.recipes import ExperimentSettings, Recipe, as_plain, chip_generator, train_recipe
 from tiocross.study.reports import format_report
 from tiocross.study.results import task_sha256
@@ -51,6 +52,7 @@ class Study:
     choose: Callable | None = None  # (run, crew): a `Choice` for each method, before any network of a row is trained
     use: Callable | None = None  # (recipes, choices): the recipes with these values
     is_timed: bool = False  # whether the cost of training is reported
+    keeps_verdicts: bool = False  # whether rows need to know which chip is right at which point
 
     @property
     def counts(self):
@@ -149,7 +151,8 @@ class Run:
     def _add_network(self, trained):
         self.costs.setdefault(trained.recipe.name, []).append(trained.core_seconds)
         self.networks[trained.recipe.name, trained.seed] = trained.network
-        self.folder.save_network(trained.network, trained.recipe, trained.seed)
+        in_file = taking_measured(trained.network, self.study.task.scaling)
+        self.folder.save_network(in_file, trained.recipe, trained.seed)
         self.report_progress("networks trained", len(self.networks))
 
     def _add_row(self, judged):
@@ -230,7 +233,7 @@ def _require_possible(study):
     for recipe in study.settings.recipes:
         network = start_network(recipe, study.task.train, np.random.default_rng(0), activation=recipe.activations[0])
         network = finish_network(recipe, network)
-        chips = Chips(network, study.device, layout=recipe.layout(network.sizes, study.device),
+        chips = Chips(network, study.device, layout=recipe.layout(network.shapes, study.device),
                       adaptation=recipe.adaptation_on(study.task.train), rng=np.random.default_rng(0))
         for resistance in study.settings.wire_resistances:
             chips.with_wires(resistance)
@@ -240,14 +243,14 @@ def _judge(trained, study, compiled, stop):
     """Rows of one network."""
     compiled.result()
     rows = []
-    for transfer in judge_wires(trained, study.task, study.device, study.settings, stop):
+    for transfer in judge_wires(trained, study.task, study.device, study.settings, stop, keep_correct=study.keeps_verdicts):
         row = study.make_row(trained.recipe, trained.seed, transfer)
         rows.append(Judged(trained.recipe, trained.seed, transfer.wire_resistance, row,
                            Outcome(transfer.rates, transfer.accuracies)))
     return rows
 
 
-def judge_wires(trained, task, device, settings, stop):
+def judge_wires(trained, task, device, settings, stop, keep_correct=False):
     """Yield the `Transfer` of one network for each wire resistance of the settings; the event ``stop`` ends it.
 
     Chips are programmed once for all resistances, unless what is programmed depends on the wires.
@@ -258,11 +261,11 @@ def judge_wires(trained, task, device, settings, stop):
             raise InterruptedError("the transfer was asked to stop")
 
     recipe, seed, network = trained.recipe, trained.seed, trained.network
-    chips = Chips(network, device, layout=recipe.layout(network.sizes, device),
+    chips = Chips(network, device, layout=recipe.layout(network.shapes, device),
                   adaptation=recipe.adaptation_on(task.train), rng=chip_generator(seed))
     for resistance in settings.wire_resistances:
         yield judge_chips(task.test, chips.with_wires(resistance), n_transfers=n_chips_for(recipe, settings),
-                          on_progress=check)
+                          keep_correct=keep_correct, on_progress=check)
 
 
 def n_chips_for(recipe, settings):

@@ -25,6 +25,7 @@ def train_starts(recipe, dataset, device, *, rngs, settings, sizes=None, on_prog
         raise TypeError(f"dataset must be a Dataset; got {kind_of(dataset)}")
     if not isinstance(settings, TrainingSettings):
         raise TypeError(f"settings must be TrainingSettings(...); got {settings!r}")
+    settings = settings.for_points(len(dataset))
     n_starts, layout = len(recipe.activations), recipe.layout(sizes or recipe.sizes_for(dataset), device)
     networks = [start_network(recipe, dataset, chance, activation=activation, sizes=sizes)
                 for rng in rngs for activation, chance in zip(recipe.activations, _split(rng, n_starts))]
@@ -51,7 +52,7 @@ def choose_start(recipe, networks, dataset, device, *, rng, on_progress=None):
     wires = sum(technique.wire_resistance for technique in recipe.techniques if isinstance(technique, WiresInLoop))
     seed, shares = int(rng.integers(2**63)), []
     for network in networks:
-        chips = Chips(network, device, layout=recipe.layout(network.sizes, device), wire_resistance=wires,
+        chips = Chips(network, device, layout=recipe.layout(network.shapes, device), wire_resistance=wires,
                       rng=np.random.default_rng(seed))
         shares.append(robust_fraction(judge_chips(dataset, chips, n_transfers=_CHIPS).rates, 0.95))
         if on_progress is not None:

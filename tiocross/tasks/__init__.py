@@ -8,9 +8,11 @@ from tiocross.tasks.enumerated import LETTERS, LOGICAL_CLASSES, SurfaceCode, enu
 from tiocross.tasks.files import load_moons, read_dataset, save_moons
 from tiocross.tasks.generated import (
     PATTERNS, YIN_YANG, generate_circles, generate_moons, generate_patterns, generate_spirals, generate_yin_yang)
+from tiocross.tasks.glyphs import generate_glyphs
 from tiocross.tasks.shipped import SHIPPED, load
 from tiocross.tasks.tables import read_task
 
 __all__ = ["LETTERS", "LOGICAL_CLASSES", "PARTS", "PATTERNS", "SHIPPED", "YIN_YANG", "Dataset", "Scaling", "SurfaceCode",
-           "Task", "enumerate_surface_code", "generate_circles", "generate_moons", "generate_patterns", "generate_spirals",
-           "generate_yin_yang", "load", "load_moons", "make_letters", "read_dataset", "read_task", "save_moons"]
+           "Task", "enumerate_surface_code", "generate_circles", "generate_glyphs", "generate_moons", "generate_patterns",
+           "generate_spirals", "generate_yin_yang", "load", "load_moons", "make_letters", "read_dataset", "read_task",
+           "save_moons"]

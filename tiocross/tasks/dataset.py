@@ -160,6 +160,23 @@ class Scaling:
         require_shape("values", values.shape, (len(values), len(self.offset)), ", a column for each feature")
         return (values - self.offset) * self.scale
 
+    def undo(self, features: np.ndarray) -> np.ndarray:
+        """Measured values of features, but for rounding.
+
+        Parameters
+        ----------
+        features : (n_points, n_features) array_like
+            As `apply` gives them (unitless).
+
+        Returns
+        -------
+        (n_points, n_features) ndarray
+            Each column in its own unit [any].
+        """
+        features = as_finite("features", features, ndim=2)
+        require_shape("features", features.shape, (len(features), len(self.offset)), ", a column for each feature")
+        return features / self.scale + self.offset
+
 
 @dataclass(frozen=True)
 class Task:

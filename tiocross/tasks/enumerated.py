@@ -105,8 +105,8 @@ class SurfaceCode:
         Parameters
         ----------
         n_train : int, optional
-            About how many training points there are: every syndrome once at least, and as often as it is worth, which is
-            by how much its best class is more probable than its second (unitless).
+            About how many training points there are: every syndrome once at least, and more often what is worth more, by
+            the square root of how much its best class is more probable than its second (unitless).
 
         Returns
         -------

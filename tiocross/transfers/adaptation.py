@@ -13,7 +13,7 @@ from tiocross.checks import as_finite, as_number, kind_of, require_generator, re
 from tiocross.devices.device import Device, require_device
 from tiocross.learning.losses import PointErrorRate, softmax
 from tiocross.learning.network import MLP
-from tiocross.learning.steps import run_steps
+from tiocross.learning.steps import run_steps, width_of
 from tiocross.learning.training import TrainingSettings, require_matching, train_many
 from tiocross.mapping.faults import as_stuck_maps
 from tiocross.mapping.layout import Layout
@@ -74,6 +74,7 @@ def refit_output(network: MLP, weights: list, dataset: Dataset, *, ridge: float 
         signals = run_steps(network.steps[:-1], arrays[:-1], network.encode(dataset.points))
         return _with_ones(np.broadcast_to(signals, (len(arrays[-1]), *signals.shape[-2:])))[:, None]
 
+    require_refittable(network)
     found = _refit(network, weights, dataset, (ridge, teacher), features, network.arrays[-1].T)
     return np.swapaxes(found, -1, -2)
 
@@ -85,6 +86,7 @@ def refit_gain(network, weights, dataset, *, ridge=RIDGE, teacher="network"):
         logits = run_steps(network.steps, arrays, network.encode(dataset.points))
         return _with_ones(np.swapaxes(logits, -1, -2)[..., None])
 
+    require_refittable(network)
     start = np.tile([1.0, 0.0], (network.sizes[-1], 1))
     gains = _refit(network, weights, dataset, (ridge, teacher), features, start)
     outputs = weights[-1] * gains[..., None, :, 0]
@@ -107,10 +109,21 @@ def _refit(network, weights, dataset, how, features, start):
                          f"{[array.shape for array in weights]}")
     shares = _class_shares(network, dataset, teacher)
     flat = [array.reshape(-1, *array.shape[-2:]) for array in weights]
-    at_once = max(1, _VALUES_AT_ONCE // (len(dataset) * max(network.sizes)))
+    at_once = max(1, _VALUES_AT_ONCE // (len(dataset) * _width(network)))
     found = [fit_outputs(features([array[first : first + at_once] for array in flat]), shares, start, ridge=ridge)
              for first in range(0, len(flat[0]), at_once)]
     return np.concatenate(found).reshape(*leading, *start.shape)
+
+
+def require_refittable(network):
+    """Raise ValueError unless a network's outputs are those of a dense layer, which can be refitted one by one."""
+    if network.steps[-1].seen is not None or network.steps[-1].pooled is not None:
+        raise ValueError(f"outputs are refitted, or given a gain, where the last layer is dense; the network ends with "
+                         f"{network.layers[-1]}: leave refit out, or end with a Dense layer")
+
+
+def _width(network):
+    return max(network.sizes) if network.is_plain else width_of(network.steps, network.arrays, network.sizes[0])
 
 
 def _class_shares(network, dataset, teacher):
@@ -173,9 +186,9 @@ def retrain_around(network: MLP, dataset: Dataset, device: Device, stuck: list, 
     require_matching(network, dataset)
     require_device(device)
     require_generator(rng)
-    layout = layout_for(network.sizes, device, layout)
+    layout = layout_for(network.shapes, device, layout)
     stuck = as_stuck_maps(stuck, layout.layer_shapes, "layer")
-    technique = KnownChips(device, layout, network.sizes, [array[None] for array in stuck], layout.n_later_writes)
+    technique = KnownChips(device, layout, network.shapes, [array[None] for array in stuck], layout.n_later_writes)
     return train_many([network], dataset, [technique], rngs=[rng], settings=settings)[0]
 
 

@@ -21,7 +21,7 @@ from tiocross.mapping.faults import offset_known
 from tiocross.mapping.placement import place_around
 from tiocross.mapping.sensitivity import effects_per_siemens, sensitive_last, weight_effects
 from tiocross.mapping.targets import LayerTargets, map_weights, weights_of
-from tiocross.transfers.adaptation import REFITS, Adaptation
+from tiocross.transfers.adaptation import REFITS, Adaptation, require_refittable
 from tiocross.transfers.budget import DRAWN, KNOWN, TRAINED, WIRED
 from tiocross.transfers.compensated import compensate_targets
 from tiocross.transfers.conducting import conduct
@@ -63,6 +63,8 @@ class Chips:
         self._mapped = map_weights(network, device, layout=layout)
         self.layout = self._mapped.layout
         adaptation.require_possible(self.layout)
+        if adaptation.refit is not None:
+            require_refittable(network)
         self._effects, self._n_later_writes, self._kept = None, self.layout.n_later_writes, None
         if adaptation.training is not None:
             require_matching(network, adaptation.training)
@@ -242,7 +244,7 @@ class Chips:
         stuck = [np.full((len(chosen), *shape), np.nan) for shape in self.layout.layer_shapes]
         if met.stuck is not None:
             stuck = [layer[chosen] for layer in met.stuck]
-        technique = KnownChips(self.device, self.layout, self.network.sizes, stuck, self._n_later_writes,
+        technique = KnownChips(self.device, self.layout, self.network.shapes, stuck, self._n_later_writes,
                                [layer[chosen] for layer in measured])
         retrained = train_many([networks[chip] for chip in chosen], self.adaptation.training, [technique],
                                rngs=[rngs[chip] for chip in chosen], settings=self.adaptation.retraining,

@@ -40,7 +40,7 @@ class KnownChips(Technique):
         scale = view.scale_of(weights)
         targets = view.conductances(weights, scale)
         if view.mapping.has_partners:
-            targets = offset_pairs(targets, weights[..., : view.n_mapped, :], scale, self._stuck, self._device)
+            targets = offset_pairs(targets, view.mapped(weights), scale, self._stuck, self._device)
         sampled = view.weights(apply_writes(targets, next(self._draws)), scale, weights)
         return sampled * self._trained + self._measured[:, None]
 

@@ -11,14 +11,15 @@ from tiocross.circuit.matrices import transfer_matrix
 from tiocross.devices.writes import disturb_notes
 from tiocross.intervals import wilson_interval
 from tiocross.lab.plans import Plan
-from tiocross.learning.network import MLP, classify, forward
+from tiocross.learning.network import MLP, Network, classify
+from tiocross.learning.steps import run_steps
 from tiocross.learning.training import require_matching
 from tiocross.mapping.layout import lines_that_count
 from tiocross.tasks import Dataset
 from tiocross.transfers.budget import DRAWN, KNOWN, MEMORY, WIRED
 from tiocross.transfers.conducting import conduct
 from tiocross.transfers.draws import draws_for, write_targets
-from tiocross.transfers.judging import judge_chips, require_judging
+from tiocross.transfers.judging import judge_chips, require_judging, who_judges
 from tiocross.transfers.outcomes import Transfer
 from tiocross.transfers.summary import Estimate
 from tiocross.records import short_text
@@ -80,7 +81,8 @@ def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = 
     _require_plan(plan, network)
     require_matching(network, dataset)
     require_generator(rng)
-    how = require_judging(dataset, n_transfers=n_transfers, workers=workers, memory=memory, keep_correct=keep_correct)
+    how = require_judging(dataset, n_transfers=n_transfers, by=who_judges(workers, None), memory=memory,
+                          keep_correct=keep_correct)
     if not isinstance(map_known, bool):
         raise TypeError(f"map_known must be True or False; got {map_known!r}")
     device = plan.device.without("stuck", "lines") if map_known else plan.device
@@ -216,7 +218,7 @@ def judge_readback(plan: Plan, network: MLP, readbacks: list, dataset: Dataset, 
     plan.weights(readbacks)  # checks them
     matrices = readbacks if resistance == 0 else [
         _matrix(np.asarray(read, dtype=np.float64), used, resistance) for read, used in zip(readbacks, plan.layout.used)]
-    given = classify(forward(plan.weights(matrices), network.encode(dataset.points), network.activation))
+    given = classify(run_steps(network.steps, plan.weights(matrices), network.encode(dataset.points)))
     nominal = network.predict(dataset.points)
     confusion = np.zeros((network.n_classes, network.n_classes), dtype=np.int64)
     np.add.at(confusion, (dataset.labels, given), 1)
@@ -239,6 +241,6 @@ def _share(right):
 def _require_plan(plan, network):
     if not isinstance(plan, Plan):
         raise TypeError(f"plan must be a Plan, such as plan(network, device) gives; got {kind_of(plan)}")
-    if not isinstance(network, MLP):
-        raise TypeError(f"network must be an MLP; got {kind_of(network)}")
+    if not isinstance(network, Network):
+        raise TypeError(f"network must be an MLP, or another Network; got {kind_of(network)}")
     plan.require_network(network)

@@ -19,7 +19,8 @@ from tiocross.intervals import t_quantile, weighted_median, wilson_interval
 from tiocross.lab.report import InstrumentError
 from tiocross.lab.safety import named, run_safely
 from tiocross.transfers.outcomes import READ_VOLTAGE
-from tiocross.learning.network import MLP, activate, classify, forward
+from tiocross.learning.network import MLP, Network, classify
+from tiocross.learning.steps import run_steps
 from tiocross.mapping.targets import Targets, map_weights
 from tiocross.mapping.layout import Layout
 from tiocross.records import short_text
@@ -128,7 +129,7 @@ def predict_logits(network: MLP, crossbars: list, points: ArrayLike, *, device: 
         multiply = [lambda volts, crossbar=crossbar: solve(crossbar, volts).bit_line_currents for crossbar in crossbars]
         return _drive_layers(network, multiply, targets, encoded)
     matrices = targets.layout.collect([transfer_matrix(crossbar) for crossbar in crossbars])
-    return forward(targets.weights(matrices), encoded, network.activation)
+    return run_steps(network.steps, targets.weights(matrices), encoded)
 
 
 def measure_logits(network: MLP, instruments: list, points: ArrayLike, *, device: Device = TIO2,
@@ -212,8 +213,8 @@ def _require_list(what, records):
 
 def _target(network, got, device, layout):
     """Targets of the network on arrays of the shapes ``got``."""
-    if not isinstance(network, MLP):
-        raise TypeError(f"network must be an MLP; got {kind_of(network)}")
+    if not isinstance(network, Network):
+        raise TypeError(f"network must be an MLP, or another Network; got {kind_of(network)}")
     if isinstance(layout, Targets):
         layout.require_network(network)
         targets = layout
@@ -246,24 +247,30 @@ def _require_likeness(targets, conductances, network):
 
 
 def _drive_layers(network, multiply, targets, signal):
-    """Logits with every point driven at its true voltages; ``multiply`` gives the currents of each array."""
-    layout = targets.layout
-    for k, layer in enumerate(targets.layers):
-        driven = activate(signal, network.activation) if k else signal
-        n_word_lines, n_bit_lines = layer.conductances.shape
-        inputs = np.concatenate([driven, np.ones((len(signal), 1))], axis=1)[:, :n_word_lines]
-        volts_per_unit = READ_VOLTAGE / np.abs(inputs).max(initial=1.0)
-        signal = np.zeros((len(inputs), network.sizes[k + 1]))
-        for blocks, product in zip(layout.blocks_of, multiply):
-            for block in blocks:
-                if block.layer == k:
-                    currents = np.zeros((len(inputs), n_bit_lines))
-                    currents[:, block.layer_columns] = _drive_block(block, product, volts_per_unit * inputs)
-                    scale = layer.scale[block.layer_rows[0]]  # one for the block: its array has one gain
-                    signal += layout.mapping.differences(currents) / (volts_per_unit * scale)
-        if layer.digital_bias is not None:
-            signal = signal + layer.digital_bias
+    """Logits with every point driven at its true voltages, where a kernel is reused at every position, one after the other;
+    ``multiply`` gives the currents of each array."""
+    for k, step in enumerate(network.steps):
+        seen = step.gather(signal)
+        sums = _drive_layer(k, multiply, targets, seen.reshape(-1, seen.shape[-1]))
+        signal = step.average(step.activate(sums.reshape(len(signal), -1)))
     return signal
+
+
+def _drive_layer(k, multiply, targets, driven):
+    """(n_points, n_outputs) sums of one layer for the (n_points, n_inputs) that it is driven with."""
+    layout, layer = targets.layout, targets.layers[k]
+    n_word_lines, n_bit_lines = layer.conductances.shape
+    inputs = np.concatenate([driven, np.ones((len(driven), 1))], axis=1)[:, :n_word_lines]
+    volts_per_unit = READ_VOLTAGE / np.abs(inputs).max(initial=1.0)
+    sums = np.zeros((len(inputs), layout.mapping.differences(np.zeros(n_bit_lines)).size))
+    for blocks, product in zip(layout.blocks_of, multiply):
+        for block in blocks:
+            if block.layer == k:
+                currents = np.zeros((len(inputs), n_bit_lines))
+                currents[:, block.layer_columns] = _drive_block(block, product, volts_per_unit * inputs)
+                scale = layer.scale[block.layer_rows[0]]  # one for the block: its array has one gain
+                sums += layout.mapping.differences(currents) / (volts_per_unit * scale)
+    return sums if layer.digital_bias is None else sums + layer.digital_bias
 
 
 def _drive_block(block, product, volts):

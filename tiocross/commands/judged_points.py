@@ -1,0 +1,81 @@
+"""Which points a trained network is judged by: those that its record names, or others that the command line names."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+from tiocross.checks import require_name
+from tiocross.commands.networks import NETWORK, file_sha256, load_record, record_path
+from tiocross.commands.points import all_points, named_task, require_no_columns, task_of
+from tiocross.study.results import task_sha256
+from tiocross.study.measured import as_measured
+
+PARTS = ("test", "all")
+
+
+def points_to_judge(arguments, network):
+    """Points to judge a network by, as measured, and what they are: of the task or file that the command line names, else of
+    what the record beside the network's file says it was trained with."""
+    record = load_record(network)
+    data = record["data"] if record is not None else {}
+    if arguments.points is not None:
+        require_name("--points", arguments.points, PARTS)
+    if arguments.data is None and arguments.task is None and data.get("path") is not None:
+        return _points_of_record(arguments, data, network)
+    if arguments.data is None:
+        require_no_columns(None, arguments.label, arguments.without)
+        if arguments.points == "all":
+            raise ValueError("--points all needs --data, a CSV file whose rows are all new to the network")
+        task = named_task(arguments.task or data.get("task") or "moons")
+        return as_measured(task).test, f"test points: {task.source}"
+    return _points_of_file(arguments, data)
+
+
+def points_of_plan(folder, data):
+    """The same for the network in a plan's folder, and a file or folder with points, or None."""
+    nothing = SimpleNamespace(task=None, data=data, label=None, without=None, split_seed=0, points=None)
+    return points_to_judge(nothing, Path(folder) / NETWORK)
+
+
+def name_of_points(folder, data):
+    """What people know these points by."""
+    record = load_record(Path(folder) / NETWORK)
+    known = (record["data"]["path"] or record["data"]["task"]) if record is not None else None
+    return str(data or known or "the shipped half moons")
+
+
+def recorded_task(data, network):
+    """The task that a network was trained with, from the record beside it; ValueError if its file is not there any more."""
+    path = Path(data["path"])
+    where = f"{record_path(network)} says that the network was trained with {path}, which"
+    if not path.exists():
+        raise ValueError(f"{where} is not there; name the points with --data")
+    if file_sha256(path) != data["sha256"]:
+        raise ValueError(f"{where} has changed since; name the points with --data")
+    task = task_of(path, data["label"], data["without"], data["split_seed"], tuple(data["class_names"]) or None)
+    if task_sha256(task) != data["points_sha256"]:
+        raise ValueError(f"{where} holds other points now; name the points with --data")
+    return task
+
+
+def _points_of_record(arguments, data, network):
+    """Test points of the file that the network was trained with."""
+    require_no_columns(None, arguments.label, arguments.without)
+    task = recorded_task(data, network)
+    return as_measured(task).test, f"test points: {task.source}"
+
+
+def _points_of_file(arguments, data):
+    """Points of the file or folder that the command line names."""
+    path, names = arguments.data, tuple(data.get("class_names") or ()) or None
+    is_own = data.get("sha256") is not None and file_sha256(path) == data["sha256"]
+    if is_own and arguments.points != "all" and arguments.split_seed not in (0, data["split_seed"]):
+        raise ValueError(f"--split-seed {arguments.split_seed}: the network was trained with another split of this file, of "
+                         f"seed {data['split_seed']}, so these test points may have been trained with; leave the option out")
+    if arguments.points == "all" or (arguments.points is None and data.get("sha256") is not None and not is_own):
+        if Path(path).is_dir():
+            raise ValueError(f"--points all needs a CSV file; {path} is a folder with half moons, which has test points")
+        dataset = all_points(path, arguments.label or data.get("label"), arguments.without or data.get("without"), names)
+        return dataset, f"all rows of {path}"
+    label, without = (arguments.label, arguments.without) if not is_own else (data["label"], data["without"])
+    task = task_of(path, label, without, data["split_seed"] if is_own else arguments.split_seed, names)
+    return as_measured(task).test, f"test points: {task.source}"
