@@ -128,6 +128,8 @@ _HOMES = {
     "judge_readback": "transfers.planned",
     "ReadbackAccuracy": "transfers.planned",
     "Transfer": "transfers.outcomes",
+    "sweep": "transfers.sweeps",
+    "Sweep": "transfers.sweeps",
     "infer": "transfers.prediction",
     "predict_logits": "transfers.prediction",
     "measure_logits": "transfers.prediction",
@@ -260,6 +262,8 @@ if TYPE_CHECKING:
     from tiocross.transfers.planned import judge_readback as judge_readback
     from tiocross.transfers.planned import ReadbackAccuracy as ReadbackAccuracy
     from tiocross.transfers.outcomes import Transfer as Transfer
+    from tiocross.transfers.sweeps import sweep as sweep
+    from tiocross.transfers.sweeps import Sweep as Sweep
     from tiocross.transfers.prediction import infer as infer
     from tiocross.transfers.prediction import predict_logits as predict_logits
     from tiocross.transfers.prediction import measure_logits as measure_logits

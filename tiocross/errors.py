@@ -1,4 +1,4 @@
-"""The one error that can come with correct input; everything else is a ``ValueError`` or ``TypeError``."""
+"""The errors that can come with correct input; everything else is a ``ValueError`` or ``TypeError``."""
 
 
 class ConvergenceError(RuntimeError):
@@ -26,3 +26,7 @@ class ConvergenceError(RuntimeError):
 
 def _rebuild_convergence_error(message, n_sweeps, unbalanced, uncertainty):
     return ConvergenceError(message, n_sweeps=n_sweeps, unbalanced=unbalanced, uncertainty=uncertainty)
+
+
+class UnitError(RuntimeError):
+    """A unit of work failed, or its worker was lost again and again; the message names the unit, its cause follows."""

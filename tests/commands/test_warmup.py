@@ -56,6 +56,8 @@ layers = [Conv2d(3, 3, padding=1, activation="relu"), AveragePool2d(2), Conv2d(2
 for network in (Network(layers, (1, 6, 6), rng=rng), MLP(36, 40, 3, rng=rng), MLP(36, 100, 10, 3, rng=rng, activation="relu")):
     for techniques in ([], [NoiseInjection(), RangePenalty(0.1)]):
         train(network, images, techniques, device=TIO2, rng=rng, settings=short)
+    transfer(network, images, device=TIO2, n_transfers=3, rng=rng)
+    transfer(network.with_arrays([0 * array for array in network.arrays]), images, device=TIO2.ideal(), n_transfers=3, rng=rng)
 from numba.core.dispatcher import Dispatcher
 kernels = {name: value for module in list(sys.modules.values()) if getattr(module, "__name__", "").endswith("_kernel")
            for name, value in vars(module).items()

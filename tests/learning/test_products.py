@@ -21,8 +21,9 @@ from tiocross.learning.techniques import (
 from tiocross.learning.tensor import Tensor
 from tiocross.learning.training import TrainingSettings, train, train_many
 from tiocross.mapping.arrangements import arrange
-from tiocross.mapping.mappings import DifferentialPairs
+from tiocross.mapping.mappings import DifferentialPairs, ReferenceColumn
 from tiocross.records import LayerShape
+from tiocross.transfers.adaptation import retrain_around
 from tiocross.transfers.wires import WiresInLoop
 
 RNG = np.random.default_rng
@@ -196,6 +197,21 @@ def test_the_compiled_pass_samples_as_the_general_one(layout, n_drawn, through_s
     np.testing.assert_allclose(found.grad, expected.grad, rtol=0, atol=1e-5 * np.abs(expected.grad).max())
 
 
+@pytest.mark.parametrize("through_scale", [False, True])
+def test_chips_sampled_some_at_a_time_are_those_sampled_together(monkeypatch, through_scale):
+    layout = arrange(SIZES, mapping=ReferenceColumn())
+    sampler, weights, course = large_case(layout)
+    writes, found = sampler.draw(4, [RNG(8), RNG(9)]), []
+    for at_once in (10**9, 6000):  # values of 1457 devices of two networks: all chips, or two
+        monkeypatch.setattr("tiocross.learning.on_devices._VALUES_AT_ONCE", at_once)
+        tensor = Tensor(weights)
+        sampled = sampler.sample(tensor, writes, course, through_scale=through_scale)
+        (sampled * RNG(3).normal(size=sampled.shape)).sum().backward()
+        found.append((sampled.value, tensor.grad))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=0, atol=1e-12 * np.abs(found[0][1]).max())
+
+
 def test_layers_without_bias_take_no_devices_for_it():
     layout = arrange([LayerShape(40, 30, False), LayerShape(31, 5)])
     sampler, weights, course = large_case(layout)
@@ -305,3 +321,12 @@ def test_a_perceptron_from_elsewhere_is_fine_tuned_with_what_it_has(stripes):
     assert [bool(array[-1].any()) for array in tuned.arrays] == [False, True, False]
     assert (tuned.predict(stripes.points) == stripes.labels).mean() > 0.9
     assert [step.activation for step in tuned.steps] == ["relu", "tanh", "linear"]
+
+
+def test_large_networks_are_retrained_around_the_stuck_devices_of_one_chip(stripes):
+    network, layout = MLP(*SIZES, rng=RNG(1)), LAYOUTS["pairs"]
+    stuck = [np.full(shape, np.nan) for shape in layout.layer_shapes]
+    stuck[0][3, 8], stuck[1][2, 1] = FAULTY.g_max, 0.0
+    settings = TrainingSettings(n_epochs=6, batch_size=64, n_chips=2, learning_rate=0.02)
+    tuned = retrain_around(network, stripes, TIO2, stuck, rng=RNG(2), layout=layout, settings=settings)
+    assert (tuned.predict(stripes.points) == stripes.labels).mean() > 0.9

@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tiocross import (
-    MLP, TIO2, Dataset, LineFailures, TrainingSettings, arrange, judge_plan, plan, transfer)
+from tiocross import MLP, TIO2, Dataset, LineFailures, TrainingSettings, arrange, judge_plan, plan, transfer
 from tiocross.devices.large_draws import LARGE
 from tiocross.devices.writes import apply_writes, draw_writes
 from tiocross.learning.network import classify
@@ -191,7 +190,8 @@ def test_the_bound_holds_with_room_to_spare():
         parts = [products._sizes_of(array, k, len(copies)) for k, array in enumerate(copies)]
         errors = products._Errors(classifier._norms)
         turned = [array.transpose(0, 2, 1).copy() for array in copies]
-        single = classifier._run_dense([turned[0].reshape(-1, sizes[0] + 1), *turned[1:]], classifier._inputs[0], parts, errors)
+        turned[0] = turned[0].reshape(-1, sizes[0] + 1)
+        single = classifier._run_dense(turned, classifier._inputs[0], parts, errors)
         bounds = errors.of_outputs(classifier._layers[-1], parts[-1], 1)
         exact = run_steps(network.steps, [array.astype(np.float64) for array in copies], points).transpose(0, 2, 1)
         ratios = np.abs(single - exact).max(axis=1) / bounds

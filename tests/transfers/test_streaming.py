@@ -114,7 +114,8 @@ def test_a_run_in_parts_has_the_summary_of_the_whole(network, few, ends):
 
 
 def test_transfers_of_several_seeds_need_their_verdicts_for_intervals(network, few):
-    counted, kept = ([judge(network, few, 30, rng=RNG(seed), keep_correct=keep) for seed in (1, 2)] for keep in (False, True))
+    counted, kept = ([judge(network, few, 30, rng=RNG(seed), keep_correct=keep) for seed in (1, 2)]
+                     for keep in (False, True))
     merged = counted[0].merge(counted[1])
     assert merged.n_transfers == 60
     with pytest.raises(ValueError, match="of several seeds, merged, need every verdict: judge them with keep_correct=True"):
@@ -138,8 +139,8 @@ def test_files_hold_what_was_counted(network, few, tmp_path, keep_correct):
 def test_files_of_earlier_releases_are_read(network, few, tmp_path):
     """Format 1 holds every verdict and no sums."""
     outcome = judge(network, few, 43, keep_correct=True)
-    content = {name: getattr(outcome, name) for name in ("accuracies", "rates", "confusion", "nominally_correct", "n_devices",
-                                                         "wire_resistance", "volts_per_input")}
+    names = "accuracies", "rates", "confusion", "nominally_correct", "n_devices", "wire_resistance", "volts_per_input"
+    content = {name: getattr(outcome, name) for name in names}
     np.savez_compressed(tmp_path / "old.npz", format="tiocross transfer 1", correct=np.packbits(outcome.correct, axis=1),
                         chips=np.array(outcome.chips, dtype=np.int64), notes=np.array(outcome.notes, dtype=str), **content)
     loaded = Transfer.load(tmp_path / "old.npz")
@@ -150,7 +151,8 @@ def test_counts_beyond_a_byte():
     """Sums of points and of chips that pass 8 and 16 bits, against plain sums."""
     rng, n_points = RNG(5), 300
     labels = (np.arange(n_points) % 10 > 0).astype(int)
-    given, counter = (rng.random((70_000, n_points), dtype=np.float32) < 0.95).astype(np.uint8), Counter(7, 150, labels, 2)
+    given = (rng.random((70_000, n_points), dtype=np.float32) < 0.95).astype(np.uint8)
+    counter = Counter(7, 150, len(given), labels, 2)
     for start in range(0, len(given), 66_000):
         counter.count(given[start : start + 66_000])
     tally, order = counter.tally(), order_of_points(7, n_points)

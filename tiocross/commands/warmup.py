@@ -75,10 +75,13 @@ def _train(network=None, n_inputs=2):
           rng=np.random.default_rng(0), settings=TrainingSettings(n_steps=1, batch_size=8, n_chips=2))
 
 
-def _train_large():
+def _use_large():
     rng = np.random.default_rng(0)
-    layers = [Conv1d(2, 3, activation="relu"), AveragePool1d(2), Conv1d(2, 2), Dense(600), Dense(1)]
-    _train(Network(layers, (1, 8), rng=rng), 8)
+    layers = [Conv1d(2, 3, activation="relu"), AveragePool1d(2), Conv1d(2, 2), Dense(600, activation="tanh"), Dense(1)]
+    network = Network(layers, (1, 8), rng=rng)
+    _train(network, 8)
+    network = network.with_arrays([0 * array for array in network.arrays])  # every point is on its boundary
+    transfer(network, _points(8), device=TIO2.ideal(), wire_resistance=2.0, n_transfers=2, rng=rng)
 
 
 def _transfer():
@@ -101,6 +104,6 @@ _USES = {
     "circuits with dead lines": _solve_dead_line,
     "transfer matrices": _make_matrix,
     "training": _train,
-    "training of large networks": _train_large,
+    "large networks": _use_large,
     "classes of points on simulated chips": _transfer,
 }

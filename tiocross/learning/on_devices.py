@@ -17,6 +17,7 @@ from tiocross.learning.tensor import Tensor, stop_gradient
 from tiocross.mapping.draws import draw_chips, fail_lines
 from tiocross.mapping.mappings import VANISHING, DifferentialPairs, as_layer_shapes
 
+_VALUES_AT_ONCE = 2**21  # devices of all chips that are sampled together, where each takes some 250 bytes
 _PARTS_OF_WRITES = ("constant", "linear", "quadratic", "stuck")
 
 
@@ -223,7 +224,12 @@ class ChipSampler:
             return sample_large_pairs(weights, scale, writes, (view.places, view.others), g_min=self.device.g_min)
         if self._are_plain_pairs:
             return view.sample_pairs(weights, scale, writes)
-        return view.sample_generally(weights, scale, writes, lambda programmed: self._conduct(programmed, course))
+        if self._conducting:  # a technique may draw: it must not be asked twice
+            return view.sample_generally(weights, scale, writes, lambda programmed: self._conduct(programmed, course))
+        at_once = max(1, _VALUES_AT_ONCE // (len(weights.value) * writes.stuck.shape[-2]))
+        if writes.stuck.shape[1] <= at_once:
+            return view.sample_generally(weights, scale, writes)
+        return _sample_in_pieces(view.sample_generally, weights, scale, writes, at_once)
 
     def _conduct(self, programmed, course):
         """What flows for programmed conductances."""
@@ -232,6 +238,25 @@ class ChipSampler:
             require_tensor(technique, "conduct", conducted, programmed.shape[:-1])
             programmed = conducted.reshape(*conducted.shape, 1)
         return programmed
+
+
+def _sample_in_pieces(sample, weights, scale, writes, at_once):
+    """What ``sample`` gives, ``at_once`` chips at a time: nothing is kept, on the way back they are sampled again."""
+    pieces = [np.s_[:, first : first + at_once] for first in range(0, writes.stuck.shape[1], at_once)]
+    through = isinstance(scale, Tensor)
+    held = scale.value if through else scale
+    value = np.concatenate([sample(Tensor(weights.value), held, writes[piece]).value for piece in pieces], axis=1)
+
+    def pull(g):
+        found = [np.zeros(weights.shape), np.zeros(held.shape)][: 1 + through]
+        for piece in pieces:
+            ends = Tensor(weights.value), Tensor(held)
+            (sample(ends[0], ends[1] if through else held, writes[piece]) * g[piece]).sum().backward()
+            for gradient, end in zip(found, ends):
+                gradient += end.grad
+        return tuple(found)
+
+    return Tensor(value, (weights, scale) if through else (weights,), pull)
 
 
 def _tall(layer):

@@ -77,7 +77,7 @@ def pull_pairs(weights, scale, places, g_min, constant, linear, quadratic, stuck
                 slope = slopes[network, chip, places[k]]
                 half = _HALF * weight * s
                 above = abs(half) + g_min
-                side = 0 if weight >= _ZERO else 1  # the device that follows the weight; at zero each of the two does by half
+                side = 0 if weight >= _ZERO else 1  # the device that follows the weight; at zero both do by half
                 answers = _slope(above + abs(half), constant[of, chip, k, side], linear[of, chip, k, side],
                                  quadratic[of, chip, k, side])
                 if weight == _ZERO:

@@ -4,6 +4,7 @@ import numpy as np
 
 from tiocross.checks import kind_of
 
+_MOST_WEIGHTS = 4_096  # beyond, moving each bias takes long
 _STEP = 1e-4  # of a bias, in central differences: their error is of the order of its square
 
 
@@ -13,7 +14,8 @@ def weight_effects(network, points):
         raise TypeError(f"network must be an MLP; got {kind_of(network)}")
     if np.shape(points)[:1] == (0,):
         raise ValueError("points must hold at least one point, to tell which weights matter; got none")
-    if not getattr(network, "is_plain", True):
+    is_large = sum(array.size for array in network.arrays) > _MOST_WEIGHTS and hasattr(network, "effects")
+    if is_large or not getattr(network, "is_plain", True):
         return network.effects(points)  # weights may be used at several positions, or have no bias to be moved
     effects = []
     for layer, array in enumerate(network.arrays):

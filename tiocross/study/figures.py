@@ -5,8 +5,8 @@ import numpy as np
 from tiocross import plot
 from tiocross.study.recipes import chip_generator
 from tiocross.transfers.chips import Chips
+from tiocross.transfers.classifying import classifier_for
 from tiocross.transfers.draws import CHIPS_PER_BLOCK
-from tiocross.transfers.inference import PointClassifier
 from tiocross.units import uS
 
 _N_GRID = 120  # points of a decision map along each axis
@@ -38,7 +38,7 @@ def decision_maps(names, task, device, settings, networks, outcomes):
     for panel, name in zip(axes.flat, names):
         network = networks[name, seed]
         chips = Chips(network, device, wire_resistance=resistance, rng=chip_generator(seed))
-        classes = PointClassifier(network, points).classify(chips.weights(range(CHIPS_PER_BLOCK)))
+        classes = classifier_for(network, points).classify(chips.weights(range(CHIPS_PER_BLOCK)))
         shares = classes.mean(axis=0).reshape(_N_GRID, _N_GRID)
         nominal = network.logits(points).reshape(_N_GRID, _N_GRID)
         plot.decision_map(panel, grid, shares, nominal, task.test, outcomes[name, seed, resistance].rates, title=name)

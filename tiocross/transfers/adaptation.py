@@ -74,9 +74,7 @@ def refit_output(network: MLP, weights: list, dataset: Dataset, *, ridge: float 
         signals = run_steps(network.steps[:-1], arrays[:-1], network.encode(dataset.points))
         return _with_ones(np.broadcast_to(signals, (len(arrays[-1]), *signals.shape[-2:])))[:, None]
 
-    if network.steps[-1].seen is not None or network.steps[-1].pooled is not None:
-        raise ValueError(f"an output layer that is computed digitally is refitted where it is dense; the network ends with "
-                         f"{network.layers[-1]}: use refit='gain', or end with a Dense layer")
+    require_refittable(network)
     found = _refit(network, weights, dataset, (ridge, teacher), features, network.arrays[-1].T)
     return np.swapaxes(found, -1, -2)
 
@@ -88,9 +86,7 @@ def refit_gain(network, weights, dataset, *, ridge=RIDGE, teacher="network"):
         logits = run_steps(network.steps, arrays, network.encode(dataset.points))
         return _with_ones(np.swapaxes(logits, -1, -2)[..., None])
 
-    if network.steps[-1].seen is not None or network.steps[-1].pooled is not None:
-        raise ValueError(f"outputs get a gain of their own where the last layer is dense; the network ends with "
-                         f"{network.layers[-1]}: leave refit out, or end with a Dense layer")
+    require_refittable(network)
     start = np.tile([1.0, 0.0], (network.sizes[-1], 1))
     gains = _refit(network, weights, dataset, (ridge, teacher), features, start)
     outputs = weights[-1] * gains[..., None, :, 0]
@@ -117,6 +113,13 @@ def _refit(network, weights, dataset, how, features, start):
     found = [fit_outputs(features([array[first : first + at_once] for array in flat]), shares, start, ridge=ridge)
              for first in range(0, len(flat[0]), at_once)]
     return np.concatenate(found).reshape(*leading, *start.shape)
+
+
+def require_refittable(network):
+    """Raise ValueError unless a network's outputs are those of a dense layer, which can be refitted one by one."""
+    if network.steps[-1].seen is not None or network.steps[-1].pooled is not None:
+        raise ValueError(f"outputs are refitted, or given a gain, where the last layer is dense; the network ends with "
+                         f"{network.layers[-1]}: leave refit out, or end with a Dense layer")
 
 
 def _width(network):

@@ -24,7 +24,8 @@ def chips_at_once(chips, classifier, memory, workers):
     per_chip = chips.bytes_per_device * n_devices + 2 * n_points
     least = classifier.n_bytes + workers * (classifier.scratch_bytes + chips.block_bytes + per_chip)
     if least > memory:
-        raise ValueError(f"one chip of {n_devices} devices for each of {workers} worker{'s' * (workers > 1)} takes "
-                         f"{least / 1e6:.3g} MB with the {n_points} points; memory is {memory / 1e6:.3g} MB. Give more, such "
-                         f"as memory={1.1 * least:.1e}" + (", or fewer workers" if workers > 1 else ""))
+        each = f" for each of {workers} workers" if workers > 1 else ""
+        raise ValueError(f"one chip of {n_devices} devices{each} takes {least / 1e6:.3g} MB with the {n_points} points; "
+                         f"memory is {memory / 1e6:.3g} MB. Give more, such as memory={1.1 * least:.1e}"
+                         f"{', or fewer workers' if each else ''}")
     return int((memory - least) / workers // per_chip) + 1

@@ -21,7 +21,7 @@ from tiocross.mapping.faults import offset_known
 from tiocross.mapping.placement import place_around
 from tiocross.mapping.sensitivity import effects_per_siemens, sensitive_last, weight_effects
 from tiocross.mapping.targets import LayerTargets, map_weights, weights_of
-from tiocross.transfers.adaptation import REFITS, Adaptation
+from tiocross.transfers.adaptation import REFITS, Adaptation, require_refittable
 from tiocross.transfers.budget import DRAWN, KNOWN, TRAINED, WIRED
 from tiocross.transfers.compensated import compensate_targets
 from tiocross.transfers.conducting import conduct
@@ -63,6 +63,8 @@ class Chips:
         self._mapped = map_weights(network, device, layout=layout)
         self.layout = self._mapped.layout
         adaptation.require_possible(self.layout)
+        if adaptation.refit is not None:
+            require_refittable(network)
         self._effects, self._n_later_writes, self._kept = None, self.layout.n_later_writes, None
         if adaptation.training is not None:
             require_matching(network, adaptation.training)

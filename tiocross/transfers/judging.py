@@ -4,8 +4,10 @@ Between layers the electronics is taken as ideal: currents are sensed, subtracte
 activation and driven again.
 """
 
+import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Lock
 
 import numpy as np
@@ -17,8 +19,12 @@ from tiocross.transfers.adaptation import Adaptation
 from tiocross.transfers.budget import MEMORY, as_memory, chips_at_once
 from tiocross.transfers.chips import Chips
 from tiocross.transfers.classifying import classifier_for
+from tiocross.transfers.draws import CHIPS_PER_BLOCK
 from tiocross.transfers.outcomes import Transfer, make_transfer
+from tiocross.transfers.stopping import as_until, describe_end, looks_at, robust_share_so_far
 from tiocross.transfers.tallies import Counter, Tally, order_of_points
+from tiocross.transfers.units import Units
+from tiocross.work import Executor, as_executor
 from tiocross.intervals import MOST_GROUPS
 from tiocross.learning.network import MLP
 from tiocross.learning.training import require_matching
@@ -27,8 +33,8 @@ from tiocross.mapping.layout import Layout
 
 def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout | None = None, wire_resistance: float = 0.0,
              adaptation: Adaptation = Adaptation(), n_transfers: int | range = 2_000, rng: np.random.Generator,
-             workers: int = 1, memory: float = MEMORY, keep_correct: bool = False,
-             on_progress: Callable | None = None) -> Transfer:
+             workers: int = 1, executor: Executor | None = None, memory: float = MEMORY, keep_correct: bool = False,
+             until: float | None = None, on_progress: Callable | None = None) -> Transfer:
     """Put a network on thousands of simulated chips and see which points each gets right.
 
     Parameters
@@ -53,11 +59,17 @@ def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout |
         wires and whatever is known, and chip 17 is the same for any number of chips and workers.
     workers : int, optional
         Threads; the outcome does not depend on it (unitless).
+    executor : Executor, optional
+        In place of threads: anything with ``submit`` of `concurrent.futures.Executor`, such as processes or a cluster. The
+        outcome does not depend on it.
     memory : float, optional
-        How much the work may take, all threads together: it sets how many chips are in work at a time. The outcome does not
-        depend on it [bytes].
+        How much the work may take, all threads together, or each unit in an executor: it sets how many chips are in work at
+        a time. The outcome does not depend on it [bytes].
     keep_correct : bool, optional
         Whether every verdict is kept, a byte for each chip and point, as `Transfer.correct`; else they are only counted.
+    until : float, optional
+        Half the width of the interval with which the robust share of these points is known well enough; fewer chips are
+        judged then, and the notes say how many (unitless).
     on_progress : callable, optional
         Called as ``on_progress(n_done, n_transfers)`` from time to time; raise from it to stop.
 
@@ -78,6 +90,9 @@ def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout |
     0.2 V; between layers, where relu knows no largest value, the electronics scales likewise. The circuit is linear, so
     these scales have no effect on the classes.
 
+    With ``until`` the interval is looked at after 1000, 2000, 4000, ... chips. It is over chips alone, which is what more
+    chips make narrow, and wide enough for all looks together to hold the truth in 95 % of the runs.
+
     Examples
     --------
     >>> import numpy as np
@@ -88,34 +103,36 @@ def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout |
     (100, 66)
     """
     require_matching(network, dataset)
-    how = require_judging(dataset, n_transfers=n_transfers, workers=workers, memory=memory, keep_correct=keep_correct)
+    how = require_judging(dataset, n_transfers=n_transfers, by=who_judges(workers, executor), memory=memory,
+                          keep_correct=keep_correct) | {"until": as_until(until)}
     chips = Chips(network, device, layout=layout, wire_resistance=wire_resistance, adaptation=adaptation, rng=rng)
     return judge_chips(dataset, chips, **how, on_progress=on_progress)
 
 
-def judge_chips(dataset, chips, *, n_transfers, workers=1, memory=MEMORY, keep_correct=False, on_progress=None):
-    """The second half of `transfer`: `Chips` asked for the class of every point."""
-    numbers = chip_numbers(n_transfers, dataset, keep_correct)
-    judge = Judge(chips, dataset, memory=as_memory(memory), workers=workers, keep_correct=keep_correct)
-    report, before = _monotonic(on_progress, len(numbers)), numbers.start
-
-    def tally(part):
-        return judge.tally(part, on_progress=lambda n_done: report(part.start - before, n_done))
-
-    def tallies():
-        for found in _in_threads(tally, judge.parts(numbers), workers):
-            yield found
-            report(found.numbers.stop - before, 0.0)
-
-    return make_transfer(Tally.merged(tallies()), chips, dataset)
+def judge_chips(dataset, chips, *, n_transfers, by=1, memory=MEMORY, keep_correct=False, until=None, on_progress=None):
+    """The second half of `transfer`: `Chips` asked for the class of every point, ``by`` a number of threads or an
+    `Executor`."""
+    numbers, found = chip_numbers(n_transfers, dataset, keep_correct), None
+    report = _monotonic(on_progress, len(numbers))
+    team = (_Threads if isinstance(by, int) else Units)(by, Judge, (chips, dataset, as_memory(memory), by, keep_correct))
+    looks = looks_at(numbers, until)
+    for part in looks:
+        tallies = team.tallies(part, lambda n_done, n_before=part.start - numbers.start: report(n_before, n_done))
+        found = Tally.merged(tallies if found is None else itertools.chain([found], tallies))
+        if until is None:
+            return make_transfer(found, chips, dataset)
+        known = robust_share_so_far(found, len(looks))
+        if known.half_width <= until:
+            break
+    outcome = make_transfer(found, chips, dataset)
+    end = describe_end(known, found.n_chips, len(numbers), len(looks))
+    return replace(outcome, notes=(*outcome.notes, end))
 
 
 def tally_chips(chips, dataset, numbers, *, memory=MEMORY, keep_correct=False, on_progress=None):
-    """`Tally` of the verdicts on these chips, a range: a piece of `transfer`'s work for any computer.
+    """`Tally` of the verdicts on these chips, a range: a piece of work for any computer, within so much memory [bytes].
 
-    Chips and tallies can be pickled. The tallies of the parts of a range, `Tally.merged`, are that of the whole to the bit,
-    however it is cut and whatever memory [bytes] each part may take; `make_transfer` makes the `Transfer` of it.
-    ``on_progress(n_done, n_chips)`` hears how far it is; raise from it to stop."""
+    `Tally.merged` of the parts of a range is the tally of the whole to the bit, and `make_transfer` the `Transfer` of it."""
     judge = Judge(chips, dataset, memory=as_memory(memory), keep_correct=keep_correct)
     numbers, report = chip_numbers(numbers, dataset, keep_correct), _monotonic(on_progress, len(numbers))
     found = judge.tally(numbers, on_progress=lambda n_done: report(0, n_done))
@@ -124,13 +141,20 @@ def tally_chips(chips, dataset, numbers, *, memory=MEMORY, keep_correct=False, o
 
 
 class Judge:
-    """Asks chips for the class of every point, as many at a time as the memory [bytes] of all workers holds."""
+    """Asks chips for the class of every point, as many at a time as the memory [bytes] holds: of all threads together, if
+    ``by`` is their number."""
 
-    def __init__(self, chips, dataset, *, memory, workers=1, keep_correct=False):
+    def __init__(self, chips, dataset, memory, by=1, keep_correct=False):
         self._chips, self._labels, self._keeps = chips, dataset.labels, keep_correct
         self._order = order_of_points(chips.entropy, len(dataset))
         self._classifier = classifier_for(chips.network, dataset.points[self._order])
-        self._at_once = chips_at_once(chips, self._classifier, memory, workers)
+        self._at_once = chips_at_once(chips, self._classifier, memory, by if isinstance(by, int) else 1)
+
+    @property
+    def grid(self):
+        """Chips that are drawn together whoever asks for some of them: ranges that end at its multiples waste nothing."""
+        together = len(self._chips.split(range(CHIPS_PER_BLOCK + 1), CHIPS_PER_BLOCK + 1)[0])
+        return together if together <= CHIPS_PER_BLOCK else 1
 
     def parts(self, numbers):
         """Parts of these chips that fit into memory."""
@@ -138,7 +162,7 @@ class Judge:
 
     def tally(self, numbers, on_progress=None):
         """`Tally` of these chips; ``on_progress(n_done)`` hears how far it is. Threads may call it side by side."""
-        counter = Counter(self._chips.entropy, numbers.start, self._labels, self._chips.network.n_classes)
+        counter = Counter(self._chips.entropy, numbers.start, len(numbers), self._labels, self._chips.network.n_classes)
         correct = np.empty((len(numbers), len(self._labels)), dtype=bool) if self._keeps else None
         for part in self.parts(numbers):
             n_before = part.start - numbers.start
@@ -152,13 +176,35 @@ class Judge:
         return counter.tally(correct)
 
 
-def require_judging(dataset, *, n_transfers, workers, memory, keep_correct):
+class _Threads:
+    """The work of a transfer in threads; as `Units`."""
+
+    def __init__(self, workers, make_judge, what):
+        self._workers, self._judge = workers, make_judge(*what)
+
+    def tallies(self, numbers, report):
+        """As `Units.tallies`; ``report`` also hears of what is at work."""
+        def tally(part):
+            return self._judge.tally(part, on_progress=lambda n_done: report(part.start - numbers.start + n_done))
+
+        for found in _in_threads(tally, self._judge.parts(numbers), self._workers):
+            yield found
+            report(found.numbers.stop - numbers.start)
+
+
+def who_judges(workers, executor):
+    """A number of threads, or an `Executor`."""
+    if as_executor(executor) is not None and as_count("workers", workers) > 1:
+        raise ValueError(f"give workers, threads here, or an executor; got both ({workers} workers)")
+    return as_count("workers", workers) if executor is None else executor
+
+
+def require_judging(dataset, *, n_transfers, by, memory, keep_correct):
     """The arguments, checked before any work."""
     chip_numbers(n_transfers, dataset, keep_correct)
     if not isinstance(keep_correct, bool):
         raise TypeError(f"keep_correct must be True or False; got {kind_of(keep_correct)}")
-    return {"n_transfers": n_transfers, "workers": as_count("workers", workers), "memory": as_memory(memory),
-            "keep_correct": keep_correct}
+    return {"n_transfers": n_transfers, "by": by, "memory": as_memory(memory), "keep_correct": keep_correct}
 
 
 def chip_numbers(n_transfers, dataset, keep_correct=False):
@@ -169,9 +215,9 @@ def chip_numbers(n_transfers, dataset, keep_correct=False):
         raise ValueError(f"n_transfers must be a number of chips, or a range of chips that follow each other from 0 or more "
                          f"on, such as range(2000, 4000); got {short_repr(n_transfers)}")
     as_count("the largest of n_transfers", numbers.stop)
-    n_bytes = 2 * min(len(dataset), MOST_GROUPS) + 16 + (len(dataset) if keep_correct else 0)
-    require_memory(f"what is {'kept' if keep_correct else 'counted'} of {n_chips} chips on {len(dataset)} points",
-                   n_chips * n_bytes, "give a smaller n_transfers: 2000 chips tell an accuracy to a fraction of a percent")
+    n_bytes = len(dataset) if keep_correct else min(len(dataset), MOST_GROUPS)
+    require_memory(f"the verdicts on {len(dataset)} points of {n_chips} chips", n_chips * (n_bytes + 8),
+                   "give a smaller n_transfers: 2000 chips tell an accuracy to a fraction of a percent")
     return numbers
 
 

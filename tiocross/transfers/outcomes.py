@@ -82,8 +82,8 @@ class Transfer:
     def correct(self) -> np.ndarray:
         """Whether each chip is right at each point, (n_transfers, n_points) bool (unitless); ValueError if not kept."""
         if self.verdicts is None:
-            raise ValueError("verdicts were counted and not kept, a byte each: rates, accuracies and confusion tell what they "
-                             "add up to. To have each of them, ask for it: transfer(..., keep_correct=True)")
+            raise ValueError("verdicts were counted and not kept: rates, accuracies and confusion tell what they add up to. "
+                             "To have each of them, a byte, ask for it: transfer(..., keep_correct=True)")
         return self.verdicts
 
     @property
@@ -131,8 +131,8 @@ class Transfer:
         if self.verdicts is not None and other.verdicts is not None:
             verdicts = np.concatenate([self.verdicts, other.verdicts])
         return Transfer(np.concatenate([self.accuracies, other.accuracies]), rates, self.confusion + other.confusion,
-                        self.nominally_correct, self.n_devices, self.wire_resistance, self.volts_per_input, chips, self.notes,
-                        _merged_sums(self, other, chips, verdicts), verdicts)
+                        self.nominally_correct, self.n_devices, self.wire_resistance, self.volts_per_input, chips,
+                        self.notes, _merged_sums(self, other, chips, verdicts), verdicts)
 
     def save(self, path: str | Path) -> None:
         """Write everything to an npz file, eight verdicts a byte; it appears whole or not at all."""

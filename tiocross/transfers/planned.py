@@ -19,7 +19,7 @@ from tiocross.tasks import Dataset
 from tiocross.transfers.budget import DRAWN, KNOWN, MEMORY, WIRED
 from tiocross.transfers.conducting import conduct
 from tiocross.transfers.draws import draws_for, write_targets
-from tiocross.transfers.judging import judge_chips, require_judging
+from tiocross.transfers.judging import judge_chips, require_judging, who_judges
 from tiocross.transfers.outcomes import Transfer
 from tiocross.transfers.summary import Estimate
 from tiocross.records import short_text
@@ -81,7 +81,8 @@ def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = 
     _require_plan(plan, network)
     require_matching(network, dataset)
     require_generator(rng)
-    how = require_judging(dataset, n_transfers=n_transfers, workers=workers, memory=memory, keep_correct=keep_correct)
+    how = require_judging(dataset, n_transfers=n_transfers, by=who_judges(workers, None), memory=memory,
+                          keep_correct=keep_correct)
     if not isinstance(map_known, bool):
         raise TypeError(f"map_known must be True or False; got {map_known!r}")
     device = plan.device.without("stuck", "lines") if map_known else plan.device

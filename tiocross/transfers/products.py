@@ -39,7 +39,8 @@ class ProductClassifier:
         self._layers = [_Layer(step) for step in self._steps]
         self._is_dense = all(step.seen is None and step.pooled is None for step in self._steps)
         n_points = self.n_points = len(self._points)
-        self._blocks = [slice(first, min(first + _POINTS_AT_ONCE, n_points)) for first in range(0, n_points, _POINTS_AT_ONCE)]
+        starts = range(0, n_points, _POINTS_AT_ONCE)
+        self._blocks = [slice(first, min(first + _POINTS_AT_ONCE, n_points)) for first in starts]
         self._norms = np.sqrt((self._points**2).sum(axis=1))
         single = self._points.astype(np.float32)
         if self._is_dense:  # features of a point in a column, with a one for the bias

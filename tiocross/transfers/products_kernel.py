@@ -28,10 +28,9 @@ _C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11, _C12 = (np.float32(1.0 / k) 
 
 @kernel
 def activate_curved(row, gain, shift):
-    """Turn sums into outputs, in place: shift - gain + 2 gain / (1 + exp(-2 gain x)); returns how many.
-
-    The exponential is that of a 16th, by twelve terms of its series, squared four times: off by less than 2e-6 of itself,
-    the output by less than 5e-7 of its range. It is held within exp(+-20), where the output is flat. It vectorises."""
+    """Turn sums into outputs, in place: shift - gain + 2 gain / (1 + exp(-2 gain x)); returns how many."""
+    # The exponential is that of a 16th, by twelve terms of its series, squared four times: off by less than 2e-6 of itself,
+    # the output by less than 5e-7 of its range. It is held within exp(+-20), where the output is flat. It vectorises.
     steep = -_TWO * gain / np.float32(16.0)
     high = _TWO * gain
     low = shift - gain

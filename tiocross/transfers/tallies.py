@@ -15,8 +15,6 @@ from tiocross.intervals import MOST_GROUPS
 from tiocross.records import short_text
 from tiocross.transfers.tally_kernel import count_verdicts
 
-_MOST_COUNTED = 2**16 - 1  # of verdicts in a number of 16 bits
-
 
 @dataclass(frozen=True, eq=False)
 class Tally:
@@ -73,40 +71,38 @@ class Tally:
         if first is None:
             raise ValueError("there must be at least one tally to merge; got none")
         by_points, correct = ([part[k] for part in parts] for k in (0, 1))
-        return cls(first.seed, first.first, smallest(by_chips), np.concatenate(by_points), confusion,
+        by_points = np.concatenate(by_points)
+        return cls(first.seed, first.first, by_chips.astype(_type_of_sums(len(by_points))), by_points, confusion,
                    None if first.correct is None else np.concatenate(correct))
 
 
 class Counter:
-    """Counts the verdicts on some chips that follow each other, part by part."""
+    """Counts the verdicts on ``n_chips`` chips that follow each other from ``first`` on, part by part."""
 
-    def __init__(self, seed, first, labels, n_classes):
+    def __init__(self, seed, first, n_chips, labels, n_classes):
         self.order = order_of_points(seed, len(labels))
-        self._seed, self._first, self._n_counted, self._n_classes = seed, first, 0, n_classes
+        n_groups = min(len(labels), MOST_GROUPS)
+        self._seed, self._first, self._n_counted = seed, first, 0
         self._labels = labels[self.order].astype(np.uint8)
-        self._by_chips = np.zeros((MOST_GROUPS, len(labels)), dtype=np.uint32)
-        self._parts, self._wrong = [], np.zeros((n_classes, n_classes), dtype=np.int64)
+        self._by_chips = np.zeros((MOST_GROUPS, len(labels)), dtype=_type_of_sums(n_chips))
+        self._by_points = np.zeros((n_chips, n_groups), dtype=np.min_scalar_type(-(-len(labels) // n_groups)))
+        self._wrong = np.zeros((n_classes, n_classes), dtype=np.int64)
 
     def count(self, classes):
         """(n_chips, n_points) uint8 classes that the next chips give to the points in their order."""
-        for start in range(0, len(classes), _MOST_COUNTED):
-            self._count(classes[start : start + _MOST_COUNTED])
-
-    def _count(self, classes):
-        by_chips = np.zeros(self._by_chips.shape, dtype=np.uint16)
-        by_points = np.zeros((len(classes), min(classes.shape[1], MOST_GROUPS)), dtype=np.uint16)
-        count_verdicts(classes, self._labels, (self._first + self._n_counted) % MOST_GROUPS, by_chips, by_points, self._wrong)
-        self._by_chips += by_chips
-        self._parts.append(by_points.astype(smallest_type(-(-classes.shape[1] // by_points.shape[1]))))
-        self._n_counted += len(classes)
+        here = slice(self._n_counted, self._n_counted + len(classes))
+        group = (self._first + self._n_counted) % MOST_GROUPS
+        count_verdicts(classes, self._labels, group, self._by_chips, self._by_points[here], self._wrong)
+        self._n_counted = here.stop
 
     def tally(self, correct=None):
         """`Tally` of all that was counted."""
-        right = np.bincount(self._labels, self._by_chips.sum(axis=0, dtype=np.float64), self._n_classes).astype(np.int64)
+        n_classes = len(self._wrong)
+        right = np.bincount(self._labels, self._by_chips.sum(axis=0, dtype=np.float64), n_classes).astype(np.int64)
         confusion = self._wrong + np.diag(right)
-        if self._n_classes == 2:
+        if n_classes == 2:
             confusion[[0, 1], [1, 0]] = np.bincount(self._labels, minlength=2) * self._n_counted - right
-        return Tally(self._seed, self._first, smallest(self._by_chips), np.concatenate(self._parts), confusion, correct)
+        return Tally(self._seed, self._first, self._by_chips, self._by_points, confusion, correct)
 
 
 def order_of_points(seed, n_points):
@@ -114,14 +110,14 @@ def order_of_points(seed, n_points):
     return np.random.default_rng(seed).permutation(n_points)
 
 
-def smallest_type(most):
-    """The smallest unsigned type that holds counts up to ``most``."""
-    return np.min_scalar_type(int(most))
+def _type_of_sums(n_chips):
+    """The smallest unsigned type that holds sums over groups of so many chips."""
+    return np.min_scalar_type(-(-n_chips // MOST_GROUPS))
 
 
 def smallest(counts):
     """The same counts in the smallest unsigned type."""
-    return counts.astype(smallest_type(counts.max(initial=0)))
+    return counts.astype(np.min_scalar_type(int(counts.max(initial=0))))
 
 
 def _require_next(tally, first, start):

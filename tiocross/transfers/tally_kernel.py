@@ -8,8 +8,8 @@ symbol       shape                          meaning
 classes      (C, P) uint8                   class that each chip gives to each point
 labels       (P,) uint8                     class that is right
 first        int                            group of the first chip; the next one belongs to the next group
-by_chips     (n_chip_groups, P) uint16      in and out: how often each point was right on a group of chips
-by_points    (C, n_point_groups) uint16     in and out: at how many points of a group each chip is right
+by_chips     (n_chip_groups, P) unsigned    in and out: how often each point was right on a group of chips
+by_points    (C, n_point_groups) unsigned   in and out: at how many points of a group each chip is right
 confusion    (n_classes, n_classes) int64   in and out: how often a point of a class was given another; for two classes
                                             nothing is added, because the other counts say it
 
@@ -29,11 +29,13 @@ def count_verdicts(classes, labels, first, by_chips, by_points, confusion):
         chips = by_chips[(first + c) % by_chips.shape[0]]
         points = by_points[c]
         given = classes[c]
+        for p in range(n_points):  # loops of one sum each vectorise
+            chips[p] += given[p] == labels[p]
         for start in range(0, n_points, n_groups):
-            for k in range(min(n_groups, n_points - start)):
-                right = 1 if given[start + k] == labels[start + k] else 0
-                points[k] += right
-                chips[start + k] += right
+            some = given[start : start + n_groups]
+            wanted = labels[start : start + n_groups]
+            for k in range(len(some)):
+                points[k] += some[k] == wanted[k]
         if confusion.shape[0] > 2:
             for p in range(n_points):
                 if given[p] != labels[p]:

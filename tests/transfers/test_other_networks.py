@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from tiocross import (
-    MLP, TIO2, Adaptation, AveragePool2d, Conv2d, Crossbar, Dense, DifferentialPairs, InstrumentError, Network, Sinh, arrange,
-    infer, judge_readback, load_plan, map_weights, measure_logits, plan, predict_logits, refit_output, share_arrays,
+    MLP, TIO2, Adaptation, AveragePool2d, ConductanceDropout, Conv2d, Crossbar, Dense, DifferentialPairs, InstrumentError,
+    Network, NoiseInjection, RangePenalty, Sinh, TrainingSettings, WiresInLoop, arrange, infer, judge_plan, judge_readback,
+    load_plan, map_weights, measure_logits, plan, predict_logits, refit_output, share_arrays, train, transfer,
 )
 from tiocross.circuit.matrices import transfer_matrix
 from tiocross.learning.steps import run_steps
 from tiocross.tasks import Dataset
 from tiocross.transfers.adaptation import refit_gain
+from tiocross.transfers.chips import Chips
 
 RNG = np.random.default_rng
 
@@ -22,6 +24,7 @@ def make(seed=0):
                       rng=rng)
     for array, step in zip(network.arrays, network.steps):
         array[-1] = rng.normal(size=array.shape[1]) * step.has_bias
+    network.arrays[-1][-1] -= network.logits(rng.normal(size=(200, 20))).mean(axis=0)  # so that each class has points
     return network
 
 
@@ -142,8 +145,87 @@ def test_output_layers_are_refitted_on_what_convolutions_give():
 def test_a_refit_needs_a_dense_output_layer():
     network = Network([Conv2d(3, 2, activation="linear"), AveragePool2d(3)], (1, 4, 4), rng=RNG(0))
     data = Dataset(RNG(1).normal(size=(6, 16)), [0, 1, 2] * 2)
-    with pytest.raises(ValueError, match="refitted where it is dense; the network ends with AveragePool2d 3 x 3"):
-        refit_output(network, network.arrays, data)
-    with pytest.raises(ValueError, match="a gain of their own where the last layer is dense"):
-        refit_gain(network, network.arrays, data)
-    assert Adaptation(training=data, refit="gain").refit == "gain"
+    for call in (lambda: refit_output(network, network.arrays, data), lambda: refit_gain(network, network.arrays, data),
+                 lambda: transfer(network, data, device=TIO2, adaptation=Adaptation(training=data, refit="gain"), rng=RNG(0))):
+        with pytest.raises(ValueError, match="where the last layer is dense; the network ends with AveragePool2d 3 x 3"):
+            call()
+
+
+# Simulated chips.
+
+
+def labelled(network, n=40, seed=1):
+    points = RNG(seed).normal(size=(n, network.sizes[0]))
+    return Dataset(points, network.predict(points), n_classes=network.n_classes)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("resistance", [0.0, 4.0])
+@pytest.mark.parametrize("lies", LAYOUTS)
+def test_verdicts_are_those_of_each_chip_alone(name, resistance, lies):
+    network = NETWORKS[name]()
+    data, layout = labelled(network), LAYOUTS[lies](network.shapes)
+    found = transfer(network, data, device=TIO2, layout=layout, wire_resistance=resistance, n_transfers=12, rng=RNG(3),
+                     keep_correct=True)
+    chips = Chips(network, TIO2, layout=layout, wire_resistance=resistance, rng=RNG(3))
+    weights = chips.weights(range(12))
+    assert [array.shape[1:] for array in weights] == [array.shape for array in network.arrays]
+    for layer, step in zip(weights, network.steps):
+        assert step.has_bias or not layer[:, -1].any()
+    logits = run_steps(network.steps, weights, network.encode(data.points))
+    np.testing.assert_array_equal(found.correct, logits.argmax(axis=-1) == data.labels)
+    assert 0.3 < found.accuracies.mean() < 1.0 and found.nominal_accuracy == 1.0
+    assert found.n_devices == sum(2 * rows * columns for rows, columns in layout.layer_shapes) // 2
+
+
+def test_dense_layers_are_judged_as_the_perceptron_that_they_are():
+    perceptron = MLP(3, 6, 2, rng=RNG(0), activation="tanh")
+    chain = Network([Dense(6, "tanh"), Dense(2)], (3,), rng=RNG(1)).with_arrays(perceptron.arrays)
+    data = labelled(perceptron)
+    first, second = (transfer(network, data, device=TIO2, n_transfers=30, rng=RNG(3), keep_correct=True)
+                     for network in (perceptron, chain))
+    np.testing.assert_array_equal(first.correct, second.correct)
+
+
+def test_planned_chips_are_judged():
+    network = make()
+    data = labelled(network)
+    made = plan(network, TIO2, layout=(8, 8), points=data.points)
+    found = judge_plan(made, network, data, n_transfers=10, rng=RNG(1), keep_correct=True)
+    assert found.correct.shape == (10, 40) and 0.3 < found.accuracies.mean() < 1.0
+
+
+@pytest.mark.parametrize("how", [{"map_known": True}, {"sensitive_last": True}, {"compensated": True}, {"refit": "output"},
+                                 {"refit": "gain"}, {"map_known": True, "retraining": "short"},
+                                 {"layer_by_layer": True, "retraining": "short"}])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_is_known_of_a_chip_is_made_use_of(how, name):
+    network = NETWORKS[name]()
+    data = labelled(network, 60)
+    if "retraining" in how:
+        how = {**how, "retraining": TrainingSettings(n_steps=5, n_chips=2, learning_rate=0.01)}
+    kind = {"device": TIO2, "layout": arrange(network.shapes, (12, 12)), "n_transfers": 6, "wire_resistance": 3.0}
+    found = transfer(network, data, adaptation=Adaptation(training=data, **how), rng=RNG(3), **kind)
+    plain = transfer(network, data, rng=RNG(3), **kind)
+    # None of these means makes six chips together worse by more than chance, some 5 %.
+    assert found.accuracies.mean() > plain.accuracies.mean() - 0.05
+
+
+# Training.
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("techniques", [[], [NoiseInjection(), ConductanceDropout(), RangePenalty(1e-3)],
+                                        [NoiseInjection(), WiresInLoop(2.0)]])
+def test_training_lowers_the_loss_and_leaves_missing_biases_out(name, techniques):
+    network, rng = NETWORKS[name](), RNG(4)
+    points = RNG(1).normal(size=(90, network.sizes[0]))
+    data = Dataset(points, (points[:, 0] > 0).astype(int) + (points[:, 1] > 0.7), n_classes=3)
+    device, layout = (TIO2, arrange(network.shapes, (8, 8))) if techniques else (None, None)
+    trained = train(network, data, techniques, device=device, layout=layout, rng=rng,
+                    settings=TrainingSettings(n_steps=60, n_chips=2, batch_size=90, learning_rate=0.02))
+    before, after = (-np.log(each.probabilities(points)[np.arange(90), data.labels]).mean() for each in (network, trained))
+    assert after < 0.9 * before
+    assert type(trained) is type(network) and trained.architecture == network.architecture
+    for array, shape in zip(trained.arrays, trained.shapes):
+        assert array[-1].any() == shape.has_bias
