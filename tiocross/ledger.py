@@ -74,16 +74,24 @@ class Ledger:
     def remove(self):
         """End writing and remove everything."""
         self.close()
-        self.path.unlink(missing_ok=True)  # first: without it the arrays mean nothing
-        for file in self._arrays.glob("*.npz"):
-            file.unlink()
-        if self._arrays.is_dir():
-            self._arrays.rmdir()
+        remove_ledger(self.path)
 
     def _write(self, line):
         self._file.write((line if isinstance(line, str) else _as_line(line)).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
+
+
+def remove_ledger(path):
+    """Remove a ledger, if there is one, and the arrays of its units."""
+    path.unlink(missing_ok=True)  # first: without it the arrays mean nothing
+    arrays = path.with_suffix("")
+    if arrays.is_dir():
+        for file in arrays.iterdir():
+            if file.suffix == ".npz":
+                file.unlink()
+        if not any(arrays.iterdir()):
+            arrays.rmdir()
 
 
 def read_units(path):
