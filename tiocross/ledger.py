@@ -25,7 +25,7 @@ class Ledger:
 
     def __init__(self, path, identity, *, resume=False):
         self.path, self._arrays = Path(path), Path(path).with_suffix("")
-        identity = json.loads(_as_line(identity))
+        identity = as_in_file(identity)
         found, self._units = read_units(self.path) if self.path.exists() else (None, {})
         if found is not None and not resume:
             raise ValueError(f"{self.path.parent} holds {len(self._units)} finished units of earlier work; go on with it, or "
@@ -124,10 +124,16 @@ def load_unit(path, unit):
 
 def require_same(found, wanted, folder):
     """Raise ValueError that names what differs between two identities, dicts."""
+    wanted = as_in_file(wanted)
     for name in dict.fromkeys([*wanted, *found]):
         if found.get(name) != wanted.get(name):
             raise ValueError(f"{folder} holds other work: {name} was {_shown(found.get(name))}, now it is "
                              f"{_shown(wanted.get(name))}. Only the same work can go on; choose another folder")
+
+
+def as_in_file(content):
+    """Plain content as a file of JSON gives it back: tuples are lists."""
+    return json.loads(_as_line(content))
 
 
 def _shown(value):
