@@ -158,6 +158,14 @@ def test_a_few_hardware_aware_epochs_recover_what_the_transfer_lost(tmp_path):
 
 
 @pytest.mark.slow
+def test_transfers_of_large_networks_are_timed_with_their_memory_and_their_floor():
+    output = run("benchmark_networks.py", "--quick")
+    assert "64-32-10     4820       1000 x 2000   0 ohm      20" in output and "random, flops, bytes, wires" in output
+    largest = json.loads(run("benchmark_networks.py", "--one", "3", "--chips", "4", "--wires", "2"))
+    assert largest["n_devices"] == 340_402 and largest["peak_bytes"] < 1e9
+
+
+@pytest.mark.slow
 def test_steps_of_large_networks_are_timed_with_their_memory_and_their_floor():
     output = run("benchmark_steps.py", "--quick", "--repetitions", "2")
     # 8 chips of 340 402 devices: 35 MB of draws, 20 MB of weights, gradients and signals; the rest are Python and libraries.

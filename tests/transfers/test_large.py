@@ -6,7 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tiocross import MLP, TIO2, Dataset, LineFailures, TrainingSettings, arrange, judge_plan, plan, transfer
+from tiocross import (
+    MLP, TIO2, AveragePool2d, Conv2d, Dataset, Dense, LineFailures, Network, TrainingSettings, arrange, judge_plan, plan,
+    transfer)
 from tiocross.devices.large_draws import LARGE
 from tiocross.devices.writes import apply_writes, draw_writes
 from tiocross.learning.network import classify
@@ -227,6 +229,20 @@ def test_kernels_reused_over_positions(scale):
     found = ProductClassifier(network, points).classify(copies)
     for copy, given in enumerate(found):
         assert np.array_equal(given, classify(run_steps(network.steps, [array[copy] for array in copies], points)))
+
+
+@pytest.mark.parametrize("name", ["blind", "compensated", "retrained", "output refitted"])
+def test_convolutions_on_chips(name):
+    """Judged as the logits of each chip say, with anything that is known of it."""
+    network = Network([Conv2d(6, 3, padding=1), AveragePool2d(2), Dense(3)], (1, 6, 6), rng=RNG(27))
+    points = Dataset(RNG(28).uniform(-1, 1, (60, 36)), RNG(29).integers(0, 3, 60))
+    adaptation = Adaptation(points, **ADAPTATIONS[name][1])
+    chips = Chips(network, FAULTY, wire_resistance=2.0, adaptation=adaptation, rng=RNG(30))
+    found = transfer(network, points, device=FAULTY, wire_resistance=2.0, adaptation=adaptation, rng=RNG(30), n_transfers=3,
+                     keep_correct=True)
+    for chip, weights in enumerate(zip(*chips.weights(range(3)))):
+        given = classify(run_steps(network.steps, list(weights), points.points))
+        assert np.array_equal(found.correct[chip], given == points.labels)
 
 
 def test_sums_beyond_single_precision_are_decided_in_double():

@@ -1,6 +1,8 @@
 """Transfers counted as they stream: tallies of parts add up, intervals come from sums, verdicts are kept on request."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -164,6 +166,27 @@ def test_counts_beyond_a_byte():
         assert np.array_equal(tally.by_points[:, group], correct[:, group::MOST_GROUPS].sum(axis=1))
     assert tally.by_points.dtype == np.uint8 and tally.by_chips.dtype == np.uint16
     assert tally.confusion.sum() == given.size and tally.confusion.trace() == correct.sum()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sizes", "n_transfers", "memory", "most"), [
+    ((2, 8, 1), 1_000_000, 1e9, 1e9),  # a million chips on a thousand points
+    ((324, 400, 100, 1), 24, 3e8, 5e8),  # Python, libraries and kernels take 0.2 GB of it
+])
+def test_memory_stays_within_its_bounds(sizes, n_transfers, memory, most):
+    """The peak of a process of its own, with its summary."""
+    program = f"""
+import resource
+import numpy as np
+from tiocross import MLP, TIO2, Dataset, arrange, transfer
+rng = np.random.default_rng(1)
+network, points = MLP(*{sizes}, rng=rng), Dataset(rng.random((1000, {sizes[0]})), rng.integers(0, 2, 1000))
+transfer(network, points, device=TIO2, layout=arrange({sizes}, (64, 64)), n_transfers={n_transfers}, memory={memory},
+         workers=2, rng=rng).summary()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert 1024 * int(done.stdout) < most
 
 
 @pytest.mark.slow

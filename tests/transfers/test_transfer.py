@@ -159,7 +159,7 @@ def test_progress_is_reported_and_can_stop_the_work(network, few):
     ({"rng": 3}, "rng must be a numpy.random.Generator"),
     ({"workers": 0}, "workers must be at least 1"),
     ({"layout": arrange_signed(), "wire_resistance": 1.0}, "wires join conductances, which SignedCoordinates does not give"),
-    ({"layout": "signed"}, r"layout must be a Layout, such as arrange\(network.sizes, \(8, 8\)\); got a str"),
+    ({"layout": "signed"}, r"layout must be a Layout, such as arrange\(network.shapes, \(8, 8\)\); got a str"),
     ({"layout": arrange_signed((2, 7, 1))}, "the layout is for layers of shapes .*; the network has"),
     ({"adaptation": "refit"}, r"adaptation must be Adaptation\(\.\.\.\); got 'refit'"),
     ({"adaptation": Adaptation}, r"adaptation must be Adaptation\(\.\.\.\); got <class"),

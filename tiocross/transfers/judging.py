@@ -156,9 +156,9 @@ class Judge:
         together = len(self._chips.split(range(CHIPS_PER_BLOCK + 1), CHIPS_PER_BLOCK + 1)[0])
         return together if together <= CHIPS_PER_BLOCK else 1
 
-    def parts(self, numbers):
-        """Parts of these chips that fit into memory."""
-        return self._chips.split(numbers, self._at_once)
+    def parts(self, numbers, n_shares=1):
+        """Parts of these chips that fit into memory, one or more for each of so many shares."""
+        return self._chips.split(numbers, min(self._at_once, -(-len(numbers) // n_shares)))
 
     def tally(self, numbers, on_progress=None):
         """`Tally` of these chips; ``on_progress(n_done)`` hears how far it is. Threads may call it side by side."""
@@ -187,7 +187,7 @@ class _Threads:
         def tally(part):
             return self._judge.tally(part, on_progress=lambda n_done: report(part.start - numbers.start + n_done))
 
-        for found in _in_threads(tally, self._judge.parts(numbers), self._workers):
+        for found in _in_threads(tally, self._judge.parts(numbers, self._workers), self._workers):
             yield found
             report(found.numbers.stop - numbers.start)
 

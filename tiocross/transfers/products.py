@@ -39,19 +39,19 @@ class ProductClassifier:
         self._layers = [_Layer(step) for step in self._steps]
         self._is_dense = all(step.seen is None and step.pooled is None for step in self._steps)
         n_points = self.n_points = len(self._points)
-        starts = range(0, n_points, _POINTS_AT_ONCE)
-        self._blocks = [slice(first, min(first + _POINTS_AT_ONCE, n_points)) for first in starts]
+        widest = max(layer.widest(array) for layer, array in zip(self._layers, network.arrays))
+        at_once = min(n_points, _POINTS_AT_ONCE, max(16, _MOST_SIGNALS // widest))
+        self._blocks = [slice(first, min(first + at_once, n_points)) for first in range(0, n_points, at_once)]
+        self._at_once = max(1, _MOST_SIGNALS // (at_once * widest))  # copies
+        self.scratch_bytes = 12 * self._at_once * at_once * widest
         self._norms = np.sqrt((self._points**2).sum(axis=1))
         single = self._points.astype(np.float32)
         if self._is_dense:  # features of a point in a column, with a one for the bias
             single = np.concatenate([single, np.ones((n_points, 1), dtype=np.float32)], axis=1)
             self._inputs = [np.ascontiguousarray(single[block].T) for block in self._blocks]
         else:
-            self._inputs = [self._steps[0].gather(single[block]) for block in self._blocks]
+            self._inputs = [single[block] for block in self._blocks]
         self.n_bytes = self._points.nbytes + sum(inputs.nbytes for inputs in self._inputs)
-        widest = max(layer.n_positions * array.shape[1] for layer, array in zip(self._layers, network.arrays))
-        self._at_once = max(1, _MOST_SIGNALS // (min(n_points, _POINTS_AT_ONCE) * widest))
-        self.scratch_bytes = 12 * self._at_once * widest * min(n_points, _POINTS_AT_ONCE)
 
     def classify(self, arrays):
         """(n_copies, n_points) uint8 classes, as `MLP.predict` gives them, for the weights of each layer,
@@ -100,8 +100,9 @@ class ProductClassifier:
     def _run_by_copy(self, arrays, inputs, sizes, errors):
         """The same for networks whose kernels are reused over positions: copy by copy."""
         last, found, norms, n_units = len(arrays) - 1, [], [], []
+        gathered = self._steps[0].gather(inputs)
         for own in zip(*arrays):
-            signal, n_units = inputs, []  # as gathered for the first layer
+            signal, n_units = gathered, []
             for k, (step, layer, array) in enumerate(zip(self._steps, self._layers, own)):
                 seen = step.gather(signal) if k else signal
                 signal = (seen.reshape(-1, seen.shape[-1]) @ array[:-1] + array[-1]).reshape(len(inputs), -1)
@@ -144,6 +145,10 @@ class _Layer:
         self.n_positions = 1 if step.seen is None else len(step.seen)
         self.spread = 1.0 if step.seen is None else _most_often(step.seen) ** 0.5  # of errors, over positions
         self.pooling = None if step.pooled is None else (_most_often(step.pooled) / step.pooled.shape[1]) ** 0.5
+
+    def widest(self, array):
+        """Most signals of a point in memory, for (n_inputs + 1, n_outputs) weights."""
+        return self.n_positions * (max(array.shape) if self.n_positions > 1 else array.shape[1])
 
     def activate(self, sums):
         """Activated sums, in place."""

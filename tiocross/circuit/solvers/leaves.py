@@ -7,7 +7,7 @@ import numpy as np
 from tiocross.circuit.solvers.leaf_blocks_kernel import TOGETHER, build_leaf_blocks, pull_leaf_blocks
 from tiocross.vectors import LANES
 
-_LARGEST_LEAF = 16  # most lines of a smallest part; with fewer, calling NumPy would cost more than its arithmetic
+_LARGEST_LEAF = 17  # most lines of a smallest part: 64 inputs and a bias, halved; with fewer, calling NumPy costs more
 DEVICES_AT_ONCE = 2**16  # treated together while blocks are small, so that they stay in the processor's cache
 
 
