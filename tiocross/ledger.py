@@ -25,7 +25,7 @@ class Ledger:
 
     def __init__(self, path, identity, *, resume=False):
         self.path, self._arrays = Path(path), Path(path).with_suffix("")
-        identity = json.loads(_as_line(identity))
+        identity = as_in_file(identity)
         found, self._units = read_units(self.path) if self.path.exists() else (None, {})
         if found is not None and not resume:
             raise ValueError(f"{self.path.parent} holds {len(self._units)} finished units of earlier work; go on with it, or "
@@ -74,16 +74,24 @@ class Ledger:
     def remove(self):
         """End writing and remove everything."""
         self.close()
-        self.path.unlink(missing_ok=True)  # first: without it the arrays mean nothing
-        for file in self._arrays.glob("*.npz"):
-            file.unlink()
-        if self._arrays.is_dir():
-            self._arrays.rmdir()
+        remove_ledger(self.path)
 
     def _write(self, line):
         self._file.write((line if isinstance(line, str) else _as_line(line)).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
+
+
+def remove_ledger(path):
+    """Remove a ledger, if there is one, and the arrays of its units."""
+    path.unlink(missing_ok=True)  # first: without it the arrays mean nothing
+    arrays = path.with_suffix("")
+    if arrays.is_dir():
+        for file in arrays.iterdir():
+            if file.suffix == ".npz":
+                file.unlink()
+        if not any(arrays.iterdir()):
+            arrays.rmdir()
 
 
 def read_units(path):
@@ -116,10 +124,16 @@ def load_unit(path, unit):
 
 def require_same(found, wanted, folder):
     """Raise ValueError that names what differs between two identities, dicts."""
+    wanted = as_in_file(wanted)
     for name in dict.fromkeys([*wanted, *found]):
         if found.get(name) != wanted.get(name):
             raise ValueError(f"{folder} holds other work: {name} was {_shown(found.get(name))}, now it is "
                              f"{_shown(wanted.get(name))}. Only the same work can go on; choose another folder")
+
+
+def as_in_file(content):
+    """Plain content as a file of JSON gives it back: tuples are lists."""
+    return json.loads(_as_line(content))
 
 
 def _shown(value):

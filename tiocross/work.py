@@ -7,6 +7,7 @@ executor is for the caller to say; a few seconds are long beside what it costs t
 """
 
 import concurrent.futures
+import contextlib
 import queue
 import warnings
 from collections import deque
@@ -52,16 +53,18 @@ def as_executor(executor):
     return executor
 
 
-def as_ready(function: Callable, units: Iterable, executor=None, *, describe: Callable = repr, n_ahead: int = N_AHEAD):
+def as_ready(function: Callable, units: Iterable, executor=None, *, describe: Callable = repr, n_ahead: int = N_AHEAD,
+             should_stop: Callable = bool):
     """Yield ``(k, function(*unit))`` for the k-th of the ``units``, tuples of arguments, as they are ready.
 
-    The first error of a unit is raised as `UnitError` with what ``describe(unit)`` says; what waits is dropped then, and
-    when the consumer stops."""
+    The first error of a unit is raised as `UnitError` with what ``describe(unit)`` says, and InterruptedError once
+    ``should_stop()``; what waits is dropped then, and when the consumer stops."""
     if executor is None:
         for k, unit in enumerate(units):
             yield k, _done_here(function, unit, describe)
         return
     handed_out = _HandedOut(function, executor, describe, n_ahead)
+    handed_out.should_stop = should_stop
     try:
         yield from handed_out.results(enumerate(units))
     finally:
@@ -85,6 +88,7 @@ class _HandedOut:
         self._function, self._executor, self._describe, self._n_ahead = function, executor, describe, n_ahead
         self._running, self._done = {}, queue.SimpleQueue()  # number of the hand-out: (k, unit, n_lost, future)
         self._n_handed_out, self._left, self._is_broken = 0, deque(), False
+        self.should_stop = bool  # () -> False
 
     def results(self, numbered):
         """Yield ``(k, result)`` of all units."""
@@ -128,10 +132,10 @@ class _HandedOut:
         """Wait for one unit; yield its result, unless its worker was lost."""
         number = None
         while number is None:
-            try:
+            if self.should_stop():
+                raise InterruptedError("asked to stop")
+            with contextlib.suppress(queue.Empty):
                 number = self._done.get(timeout=_PATIENCE)
-            except queue.Empty:
-                pass
         k, unit, n_lost, future = self._running.pop(number)
         try:
             result = future.result()

@@ -105,5 +105,8 @@ def test_other_files_are_refused_with_what_helps(tmp_path, capsys):
     code, _, error = run(["import", tmp_path / "weights.npz", "--activation", "relu", "--overwrite", "--out",
                           tmp_path / "weights.npz"], capsys)
     assert code == 2 and "would take the place of" in error
+    MLP(2, 1, rng=RNG(0)).save(tmp_path / "ours.npz")
+    code, _, error = run(["import", tmp_path / "ours.npz", *out], capsys)
+    assert code == 2 and "it is a network of tiocross already: take it as it is" in error
     code, _, error = run(["import", tmp_path / "absent.npz", *out], capsys)
     assert code == 2 and "No such file" in error

@@ -1,6 +1,7 @@
 """Stage by stage from files: train, transfer, an experiment on a table of the user, the table of known tasks."""
 
 import json
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from tiocross.commands.main import main
 from tiocross.study.experiment import ROWS
 from tiocross.study.measured import as_measured, taking_measured
 from tiocross.study.published import KNOWN
-from tiocross.study.task_table import weigh
+from tiocross.study.task_table import TaskTable, weigh
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +211,36 @@ def test_weighed_figures_of_the_decoder_are_its_exact_logical_error():
     best = np.repeat(np.broadcast_to(code.best_classes, (3, 256)), 4, axis=1) == points.labels
     figures, _ = weigh(best, best[0], weights, np.random.default_rng(0))
     assert figures["robust_fraction_95"] == figures["robust_fraction_99"] == pytest.approx(1 - code.best_logical_error)
+
+
+def test_an_interrupted_table_of_known_tasks_goes_on(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("tiocross.commands.tasks._QUICK_SHARE", 0.01)
+    whole, cut = (["tasks", "--quick", "--only", "iris", "letters", "--transfers", "20", "--workers", "1", "--out", str(out)]
+                  for out in (tmp_path / "whole", tmp_path / "cut"))
+    assert main(whole) == 0
+    seen, add = [], TaskTable._add
+
+    def stop_later(self, task, finished, kept):
+        add(self, task, finished, kept)
+        seen.append(finished)
+        if len(seen) == 9:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TaskTable, "_add", stop_later)
+        assert main(cut) == 130
+    assert not json.loads((tmp_path / "cut" / "summary.json").read_text())["complete"]
+    assert main([*cut, "--resume", "--transfers", "30"]) == 2 and "chips" in capsys.readouterr().err
+    assert main([*cut, "--resume"]) == 0
+    first, second = (json.loads((tmp_path / name / "summary.json").read_text()) for name in ("whole", "cut"))
+    assert first["rows"] == second["rows"] and (tmp_path / "whole" / "table.txt").read_bytes() == (
+        tmp_path / "cut" / "table.txt").read_bytes()
+
+
+def test_known_tasks_can_be_sent_to_other_processes():
+    for known in KNOWN:
+        again = pickle.loads(pickle.dumps(known))
+        assert again.name == known.name and len(again.make().train) == len(known.make().train)
 
 
 def test_the_table_of_known_tasks_is_printed_beside_what_was_published(tmp_path, monkeypatch, capsys):

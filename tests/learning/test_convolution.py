@@ -1,6 +1,7 @@
 """Networks of convolutions: against nested loops, their files, what does not fit."""
 
 import json
+import random
 import pickle
 
 import numpy as np
@@ -212,8 +213,10 @@ def architecture(**changes):
     ({"architecture": architecture(layers=[{"layer": ["Dense"], "n_outputs": 3}])}, "damaged"),
     ({"architecture": architecture(layers=[{"layer": "Dense", "n_outputs": 3, "colour": 1}])}, "damaged.*colour"),
     ({"architecture": architecture(layers=[{"layer": "Dense", "n_outputs": 3, "activation": [1]}])}, "damaged"),
-    ({"architecture": architecture(input_shape=[1, 10**9, 10**9])}, "at most 33554432 inputs"),
-    ({"architecture": architecture(input_shape=[1, 5000, 5000])}, "33554432 can be handled|larger than|do not have"),
+    ({"architecture": architecture(input_shape=[1, 10**9, 10**9])}, "at most 4194304 inputs"),
+    ({"architecture": architecture(input_shape=[1, 2000, 2000])}, "its layers need weights of shapes|larger than"),
+    ({"architecture": architecture(input_shape=[1, 2000, 2000], layers=[{"layer": "Conv2d", "n_channels": 2, "kernel": 3, "activation": "linear"}])},
+     "33554432 can be handled"),
     ({"architecture": architecture(input_shape=["1", 4, 5])}, "must be a whole number"),
     ({"layer_0": np.zeros((3, 3))}, "its layers need weights of shapes"),
     ({"layer_0": np.zeros((300, 300))}, "'layer_0' is larger than 2 such layers has it"),
@@ -227,6 +230,23 @@ def test_damaged_files_are_refused(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message) as caught:
         Network.load(tmp_path / "network.npz")
     assert str(tmp_path / "network.npz") in str(caught.value)
+
+
+def test_hundreds_of_damaged_architectures_give_a_value_error_and_nothing_else(tmp_path):
+    rng, refused, good = random.Random(7), 0, make("two and a pool")
+    for _ in range(150):
+        text = good.architecture
+        for _ in range(rng.randint(1, 3)):
+            at = rng.randrange(len(text))
+            new = rng.choice(["9", "-", "[", "]", "{", "\"", "null", "true", "1e400", "NaN", "Dense", "relu", ",", ".5", "\u2028"])
+            text = text[:at] + new + text[at + rng.randint(0, 3) :]
+        write(tmp_path / "network.npz", good, architecture=np.array(text))
+        try:
+            Network.load(tmp_path / "network.npz")
+        except ValueError as error:
+            refused += 1
+            assert str(error).startswith(f"{tmp_path / 'network.npz'} is damaged: ")
+    assert refused > 110
 
 
 def test_a_bias_in_the_file_of_a_layer_without_is_refused(tmp_path):
@@ -245,7 +265,7 @@ def test_a_bias_in_the_file_of_a_layer_without_is_refused(tmp_path):
     (lambda: Network([Conv1d(2, 2), Dense(2)], (4,), rng=RNG(0)), ValueError, r"needs inputs of shape \(n_channels, length"),
     (lambda: Network([Dense(4, "relu"), Conv1d(2, 2), Dense(2)], (4,), rng=RNG(0)), ValueError, "it gets \\(4,\\)"),
     (lambda: Network([Conv2d(2, 2), AveragePool2d(4), Dense(2)], (1, 4, 4), rng=RNG(0)), ValueError, "does not fit on 3 x 3"),
-    (lambda: Network([Conv2d(64, 3), Dense(2)], (64, 500, 500), rng=RNG(0)), ValueError, "33554432 can be handled"),
+    (lambda: Network([Conv2d(64, 3), Dense(2)], (16, 500, 500), rng=RNG(0)), ValueError, "33554432 can be handled"),
     (lambda: Network([Dense(2, "relu")], (4,), rng=RNG(0)), ValueError, "the last layer gives logits"),
     (lambda: Network([Dense(2, "softmax"), Dense(2)], (4,), rng=RNG(0)), ValueError, "activation 'softmax' is unknown"),
     (lambda: Network([Dense(2, "sigmoid")], (4,), rng=RNG(0)), ValueError, "a sigmoid output is for two classes"),

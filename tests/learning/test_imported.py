@@ -390,6 +390,12 @@ def test_archives_of_other_things_are_refused(members, message, tmp_path):
         read_weights(tmp_path / "a.npz")
 
 
+def test_an_archive_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path):
+    np.savez_compressed(tmp_path / "a.npz", W0=np.zeros((1500, 1000)))
+    with pytest.raises(ValueError, match="'W0.npy' would be 12000128 bytes, unpacked from a file of .*: these are no trained"):
+        read_weights(tmp_path / "a.npz")
+
+
 def test_pickled_objects_are_never_loaded(tmp_path):
     np.savez(tmp_path / "a.npz", a=np.array([{1: 2}, None], dtype=object))
     with pytest.raises(ValueError, match="holds no numbers but object"):

@@ -26,6 +26,14 @@ def add_commands(commands):
         add_arguments(commands)
 
 
+def _add_going_on(add):
+    add("--resume", action="store_true", help="go on with an interrupted or killed run in the same folder, with the same "
+                                              "options: what is finished there is not done again")
+    add("--until", type=_real, metavar="SHARE",
+        help="judge no more chips of a network once its share of points right on 95 %% of the chips is known to +- SHARE, "
+             "such as 0.002 (default: all chips)")
+
+
 def _add_experiment(commands):
     add = _add(commands, "experiment", "the paper's experiment, end to end",
                "Train a regular network, hardware-aware ones and one by the recommended recipe on half moons, transfer each "
@@ -35,6 +43,7 @@ def _add_experiment(commands):
     add("--out", metavar="DIR", help="results folder (default: results/experiment; with --quick results/experiment_quick)")
     add("--overwrite", action="store_true",
         help="replace earlier results in the folder; without it a folder that holds some is refused")
+    _add_going_on(add)
     add_points(add, "the shipped half moons")
     add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card)")
     add("--quick", action="store_true", help="the rows of the figures, 1 seed and 2 000 chips: a first look")
@@ -59,6 +68,7 @@ def _add_compare(commands):
     add("--out", metavar="DIR", help="results folder (default: results/compare; with --quick results/compare_quick)")
     add("--overwrite", action="store_true",
         help="replace earlier results in the folder; without it a folder that holds some is refused")
+    _add_going_on(add)
     add("--only", nargs="+", metavar="NAME",
         help="rows of these names, as in the table or as --list shows them (default: all)")
     add("--list", action="store_true", help="show the names of the rows, and nothing else")

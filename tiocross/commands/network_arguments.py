@@ -119,4 +119,6 @@ def add_tasks(commands):
     add("--out", metavar="DIR", help="results folder (default: results/tasks; with --quick results/tasks_quick)")
     add("--overwrite", action="store_true",
         help="replace earlier results in the folder; without it a folder that holds some is refused")
+    add("--resume", action="store_true", help="go on with an interrupted or killed run in the same folder, with the same "
+                                              "options: what is finished there is not done again")
     add("--workers", type=whole(MOST_WORKERS), metavar="N", help="processes and threads (default: one for each CPU)")

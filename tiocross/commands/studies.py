@@ -17,7 +17,7 @@ def settings_from(arguments, recipes, *, n_seeds, n_transfers, first_seed=0):
     """Seeds, chips and wires as the command line states them; ``n_seeds`` and ``n_transfers`` where it does not."""
     n_seeds = as_count("the number of seeds", n_seeds if arguments.seeds is None else arguments.seeds)
     return ExperimentSettings(seeds=tuple(range(first_seed, first_seed + n_seeds)), recipes=tuple(recipes),
-                              n_transfers=n_transfers if arguments.transfers is None else arguments.transfers,
+                              n_transfers=n_transfers if arguments.transfers is None else arguments.transfers, until=arguments.until,
                               wire_resistances=tuple(float(r) for r in arguments.wire_resistance))
 
 
@@ -28,7 +28,7 @@ def prepare_run(study, arguments, announce=None):
     out = f"results/{study.name}{'_quick' if arguments.quick else ''}" if arguments.out is None else arguments.out
     kinds = FIGURE_KINDS[:1] if arguments.quick else FIGURE_KINDS  # a first look is not for print
     require_unlocked(out)  # who writes there is named before what lies there
-    folder = ResultsFolder(out, overwrite=arguments.overwrite, kinds=kinds)
+    folder = ResultsFolder(out, overwrite=arguments.overwrite, resume=arguments.resume, kinds=kinds)
     run = Run(study, folder, workers=count_workers(arguments.workers), on_progress=progress.update)
     held = folder.locked()  # the last step: all else is known to be good
     return lambda: _run_and_print(run, progress, held, "" if announce is None else announce(study, run.workers))

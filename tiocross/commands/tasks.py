@@ -26,7 +26,7 @@ def prepare(arguments):
     n_transfers = as_count("--transfers", n_transfers if arguments.transfers is None else arguments.transfers)
     out = arguments.out or f"results/tasks{'_quick' if quick else ''}"
     require_unlocked(out)
-    folder = ResultsFolder(out, overwrite=arguments.overwrite)
+    folder = ResultsFolder(out, overwrite=arguments.overwrite, resume=arguments.resume)
     table = TaskTable(known, folder, seeds=range(n_seeds), n_transfers=n_transfers,
                       share_of_steps=_QUICK_SHARE if quick else 1.0, workers=count_workers(arguments.workers))
     held = folder.locked()  # the last step: all else is known to be good

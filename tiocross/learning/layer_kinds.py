@@ -16,7 +16,7 @@ from tiocross.learning.activations import ACTIVATIONS, find_activation
 from tiocross.learning.steps import Step
 
 OUTPUTS = ("linear", "softmax", "sigmoid")  # what may be made of the logits
-_MOST_SEEN = 2**25  # entries of an index of what positions see: 270 MB
+_MOST_INPUTS, _MOST_SEEN = 2**22, 2**25  # features of a point; entries of an index of what positions see: 270 MB
 
 
 @dataclass(frozen=True)
@@ -252,8 +252,8 @@ def _as_input_shape(shape):
         raise TypeError("input_shape must be (n_inputs,), (n_channels, length) or (n_channels, height, width); got "
                         f"{short_repr(shape)}")
     shape = tuple(as_count("a length of input_shape", length) for length in shape)
-    if math.prod(shape) > _MOST_SEEN:
-        raise ValueError(f"input_shape must have at most {_MOST_SEEN} inputs; got {shape}")
+    if math.prod(shape) > _MOST_INPUTS:
+        raise ValueError(f"input_shape must have at most {_MOST_INPUTS} inputs; got {shape}")
     return shape
 
 

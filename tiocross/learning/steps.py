@@ -50,7 +50,9 @@ class Step:
         without positions the signals themselves."""
         if self.seen is None:
             return signal
-        return np.where(self.seen < 0, signal.dtype.type(0.0), signal[..., self.seen])
+        if self.seen.min() < 0:  # the last column stands for them
+            signal = np.concatenate([signal, np.zeros((*signal.shape[:-1], 1), dtype=signal.dtype)], axis=-1)
+        return signal.take(self.seen, axis=-1)
 
     def activate(self, sums):
         """Outputs from (..., n_outputs) sums."""
@@ -58,7 +60,13 @@ class Step:
 
     def average(self, outputs):
         """Features of the next layer from (..., n_outputs) activated outputs."""
-        return outputs if self.pooled is None else outputs[..., self.pooled].mean(axis=-1)
+        if self.pooled is None:
+            return outputs
+        total = outputs.take(self.pooled[:, 0], axis=-1)
+        for column in self.pooled.T[1:]:
+            total += outputs.take(column, axis=-1)
+        total *= total.dtype.type(1.0 / self.pooled.shape[1])
+        return total
 
 
 def run_steps(steps, arrays, inputs):
@@ -67,12 +75,13 @@ def run_steps(steps, arrays, inputs):
     signal = inputs
     for step, array in zip(steps, arrays, strict=True):
         seen = step.gather(signal)
-        if step.seen is None:
-            signal = seen @ array[..., :-1, :] + array[..., -1:, :]
-        else:
-            sums = seen @ array[..., None, :-1, :] + array[..., None, -1:, :]
-            signal = sums.reshape(*sums.shape[:-2], sums.shape[-2] * sums.shape[-1])
-        signal = step.average(step.activate(signal))
+        if step.seen is not None:  # all positions of all points are rows of one product
+            *leading, n_points, n_positions, n_seen = seen.shape
+            seen = seen.reshape(*leading, n_points * n_positions, n_seen)
+        sums = seen @ array[..., :-1, :] + array[..., -1:, :]
+        if step.seen is not None:
+            sums = sums.reshape(*sums.shape[:-2], n_points, n_positions * sums.shape[-1])
+        signal = step.average(step.activate(sums))
     return signal
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from tiocross.checks import as_path, require_memory, require_text
 from tiocross.learning.safetensors import read_safetensors
 
-_MOST_DEFLATED = 1_100  # times that deflating makes a file smaller at most
+_MOST_DEFLATED, _SMALL = 100, 10_000_000  # times that trained weights are deflated at most; bytes that are no matter
 _STATE = "state = torch.load(\"model.pt\", map_location=\"cpu\", weights_only=True)"
 _OF_TORCH = ("is one of PyTorch, which runs what is in it when it is read. Save its numbers instead, in Python where "
              f"PyTorch is: {_STATE}; safetensors.torch.save_file(state, \"model.safetensors\"), or numpy.savez("
@@ -56,11 +56,16 @@ def _require_arrays(archive, n_bytes):
     """Raise ValueError unless the members are arrays of numbers, each as long as its head says; none is unpacked."""
     if any(info.filename.endswith("data.pkl") for info in archive.infolist()):
         raise ValueError(f"it {_OF_TORCH}")
+    if {"format.npy", "input_scale.npy"} <= {info.filename for info in archive.infolist()}:
+        raise ValueError("it is a network of tiocross already: take it as it is")
     total = 0
     for info in archive.infolist():
         require_text("the name of an array", info.filename)
-        if not info.filename.endswith(".npy") or info.file_size > _MOST_DEFLATED * n_bytes:
+        if not info.filename.endswith(".npy"):
             raise ValueError(f"{info.filename!r} in it is no array")
+        if info.file_size > max(_SMALL, _MOST_DEFLATED * n_bytes):
+            raise ValueError(f"{info.filename!r} would be {info.file_size} bytes, unpacked from a file of {n_bytes}: these "
+                             "are no trained weights")
         with archive.open(info) as member:
             version = np.lib.format.read_magic(member)
             read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tiocross.study.crew import stop_if_asked
+from tiocross.study.finished import Nothing
 from tiocross.study.starts import train_starts
 from tiocross.transfers.chips import Chips
 from tiocross.transfers.judging import compile_kernels, judge_chips
@@ -72,13 +73,21 @@ def with_values(recipe, values, strength, device):
     return replace(recipe, techniques=techniques, training=replace(recipe.training, learning_rate=values[RATE]))
 
 
-def choose_values(recipes, strengths, task, device, crew, on_trial=lambda n_done: None):
-    """`Choice` for each of the recipes; ``strengths`` has the `Strength` of those that have one, by name."""
+def choose_values(recipes, strengths, task, device, crew, on_trial=lambda n_done: None, kept=Nothing()):
+    """`Choice` for each of the recipes; ``strengths`` has the `Strength` of those that have one, by name. ``kept`` is what
+    a run has `Finished`."""
     jobs = [(k, values, with_values(recipe, values, strengths.get(recipe.name), device))
             for k, recipe in enumerate(recipes) for values in grid_of(strengths.get(recipe.name))]
-    found = [{} for _ in recipes]
-    for n_done, ((k, values, *_), tried) in enumerate(crew.each(_try, [(*job, task, device) for job in jobs]), 1):
+    found, left = [{} for _ in recipes], []
+    for k, values, recipe in jobs:
+        tried = kept.record("tried", recipe.name, text_of(values))
+        if tried is None:
+            left.append((k, values, recipe, task, device))
+        else:
+            found[k][text_of(values)] = tried["share"], tried["core_seconds"]
+    for n_done, ((k, values, *_), tried) in enumerate(crew.each(_try, left), len(jobs) - len(left) + 1):
         found[k][text_of(values)] = tried
+        kept.keep(("tried", recipes[k].name, text_of(values)), {"share": tried[0], "core_seconds": tried[1]})
         on_trial(n_done)
     return [_best(recipe, grid_of(strengths.get(recipe.name)), tried) for recipe, tried in zip(recipes, found)]
 

@@ -2,6 +2,7 @@
 were not trained for: more stuck devices, stronger write disturb, longer wires. For other numbers of devices the networks
 are trained anew."""
 
+import itertools
 from concurrent.futures import as_completed
 from dataclasses import dataclass, replace
 from functools import partial
@@ -88,7 +89,7 @@ def methods_to_choose(recipes):
 def _choose(run, crew):
     study = run.study
     return choose_values(methods_to_choose(study.settings.recipes), STRENGTHS, study.task, study.device, crew,
-                         partial(run.report_progress, "values tried"))
+                         partial(run.report_progress, "values tried"), run.finished)
 
 
 def use_choices(recipes, choices: list[Choice], *, device):
@@ -205,7 +206,7 @@ def _draw(run, crew, measured):
 def measure_curves(run, crew):
     """Yield the points of all curves as they are ready."""
     yield from measure_conditions(run, crew)
-    yield from _measure_sizes(replace(run.study, settings=settings_of_curves(run.study.settings)), crew)
+    yield from _measure_sizes(replace(run.study, settings=settings_of_curves(run.study.settings)), crew, run.finished)
 
 
 def measure_conditions(run, crew):
@@ -214,28 +215,47 @@ def measure_conditions(run, crew):
     study = replace(run.study, settings=settings)
     networks = [Trained(recipe, seed, run.networks[recipe.name, seed]) for recipe in followed(settings)
                 for seed in settings.seeds]
-    jobs = [crew.start_thread(_measure, condition, trained, study, crew.stop)
-            for condition in make_conditions(study.device) for trained in networks]
-    yield from (job.result() for job in as_completed(jobs))
+    jobs = []
+    for condition, trained in itertools.product(make_conditions(study.device), networks):
+        point = run.finished.record(*_words(condition.curve, condition.x, trained.recipe.name, trained.seed))
+        if point is None:
+            jobs.append(crew.start_judging(_measure, condition, trained, study.task, settings))
+        else:
+            yield CurvePoint(**point)
+    for job in as_completed(jobs):
+        point = job.result()
+        run.finished.keep(_words(point.curve, point.x, point.name, point.seed), point._asdict())
+        yield point
 
 
-def _measure(condition, trained, study, stop):
-    settings = replace(study.settings, wire_resistances=(condition.wire_resistance,))
-    outcome, = judge_wires(trained, study.task, condition.device, settings, stop)
+def _words(*what):
+    """Of which point of a curve the record is kept."""
+    return ("point of a curve", *what)
+
+
+def _measure(condition, trained, task, settings, should_stop=bool):
+    settings = replace(settings, wire_resistances=(condition.wire_resistance,))
+    outcome, = judge_wires(trained, task, condition.device, settings, should_stop)
     return CurvePoint(condition.curve, condition.x, trained.recipe.name, trained.seed, outcome.nominal_accuracy,
                       robust_fraction(outcome.rates, 0.95))
 
 
-def _measure_sizes(study, crew):
+def _measure_sizes(study, crew, kept):
     """Points of the curve over the number of devices; its networks are trained for it."""
     resized = {f"{recipe.name}, {n_hidden}": (recipe, n_hidden) for recipe in followed(study.settings)
                for n_hidden in HIDDEN_UNITS}
-    recipes = tuple(replace(recipe, name=name, sizes=(2, n_hidden, 1)) for name, (recipe, n_hidden) in resized.items())
+    known = {name: [kept.record(*_words("devices", name, seed)) for seed in study.settings.seeds] for name in resized}
+    done = [name for name, points in known.items() if None not in points]
+    yield from (CurvePoint(**point) for name in done for point in known[name])
+    recipes = tuple(replace(recipe, name=name, sizes=(2, n_hidden, 1)) for name, (recipe, n_hidden) in resized.items()
+                    if name not in done)
     for finished in train_and_judge(replace(study, settings=replace(study.settings, recipes=recipes)), crew):
         if isinstance(finished, Judged):
             row, (recipe, _) = finished.row, resized[finished.recipe.name]
-            yield CurvePoint("devices", row["n_devices"], recipe.name, finished.seed, row["nominal_accuracy"],
-                             row["robust_fraction_95"])
+            point = CurvePoint("devices", row["n_devices"], recipe.name, finished.seed, row["nominal_accuracy"],
+                               row["robust_fraction_95"])
+            kept.keep(_words("devices", finished.recipe.name, finished.seed), point._asdict())
+            yield point
 
 
 # What the figure of all methods shows.

@@ -8,19 +8,26 @@ import signal
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 
+from tiocross.work import as_ready
+
+
+_WAITING = 256  # units at most in an executor, a thread waits for each
+
 
 class Crew:
-    """Processes for training and figures, which hold the interpreter, and threads for transfers, which do not.
+    """Processes for training and figures, which hold the interpreter, and threads for transfers, which do not; or an
+    executor for training and transfers.
 
     With one worker, training and figures run in this thread as they are handed in. Transfers and compilation are never
     in this thread, so that Ctrl-C always finds it awake. As a context it ends with its block: an interrupt leaves within
     a second, any other error waits until all is quiet.
     """
 
-    def __init__(self, workers):
-        self.stop = threading.Event()
-        self.n_ahead = 2 * workers if workers > 1 else 1
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="tiocross")
+    def __init__(self, workers, executor=None):
+        self.stop, self._executor = threading.Event(), executor
+        self.compiled = None  # future of what judging in threads waits for
+        self.n_ahead = _WAITING if executor is not None else 2 * workers if workers > 1 else 1
+        self._threads = ThreadPoolExecutor(workers if executor is None else _WAITING, thread_name_prefix="tiocross")
         self._processes = None
         if workers > 1:
             context = multiprocessing.get_context("spawn")
@@ -37,7 +44,13 @@ class Crew:
             self._dismiss()
 
     def start(self, function, *arguments):
-        """Future of ``function(*arguments)`` in a process; `stop_if_asked` there sees whether to go on."""
+        """Future of ``function(*arguments)`` in a process or the executor; `stop_if_asked` sees whether to go on."""
+        if self._executor is not None:
+            return self._threads.submit(self._wait_for, function, arguments)
+        return self.start_here(function, *arguments)
+
+    def start_here(self, function, *arguments):
+        """The same in a process of this computer, for what is not for an executor."""
         if self._processes is None:
             return _done_now(function, *arguments)
         with interrupts_held():  # a Ctrl-C while a process starts would leave it half made
@@ -57,6 +70,23 @@ class Crew:
     def start_thread(self, function, *arguments):
         """Future of ``function(*arguments)`` in a thread."""
         return self._threads.submit(function, *arguments)
+
+    def start_judging(self, function, *arguments):
+        """Future of ``function(*arguments, should_stop)`` in a thread, or of ``function(*arguments)`` in the executor."""
+        if self._executor is not None:
+            return self.start(function, *arguments)
+        return self.start_thread(self._judge, function, arguments)
+
+    def _judge(self, function, arguments):
+        if self.compiled is not None:
+            self.compiled.result()
+        return function(*arguments, self.stop.is_set)
+
+    def _wait_for(self, function, arguments):
+        """What the executor makes of a unit."""
+        (_, result), = as_ready(function, [arguments], self._executor, describe=lambda _: function.__name__.strip("_"),
+                                should_stop=self.stop.is_set)
+        return result
 
     def _dismiss(self):
         """Stop what runs, drop what waits, and return when all is quiet."""

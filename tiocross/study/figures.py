@@ -18,7 +18,7 @@ CURVES = {"stuck": ("stuck devices (%)", 100), "drift": ("write disturb relative
 
 def draw_all(crew, folder, figures):
     """Draw figures in processes and save them; ``figures`` gives a function and its arguments for each name."""
-    for drawn in [crew.start(_draw, folder, name, *job) for name, job in figures.items()]:
+    for drawn in [crew.start_here(_draw, folder, name, *job) for name, job in figures.items()]:
         drawn.result()
 
 

@@ -6,6 +6,7 @@ are taken; else the published TiO2 card is, on arrays of the paper's size where 
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -72,8 +73,13 @@ class KnownTask:
                      for recipe in self.rows)
 
 
-def _generated(function):
-    return lambda: function(rng=np.random.default_rng(SEED))
+def _draw(generate):
+    return generate(rng=np.random.default_rng(SEED))
+
+
+def _generated(generate):
+    """What draws a task, always alike."""
+    return partial(_draw, generate)
 
 
 def _decoder():
@@ -104,14 +110,14 @@ KNOWN = (
     KnownTask("patterns", _generated(tasks.generate_patterns), "0.995 at best. Other patterns of 4 x 4 pixels in 4 classes, "
               "428 devices on two passive 20 x 20 arrays: within 0.03 of simulation",
               "Bayat et al., Nat. Commun. 9, 2331 (2018)", (10,), arrangement=Arrangement(array_shape=(20, 20))),
-    KnownTask("iris", lambda: tasks.load("iris"), "0.933 on a memristor crossbar, by clustering without labels",
+    KnownTask("iris", partial(tasks.load, "iris"), "0.933 on a memristor crossbar, by clustering without labels",
               "Jeong et al., Nano Lett. 18 (2018), K-means data clustering with memristor networks"),
-    KnownTask("wine", lambda: tasks.load("wine"), "up to 0.953 on passive 15 x 15 arrays of magnetic tunnel junctions",
+    KnownTask("wine", partial(tasks.load, "wine"), "up to 0.953 on passive 15 x 15 arrays of magnetic tunnel junctions",
               "arXiv:2112.09159", arrangement=Arrangement(array_shape=(15, 15))),
-    KnownTask("breast cancer", lambda: tasks.load("breast cancer"), "0.971 on a memristor array, by principal components "
+    KnownTask("breast cancer", partial(tasks.load, "breast cancer"), "0.971 on a memristor array, by principal components "
               "learnt there (9 features of cells, where ours have 30 of nuclei)",
               "Choi et al., Nano Lett. 17, 3113 (2017)"),
-    KnownTask("digits", lambda: tasks.load("digits"), "no accuracy; a 64 x 10 product on a passive 64 x 64 array, imported "
+    KnownTask("digits", partial(tasks.load, "digits"), "no accuracy; a 64 x 10 product on a passive 64 x 64 array, imported "
               "to about 0.01", _KIM, (), _kim_2021(), "99 % yield, mean tuning error 4 %, window of the TiO2 card",
               Arrangement(array_shape=(64, 64), mapping=_OUTPUT_BIAS_IN_SOFTWARE), note="No hidden units."),
     KnownTask("Yin-Yang", _generated(tasks.generate_yin_yang), "0.55 to 0.71 by layer ensemble averaging on a chip with "

@@ -18,6 +18,7 @@ from tiocross.mapping.arrangements import arrange, share_arrays
 from tiocross.mapping.mappings import PAIRS, Mapping
 from tiocross.study.starts import train_starts
 from tiocross.transfers.adaptation import Adaptation
+from tiocross.transfers.stopping import as_until
 
 WEIGHT_DECAY = 1e-4  # of the authors' hardware-aware optimiser
 RANGE_STRENGTH = 1e-4
@@ -153,6 +154,11 @@ class ExperimentSettings:
         The same for every recipe, save the weight decay.
     recipes : tuple of Recipe
         Rows of the table.
+    until : float or None
+        Half the width of the interval with which a robust share is known well enough, see `transfer`; None judges all
+        chips (unitless).
+    keep_correct : bool
+        Whether rows need to know which chip is right at which point.
     """
 
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -160,8 +166,11 @@ class ExperimentSettings:
     n_transfers: int = 20_000
     training: TrainingSettings = field(default_factory=lambda: TrainingSettings(n_steps=3000, n_chips=2))
     recipes: tuple[Recipe, ...] = RECIPES
+    until: float | None = None
+    keep_correct: bool = False
 
     def __post_init__(self):
+        as_until(self.until)
         if not self.seeds or not self.wire_resistances:
             raise ValueError("an experiment needs at least one seed and one wire resistance")
         for seed in self.seeds:

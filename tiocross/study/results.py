@@ -17,7 +17,9 @@ from tiocross import __version__
 from tiocross.checks import as_path
 from tiocross.storage import TEMPORARY, locked_folder, replacing, require_folder, save_json, save_text
 from tiocross.study.choosing import N_CHIPS, SEEDS
+from tiocross.ledger import remove_ledger
 from tiocross.study.conclusions import conclude
+from tiocross.study.finished import file_name, ledger_path
 from tiocross.study.tables import format_csv, format_latex
 from tiocross.study.words import NOT_MEANT, describe_chips
 
@@ -35,10 +37,12 @@ class ResultsFolder:
     holds files which no run of tiocross wrote, or results. `begin` makes the folder.
     """
 
-    def __init__(self, path, *, overwrite=False, kinds=FIGURE_KINDS):
+    def __init__(self, path, *, overwrite=False, resume=False, kinds=FIGURE_KINDS):
+        if overwrite and resume:
+            raise ValueError("--resume goes on with earlier results, --overwrite replaces them; give one of them")
         if not str(path):
             raise ValueError("the output folder needs a name; got an empty one")
-        self.path, self.overwrite, self._kinds = as_path("folder", path), overwrite, kinds
+        self.path, self.overwrite, self.resume, self._kinds = as_path("folder", path), overwrite, resume, kinds
         require_folder(self.path)
         self.require_free()
 
@@ -48,10 +52,14 @@ class ResultsFolder:
         if earlier is None and self._holds_files_of_others():
             raise ValueError(f"the output folder {self.path} holds files that tiocross did not write; "
                              "choose another with --out")
-        if earlier is not None and not self.overwrite and self._holds_results():
+        if self.resume and self._holds_results() and not ledger_path(self.path).exists():
+            raise ValueError(f"the results in {self.path} are complete, or of a release that could not go on; there is "
+                             "nothing to resume. Choose another folder with --out, or replace them with --overwrite")
+        if earlier is not None and not self.overwrite and not self.resume and self._holds_results():
+            also = ", or go on with --resume" if ledger_path(self.path).exists() else ""
             command = earlier.get("command") or " ".join(["tiocross", *map(str, earlier.get("arguments", ()))])
             raise ValueError(f"the output folder {self.path} holds results of an earlier run ({command}); choose another "
-                             "with --out, or replace them with --overwrite")
+                             f"with --out, replace them with --overwrite{also}")
 
     def locked(self):
         """A context in which no other process writes here; a last look whether the folder is free is part of it."""
@@ -86,7 +94,9 @@ class ResultsFolder:
             return True
 
     def begin(self):
-        """Make the folder; remove what an earlier run left in it, and nothing else."""
+        """Make the folder; remove what an earlier run left in it, and nothing else. Where a run goes on, all stays."""
+        if self.resume and ledger_path(self.path).exists():
+            return
         earlier = self._earlier_provenance() or {}
         networks = self.path / "networks"
         networks.mkdir(parents=True, exist_ok=True)
@@ -98,6 +108,7 @@ class ResultsFolder:
                  if TEMPORARY.fullmatch(path.name) and path.is_file()]
         for file in ours:
             file.unlink(missing_ok=True)
+        remove_ledger(ledger_path(self.path))
 
     def save_network(self, network, recipe, seed):
         """Write one trained network."""
@@ -190,11 +201,6 @@ def describe_choice(choice, recipes):
             "grid": {name: sorted({values[name] for values, _ in choice.trials}) for name in choice.values},
             "shares": [[values, share] for values, share in choice.trials], "n_seeds": len(SEEDS), "n_chips": N_CHIPS,
             "rows": [recipe.name for recipe in recipes if recipe.chosen_as == choice.name]}
-
-
-def file_name(name):
-    """File name for a recipe: letters and digits joined by single underscores."""
-    return "_".join("".join(letter if letter.isalnum() else " " for letter in name).split())
 
 
 def task_sha256(task):

@@ -6,19 +6,22 @@
 import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
+from tiocross import __version__
 from tiocross.checks import as_count
 from tiocross.devices.device import Device
 from tiocross.devices.files import to_json
+from tiocross.ledger import read_units, require_same
 from tiocross.learning.network import MLP
 from tiocross.study.choosing import clock, warm_up
 from tiocross.study.crew import Crew, interrupts_held, stop_if_asked
 from tiocross.study.measured import taking_measured
+from tiocross.study.finished import Finished, Nothing, ledger_path
 from tiocross.study.recipes import ExperimentSettings, Recipe, as_plain, chip_generator, train_recipe
 from tiocross.study.reports import format_report
 from tiocross.study.results import task_sha256
@@ -27,6 +30,7 @@ from tiocross.study.tables import make_row
 from tiocross.tasks import Task
 from tiocross.transfers.chips import Chips
 from tiocross.transfers.judging import compile_kernels, judge_chips
+from tiocross.work import as_executor
 
 _LARGEST_MEMORY = 16e9  # [bytes] of transfers in flight
 
@@ -52,7 +56,6 @@ class Study:
     choose: Callable | None = None  # (run, crew): a `Choice` for each method, before any network of a row is trained
     use: Callable | None = None  # (recipes, choices): the recipes with these values
     is_timed: bool = False  # whether the cost of training is reported
-    keeps_verdicts: bool = False  # whether rows need to know which chip is right at which point
 
     @property
     def counts(self):
@@ -95,8 +98,8 @@ class Run:
     of ``study.counts``.
     """
 
-    def __init__(self, study, folder, *, workers=1, on_progress=None):
-        self.study, self.folder = study, folder
+    def __init__(self, study, folder, *, workers=1, executor=None, on_progress=None):
+        self.study, self.folder, self.executor = study, folder, as_executor(executor)
         self.workers = as_count("the number of workers", workers)
         n_transfers, n_points = study.settings.n_transfers, len(study.task.test)
         if n_transfers * n_points * workers > _LARGEST_MEMORY:
@@ -108,19 +111,30 @@ class Run:
         self.rows, self.outcomes = {}, {}  # (name, seed, wire resistance): dict, Outcome
         self.report_progress = on_progress or (lambda name, done: None)
         self._data_sha256 = task_sha256(study.task)
+        self._identity, self.finished = self._what_it_is(), Nothing()
+        if folder.resume and ledger_path(folder.path).exists():
+            found, _ = read_units(ledger_path(folder.path))
+            require_same(found or self._identity, self._identity, f"the output folder {folder.path}")
         self._started = None
 
     def execute(self):
         """Train, transfer, measure the rest, draw, and write the folder; gives the report with the table.
 
-        A KeyboardInterrupt ends it within a second; finished rows are in the folder then.
+        A KeyboardInterrupt ends it within a second; finished rows are in the folder then. Where the folder resumes, what
+        is finished there is not done again.
         """
         self._started = time.monotonic()
         self.folder.begin()
         self._save_provenance()
-        with Crew(self.workers) as crew:
+        with Finished(self.folder.path, self._identity, resume=self.folder.resume) as self.finished:
+            report = self._execute()
+            self.finished.forget()
+        return report
+
+    def _execute(self):
+        with Crew(self.workers, self.executor) as crew:
             self._choose(crew)
-            for finished in train_and_judge(self.study, crew):
+            for finished in train_and_judge(self.study, crew, self.finished):
                 with interrupts_held():  # what is in memory, in the files and in the message shall agree
                     (self._add_network if isinstance(finished, Trained) else self._add_row)(finished)
             report = format_report(self)
@@ -153,13 +167,24 @@ class Run:
         self.networks[trained.recipe.name, trained.seed] = trained.network
         in_file = taking_measured(trained.network, self.study.task.scaling)
         self.folder.save_network(in_file, trained.recipe, trained.seed)
+        self.finished.keep_network(trained)
         self.report_progress("networks trained", len(self.networks))
 
     def _add_row(self, judged):
         key = judged.recipe.name, judged.seed, judged.wire_resistance
         self.rows[key], self.outcomes[key] = judged.row, judged.outcome
+        self.finished.keep_row(judged)
         self.report_progress("transfers", len(self.rows))
         self._save_rows(complete=False)
+
+    def _what_it_is(self):
+        """What tells this run from another."""
+        study, settings = self.study, self.study.settings
+        return {"study": study.name, "version of tiocross": __version__, "device": to_json(study.device),
+                "SHA-256 of the data": self._data_sha256, "seeds": list(settings.seeds), "chips": settings.n_transfers,
+                "wire resistances": list(settings.wire_resistances), "until": settings.until,
+                "training": as_plain(settings.training), "rows": [as_plain(recipe) for recipe in settings.recipes],
+                "amounts": dict(study.counts)}
 
     def _save_rows(self, complete):
         self.folder.save_rows(self.ordered_rows(), self, complete=complete)
@@ -183,17 +208,19 @@ def _rounded(seconds):
     return float(f"{seconds:.3g}")
 
 
-def train_and_judge(study, crew):
-    """Yield a `Trained` for each network and a `Judged` for each row, as they are ready."""
+def train_and_judge(study, crew, kept=Nothing()):
+    """Yield a `Trained` for each network and a `Judged` for each row, as they are ready; first those that are ``kept``."""
     settings = study.settings
     waiting = group_by_training(settings.recipes)
     training, transfers = {}, set()
-    compiled = crew.start_thread(compile_kernels)  # while the first networks are trained
+    crew.compiled = crew.start_thread(compile_kernels)  # while the first networks are trained
     while waiting or training or transfers:
         # Few are handed out ahead: with one worker handing out is doing, and rows should come early.
         while waiting and len(training) < crew.n_ahead:
             recipes = waiting.pop(0)
-            training[crew.start(_train, recipes[0], study.task, study.device, settings, study.is_timed)] = recipes
+            found = kept.networks(recipes, settings.seeds)
+            training[crew.start(_train, recipes[0], study.task, study.device, settings, study.is_timed) if found is None
+                     else _given(found)] = recipes
         done, _ = wait({*training, *transfers}, return_when=FIRST_COMPLETED)
         for future in done:
             if future in transfers:
@@ -204,7 +231,25 @@ def train_and_judge(study, crew):
             for recipe, (seed, network) in itertools.product(recipes, zip(settings.seeds, networks)):
                 trained = Trained(recipe, seed, network, seconds)
                 yield trained
-                transfers.add(crew.start_thread(_judge, trained, study, compiled, crew.stop))
+                rows = _kept_rows(kept, recipe, seed, settings)
+                transfers.add(crew.start_judging(_judge, trained, study.task, study.device, settings, study.make_row)
+                              if rows is None else _given(rows))
+
+
+def _given(result):
+    """Future of what is there already."""
+    future = Future()
+    future.set_result(result)
+    return future
+
+
+def _kept_rows(kept, recipe, seed, settings):
+    """`Judged` rows of a network for all wires; None unless all are there."""
+    found = [kept.row(recipe, seed, resistance) for resistance in settings.wire_resistances]
+    if None in found:
+        return None
+    return [Judged(recipe, seed, resistance, row, Outcome(**arrays))
+            for resistance, (row, arrays) in zip(settings.wire_resistances, found)]
 
 
 def group_by_training(recipes):
@@ -239,25 +284,24 @@ def _require_possible(study):
             chips.with_wires(resistance)
 
 
-def _judge(trained, study, compiled, stop):
+def _judge(trained, task, device, settings, make_row, should_stop=bool):
     """Rows of one network."""
-    compiled.result()
     rows = []
-    for transfer in judge_wires(trained, study.task, study.device, study.settings, stop, keep_correct=study.keeps_verdicts):
-        row = study.make_row(trained.recipe, trained.seed, transfer)
+    for transfer in judge_wires(trained, task, device, settings, should_stop):
+        row = make_row(trained.recipe, trained.seed, transfer)
         rows.append(Judged(trained.recipe, trained.seed, transfer.wire_resistance, row,
                            Outcome(transfer.rates, transfer.accuracies)))
     return rows
 
 
-def judge_wires(trained, task, device, settings, stop, keep_correct=False):
-    """Yield the `Transfer` of one network for each wire resistance of the settings; the event ``stop`` ends it.
+def judge_wires(trained, task, device, settings, should_stop=bool):
+    """Yield the `Transfer` of one network for each wire resistance of the settings, until ``should_stop()``.
 
     Chips are programmed once for all resistances, unless what is programmed depends on the wires.
     """
 
     def check(done, total):
-        if stop.is_set():
+        if should_stop():
             raise InterruptedError("the transfer was asked to stop")
 
     recipe, seed, network = trained.recipe, trained.seed, trained.network
@@ -265,7 +309,7 @@ def judge_wires(trained, task, device, settings, stop, keep_correct=False):
                   adaptation=recipe.adaptation_on(task.train), rng=chip_generator(seed))
     for resistance in settings.wire_resistances:
         yield judge_chips(task.test, chips.with_wires(resistance), n_transfers=n_chips_for(recipe, settings),
-                          keep_correct=keep_correct, on_progress=check)
+                          until=settings.until, keep_correct=settings.keep_correct, on_progress=check)
 
 
 def n_chips_for(recipe, settings):

@@ -6,10 +6,13 @@ from functools import partial
 
 import numpy as np
 
+from tiocross import __version__
 from tiocross.devices.files import to_json
 from tiocross.devices.tio2 import TIO2
+from tiocross.ledger import read_units, require_same
 from tiocross.study.choosing import RATE, SEEDS, Choice, try_recipe, with_values
 from tiocross.study.crew import Crew, interrupts_held, stop_if_asked
+from tiocross.study.finished import Finished, ledger_path
 from tiocross.study.measured import taking_measured
 from tiocross.study.published import RATES, STARTS, TRAINING
 from tiocross.study.recipes import ExperimentSettings, as_plain
@@ -34,6 +37,10 @@ class TaskTable:
         self.seeds, self.n_transfers, self.share = tuple(seeds), n_transfers, share_of_steps
         self.rows, self.costs, self.choices, self._chosen = [], {}, [], {}  # recipes with chosen rates, by name
         self.report_progress = on_progress or (lambda name, done: None)
+        self._identity = self._what_it_is()
+        if folder.resume and ledger_path(folder.path).exists():
+            found, _ = read_units(ledger_path(folder.path))
+            require_same(found or self._identity, self._identity, f"the output folder {folder.path}")
         self._started = self._n_tried = self._n_trained = 0
 
     @property
@@ -47,34 +54,48 @@ class TaskTable:
         """Train, judge, and write the folder; gives the report. Finished rows are in the folder after an interrupt."""
         self._started = time.monotonic()
         self.folder.begin()
-        self._save(complete=False)
-        with Crew(self.workers) as crew:
-            for known in self.known:
-                study = self._choose(self._study(known), crew)
-                for finished in train_and_judge(study, crew):
-                    with interrupts_held():
-                        self._add(study.task, finished)
+        with Finished(self.folder.path, self._identity, resume=self.folder.resume) as kept:
+            self._save(complete=False)
+            with Crew(self.workers) as crew:
+                for known in self.known:
+                    study = self._choose(self._study(known), crew, kept)
+                    for finished in train_and_judge(study, crew, kept):
+                        with interrupts_held():
+                            self._add(study.task, finished, kept)
+            report = self._save_tables()
+            kept.forget()
+        return report
+
+    def _save_tables(self):
         report = format_tasks(self.known, self.rows, self._notes())
         self.folder.save_text("table.txt", report)
         self.folder.save_text("table.csv", format_csv(self.rows))
         self._save(complete=True)
         return report
 
-    def _study(self, known):
-        settings = ExperimentSettings(self.seeds, (0.0,), self.n_transfers, recipes=known.recipes(self.share))
-        return Study("tasks", known.make(), known.device, settings, partial(_make_row, known), is_timed=True,
-                     keeps_verdicts=known.weights is not None)
+    def _what_it_is(self):
+        """What tells this run from another."""
+        rows = [as_plain(recipe) for known in self.known for recipe in known.recipes(self.share)]
+        return {"study": "tasks", "version of tiocross": __version__, "seeds": list(self.seeds), "chips": self.n_transfers,
+                "devices": [to_json(known.device) for known in self.known], "rows": rows}
 
-    def _choose(self, study, crew):
+    def _study(self, known):
+        settings = ExperimentSettings(self.seeds, (0.0,), self.n_transfers, recipes=known.recipes(self.share),
+                                      keep_correct=known.weights is not None)
+        return Study("tasks", known.make(), known.device, settings, partial(_make_row, known), is_timed=True)
+
+    def _choose(self, study, crew, kept):
         """The study with the learning rate for each row that serves best on validation points; on training points where
         there are no others."""
         settings, task = study.settings, study.task
         judged = task if task.validation is not None else replace(task, validation=task.train)
         groups = group_by_training(settings.recipes)
-        jobs = [(k, rate, group[0], judged, study.device) for k, group in enumerate(groups) for rate in RATES]
-        found = {}
-        for (k, rate, *_), tried in crew.each(_try, jobs):
+        found = {(k, rate): kept.record("tried", group[0].name, rate) for k, group in enumerate(groups) for rate in RATES}
+        jobs = [(k, rate, groups[k][0], judged, study.device) for (k, rate), tried in found.items() if tried is None]
+        self._n_tried += len(found) - len(jobs)
+        for (k, rate, recipe, *_), tried in crew.each(_try, jobs):
             found[k, rate] = tried
+            kept.keep(("tried", recipe.name, rate), tried)
             self._n_tried += 1
             self.report_progress("rates tried", self._n_tried)
         for k, group in enumerate(groups):
@@ -87,15 +108,17 @@ class TaskTable:
         recipes = tuple(self._chosen[recipe.name] for recipe in settings.recipes)
         return replace(study, settings=replace(settings, recipes=recipes))
 
-    def _add(self, task, finished):
+    def _add(self, task, finished, kept):
         if isinstance(finished, Trained):
             in_file = taking_measured(finished.network, task.scaling)
             self.folder.save_network(in_file, finished.recipe, finished.seed)
+            kept.keep_network(finished)
             self.costs[finished.recipe.name] = float(f"{finished.core_seconds:.3g}")
             self._n_trained += 1
             self.report_progress("networks trained", self._n_trained)
             return
         self.rows.append(finished.row)
+        kept.keep_row(finished)
         order = [recipe.name for task in self.known for recipe in task.recipes()]
         self.rows.sort(key=lambda row: (order.index(row["name"]), row["seed"]))
         self.report_progress("networks judged", len(self.rows))
@@ -131,8 +154,8 @@ class TaskTable:
 
 
 def _try(_, rate, recipe, task, device):
-    """Robust share of a recipe with this rate, and the seconds of one core that it took."""
-    return try_recipe(with_values(recipe, {RATE: rate}, None, device), task, device, on_progress=stop_if_asked)
+    """Robust share of a recipe with this rate, and the seconds of one core that it took, as a list."""
+    return list(try_recipe(with_values(recipe, {RATE: rate}, None, device), task, device, on_progress=stop_if_asked))
 
 
 def _make_row(known, recipe, seed, outcome):

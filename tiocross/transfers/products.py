@@ -105,7 +105,7 @@ class ProductClassifier:
             signal, n_units = gathered, []
             for k, (step, layer, array) in enumerate(zip(self._steps, self._layers, own)):
                 seen = step.gather(signal) if k else signal
-                signal = (seen @ array[:-1] + array[-1]).reshape(len(inputs), -1)
+                signal = (seen.reshape(-1, seen.shape[-1]) @ array[:-1] + array[-1]).reshape(len(inputs), -1)
                 if k < last:
                     layer.activate(signal)
                 signal = step.average(signal)

@@ -5,7 +5,9 @@ interval of the robust share *of these points*, over chips alone. (The summary's
 of the points that stays.) Chips are looked at when their number is 1000, 2000, 4000, ..., and at the end. With K looks each
 interval is one of confidence 1 - 0.05 / K, so that all K hold the truth in 95 % of the runs at least, and with them the one
 at which the run ends, whatever the rule to end (Bonferroni). It reaches z_K r to both sides, where r is the root mean
-square of the resampled shares about the share: scatter, and the shift that a threshold gives to a plug-in figure.
+square of the resampled shares about the share: scatter, and the shift that a threshold gives to a plug-in figure. A run
+must not end because few points happen to lie near the threshold just then, so r is a mean over thresholds within two
+standard errors of a rate.
 """
 
 import math
@@ -17,6 +19,7 @@ import numpy as np
 from tiocross.checks import as_number
 from tiocross.intervals import MOST_GROUPS, ROUNDING, Groups
 
+_N_LEVELS = 9
 FIRST_LOOK = 1_000  # chips; five for each of the groups that are resampled
 
 
@@ -63,10 +66,12 @@ def robust_share_so_far(tally, n_looks):
 def robust_interval(by_chips, n_chips, n_looks, rng):
     """The same from ``by_chips`` (n_groups, n_points): how often points were right on the chips k with k % n_groups = 0, 1,
     ...; ``rng`` resamples them."""
-    share = _robust(by_chips.sum(axis=0, dtype=np.float64) / n_chips)
-    resampled = _robust(Groups(n_chips, rng).mean(by_chips.astype(np.float32)))
-    reach = NormalDist().inv_cdf(1 - 0.025 / n_looks) * math.sqrt(np.mean((resampled - share) ** 2))
-    return Known(float(share), float(max(share - reach, 0.0)), float(min(share + reach, 1.0)))
+    rates, resampled = by_chips.sum(axis=0, dtype=np.float64) / n_chips, Groups(n_chips, rng).mean(by_chips.astype(np.float32))
+    levels = 0.95 + np.linspace(-2, 2, _N_LEVELS) * math.sqrt(0.95 * 0.05 / n_chips)
+    squares = [np.mean((_share(resampled, level) - _share(rates, level)) ** 2) for level in levels]
+    reach = NormalDist().inv_cdf(1 - 0.025 / n_looks) * math.sqrt(np.mean(squares))
+    share = float(_share(rates, 0.95))
+    return Known(share, max(share - reach, 0.0), min(share + reach, 1.0))
 
 
 def describe_end(known, n_chips, n_all, n_looks):
@@ -76,6 +81,6 @@ def describe_end(known, n_chips, n_all, n_looks):
             f"(chips alone; 95 % over {n_looks} looks)")
 
 
-def _robust(rates):
-    """Share of robust points, over the last axis."""
-    return (rates >= 0.95 - ROUNDING).mean(axis=-1)
+def _share(rates, level):
+    """Share of points, on the last axis, that are right on at least a fraction ``level`` of the chips."""
+    return (rates >= level - ROUNDING).mean(axis=-1)
