@@ -254,6 +254,17 @@ def test_convolutions_on_chips(name):
         assert np.array_equal(found.correct[chip], given == points.labels)
 
 
+@pytest.mark.parametrize("scales", [(1.0, 1e-25), (1e-12, 1e-25), (1e-25, 1.0), (1e40, 1e-50)])
+def test_weights_whose_squares_vanish_in_single_precision(scales):
+    """Two outputs a millionth apart, in layers so small, or so large, that single precision cannot tell how large."""
+    network = MLP(30, 40, 2, rng=RNG(23), activation="softplus")
+    copies = [scale * array[None] for scale, array in zip(scales, network.arrays)]
+    copies[1][..., 1] = copies[1][..., 0] * (1 + 1e-7 * RNG(24).standard_normal(41))
+    points = RNG(25).uniform(-2, 2, (500, 30))
+    expected = classify(run_steps(network.steps, [array[0] for array in copies], points))
+    assert np.array_equal(ProductClassifier(network, points).classify(copies)[0], expected)
+
+
 def test_sums_beyond_single_precision_are_decided_in_double():
     network = MLP(6, 9, 2, rng=RNG(21), activation="relu")
     copies = [1e25 * np.stack([array, -array]) for array in network.arrays]

@@ -25,6 +25,7 @@ from tiocross.transfers.products_kernel import activate_curved, classify_outputs
 
 _UNIT = 2.0**-24  # of rounding, in single precision
 _MARGIN = 8.0
+_LEAST_SQUARE = 1e-30  # sums of squares count as no less: smaller ones lose digits, or vanish, in single precision
 _MOST_SIGNALS = 2_000_000  # of a layer of some copies at some points, in memory together: most stay in the cache
 _POINTS_AT_ONCE = 1_024
 _CURVED, _CLIPPED = 0, 1  # kinds of activations
@@ -63,8 +64,9 @@ class ProductClassifier:
         return classes
 
     def _classify(self, arrays, classes):
-        single = [array.astype(np.float32) for array in arrays]
-        sizes = [_sizes_of(array, k, len(arrays)) for k, array in enumerate(single)]
+        with np.errstate(over="ignore", invalid="ignore"):
+            single = [array.astype(np.float32) for array in arrays]
+            sizes = [_sizes_of(array, k, len(arrays)) for k, array in enumerate(single)]
         near = np.empty(classes.shape, dtype=np.uint8)
         if self._is_dense:
             single[0] = single[0].transpose(0, 2, 1).reshape(-1, single[0].shape[1])  # (copies x outputs, inputs + 1)
@@ -176,12 +178,12 @@ class _Sizes(NamedTuple):
 
 def _sizes_of(array, layer, n_layers):
     """`_Sizes` of (n_copies, n_inputs + 1, n_outputs) weights of single precision."""
-    squares = np.einsum("cij,cij->cj", array, array, dtype=np.float32)
+    squares = np.maximum(np.einsum("cij,cij->cj", array, array, dtype=np.float32), _LEAST_SQUARE)
     spectral = None
     if 0 < layer < n_layers - 1:
         turned = array.transpose(0, 2, 1)
         gram = array @ turned if array.shape[1] < array.shape[2] else turned @ array
-        spectral = np.sqrt(np.linalg.norm(gram, axis=(1, 2)))[:, None]
+        spectral = np.sqrt(np.maximum(np.linalg.norm(gram, axis=(1, 2)), _LEAST_SQUARE**0.5))[:, None]
     return _Sizes(array.shape[1] - 1, np.sqrt(squares.sum(axis=1))[:, None], spectral, np.sqrt(squares.max(axis=1))[:, None])
 
 
