@@ -109,7 +109,7 @@ def test_a_run_in_parts_has_the_summary_of_the_whole(network, few, ends):
         merged = merged.merge(part)
     whole = judge(network, few, range(ends[0], ends[-1]))
     assert merged.summary() == whole.summary()
-    assert np.array_equal(merged.accuracies, whole.accuracies)
+    assert np.array_equal(merged.accuracies, whole.accuracies) and np.array_equal(merged.rates, whole.rates)
     backwards = parts[1].merge(parts[0])
     assert backwards.n_transfers == parts[0].n_transfers + parts[1].n_transfers
     assert backwards.summary().mean_accuracy.value == pytest.approx(backwards.accuracies.mean(), abs=1e-12)

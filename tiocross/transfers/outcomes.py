@@ -126,13 +126,14 @@ class Transfer:
         """
         _require_alike(self, other)
         n_chips = self.n_transfers, other.n_transfers
-        rates = np.average([self.rates, other.rates], axis=0, weights=n_chips)
+        n_right = [np.rint(transfer.rates * transfer.n_transfers) for transfer in (self, other)]  # exact, as from the start
         chips, verdicts = self.chips + other.chips, None
         if self.verdicts is not None and other.verdicts is not None:
             verdicts = np.concatenate([self.verdicts, other.verdicts])
-        return Transfer(np.concatenate([self.accuracies, other.accuracies]), rates, self.confusion + other.confusion,
-                        self.nominally_correct, self.n_devices, self.wire_resistance, self.volts_per_input, chips,
-                        self.notes, _merged_sums(self, other, chips, verdicts), verdicts)
+        notes = tuple(dict.fromkeys(self.notes + other.notes))
+        return Transfer(np.concatenate([self.accuracies, other.accuracies]), sum(n_right) / sum(n_chips),
+                        self.confusion + other.confusion, self.nominally_correct, self.n_devices, self.wire_resistance,
+                        self.volts_per_input, chips, notes, _merged_sums(self, other, chips, verdicts), verdicts)
 
     def save(self, path: str | Path) -> None:
         """Write everything to an npz file, eight verdicts a byte; it appears whole or not at all."""
