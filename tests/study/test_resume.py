@@ -115,6 +115,7 @@ def test_another_run_is_refused_before_anything_is_touched(points, tmp_path):
     run_study(make_study(points, n_transfers=301), tmp_path / "out", overwrite=True)
 
 
+@pytest.mark.slow
 def test_a_stopped_comparison_keeps_values_and_curves(points, tmp_path, monkeypatch):
     """Costs differ, which are times; nothing else does."""
     monkeypatch.setattr(choosing, "N_CHIPS", 50)
