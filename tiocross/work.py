@@ -55,10 +55,9 @@ def as_executor(executor):
 
 def as_ready(function: Callable, units: Iterable, executor=None, *, describe: Callable = repr, n_ahead: int = N_AHEAD,
              should_stop: Callable = bool):
-    """Yield ``(k, function(*unit))`` for the k-th of the ``units``, tuples of arguments, as they are ready.
-
-    The first error of a unit is raised as `UnitError` with what ``describe(unit)`` says, and InterruptedError once
-    ``should_stop()``; what waits is dropped then, and when the consumer stops."""
+    """Yield ``(k, function(*unit))`` for the k-th of the ``units``, tuples of arguments, as they are ready. The first error
+    is raised as `UnitError` with what ``describe(unit)`` says, and InterruptedError once ``should_stop()``; what waits is
+    dropped then, and when the consumer stops."""
     if executor is None:
         for k, unit in enumerate(units):
             yield k, _done_here(function, unit, describe)
