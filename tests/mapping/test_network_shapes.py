@@ -92,7 +92,7 @@ def test_files_of_layouts_hold_what_has_no_bias():
 
 @pytest.mark.parametrize(("call", "message"), [
     (lambda: map_weights(make(), TIO2, layout=arrange(make().sizes)), "the layout is for layers of shapes"),
-    (lambda: arrange([(3, 2), (3, 1)]).require_sizes([LayerShape(3, 2, False), (3, 1)]), r"without bias; the network has \(0,\)"),
+    (lambda: arrange([(3, 2), (3, 1)]).require_sizes([LayerShape(3, 2, False), (3, 1)]), r"without bias, network.shapes has \(0,\)"),
     (lambda: arrange([(0, 2)]), "the shape of a layer must be at least 1"),
     (lambda: arrange([(1, 2)], mapping=DifferentialPairs(digital_output_bias=True)), "a word line besides its bias"),
     (lambda: arrange((1_000_000, 10), (8, 8)), "would be cut into 375003 blocks on arrays of 8 x 8; .*give larger arrays"),

@@ -108,6 +108,15 @@ def test_large_chips_follow_the_law_of_small_ones(large):
     assert abs(np.corrcoef(found[:-1, 3, 2], found[1:, 3, 2])[0, 1]) < 0.1
 
 
+def test_chips_are_programmed_once_for_several_wires_if_they_are_small(network, large, points):
+    small, big = Chips(network, TIO2, rng=RNG(1)), make_chips(large, points)
+    for chips, is_kept in ((small, True), (big, False)):
+        moved = chips.with_wires(2.0)
+        one, other = (each.programmed(range(3)).conductances[0] for each in (chips, moved))
+        assert np.array_equal(one, other) and np.shares_memory(one, other) == is_kept
+    assert_same_bits(pickle.loads(pickle.dumps(small)).weights(range(4)), small.weights(range(4)))
+
+
 def test_small_networks_keep_their_blocks(network):
     assert type(Chips(network, TIO2, rng=RNG(1))._draws) is BlockDraws
     with pytest.raises(ValueError, match=r"range\(499, 501\) are chips of several blocks of 500"):

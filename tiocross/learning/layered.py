@@ -232,8 +232,10 @@ class Network:
         """
         encoded = self.encode(points)
         at_once = max(1, _VALUES_AT_ONCE // width_of(self.steps, self.arrays, encoded.shape[1]))
+        if len(encoded) <= at_once:
+            return run_steps(self.steps, self.arrays, encoded)
         parts = [encoded[first : first + at_once] for first in range(0, len(encoded), at_once)]
-        return np.concatenate([run_steps(self.steps, self.arrays, part) for part in parts or [encoded]])
+        return np.concatenate([run_steps(self.steps, self.arrays, part) for part in parts])
 
     def predict(self, points: np.ndarray) -> np.ndarray:
         """Class of each point, (n_points,): 1 where a single logit is positive, else the class of the largest logit.

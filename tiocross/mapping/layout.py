@@ -227,7 +227,7 @@ class Layout:
             raise ValueError(f"the layout is for layers of shapes {list(self.layer_shapes)}; the network has {wanted}")
         lacking = layers_without_bias(sizes)
         if self.without_bias != lacking:
-            raise ValueError(f"the layout is for layers {self.without_bias} without bias; the network has {lacking}")
+            raise ValueError(f"the layout has layers {self.without_bias} without bias, network.shapes has {lacking}")
 
     def has_bias_line(self, layer: int) -> bool:
         """Whether the last word line of a layer carries its bias."""

@@ -80,7 +80,7 @@ class SurfaceCode:
     @property
     def best_logical_error(self) -> float:
         """What the best decoder leaves: the probability of a wrong logical class (unitless)."""
-        return self.logical_error(self.best_classes)
+        return float(self.logical_error(self.best_classes))
 
     def logical_error(self, classes: np.ndarray) -> float | np.ndarray:
         """Probability that a decoder is wrong.

@@ -104,6 +104,7 @@ class Chips:
         if self._kept is None and self.is_small and not depends:  # large ones are made anew: memory has its bounds
             self._kept = {}
         other = copy(self)
+        other._kept = self._kept  # which does not travel with copies
         other._set_wires(wire_resistance)
         return other
 
