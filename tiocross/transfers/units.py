@@ -40,7 +40,8 @@ class Units:
                 n_done += tally.n_chips
                 yield tally
                 report(n_done)
-        units = [(self._digest, self._sent, part) for part in cut(range(start, numbers.stop), self._n_chips(), self._judge.grid)]
+        parts = cut(range(start, numbers.stop), self._n_chips(), self._judge.grid)
+        units = ((self._digest, self._sent, part) for part in parts)
         n_ahead = int(min(N_AHEAD, max(_AHEAD_BYTES / len(self._sent), 32)))
 
         def counted():
