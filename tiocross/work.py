@@ -21,8 +21,9 @@ UNIT_SECONDS = 2.0  # [s] that a unit should take on one core
 N_AHEAD = 1_024  # units that wait in an executor or are at work there
 _MOST_LOST = 3  # times that a unit is done again after its worker was lost
 _PATIENCE = 0.2  # [s] between two looks whether somebody pressed Ctrl-C
+# Names of errors of the standard library, loky, MPI and Dask.
 _LOST = {"BrokenExecutor", "BrokenProcessPool", "BrokenThreadPool", "TerminatedWorkerError", "KilledWorker",
-         "CommClosedError", "CancelledError", "FutureCancelledError", "FuturesCancelledError"}  # of the standard library, loky, MPI and Dask
+         "CommClosedError", "CancelledError", "FutureCancelledError", "FuturesCancelledError"}
 
 
 class Future(Protocol):
