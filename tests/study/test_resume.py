@@ -143,9 +143,9 @@ from tiocross.commands import experiment
 from tiocross.commands.main import main
 
 if __name__ == "__main__":
-    short = TrainingSettings(n_steps=100, n_chips=2)
+    short = TrainingSettings(n_steps=20, n_chips=2)
     experiment.QUICK_ROWS = tuple(replace(recipe, training=short, weight_decay=0.0) for recipe in experiment.QUICK_ROWS[:2])
-    sys.argv = ["tiocross", "experiment", "--quick", "--transfers", "1500", "--wire-resistance", "0", "--until", "0.01",
+    sys.argv = ["tiocross", "experiment", "--quick", "--transfers", "1000", "--wire-resistance", "0", "--until", "0.01",
                 "--workers", "2", "--resume", "--out", sys.argv[1]]
     sys.exit(main())
 """
