@@ -16,6 +16,7 @@ from tiocross.learning.training import require_matching
 from tiocross.storage import save_json
 from tiocross.study.recipes import Arrangement
 from tiocross.transfers.judging import transfer
+from tiocross.transfers.stopping import as_until
 
 _GB = 1e9  # [bytes]
 _LEAST_MEMORY = 0.001  # [GB]
@@ -28,6 +29,7 @@ def prepare(arguments):
     points, source = points_to_judge(arguments, arguments.network)
     require_matching(network, points)
     layout = _layout(arguments, network, device)
+    as_until(arguments.until)
     as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=LARGEST_RESISTANCE, unit="ohm")
     for name, low in (("transfers", 1), ("seed", 0)):
         as_count(f"--{name}", getattr(arguments, name), low=low)
@@ -55,7 +57,7 @@ def _transfer(arguments, network, device, points, layout, source):
     try:
         outcome = transfer(network, points, device=device, layout=layout, wire_resistance=arguments.wire_resistance,
                            n_transfers=arguments.transfers, rng=np.random.default_rng(arguments.seed),
-                           workers=count_workers(arguments.workers), memory=arguments.memory * _GB,
+                           workers=count_workers(arguments.workers), memory=arguments.memory * _GB, until=arguments.until,
                            on_progress=lambda done, total: progress.update("chips", done))
         summary = outcome.summary()
     finally:
