@@ -28,8 +28,8 @@ class Ledger:
         identity = as_in_file(identity)
         found, self._units = read_units(self.path) if self.path.exists() else (None, {})
         if found is not None and not resume:
-            raise ValueError(f"{self.path.parent} holds {len(self._units)} finished units of earlier work; go on with it, or "
-                             "choose another folder")
+            raise ValueError(f"{self.path.parent} holds {len(self._units)} finished units of earlier work; go on with it, "
+                             "or choose another folder")
         if found is not None:
             require_same(found, identity, self.path.parent)
             os.truncate(self.path, _n_whole_bytes(self.path))

@@ -21,8 +21,9 @@ UNIT_SECONDS = 2.0  # [s] that a unit should take on one core
 N_AHEAD = 1_024  # units that wait in an executor or are at work there
 _MOST_LOST = 3  # times that a unit is done again after its worker was lost
 _PATIENCE = 0.2  # [s] between two looks whether somebody pressed Ctrl-C
-_LOST = {"BrokenExecutor", "BrokenProcessPool", "BrokenThreadPool", "TerminatedWorkerError", "KilledWorker", "CommClosedError",
-         "CancelledError", "FutureCancelledError", "FuturesCancelledError"}  # of the standard library, loky, MPI and Dask
+# Names of errors of the standard library, loky, MPI and Dask.
+_LOST = {"BrokenExecutor", "BrokenProcessPool", "BrokenThreadPool", "TerminatedWorkerError", "KilledWorker",
+         "CommClosedError", "CancelledError", "FutureCancelledError", "FuturesCancelledError"}
 
 
 class Future(Protocol):
@@ -55,10 +56,9 @@ def as_executor(executor):
 
 def as_ready(function: Callable, units: Iterable, executor=None, *, describe: Callable = repr, n_ahead: int = N_AHEAD,
              should_stop: Callable = bool):
-    """Yield ``(k, function(*unit))`` for the k-th of the ``units``, tuples of arguments, as they are ready.
-
-    The first error of a unit is raised as `UnitError` with what ``describe(unit)`` says, and InterruptedError once
-    ``should_stop()``; what waits is dropped then, and when the consumer stops."""
+    """Yield ``(k, function(*unit))`` for the k-th of the ``units``, tuples of arguments, as they are ready. The first error
+    is raised as `UnitError` with what ``describe(unit)`` says, and InterruptedError once ``should_stop()``; what waits is
+    dropped then, and when the consumer stops."""
     if executor is None:
         for k, unit in enumerate(units):
             yield k, _done_here(function, unit, describe)

@@ -166,8 +166,14 @@ def test_transfers_of_large_networks_are_timed_with_their_memory_and_their_floor
 
 
 @pytest.mark.slow
+def test_costs_beyond_one_computer_are_measured():
+    *_, plain, wired = run("cluster_costs.py", "--quick").splitlines()
+    assert plain.startswith("| 64-32-10 | 4820 | 100 000 x 2 000 | 0 |") and plain.count("|") == wired.count("|") == 12
+
+
+@pytest.mark.slow
 def test_steps_of_large_networks_are_timed_with_their_memory_and_their_floor():
-    output = run("benchmark_steps.py", "--quick", "--repetitions", "2")
+    output = run("benchmark_steps.py", "--quick", "--repetitions", "1")
     # 8 chips of 340 402 devices: 35 MB of draws, 20 MB of weights, gradients and signals; the rest are Python and libraries.
     largest = json.loads(run("benchmark_steps.py", "--one", "324-400-100-1", "--repetitions", "1"))
     assert largest["peak_bytes"] < 0.5e9 and largest["n_devices"] == 340_402

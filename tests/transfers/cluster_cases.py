@@ -23,7 +23,7 @@ def digest_of(outcome):
 
 def judge_all(executor=None, seconds=0.05):
     """Digests of a transfer of a small and of a large network, in units of about so many seconds."""
-    units.UNIT_SECONDS, units._MEASURED, units._BYTES_PER_SECOND = seconds, 0.0, 1e12
+    units.UNIT_SECONDS, units._MEASURED, units.BYTES_PER_SECOND = seconds, 0.0, 1e12
     rng = np.random.default_rng(5)
     points = Dataset(rng.random((300, 2)), rng.integers(0, 2, 300))
     images = Dataset(rng.random((200, 64)), rng.integers(0, 10, 200))

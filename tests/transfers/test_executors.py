@@ -1,6 +1,7 @@
 """Transfers on executors: the same bits for any executor and any cut, and who is asked for what."""
 
 import pickle
+import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -50,7 +51,7 @@ def require_equal(one, other):
 def test_small_networks_give_the_same_however_cut(network, moons, monkeypatch, seconds):
     monkeypatch.setattr(units, "UNIT_SECONDS", seconds)
     monkeypatch.setattr(units, "_MEASURED", 0.0)
-    monkeypatch.setattr(units, "_BYTES_PER_SECOND", 1e12)
+    monkeypatch.setattr(units, "BYTES_PER_SECOND", 1e12)
     points = Dataset(moons.test.points[:101], moons.test.labels[:101])
     inside = Inside()
     numbers = range(130, 3_040)
@@ -64,7 +65,7 @@ def test_small_networks_give_the_same_however_cut(network, moons, monkeypatch, s
 def test_large_networks_give_the_same_however_cut(large, monkeypatch):
     monkeypatch.setattr(units, "UNIT_SECONDS", 1e-6)
     monkeypatch.setattr(units, "_MEASURED", 0.0)
-    monkeypatch.setattr(units, "_BYTES_PER_SECOND", 1e12)
+    monkeypatch.setattr(units, "BYTES_PER_SECOND", 1e12)
     inside = Inside()
     one = judged(*large, n_transfers=23, keep_correct=True, wire_resistance=2.0)
     other = judged(*large, n_transfers=23, keep_correct=True, wire_resistance=2.0, executor=inside)
@@ -92,8 +93,7 @@ def test_raising_from_progress_stops(network, moons):
 
 def test_an_error_of_a_unit_names_its_chips(network, moons, monkeypatch):
     monkeypatch.setattr(units, "_MEASURED", 0.0)
-    monkeypatch.setattr(units, "pickle", type("Broken", (), {"dumps": staticmethod(lambda *_, **__: b"no pickle"),
-                                                               "loads": staticmethod(pickle.loads)}))
+    monkeypatch.setattr(units, "packed", lambda *_: zlib.compress(b"no pickle"))
     with pytest.raises(UnitError, match="judging chips 1500 to .* failed: UnpicklingError"):
         judged(network, moons.test, n_transfers=5_000, executor=Inside())
 

@@ -96,6 +96,9 @@ def add_transfer(commands):
     add("--wire-resistance", type=real, default=0.0, metavar="OHM",
         help="of one wire segment in ohm (default: %(default)s)")
     add("--transfers", type=whole(), default=2_000, metavar="N", help="simulated chips (default: %(default)s)")
+    add("--until", type=real, metavar="SHARE",
+        help="judge no more chips once the share of points right on 95 %% of the chips is known to +- SHARE, such as 0.002 "
+             "(default: all chips)")
     add("--seed", type=whole(), default=0, metavar="N", help="of the chips, unitless (default: %(default)s)")
     add("--workers", type=whole(MOST_WORKERS), metavar="N", help="threads (default: one for each CPU)")
     add("--memory", type=real, default=1.0, metavar="GB",

@@ -17,7 +17,8 @@ def settings_from(arguments, recipes, *, n_seeds, n_transfers, first_seed=0):
     """Seeds, chips and wires as the command line states them; ``n_seeds`` and ``n_transfers`` where it does not."""
     n_seeds = as_count("the number of seeds", n_seeds if arguments.seeds is None else arguments.seeds)
     return ExperimentSettings(seeds=tuple(range(first_seed, first_seed + n_seeds)), recipes=tuple(recipes),
-                              n_transfers=n_transfers if arguments.transfers is None else arguments.transfers, until=arguments.until,
+                              until=arguments.until,
+                              n_transfers=n_transfers if arguments.transfers is None else arguments.transfers,
                               wire_resistances=tuple(float(r) for r in arguments.wire_resistance))
 
 

@@ -15,6 +15,7 @@ from tiocross.learning.network import Network
 from tiocross.storage import save_json
 from tiocross.study.recipes import Arrangement
 from tiocross.transfers.judging import transfer
+from tiocross.transfers.stopping import as_until
 
 TRANSFER_RECORD = "tiocross transfer 1"
 _GB = 1e9  # [bytes]
@@ -32,6 +33,7 @@ def prepare(arguments):
     require_fitting(arguments.network, network, points,
                     arguments.data or arguments.task or "those of its record")
     layout = _layout(arguments, network, device)
+    as_until(arguments.until)
     as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=LARGEST_RESISTANCE, unit="ohm")
     for name, low in (("transfers", 1), ("seed", 0)):
         as_count(f"--{name}", getattr(arguments, name), low=low)
@@ -59,7 +61,7 @@ def _transfer(arguments, network, device, points, layout, source):
     try:
         outcome = transfer(network, points, device=device, layout=layout, wire_resistance=arguments.wire_resistance,
                            n_transfers=arguments.transfers, rng=np.random.default_rng(arguments.seed),
-                           workers=count_workers(arguments.workers), memory=arguments.memory * _GB,
+                           workers=count_workers(arguments.workers), memory=arguments.memory * _GB, until=arguments.until,
                            on_progress=lambda done, total: progress.update("chips", done))
         summary = outcome.summary()
     finally:

@@ -54,18 +54,17 @@ class Finished:
 
     def keep_row(self, judged):
         """Keep a `Judged` row, once."""
-        self.keep(_key("row", judged.recipe.name, judged.seed, judged.wire_resistance), judged.row, **judged.outcome._asdict())
+        self.keep(("row", judged.recipe.name, judged.seed, judged.wire_resistance), judged.row, **judged.outcome._asdict())
 
     def record(self, *words):
         """What `keep` kept under these words; None if nothing."""
         found = self._ledger.get(_key(*words))
         return None if found is None else found[0]
 
-    def keep(self, key, record, **arrays):
-        """Keep a record, once, under a key or the words of one."""
-        key = key if isinstance(key, str) else _key(*key)
-        if key not in self._ledger:
-            self._ledger.add(key, record, arrays)
+    def keep(self, words, record, **arrays):
+        """Keep a record, once, under the words of a key."""
+        if _key(*words) not in self._ledger:
+            self._ledger.add(_key(*words), record, arrays)
 
 
 class Nothing:
@@ -80,7 +79,7 @@ class Nothing:
     def record(self, *words):
         """None: nothing is there."""
 
-    def keep(self, key, record, **arrays):
+    def keep(self, words, record, **arrays):
         """Nothing is kept."""
 
 

@@ -59,7 +59,7 @@ class ResultsFolder:
             also = ", or go on with --resume" if ledger_path(self.path).exists() else ""
             command = earlier.get("command") or " ".join(["tiocross", *map(str, earlier.get("arguments", ()))])
             raise ValueError(f"the output folder {self.path} holds results of an earlier run ({command}); choose another "
-                             f"with --out, replace them with --overwrite{also}")
+                             f"with --out, or replace them with --overwrite{also}")
 
     def locked(self):
         """A context in which no other process writes here; a last look whether the folder is free is part of it."""

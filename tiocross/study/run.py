@@ -118,10 +118,8 @@ class Run:
         self._started = None
 
     def execute(self):
-        """Train, transfer, measure the rest, draw, and write the folder; gives the report with the table.
-
-        A KeyboardInterrupt ends it within a second; finished rows are in the folder then. Where the folder resumes, what
-        is finished there is not done again.
+        """Train, transfer, measure the rest, draw, and write the folder; gives the report with the table. What a resumed
+        folder holds is not done again. A KeyboardInterrupt ends it within a second; finished rows are in the folder then.
         """
         self._started = time.monotonic()
         self.folder.begin()

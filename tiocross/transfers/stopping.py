@@ -66,7 +66,8 @@ def robust_share_so_far(tally, n_looks):
 def robust_interval(by_chips, n_chips, n_looks, rng):
     """The same from ``by_chips`` (n_groups, n_points): how often points were right on the chips k with k % n_groups = 0, 1,
     ...; ``rng`` resamples them."""
-    rates, resampled = by_chips.sum(axis=0, dtype=np.float64) / n_chips, Groups(n_chips, rng).mean(by_chips.astype(np.float32))
+    rates = by_chips.sum(axis=0, dtype=np.float64) / n_chips
+    resampled = Groups(n_chips, rng).mean(by_chips.astype(np.float32))
     levels = 0.95 + np.linspace(-2, 2, _N_LEVELS) * math.sqrt(0.95 * 0.05 / n_chips)
     squares = [np.mean((_share(resampled, level) - _share(rates, level)) ** 2) for level in levels]
     reach = NormalDist().inv_cdf(1 - 0.025 / n_looks) * math.sqrt(np.mean(squares))

@@ -77,9 +77,9 @@ class Sweep:
         return _in_order(points, {key: unit for key, unit in loaded.items() if unit is not None})
 
 
-def sweep(function: Callable, grid: Mapping | Iterable[Mapping], *, rng: np.random.Generator, executor: Executor | None = None,
-          folder: str | Path | None = None, resume: bool = False, until: float | None = None,
-          on_progress: Callable | None = None) -> Sweep:
+def sweep(function: Callable, grid: Mapping | Iterable[Mapping], *, rng: np.random.Generator,
+          executor: Executor | None = None, folder: str | Path | None = None, resume: bool = False,
+          until: float | None = None, on_progress: Callable | None = None) -> Sweep:
     """Call a function at every point of a grid.
 
     Parameters
@@ -98,8 +98,8 @@ def sweep(function: Callable, grid: Mapping | Iterable[Mapping], *, rng: np.rand
     resume : bool, optional
         Whether to go on with what is finished in the folder.
     until : float, optional
-        Handed to the function, for ``transfer(..., until=until)``: half the width of the interval with which the robust share
-        of a row is known well enough (unitless).
+        Handed to the function, for ``transfer(..., until=until)``: half the width of the interval with which the robust
+        share of a row is known well enough (unitless).
     on_progress : callable, optional
         Called as ``on_progress(n_done, n_points)``; raise from it to stop.
 
@@ -127,7 +127,8 @@ def sweep(function: Callable, grid: Mapping | Iterable[Mapping], *, rng: np.rand
     >>> from tiocross import MLP, TIO2, sweep, tasks, transfer
     >>> def measure(n_hidden, wire_resistance, rng):
     ...     network = MLP(2, n_hidden, 1, rng=rng)
-    ...     return transfer(network, tasks.load_moons().test, device=TIO2, wire_resistance=wire_resistance, n_transfers=50, rng=rng)
+    ...     return transfer(network, tasks.load_moons().test, device=TIO2, wire_resistance=wire_resistance, n_transfers=50,
+    ...                     rng=rng)
     >>> found = sweep(measure, {"n_hidden": [4, 8], "wire_resistance": [0.0, 2.0]}, rng=np.random.default_rng(11))
     >>> [row["n_hidden"] for row in found.rows]
     [4, 4, 8, 8]
@@ -141,7 +142,8 @@ def sweep(function: Callable, grid: Mapping | Iterable[Mapping], *, rng: np.rand
         raise ValueError("resume needs the folder of the sweep to go on with; give folder=...")
     entropy = int(rng.integers(2**63))
     with contextlib.ExitStack() as stack:
-        finished = _open(stack, folder, _identity(function, points, entropy, until), resume) if folder is not None else _Kept()
+        identity = _identity(function, points, entropy, until)
+        finished = _Kept() if folder is None else _open(stack, folder, identity, resume)
         _do(function, points, finished, (entropy, until), executor, on_progress or (lambda n_done, n_points: None))
         found = _in_order(points, {key: finished.get(key) for key in points})
         if folder is not None:
@@ -162,7 +164,8 @@ def grid_points(grid):
     keys = [_key(point) for point in points]
     if len(set(keys)) < len(keys):
         twice = next(point for point, key in zip(points, keys) if keys.count(key) > 1)
-        raise ValueError(f"every point of the grid must be there once; {_shown(twice)} is there {keys.count(_key(twice))} times")
+        raise ValueError(f"every point of the grid must be there once; {_shown(twice)} is there "
+                         f"{keys.count(_key(twice))} times")
     return points
 
 
@@ -173,7 +176,8 @@ def _checked_point(point):
     for name, value in point.items():
         value = value.item() if isinstance(value, np.generic) else value
         if not isinstance(name, str) or not name.isidentifier() or name in _TAKEN:
-            raise ValueError(f"names of the grid must be those of arguments, other than {' and '.join(_TAKEN)}; got {name!r}")
+            raise ValueError(f"names of the grid must be those of arguments, other than {' and '.join(_TAKEN)}; "
+                             f"got {name!r}")
         if not isinstance(value, _PLAIN) or isinstance(value, float) and not np.isfinite(value):
             raise TypeError(f"values of the grid must be finite numbers, texts, True, False or None; {name} is "
                             f"{short_repr(value)}. Put names into the grid, and look up in the function what they stand for")

@@ -7,13 +7,14 @@ chips are cut: tallies add up. A worker keeps the last networks and points that 
 import hashlib
 import pickle
 import time
+import zlib
 from collections import OrderedDict
 
 from tiocross.transfers.tallies import Tally
 from tiocross.work import N_AHEAD, UNIT_SECONDS, as_ready, in_order
 
 _MEASURED = 0.25  # [s] that a measurement should take at least
-_BYTES_PER_SECOND = 5e6  # of what a unit is sent; a twentieth of what a slow network carries
+BYTES_PER_SECOND = 2e6  # of what units are sent, for each worker: a gigabit a second feeds sixty
 _AHEAD_BYTES = 2e9  # [bytes] that wait in an executor
 _MOST_KEPT = 2  # judges in a worker
 _judges = OrderedDict()
@@ -26,7 +27,7 @@ class Units:
         chips, dataset, memory, _, keep_correct = what
         what = (chips, dataset, memory, 1, keep_correct)
         self._executor, self._judge = executor, make_judge(*what)
-        self._sent = pickle.dumps((make_judge, what), protocol=5)
+        self._sent = packed(make_judge, what)
         self._digest = hashlib.sha256(self._sent).hexdigest()
         self._seconds = None  # of a chip
 
@@ -39,7 +40,8 @@ class Units:
                 n_done += tally.n_chips
                 yield tally
                 report(n_done)
-        units = [(self._digest, self._sent, part) for part in cut(range(start, numbers.stop), self._n_chips(), self._judge.grid)]
+        parts = cut(range(start, numbers.stop), self._n_chips(), self._judge.grid)
+        units = ((self._digest, self._sent, part) for part in parts)
         n_ahead = int(min(N_AHEAD, max(_AHEAD_BYTES / len(self._sent), 32)))
 
         def counted():
@@ -53,7 +55,7 @@ class Units:
 
     def _n_chips(self):
         """Chips of one unit."""
-        seconds = max(UNIT_SECONDS, len(self._sent) / _BYTES_PER_SECOND)
+        seconds = max(UNIT_SECONDS, len(self._sent) / BYTES_PER_SECOND)
         return max(int(seconds / max(self._seconds, 1e-9)), 1)
 
     def _measure(self, numbers):
@@ -71,6 +73,11 @@ class Units:
             n_chips *= 2
 
 
+def packed(make_judge, what):
+    """What a worker needs to make a judge, as bytes; layouts and images take a fraction of their memory."""
+    return zlib.compress(pickle.dumps((make_judge, what), protocol=5), level=1)
+
+
 def cut(numbers, n_chips, grid):
     """Yield parts of about ``n_chips`` of these chips, which end at multiples of ``grid``: chips drawn together stay so."""
     size, start = -(-n_chips // grid) * grid, numbers.start
@@ -84,7 +91,7 @@ def _tally(digest, sent, numbers) -> Tally:
     """In a worker: the tally of one unit."""
     judge = _judges.get(digest)
     if judge is None:
-        make_judge, what = pickle.loads(sent)
+        make_judge, what = pickle.loads(zlib.decompress(sent))
         judge = _judges[digest] = make_judge(*what)
         while len(_judges) > _MOST_KEPT:
             try:
