@@ -87,8 +87,8 @@ def _require_same_order(path, names, feature_names):
     """Raise ValueError unless these are the columns that a network was trained with, in the same order."""
     require_columns(path, names, feature_names)
     if names != feature_names:
-        raise ValueError(f"{path} has the columns of the training data in another order; bring them into that order, or take "
-                         "all rows with --points all")
+        raise ValueError(f"{path} has the columns of the training data in another order; bring them into that order, or "
+                         "take all rows with --points all")
 
 
 def _test_points(task):

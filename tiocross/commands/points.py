@@ -73,10 +73,11 @@ def require_columns(data, names, feature_names):
     missing, more = ([name for name in these if name not in those] for these, those in
                      ((feature_names, names), (names, feature_names)))
     if missing:
-        raise ValueError(f"{data} lacks the column {missing[0]!r} that the network was trained with{_instead(more)}; give its "
-                         "columns the names and units of the training data")
+        raise ValueError(f"{data} lacks the column {missing[0]!r} that the network was trained with{_instead(more)}; give "
+                         "its columns the names and units of the training data")
     if more:
-        raise ValueError(f"{data} has a column {more[0]!r} that the network was not trained with; leave it out with --without")
+        raise ValueError(f"{data} has a column {more[0]!r} that the network was not trained with; leave it out with "
+                         "--without")
 
 
 def _instead(names):

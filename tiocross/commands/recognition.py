@@ -25,7 +25,7 @@ def recognise(path):
                          "no finished programming run, no experiment's results")
     content = path.read_bytes()
     if path.suffix.lower() == ".safetensors":
-        raise ValueError(f"{path} holds weights and no network yet: make it one with tiocross import {path} --activation ...")
+        raise ValueError(f"{path} holds weights and no network yet; make it one: tiocross import {path} --activation ...")
     if foreign := foreign_kind(content):
         raise ValueError(f"{path} is nothing that tiocross knows: it is {foreign}")
     if content.startswith(b"PK"):

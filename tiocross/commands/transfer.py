@@ -27,7 +27,7 @@ def prepare(arguments):
     network = Network.load(arguments.network)
     device = TIO2 if arguments.device is None else load_device(arguments.device)
     if arguments.data is None and arguments.task is None and load_record(arguments.network) is None:
-        raise ValueError(f"{arguments.network} has no record of tiocross train beside it ({record_path(arguments.network)}), "
+        raise ValueError(f"{arguments.network} has no record of training beside it ({record_path(arguments.network)}), "
                          "so it is not known what it is for: name its points with --data or --task")
     points, source = points_to_judge(arguments, arguments.network)
     require_fitting(arguments.network, network, points,
@@ -69,7 +69,8 @@ def _transfer(arguments, network, device, points, layout, source):
     if arguments.out is not None:  # before anything is printed, which may fail
         outcome.save(arguments.out)
         save_json(record_path(arguments.out), {
-            "format": TRANSFER_RECORD, "network": str(arguments.network), "network_sha256": file_sha256(arguments.network), "points": source,
+            "format": TRANSFER_RECORD, "network": str(arguments.network), "network_sha256": file_sha256(arguments.network),
+            "points": source,
             "device": device.name, "wire_resistance": arguments.wire_resistance, "seed": arguments.seed,
             "n_devices": outcome.n_devices, **summary.to_dict()})
     print(f"{network!r}, {outcome.n_devices} devices of {device.name}, {arguments.wire_resistance:g} ohm per wire segment\n"

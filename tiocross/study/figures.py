@@ -58,7 +58,7 @@ def rate_curves(names, settings, outcomes):
     for panel, resistance in zip(axes[0], settings.wire_resistances):
         rates = {name: [outcomes[name, seed, resistance].rates for seed in settings.seeds] for name in names}
         plot.rate_curves(panel, rates, title=f"{resistance:g} ohm per wire segment")
-    axes[0, 0].legend(fontsize=8, loc="lower left")
+    axes[0, 0].legend(fontsize=8, loc="best")  # curves may be anywhere
     figure.suptitle(f"Mean and range over {len(settings.seeds)} training seed(s)", fontsize=10)
     return figure
 

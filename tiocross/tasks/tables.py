@@ -149,8 +149,8 @@ def _require_header(sheet, header, features, place):
     """Raise ValueError for a first row that looks like the others: numbers, and a label that occurs."""
     if (all(number_of_text(header[k]) is not None for k in features)
             and any(row[place] == header[place] for _, row in sheet.rows[1:])):
-        raise ValueError(f"{sheet.place(0)}: the first row must name the columns; it looks like a point, {listed(header)}. Put "
-                         "a header such as 'length,width,species' above it")
+        raise ValueError(f"{sheet.place(0)}: the first row must name the columns; it looks like a point, {listed(header)}. "
+                         "Put a header such as 'length,width,species' above it")
 
 
 def _column(sheet, header, name, what):
