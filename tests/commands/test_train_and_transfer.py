@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tiocross import MLP, TIO2, TrainingSettings, Transfer, arrange, tasks, transfer
+from tiocross import MLP, TIO2, TrainingSettings, Transfer, arrange, plot, tasks, transfer
 from tiocross.commands.main import main
 from tiocross.study.experiment import ROWS
+from tiocross.study.figures import _name_axes_and_classes
 from tiocross.study.measured import as_measured, taking_measured
 from tiocross.study.published import KNOWN
 from tiocross.study.task_table import TaskTable, weigh
@@ -173,6 +174,18 @@ def test_the_layout_may_be_that_of_a_plan(trained, folder, monkeypatch, capsys):
     MLP(3, 4, 3, rng=np.random.default_rng(0)).save(folder / "other.npz")
     assert main(["transfer", "other.npz", *OPTIONS, "--layout", "plan"]) == 2
     assert "is the plan of a network with layers of ((4, 6), (7, 5), (6, 3))" in capsys.readouterr().err
+
+
+def test_decision_maps_have_the_names_of_the_users_columns_and_classes():
+    rng = np.random.default_rng(0)
+    task = tasks.Task.from_arrays(rng.normal(size=(20, 2)), ["open", "cost $x$ \\frac"] * 10, feature_names=("I [uA]", "$V"))
+    figure, axes = plot.new_figure(1, 2)
+    for name in "ab":
+        axes[0, 0].scatter([0], [0], c=[1.0], label=name)
+    _name_axes_and_classes(task, axes)
+    figure.canvas.draw()
+    assert axes[0, 1].get_xlabel() == "I [uA], scaled" and axes[0, 1].get_ylabel() == "\\$V, scaled"
+    assert [text.get_text() for text in axes[0, 0].get_legend().get_texts()] == ["cost \\$x\\$ \\frac", "open"]
 
 
 def test_the_whole_experiment_runs_on_a_table_of_the_user(folder, monkeypatch, capsys):
