@@ -110,3 +110,17 @@ def test_other_files_are_refused_with_what_helps(tmp_path, capsys):
     assert code == 2 and "it is a network of tiocross already: take it as it is" in error
     code, _, error = run(["import", tmp_path / "absent.npz", *out], capsys)
     assert code == 2 and "No such file" in error
+
+
+@pytest.mark.parametrize(("options", "change", "message"), [
+    (["--activation", "gelu"], {}, "activation 'gelu' is unknown; did you mean 'relu'?"),
+    (["--activation", "relu"], {"net.0.bias": [1.0, np.nan, 2.0]}, "weights.npz: net.0.bias must be finite; got nan at index (1,)"),
+    (["--activation", "relu"], {"net.0.bias": [1.0, 2.0]}, "and biases of lengths [2, None] do not follow on each other"),
+    (["--activation", "relu", "--input-scale", "0"], {}, "--input-scale 0 makes every input the same"),
+])
+def test_the_error_names_what_is_wrong_and_nothing_else(options, change, message, tmp_path, capsys):
+    save(tmp_path / "weights.npz")
+    with np.load(tmp_path / "weights.npz") as archive:
+        np.savez(tmp_path / "weights.npz", **{**archive, **change})
+    code, _, error = run(["import", tmp_path / "weights.npz", *options, "--out", tmp_path / "network.npz"], capsys)
+    assert code == 2 and message in error and "in_out" not in error and not (tmp_path / "network.npz").exists()

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tiocross import MLP, TIO2, TrainingSettings, Transfer, arrange, tasks, transfer
+from tiocross import MLP, TIO2, TrainingSettings, Transfer, arrange, plot, tasks, transfer
 from tiocross.commands.main import main
 from tiocross.study.experiment import ROWS
+from tiocross.study.figures import _name_axes_and_classes
 from tiocross.study.measured import as_measured, taking_measured
 from tiocross.study.published import KNOWN
 from tiocross.study.task_table import TaskTable, weigh
@@ -86,11 +87,25 @@ def test_rows_of_another_file_are_all_judged_with_the_classes_of_the_network(tra
     (folder / "new.csv").write_text("\n".join(line for line in lines if not line.endswith("kind a")) + "\n")
     assert main(["transfer", "network.npz", "--data", "new.csv", "--transfers", "5"]) == 0
     assert "60 points on 5 simulated chips" in capsys.readouterr().out
+    turned = [";".join(cells[k] for k in (0, 1, 4, 2, 3, 5)) for cells in (line.split(";") for line in lines)]
+    (folder / "turned.csv").write_text("\n".join(line for line in turned if not line.endswith("kind a")) + "\n")
+    assert main(["transfer", "network.npz", "--data", "new.csv", "--transfers", "5"]) == 0
+    expected = capsys.readouterr().out
+    assert main(["transfer", "network.npz", "--data", "turned.csv", "--transfers", "5"]) == 0  # columns by their names
+    assert capsys.readouterr().out == expected.replace("new.csv", "turned.csv")
+    (folder / "units.csv").write_text("\n".join(lines).replace("width [m]", "width [cm]") + "\n")
+    assert main(["transfer", "network.npz", "--data", "units.csv"]) == 2
+    assert "lacks the column 'width [m]' that the network was trained with" in capsys.readouterr().err
+    assert main(["transfer", "network.npz", "--data", "turned.csv", "--points", "test"]) == 2
+    assert "in another order" in capsys.readouterr().err
     (folder / "odd.csv").write_text("\n".join(lines).replace("kind b", "kind z") + "\n")
     assert main(["transfer", "network.npz", "--data", "odd.csv"]) == 2
     assert "class 'kind z' is unknown; the classes are 'kind a', 'kind b', 'kind c'" in capsys.readouterr().err
     assert main(["transfer", "network.npz", "--data", "mine.csv", "--split-seed", "3"]) == 2
     assert "may have been trained with" in capsys.readouterr().err
+    MLP(3, 4, 3, rng=np.random.default_rng(0)).save(folder / "alone.npz")
+    assert main(["transfer", "alone.npz"]) == 2
+    assert "name its points with --data or --task" in capsys.readouterr().err
     assert main(["transfer", "network.npz", "--task", "wine"]) == 2
     assert "3 inputs but the dataset has 13 features" in capsys.readouterr().err
 
@@ -136,6 +151,9 @@ def test_what_a_stage_wrote_can_be_looked_at(trained, folder, monkeypatch, capsy
     capsys.readouterr()
     assert main(["describe", str(folder / "out.csv")]) == 0
     assert "12 training, 4 validation, 4 test points, 1 features, 2 classes: a, b" in capsys.readouterr().out
+    assert main(["describe", "looked_at.json"]) == 0
+    shown = capsys.readouterr().out
+    assert "network.npz, " in shown and "mean accuracy" in shown
     assert main(["describe", "network.json"]) == 0
     shown = capsys.readouterr().out
     assert "classes: kind a, kind b, kind c" in shown and "regular, 60 steps" in shown and "of the test points" in shown
@@ -156,6 +174,18 @@ def test_the_layout_may_be_that_of_a_plan(trained, folder, monkeypatch, capsys):
     MLP(3, 4, 3, rng=np.random.default_rng(0)).save(folder / "other.npz")
     assert main(["transfer", "other.npz", *OPTIONS, "--layout", "plan"]) == 2
     assert "is the plan of a network with layers of ((4, 6), (7, 5), (6, 3))" in capsys.readouterr().err
+
+
+def test_decision_maps_have_the_names_of_the_users_columns_and_classes():
+    rng = np.random.default_rng(0)
+    task = tasks.Task.from_arrays(rng.normal(size=(20, 2)), ["open", "cost $x$ \\frac"] * 10, feature_names=("I [uA]", "$V"))
+    figure, axes = plot.new_figure(1, 2)
+    for name in "ab":
+        axes[0, 0].scatter([0], [0], c=[1.0], label=name)
+    _name_axes_and_classes(task, axes)
+    figure.canvas.draw()
+    assert axes[0, 1].get_xlabel() == "I [uA], scaled" and axes[0, 1].get_ylabel() == "\\$V, scaled"
+    assert [text.get_text() for text in axes[0, 0].get_legend().get_texts()] == ["cost \\$x\\$ \\frac", "open"]
 
 
 def test_the_whole_experiment_runs_on_a_table_of_the_user(folder, monkeypatch, capsys):

@@ -408,7 +408,9 @@ def test_pickled_objects_are_never_loaded(tmp_path):
     ("model.pkl", b"\x80\x04", "is a pickle, .*pickle.load.*numpy.savez"),
     ("model.h5", b"\x89HDF\r\n", "keras.models.load_model.*get_weights"),
     ("weights", b"\x89HDF\r\n\x1a\n", "keras.models.load_model"),
-    ("weights", b"\x80\x04\x95", "expected .npz or .safetensors, a pickle is never read"),
+    ("weights", b"\x80\x04\x95", "whatever its name, is a pickle, which runs what is in it"),
+    ("renamed.safetensors", b"\x80\x02\x8a\nl\xfc\x9cF\xf9", "whatever its name, is a pickle.*torch.load"),
+    ("truncated.npz", b"PK\x03\x04 and then", "it is truncated or damaged"),
     ("weights.txt", b"1, 2, 3", "expected .npz or .safetensors"),
 ])
 def test_files_of_others_are_refused_with_a_cure(name, start, message, tmp_path):

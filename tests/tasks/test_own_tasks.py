@@ -98,6 +98,15 @@ def test_what_is_no_task_is_refused(text, options, message, tmp_path):
     assert message in str(caught.value)
 
 
+def test_a_first_row_that_is_a_point_is_no_header(tmp_path):
+    path, rows = tmp_path / "iris.data", [f"5.{k},3.{k % 7},{'ab'[k % 2]}" for k in range(20)]
+    path.write_text("\n".join(rows))
+    with pytest.raises(ValueError, match="line 1: the first row must name the columns; it looks like a point, '5.0', '3.0', 'a'"):
+        tasks.read_task(path)
+    path.write_text("\n".join(["400,410,kind", *rows]))  # a spectrum's columns are numbers, too
+    assert tasks.read_task(path).feature_names == ("400", "410")
+
+
 def test_numbers_that_are_classes_are_not_taken_for_a_quantity(tmp_path):
     digits = written(tmp_path, "a,b\n" + "\n".join(f"{k},{k % 12}" for k in range(120)))
     assert tasks.read_task(digits).train.n_classes == 12

@@ -8,8 +8,8 @@ from tiocross.commands.options import (
 
 __all__ = ["EPILOG", "INTRODUCTION", "HelpText", "add_commands", "as_float", "shortened"]
 INTRODUCTION = """\
-tiocross takes small neural networks to passive memristor
-crossbars. Three commands to try:
+tiocross takes neural networks to passive memristor crossbars.
+Three commands to try:
 
   tiocross experiment --quick    networks on simulated chips
   tiocross example --out first   a project to start your own
@@ -36,9 +36,9 @@ def _add_going_on(add):
 
 def _add_experiment(commands):
     add = _add(commands, "experiment", "the paper's experiment, end to end",
-               "Train a regular network, hardware-aware ones and one by the recommended recipe on half moons, transfer each "
-               "to thousands of simulated passive TiO2 crossbars, solve their circuits, and report how robust each network "
-               "is.",
+               "Train a regular network, hardware-aware ones and one by the recommended recipe on half moons or your "
+               "points, transfer each to thousands of simulated passive TiO2 crossbars, solve their circuits, and report "
+               "how robust each network is.",
                "--quick", "--data my.csv --label species", "--seeds 5 --wire-resistance 0 2 10 --out results/five_seeds")
     add("--out", metavar="DIR", help="results folder (default: results/experiment; with --quick results/experiment_quick)")
     add("--overwrite", action="store_true",
@@ -59,11 +59,12 @@ def _add_experiment(commands):
 
 def _add_compare(commands):
     add = _add(commands, "compare", "the recommended training compared with other methods",
-               "Train networks on half moons or another generated task: by the recommended recipe, by this recipe without "
-               "each of its parts, by the recipe of the paper, and by methods of the literature, all with the same budget; "
-               "learning rates and strengths are chosen from grids of one size on validation points. Transfer each network "
-               "to thousands of simulated chips and print one table. Three of the rows are also judged on chips with more "
-               "stuck devices, stronger write disturb or longer wires, and trained anew for other numbers of devices.",
+               "Train networks on half moons, another task or your points: by the recommended recipe, by this recipe "
+               "without each of its parts, by the recipe of the paper, and by methods of the literature, all with the "
+               "same budget; learning rates and strengths are chosen from grids of one size on validation points. "
+               "Transfer each network to thousands of simulated chips and print one table. Three of the rows are also "
+               "judged on chips with more stuck devices, stronger write disturb or longer wires, and trained anew for "
+               "other numbers of devices.",
                "--quick", "--only regular ROBUST --seeds 3 --out results/two_rows")
     add("--out", metavar="DIR", help="results folder (default: results/compare; with --quick results/compare_quick)")
     add("--overwrite", action="store_true",

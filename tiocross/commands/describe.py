@@ -86,7 +86,7 @@ def _describe_network(path):
     network = Network.load(path)
     shapes = [(rows, 2 * columns) for rows, columns in network.shapes]
     lines = [f"{'-'.join(map(str, network.sizes))}, {network.activation} hidden units, {network.n_classes} classes"
-             if network.is_plain else f"{network}; {network.n_classes} classes",
+             if network.is_plain and network.output == "linear" else f"{network}; {network.n_classes} classes",
              f"inputs: (x - offset) * scale, offset {_listed(network.input_offset)}, scale "
              f"{_listed(network.input_scale)}",
              f"as differential pairs {sum(rows * columns for rows, columns in shapes)} devices:"]
@@ -117,6 +117,18 @@ def _describe_training(path):
 def _describe_transfer(path):
     outcome = Transfer.load(path)
     return f"{outcome.n_devices} devices, {outcome.wire_resistance:g} ohm per wire segment\n{outcome.summary()}"
+
+
+def _describe_outcome(path):
+    record = read_json(path)
+    try:
+        shares = [f"  {name.replace('_', ' ')} {share['value']:.4g} [{share['low']:.4g}, {share['high']:.4g}]"
+                  for name, share in record.items() if isinstance(share, dict) and {"value", "low", "high"} <= set(share)]
+        return "\n".join([f"{record['network']}, {record['n_devices']} devices of {record['device']}, "
+                          f"{record['wire_resistance']:g} ohm per wire segment, seed {record['seed']}", record["points"],
+                          *shares])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is not a whole record of tiocross transfer: {error!r} is missing or odd") from None
 
 
 def _describe_experiment(path):
@@ -220,5 +232,5 @@ _DESCRIPTIONS = {
     "tuning": _describe_tuning, "disturb": _describe_disturb,
     "conductances": _describe_array, "voltages": _describe_voltages,
     "points": lambda path: "\n".join(describe_points(read_task(path))),
-    "training": _describe_training, "transfer": _describe_transfer,
+    "training": _describe_training, "transfer": _describe_transfer, "outcome of a transfer": _describe_outcome,
 }

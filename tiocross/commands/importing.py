@@ -16,6 +16,8 @@ def prepare(arguments):
     require_no_input(out, arguments.weights)
     if out.exists() and not arguments.overwrite:
         raise ValueError(f"{out} exists already; choose another with --out, or replace it with --overwrite")
+    if arguments.input_scale is not None and not any(arguments.input_scale):
+        raise ValueError("--input-scale 0 makes every input the same; give the factor that points are multiplied by")
     found = import_network(arguments.weights, activation=_single(arguments.activation), orientation=arguments.orientation,
                            names=arguments.names, convolving=_convolving(arguments),
                            input_offset=_single(arguments.input_offset), input_scale=_single(arguments.input_scale))

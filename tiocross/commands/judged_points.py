@@ -5,11 +5,12 @@ from types import SimpleNamespace
 
 from tiocross.checks import require_name
 from tiocross.commands.networks import NETWORK, file_sha256, load_record, record_path
-from tiocross.commands.points import all_points, named_task, require_no_columns, task_of
+from tiocross.commands.points import all_points, named_task, require_columns, require_no_columns, task_of
 from tiocross.study.results import task_sha256
 from tiocross.study.measured import as_measured
 
 PARTS = ("test", "all")
+_SCALED = ", scaled to [0, 1] by the training points"  # of a source; the network gets values as measured
 
 
 def points_to_judge(arguments, network):
@@ -25,8 +26,7 @@ def points_to_judge(arguments, network):
         require_no_columns(None, arguments.label, arguments.without)
         if arguments.points == "all":
             raise ValueError("--points all needs --data, a CSV file whose rows are all new to the network")
-        task = named_task(arguments.task or data.get("task") or "moons")
-        return as_measured(task).test, f"test points: {task.source}"
+        return _test_points(named_task(arguments.task or data.get("task") or "moons"))
     return _points_of_file(arguments, data)
 
 
@@ -60,8 +60,7 @@ def recorded_task(data, network):
 def _points_of_record(arguments, data, network):
     """Test points of the file that the network was trained with."""
     require_no_columns(None, arguments.label, arguments.without)
-    task = recorded_task(data, network)
-    return as_measured(task).test, f"test points: {task.source}"
+    return _test_points(recorded_task(data, network))
 
 
 def _points_of_file(arguments, data):
@@ -71,11 +70,28 @@ def _points_of_file(arguments, data):
     if is_own and arguments.points != "all" and arguments.split_seed not in (0, data["split_seed"]):
         raise ValueError(f"--split-seed {arguments.split_seed}: the network was trained with another split of this file, of "
                          f"seed {data['split_seed']}, so these test points may have been trained with; leave the option out")
+    label, without = arguments.label or data.get("label"), arguments.without or data.get("without")
     if arguments.points == "all" or (arguments.points is None and data.get("sha256") is not None and not is_own):
         if Path(path).is_dir():
             raise ValueError(f"--points all needs a CSV file; {path} is a folder with half moons, which has test points")
-        dataset = all_points(path, arguments.label or data.get("label"), arguments.without or data.get("without"), names)
+        dataset = all_points(path, label, without, names, tuple(data.get("feature_names") or ()))
         return dataset, f"all rows of {path}"
-    label, without = (arguments.label, arguments.without) if not is_own else (data["label"], data["without"])
+    label, without = (data["label"], data["without"]) if is_own else (label, without)
     task = task_of(path, label, without, data["split_seed"] if is_own else arguments.split_seed, names)
-    return as_measured(task).test, f"test points: {task.source}"
+    if data.get("feature_names") and task.feature_names:
+        _require_same_order(path, task.feature_names, tuple(data["feature_names"]))
+    return _test_points(task)
+
+
+def _require_same_order(path, names, feature_names):
+    """Raise ValueError unless these are the columns that a network was trained with, in the same order."""
+    require_columns(path, names, feature_names)
+    if names != feature_names:
+        raise ValueError(f"{path} has the columns of the training data in another order; bring them into that order, or "
+                         "take all rows with --points all")
+
+
+def _test_points(task):
+    """Test points of a task, as measured, and what they are."""
+    source = task.source if task.scaling is None else task.source.removesuffix(_SCALED)
+    return as_measured(task).test, f"test points: {source}"

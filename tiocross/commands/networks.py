@@ -11,6 +11,7 @@ from pathlib import Path
 from tiocross import __version__
 from tiocross.commands.destinations import require_no_input
 from tiocross.devices.files import to_json
+from tiocross.learning.training import require_matching
 from tiocross.mapping.mappings import DifferentialPairs
 from tiocross.storage import read_json, require_writable_file, save_json
 from tiocross.study.recipes import Arrangement, as_plain
@@ -36,6 +37,14 @@ def require_free(out, overwrite, *inputs):
         require_no_input(path, *inputs)
         if path.exists() and not overwrite:
             raise ValueError(f"{path} exists already; choose another with --out, or replace it with --overwrite")
+
+
+def require_fitting(path, network, points, source):
+    """Raise ValueError, which names both, unless a network can classify these points."""
+    try:
+        require_matching(network, points)
+    except ValueError as error:
+        raise ValueError(f"{path} is not for these points ({source}): {error}") from None
 
 
 def arrangement_of(arguments, usual):

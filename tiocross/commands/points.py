@@ -7,7 +7,7 @@ import numpy as np
 from tiocross import tasks
 from tiocross.checks import as_count, require_name
 from tiocross.tasks import Dataset
-from tiocross.tasks.labels import number_classes
+from tiocross.tasks.labels import listed, number_classes
 from tiocross.tasks.tables import read_points
 
 GENERATED = {"moons": tasks.generate_moons, "circles": tasks.generate_circles, "spirals": tasks.generate_spirals,
@@ -55,14 +55,33 @@ def require_no_columns(data, label, without):
         raise ValueError(f"--label and --without name columns of a CSV file, but {where}")
 
 
-def all_points(data, label, without, class_names):
-    """Every row of a CSV file as a `Dataset`, as measured; its labels are among these classes."""
-    values, labels, _ = read_points(data, label=label, without=tuple(without or ()))
+def all_points(data, label, without, class_names, feature_names=()):
+    """Every row of a CSV file as a `Dataset`, as measured; its labels are among these classes, its columns in this order."""
+    values, labels, names = read_points(data, label=label, without=tuple(without or ()))
+    if feature_names:
+        require_columns(data, names, feature_names)
+        values = values[:, [names.index(name) for name in feature_names]]
     try:
         numbers, class_names = number_classes(labels, class_names)
         return Dataset(values, numbers, len(class_names))
     except ValueError as error:
         raise ValueError(f"{data}: {error}") from None
+
+
+def require_columns(data, names, feature_names):
+    """Raise ValueError unless a file has the columns, units included, that a network was trained with, in any order."""
+    missing, more = ([name for name in these if name not in those] for these, those in
+                     ((feature_names, names), (names, feature_names)))
+    if missing:
+        raise ValueError(f"{data} lacks the column {missing[0]!r} that the network was trained with{_instead(more)}; give "
+                         "its columns the names and units of the training data")
+    if more:
+        raise ValueError(f"{data} has a column {more[0]!r} that the network was not trained with; leave it out with "
+                         "--without")
+
+
+def _instead(names):
+    return f", and has {listed(names)} instead" if names else ""
 
 
 def describe_points(task):

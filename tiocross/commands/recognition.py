@@ -24,6 +24,8 @@ def recognise(path):
         raise ValueError(f"{path} is a folder with neither {' nor '.join(kinds)} in it: no plan, "
                          "no finished programming run, no experiment's results")
     content = path.read_bytes()
+    if path.suffix.lower() == ".safetensors":
+        raise ValueError(f"{path} holds weights and no network yet; make it one: tiocross import {path} --activation ...")
     if foreign := foreign_kind(content):
         raise ValueError(f"{path} is nothing that tiocross knows: it is {foreign}")
     if content.startswith(b"PK"):
@@ -44,7 +46,7 @@ def _kind_of_json(path):
         reason = str(error).removeprefix(f"{path} is not JSON: ")
         raise ValueError(f"{path} begins like JSON but is none: {reason}") from None
     kinds = {"tiocross device": "device", "tiocross plan": "plan", "tiocross programming": "programming run",
-             "tiocross training": "training"}
+             "tiocross training": "training", "tiocross transfer": "outcome of a transfer"}
     mark = str(content.get("format", "")).rsplit(" ", 1)[0]
     return kinds.get(mark) or ("experiment" if "n_transfers" in content and "rows" in content else None)
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 
 from tiocross.checks import as_count, as_number, nearest_name
-from tiocross.commands.networks import arrangement_of, require_free, save_network
+from tiocross.commands.networks import arrangement_of, require_fitting, require_free, save_network
 from tiocross.commands.points import chosen_task, describe_points
 from tiocross.commands.progress import ProgressLine
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2
 from tiocross.learning.network import Network
 from tiocross.learning.settings import TrainingSettings
-from tiocross.learning.training import require_matching, train
+from tiocross.learning.training import train
 from tiocross.study.experiment import MORE_ROWS
 from tiocross.study.methods import COMPARED
 from tiocross.study.recipes import ExperimentSettings, training_generator
@@ -86,7 +86,7 @@ def _start_of(arguments, task):
     if arguments.hidden is not None or arguments.activation is not None or arguments.starts is not None:
         raise ValueError("--from states the network; leave out --hidden, --activation and --starts")
     network = Network.load(arguments.start)
-    require_matching(network, task.train)
+    require_fitting(arguments.start, network, task.train, arguments.data or arguments.task or "moons")
     return network
 
 

@@ -5,19 +5,19 @@ import numpy as np
 from tiocross.checks import as_count, as_number
 from tiocross.circuit.crossbar import LARGEST_RESISTANCE
 from tiocross.commands.judged_points import points_to_judge
-from tiocross.commands.networks import arrangement_of, file_sha256, record_path, require_free
+from tiocross.commands.networks import arrangement_of, file_sha256, load_record, record_path, require_fitting, require_free
 from tiocross.commands.plan import load_planned
 from tiocross.commands.progress import ProgressLine
 from tiocross.commands.studies import count_workers
 from tiocross.devices.files import load_device
 from tiocross.devices.tio2 import TIO2
 from tiocross.learning.network import Network
-from tiocross.learning.training import require_matching
 from tiocross.storage import save_json
 from tiocross.study.recipes import Arrangement
 from tiocross.transfers.judging import transfer
 from tiocross.transfers.stopping import as_until
 
+TRANSFER_RECORD = "tiocross transfer 1"
 _GB = 1e9  # [bytes]
 _LEAST_MEMORY = 0.001  # [GB]
 
@@ -26,8 +26,12 @@ def prepare(arguments):
     """The transfer that the command line asks for, ready to be called."""
     network = Network.load(arguments.network)
     device = TIO2 if arguments.device is None else load_device(arguments.device)
+    if arguments.data is None and arguments.task is None and load_record(arguments.network) is None:
+        raise ValueError(f"{arguments.network} has no record of training beside it ({record_path(arguments.network)}), "
+                         "so it is not known what it is for: name its points with --data or --task")
     points, source = points_to_judge(arguments, arguments.network)
-    require_matching(network, points)
+    require_fitting(arguments.network, network, points,
+                    arguments.data or arguments.task or "those of its record")
     layout = _layout(arguments, network, device)
     as_until(arguments.until)
     as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=LARGEST_RESISTANCE, unit="ohm")
@@ -65,7 +69,8 @@ def _transfer(arguments, network, device, points, layout, source):
     if arguments.out is not None:  # before anything is printed, which may fail
         outcome.save(arguments.out)
         save_json(record_path(arguments.out), {
-            "network": str(arguments.network), "network_sha256": file_sha256(arguments.network), "points": source,
+            "format": TRANSFER_RECORD, "network": str(arguments.network), "network_sha256": file_sha256(arguments.network),
+            "points": source,
             "device": device.name, "wire_resistance": arguments.wire_resistance, "seed": arguments.seed,
             "n_devices": outcome.n_devices, **summary.to_dict()})
     print(f"{network!r}, {outcome.n_devices} devices of {device.name}, {arguments.wire_resistance:g} ohm per wire segment\n"

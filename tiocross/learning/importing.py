@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tiocross.checks import require_name, short_repr
+from tiocross.checks import as_finite, require_name, short_repr
+from tiocross.learning.activations import ACTIVATIONS
 from tiocross.learning.imported import ORIENTATIONS
 from tiocross.learning.layer_kinds import AveragePool1d, AveragePool2d, Conv1d, Conv2d, Dense
 from tiocross.learning.network import MLP, Network
@@ -39,8 +40,16 @@ def import_network(path: str | os.PathLike, *, activation: str | Sequence[str], 
                    input_offset: np.ndarray | float | None = None,
                    input_scale: np.ndarray | float | None = None) -> Imported:
     """The network in a file of weights, and how the file was understood; see `MLP.from_arrays` for the arguments."""
-    layers = name_layers(read_weights(path), names)
+    arrays = read_weights(path)
+    try:
+        layers = name_layers(arrays, names)
+        for layer in layers:
+            _require_finite(layer)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     pairs = [layer.arrays for layer in layers]
+    for name in _names(activation, len(pairs))[:-1]:
+        require_name("activation", name, ACTIVATIONS)
     encoding = {"input_offset": input_offset, "input_scale": input_scale}
     ways = ORIENTATIONS if orientation is None else (orientation,)
     for way in ways:
@@ -61,12 +70,23 @@ def import_network(path: str | os.PathLike, *, activation: str | Sequence[str], 
     return Imported(found[way], layers, way)
 
 
+def _require_finite(layer):
+    """Raise ValueError, with the name in the file, for weights or a bias that are not finite."""
+    for name, array in zip((layer.weights, layer.bias), layer.arrays):
+        if array is not None:
+            as_finite(name, array)
+
+
 def _why_not(pairs, found, errors, orientation):
     """What to say where not exactly one orientation fits."""
     shapes = [weights.shape for weights, _ in pairs]
     if found:
         return (f"weights of shapes {shapes} fit both ways: tell the orientation, in_out for (n_inputs, n_outputs), as "
                 "Keras has them, or out_in for (n_outputs, n_inputs), as PyTorch has them")
+    if all("do not follow" in str(error) for error in errors.values()) and orientation is None:
+        biases = [None if bias is None else len(bias) for _, bias in pairs]
+        return (f"weights of shapes {shapes} and biases of lengths {biases} do not follow on each other, neither as "
+                "(n_inputs, n_outputs) nor as (n_outputs, n_inputs); check their order and --names")
     if orientation is not None or len({str(error) for error in errors.values()}) == 1:
         return str(next(iter(errors.values())))
     told = "; ".join(f"as {way}: {error}" for way, error in errors.items())

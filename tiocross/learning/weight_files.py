@@ -1,6 +1,7 @@
 """Files of weights from elsewhere: ``.npz`` and ``.safetensors``. Nothing in a file is ever run: no pickle is loaded."""
 
 import math
+import zipfile
 
 import numpy as np
 
@@ -30,12 +31,19 @@ def read_weights(path):
         raise ValueError(f"{path} {_OTHERS[path.suffix.lower()]}")
     if start.startswith(b"\x89HDF"):
         raise ValueError(f"{path} {_OF_KERAS}")
+    if start[8:9] != b"{" and _is_pickle(start):
+        raise ValueError(f"{path}, whatever its name, {_OF_PICKLE}. If it is one of PyTorch: {_STATE}; "
+                         "safetensors.torch.save_file(state, \"model.safetensors\")")
+    if start.startswith(b"PK"):
+        return _read_npz(path)
     if path.suffix.lower() == ".safetensors" or start[8:9] == b"{":
         return read_safetensors(path)
-    if not start.startswith(b"PK"):
-        raise ValueError(f"{path} holds no weights that can be imported: expected .npz or .safetensors"
-                         + (", a pickle is never read" if start.startswith(b"\x80") else ""))
-    return _read_npz(path)
+    raise ValueError(f"{path} holds no weights that can be imported: expected .npz or .safetensors")
+
+
+def _is_pickle(start):
+    """Whether a file's first bytes are those of a pickle of protocol 2 to 5."""
+    return len(start) > 1 and start[0] == 0x80 and 2 <= start[1] <= 5
 
 
 def _read_npz(path):
@@ -49,7 +57,8 @@ def _read_npz(path):
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     except Exception as error:  # a damaged archive can make zipfile and NumPy raise almost anything
-        raise ValueError(f"{path} holds no weights that can be imported: {error}") from None
+        why = "it is truncated or damaged" if isinstance(error, (zipfile.BadZipFile, EOFError)) else error
+        raise ValueError(f"{path} holds no weights that can be imported: {why}") from None
 
 
 def _require_arrays(archive, n_bytes):

@@ -45,11 +45,29 @@ def decision_maps(names, task, device, settings, networks, outcomes):
     for panel in axes.flat[len(names):]:
         panel.set_axis_off()
     plot.decision_colour_bars(figure, axes)
-    for handle in axes[0, 0].legend(loc="lower left", fontsize=8).legend_handles:
-        handle.set(array=None, facecolor="0.5")  # the marker tells the class; colour is the rate
+    _name_axes_and_classes(task, axes)
     figure.suptitle(f"Seed {seed}, {resistance:g} ohm per wire segment. Solid: boundary in software. "
-                    f"Dashed: 5 % and 95 % of {CHIPS_PER_BLOCK} chips answer class 1.", fontsize=10)
+                    f"Dashed: 5 % and 95 % of {CHIPS_PER_BLOCK} chips answer "
+                    f"{_plain(task.class_names[1]) if task.class_names else 'class 1'}.", fontsize=10)
     return figure
+
+
+def _plain(name):
+    """A name as it stands; between dollars it would be a formula."""
+    return name.replace("$", "\\$")
+
+
+def _name_axes_and_classes(task, axes):
+    """Names that the task gives to its two features and classes, in place of numbers; the legend."""
+    legend = axes[0, 0].legend(loc="lower left", fontsize=8)
+    for handle in legend.legend_handles:
+        handle.set(array=None, facecolor="0.5")  # the marker tells the class; colour is the rate
+    for text, name in zip(legend.get_texts(), task.class_names):
+        text.set_text(_plain(name))
+    if task.feature_names:
+        names = [_plain(name) + ("" if task.scaling is None else ", scaled") for name in task.feature_names]
+        for panel in axes.flat:
+            panel.set(xlabel=names[0], ylabel=names[1])
 
 
 def rate_curves(names, settings, outcomes):
@@ -58,7 +76,7 @@ def rate_curves(names, settings, outcomes):
     for panel, resistance in zip(axes[0], settings.wire_resistances):
         rates = {name: [outcomes[name, seed, resistance].rates for seed in settings.seeds] for name in names}
         plot.rate_curves(panel, rates, title=f"{resistance:g} ohm per wire segment")
-    axes[0, 0].legend(fontsize=8, loc="lower left")
+    axes[0, 0].legend(fontsize=8, loc="best")  # curves may be anywhere
     figure.suptitle(f"Mean and range over {len(settings.seeds)} training seed(s)", fontsize=10)
     return figure
 

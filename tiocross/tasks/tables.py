@@ -89,6 +89,8 @@ def _plain_points(path, text, label, without):
         return None
     if any(line.count(sign) != len(header) - 1 for line in lines):
         return None
+    if all(number_of_text(header[k]) is not None for k in features):  # perhaps no header
+        return None
     labels = [line.split(sign)[place].strip() for line in lines[1:]]
     try:
         values = np.loadtxt(lines[1:], delimiter=sign, usecols=features, comments=None, ndmin=2)
@@ -106,6 +108,7 @@ def points_of_sheet(sheet, *, label=None, without=()):
         raise ValueError(f"{sheet.path} has a header and no rows; expected one row a point")
     _require_rows(sheet, header)
     values = _values(sheet, header, features)
+    _require_header(sheet, header, features, place)
     return values, _labels(sheet, header, place), tuple(header[k] for k in features)
 
 
@@ -140,6 +143,14 @@ def _header(sheet: Sheet):
     if double:
         raise ValueError(f"{where}: two columns have the name {double[0]!r}; rename one of them")
     return header
+
+
+def _require_header(sheet, header, features, place):
+    """Raise ValueError for a first row that looks like the others: numbers, and a label that occurs."""
+    if (all(number_of_text(header[k]) is not None for k in features)
+            and any(row[place] == header[place] for _, row in sheet.rows[1:])):
+        raise ValueError(f"{sheet.place(0)}: the first row must name the columns; it looks like a point, {listed(header)}. "
+                         "Put a header such as 'length,width,species' above it")
 
 
 def _column(sheet, header, name, what):
