@@ -102,14 +102,14 @@ train --out mine.npz --data mine.csv --label species --share-arrays  -> layers s
 transfer                                                             -> the following arguments are required: NETWORK
 transfer nothing.npz                                                 -> nothing.npz: No such file
 transfer network.npz --data mine.csv                                 -> the network has 2 inputs but the dataset has 3 features
-transfer network.npz --transfers 0                                   -> --transfers must be at least 1; got 0
-transfer network.npz --wire-resistance -1                            -> --wire-resistance must be finite and within
-transfer network.npz --memory 0                                      -> --memory must be finite and at least 0.001 GB; got 0
-transfer network.npz --points tests                                  -> --points 'tests' is unknown; did you mean 'test'?
-transfer network.npz --points all                                    -> --points all needs --data, a CSV file
-transfer network.npz --layout hollow                                 -> hollow/plan.json: No such file
-transfer network.npz --layout hollow --array-shape 8x8               -> --layout states where everything lies
-transfer network.npz --out network.npz --overwrite                   -> would take the place of network.npz, which is read
+transfer network.npz --task moons --transfers 0                      -> --transfers must be at least 1; got 0
+transfer network.npz --task moons --wire-resistance -1               -> --wire-resistance must be finite and within
+transfer network.npz --task moons --memory 0                         -> --memory must be finite and at least 0.001 GB; got 0
+transfer network.npz --task moons --points tests                     -> --points 'tests' is unknown; did you mean 'test'?
+transfer network.npz --task moons --points all                       -> --points all needs --data, a CSV file
+transfer network.npz --task moons --layout hollow                    -> hollow/plan.json: No such file
+transfer network.npz --task moons --layout hollow --array-shape 8x8  -> --layout states where everything lies
+transfer network.npz --task moons --out network.npz --overwrite      -> would take the place of network.npz, which is read
 tasks --only irs                                                     -> task 'irs' is unknown; did you mean 'iris'?
 tasks --out full                                                     -> holds files that tiocross did not write
 tasks --list                                                         -> 0
