@@ -103,6 +103,8 @@ def test_rows_of_another_file_are_all_judged_with_the_classes_of_the_network(tra
     assert "class 'kind z' is unknown; the classes are 'kind a', 'kind b', 'kind c'" in capsys.readouterr().err
     assert main(["transfer", "network.npz", "--data", "mine.csv", "--split-seed", "3"]) == 2
     assert "may have been trained with" in capsys.readouterr().err
+    assert main(["transfer", "network.npz", "--data", "mine.csv", "--label", "run"]) == 2
+    assert "--label run: the network was trained on this file with --label species; leave" in capsys.readouterr().err
     MLP(3, 4, 3, rng=np.random.default_rng(0)).save(folder / "alone.npz")
     assert main(["transfer", "alone.npz"]) == 2
     assert "name its points with --data or --task" in capsys.readouterr().err

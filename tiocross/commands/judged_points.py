@@ -70,6 +70,8 @@ def _points_of_file(arguments, data):
     if is_own and arguments.points != "all" and arguments.split_seed not in (0, data["split_seed"]):
         raise ValueError(f"--split-seed {arguments.split_seed}: the network was trained with another split of this file, of "
                          f"seed {data['split_seed']}, so these test points may have been trained with; leave the option out")
+    if is_own and arguments.points != "all":
+        _require_own_columns(arguments, data)
     label, without = arguments.label or data.get("label"), arguments.without or data.get("without")
     if arguments.points == "all" or (arguments.points is None and data.get("sha256") is not None and not is_own):
         if Path(path).is_dir():
@@ -81,6 +83,15 @@ def _points_of_file(arguments, data):
     if data.get("feature_names") and task.feature_names:
         _require_same_order(path, task.feature_names, tuple(data["feature_names"]))
     return _test_points(task)
+
+
+def _require_own_columns(arguments, data):
+    """Raise ValueError if the command line names other columns than the network was trained with."""
+    for name in ("label", "without"):
+        given, trained = getattr(arguments, name), data[name]
+        if given not in (None, trained):
+            raise ValueError(f"--{name} {given}: the network was trained on this file with --{name} "
+                             f"{trained or 'left out'}; leave the option out")
 
 
 def _require_same_order(path, names, feature_names):
