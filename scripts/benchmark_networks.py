@@ -13,13 +13,12 @@ tile's lines, in double precision.
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
 
 import numpy as np
-from benchmark_steps import best
+from benchmark_steps import best, peak_bytes
 from options import whole
 
 from tiocross import MLP, TIO2, Dataset, arrange, transfer
@@ -83,7 +82,7 @@ def measure_one(case, wires, n_timed):
     floor = {name: n_chips * value for name, value in find_floor(sizes, layout, n_points, wires).items()}
     return {"case": "-".join(map(str, sizes)), "n_devices": sum(n * m for n, m in layout.layer_shapes), "n_points": n_points,
             "n_chips": n_chips, "wires": wires, "n_timed": n_timed, "seconds": seconds * n_chips / n_timed,
-            "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, "floor_s": floor,
+            "peak_bytes": peak_bytes(), "floor_s": floor,
             "goal_s": goals[int(wires > 0)], "goal_bytes": GOAL_BYTES.get(case, 2e9)}
 
 

@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 from options import whole
@@ -54,6 +55,14 @@ def measure_steps(quick=False, repetitions=12, wires=0.0):
     return rows
 
 
+def peak_bytes():
+    """Peak of memory of this process [bytes]; what getrusage tells may be that of the process that started it."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return 1024 * int(next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM")))
+
+
 def measure_one(sizes, repetitions, wires):
     """The row of one network."""
     rng, seconds = np.random.default_rng(1), []
@@ -73,7 +82,7 @@ def measure_one(sizes, repetitions, wires):
     n_devices = sum(rows * columns for rows, columns in layout.layer_shapes)
     return {"case": "-".join(map(str, sizes)), "n_devices": n_devices, "wires": wires,
             "best_s": min(seconds[1:]), "median_s": statistics.median(seconds[1:]),  # the first step loads kernels
-            "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+            "peak_bytes": peak_bytes(),
             "floor_s": find_floor(sizes, n_devices), "goal_s": None if wires else GOALS.get(sizes)}
 
 

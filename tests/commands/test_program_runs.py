@@ -122,7 +122,7 @@ def test_a_run_killed_in_a_whole_array_reading_goes_on_to_the_very_same_end(smal
 @pytest.mark.slow
 def test_runs_killed_at_random_writes_go_on_to_the_very_same_end(small, whole, tmp_path, monkeypatch):
     rng, n_lines = np.random.default_rng(8), len((whole / "array_00_log.csv").read_text().splitlines())
-    for k in range(40):
+    for k in range(25):
         kills = [(int(rng.integers(1, n_lines)), int(rng.integers(0, 60))) for _ in range(rng.integers(1, 4))]
         require_same_after_kills(monkeypatch, small, whole, tmp_path / f"run{k}", kills)
 

@@ -50,7 +50,7 @@ def run_until(until, draw, seed, n_all=8_000):
     return known, part.stop
 
 
-@pytest.mark.parametrize("n_runs", [14, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_runs", [14, pytest.param(120, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("draw", [draw_independent, draw_together, draw_mixed])
 def test_the_interval_where_a_run_ends_holds_the_truth(draw, n_runs):
     truth = population()[1]
@@ -58,11 +58,11 @@ def test_the_interval_where_a_run_ends_holds_the_truth(draw, n_runs):
     covered = np.mean([known.low <= truth <= known.high for known, _ in ends])
     assert covered >= 0.95 - 2 * np.sqrt(0.95 * 0.05 / n_runs)  # two standard errors of what a run of this length can tell
     n_chips = np.array([n_chips for _, n_chips in ends])
-    assert n_chips.min() < 8_000 or draw is draw_together or n_runs < 400  # else nothing was stopped
+    assert n_chips.min() < 8_000 or draw is draw_together or n_runs < 120  # else nothing was stopped
     assert all(known.half_width <= 0.02 for known, n_chips in ends if n_chips < 8_000)
 
 
-@pytest.mark.parametrize("n_runs", [14, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_runs", [14, pytest.param(120, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("draw", [draw_independent, draw_mixed])
 def test_stopping_adds_no_bias(draw, n_runs):
     """The figure at the end of a run, less that of fresh chips of the same number, which nobody stopped."""
@@ -74,7 +74,7 @@ def test_stopping_adds_no_bias(draw, n_runs):
         differences.append(known.value - (fresh >= 0.95).mean())
     spread = np.std(differences) / np.sqrt(n_runs)
     assert abs(np.mean(differences)) < 0.001 + 2.5 * spread  # a twentieth of the half width, and chance
-    assert spread < 0.001 or n_runs < 400
+    assert spread < 0.002 or n_runs < 120
 
 
 def test_looks_are_stated_beforehand():
