@@ -12,7 +12,7 @@ from tiocross.devices.tio2 import TIO2_8X8
 from tiocross.study.comparison import kind_of_method, make_comparison
 from tiocross.study.effort import describe_effort
 from tiocross.study.methods import COMPARED
-from tiocross.study.results import file_name
+from tiocross.study.results import short_name
 
 _VALIDATION_SEED, _N_VALIDATION = 4_712, 1_000  # of the points that choose learning rates and strengths
 _FIRST_SEED = 100  # of training and chips; the first ones had a part in it too
@@ -36,11 +36,6 @@ def list_rows():
     """Print a line for each row: its short name, its name, its kind."""
     for recipe in COMPARED:
         print(f"{short_name(recipe.name)}  {recipe.name}: {kind_of_method(recipe)}")
-
-
-def short_name(name):
-    """A row's name as one word: "robust-spread"."""
-    return file_name(name).lower().replace("_", "-")
 
 
 def choose_recipes(names, quick):

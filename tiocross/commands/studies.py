@@ -32,7 +32,13 @@ def prepare_run(study, arguments, announce=None):
     folder = ResultsFolder(out, overwrite=arguments.overwrite, resume=arguments.resume, kinds=kinds)
     run = Run(study, folder, workers=count_workers(arguments.workers), on_progress=progress.update)
     held = folder.locked()  # the last step: all else is known to be good
-    return lambda: _run_and_print(run, progress, held, "" if announce is None else announce(study, run.workers))
+
+    def go():
+        if announce is not None and (announced := announce(study, run.workers)):
+            print(announced, flush=True)
+        run_and_print(run, progress, held, study.counts["transfers"], "results, networks and figures")
+
+    return go
 
 
 def count_workers(asked):
@@ -42,10 +48,10 @@ def count_workers(asked):
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _run_and_print(run, progress, held, announced):
+def run_and_print(run, progress, held, n_rows, what):
+    """Execute a run, or a table, of ``n_rows`` rows while its folder is ``held``, and print what comes of it; ``what`` lies
+    in the folder then."""
     start = time.monotonic()
-    if announced:
-        print(announced, flush=True)
     progress.start()
     try:
         with held:
@@ -54,10 +60,10 @@ def _run_and_print(run, progress, held, announced):
     except KeyboardInterrupt:
         with interrupts_ignored():  # once is enough
             progress.close()
-            kept = f"{len(run.rows)} of {run.study.counts['transfers']} rows are in {run.folder.path / 'summary.json'}"
+            kept = f"{len(run.rows)} of {n_rows} rows are in {run.folder.path / 'summary.json'}"
             print(f"stopped before the end; {kept if run.rows else 'no row was finished'}")
         raise
     finally:
         progress.close()
-    print(f"{report}\nresults, networks and figures are in {run.folder.path} ({time.monotonic() - start:.1f} s)"
+    print(f"{report}\n{what} are in {run.folder.path} ({time.monotonic() - start:.1f} s)"
           f"; a page to read is {page}")

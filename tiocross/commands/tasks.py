@@ -1,15 +1,11 @@
 """``tiocross tasks``: tasks whose answer was published, one table."""
 
-import time
-
 from tiocross.checks import as_count, nearest_name
 from tiocross.commands.progress import ProgressLine
-from tiocross.commands.studies import count_workers
-from tiocross.report.write import write_report
+from tiocross.commands.studies import count_workers, run_and_print
 from tiocross.storage import require_unlocked
-from tiocross.study.crew import interrupts_ignored
 from tiocross.study.published import KNOWN
-from tiocross.study.results import ResultsFolder, file_name
+from tiocross.study.results import ResultsFolder, short_name
 from tiocross.study.task_table import TaskTable
 
 _QUICK_SHARE = 0.2  # of the steps
@@ -29,45 +25,23 @@ def prepare(arguments):
     folder = ResultsFolder(out, overwrite=arguments.overwrite, resume=arguments.resume)
     table = TaskTable(known, folder, seeds=range(n_seeds), n_transfers=n_transfers,
                       share_of_steps=_QUICK_SHARE if quick else 1.0, workers=count_workers(arguments.workers))
+    progress = ProgressLine(**table.counts)
+    table.report_progress = progress.update
     held = folder.locked()  # the last step: all else is known to be good
-    return lambda: _run_and_print(table, held)
+    return lambda: run_and_print(table, progress, held, table.counts["networks judged"], "results and networks")
 
 
 def list_tasks():
     """Print a line for each task."""
     for known in KNOWN:
-        print(f"{_short(known.name)}  {known.name}: {known.published}")
+        print(f"{short_name(known.name)}  {known.name}: {known.published}")
 
 
 def choose_tasks(names):
     """Known tasks by their names or short names, in the order of the table; all without names."""
-    known = {task.name.lower(): task for task in KNOWN} | {_short(task.name): task for task in KNOWN}
+    known = {task.name.lower(): task for task in KNOWN} | {short_name(task.name): task for task in KNOWN}
     for name in names or ():
         if name.lower() not in known:
             raise ValueError(f"task {name!r} is unknown; {nearest_name(name.lower(), known)}")
     found = [known[name.lower()] for name in names or ()]
     return [task for task in KNOWN if names is None or task in found]
-
-
-def _short(name):
-    return file_name(name).lower().replace("_", "-")
-
-
-def _run_and_print(table, held):
-    began, progress = time.monotonic(), ProgressLine(**table.counts)
-    table.report_progress = progress.update
-    progress.start()
-    try:
-        with held:
-            report = table.execute()
-            page = write_report(table.folder.path)
-    except KeyboardInterrupt:
-        with interrupts_ignored():  # once is enough
-            progress.close()
-            print(f"stopped before the end; {len(table.rows)} of {table.counts['networks judged']} rows are in "
-                  f"{table.folder.path / 'summary.json'}")
-        raise
-    finally:
-        progress.close()
-    print(f"{report}\nresults and networks are in {table.folder.path} ({time.monotonic() - began:.1f} s)"
-          f"; a page to read is {page}")

@@ -11,6 +11,7 @@ from tiocross.learning.activations import sigmoid
 from tiocross.learning.effects import effects_of_weights
 from tiocross.learning.imported import as_encoding, as_pairs, oriented_arrays
 from tiocross.learning.layer_kinds import chain_layers, output_of, weighted
+from tiocross.learning.losses import softmax
 from tiocross.learning.network_files import GENERAL_FORMAT, architecture_of, read_network, write_network
 from tiocross.learning.steps import Step, run_steps, shapes_of_steps, width_of
 from tiocross.tasks.dataset import Dataset
@@ -258,8 +259,7 @@ class Network:
         logits = self.logits(points)
         if logits.shape[1] == 1:
             return np.concatenate([sigmoid(-logits), sigmoid(logits)], axis=1)
-        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return shares / shares.sum(axis=1, keepdims=True)
+        return softmax(logits)[1]
 
     def effects(self, points: np.ndarray) -> list[np.ndarray]:
         """|d logit / d weight| of each weight and bias, mean over points, sum over outputs; one array a layer as ``arrays``.

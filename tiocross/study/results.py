@@ -203,6 +203,11 @@ def describe_choice(choice, recipes):
             "rows": [recipe.name for recipe in recipes if recipe.chosen_as == choice.name]}
 
 
+def short_name(name):
+    """A name as one word of the command line: "robust-spread"."""
+    return file_name(name).lower().replace("_", "-")
+
+
 def task_sha256(task):
     """SHA-256 of all points and labels, to tell data sets apart."""
     digest = hashlib.sha256()

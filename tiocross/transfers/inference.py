@@ -12,8 +12,6 @@ class PointClassifier:
     """Points arranged for many copies of a network, of which sizes, activation and input encoding count, not the weights."""
 
     def __init__(self, network, points):
-        if network.n_classes > 256:
-            raise ValueError(f"transfers tell at most 256 classes apart; the network has {network.n_classes}")
         encoded = network.encode(points)
         self._sizes = np.array(network.sizes, dtype=np.int64)
         activation = find_activation(network.activation)
