@@ -27,6 +27,7 @@ from tiocross.transfers.compensated import compensate_targets
 from tiocross.transfers.conducting import conduct
 from tiocross.transfers.draws import BlockDraws, draws_for, write_targets
 from tiocross.transfers.known_chips import KnownChips
+from tiocross.transfers.operation import Operation
 
 
 class Programmed(NamedTuple):
@@ -54,12 +55,13 @@ class Chips:
     ``targets`` are what is programmed where nothing is known of a chip; ``entropy`` is the seed. Chips can be pickled.
     """
 
-    def __init__(self, network, device, *, layout=None, wire_resistance=0.0, adaptation=Adaptation(), rng):
+    def __init__(self, network, device, *, layout=None, wire_resistance=0.0, adaptation=Adaptation(),
+                 operation=Operation(), rng):
         require_device(device)
         require_generator(rng)
         if not isinstance(adaptation, Adaptation):
             raise TypeError(f"adaptation must be Adaptation(...); got {adaptation!r}")
-        self.network, self.device, self.adaptation = network, device, adaptation
+        self.network, self.device, self.adaptation, self.operation = network, device, adaptation, operation
         self._mapped = map_weights(network, device, layout=layout)
         self.layout = self._mapped.layout
         adaptation.require_possible(self.layout)

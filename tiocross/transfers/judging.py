@@ -20,6 +20,7 @@ from tiocross.transfers.budget import MEMORY, as_memory, chips_at_once
 from tiocross.transfers.chips import Chips
 from tiocross.transfers.classifying import classifier_for
 from tiocross.transfers.draws import CHIPS_PER_BLOCK
+from tiocross.transfers.operation import Operation
 from tiocross.transfers.outcomes import Transfer, make_transfer
 from tiocross.transfers.stopping import as_until, describe_end, looks_at, robust_share_so_far
 from tiocross.transfers.tallies import Counter, Tally, order_of_points
@@ -34,7 +35,8 @@ from tiocross.mapping.layout import Layout
 def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout | None = None, wire_resistance: float = 0.0,
              adaptation: Adaptation = Adaptation(), n_transfers: int | range = 2_000, rng: np.random.Generator,
              workers: int = 1, executor: Executor | None = None, memory: float = MEMORY, keep_correct: bool = False,
-             until: float | None = None, on_progress: Callable | None = None) -> Transfer:
+             until: float | None = None, chips: object | None = None, passes: int = 1, after: float = 0.0,
+             periphery: object | None = None, on_progress: Callable | None = None) -> Transfer:
     """Put a network on thousands of simulated chips and see which points each gets right.
 
     Parameters
@@ -70,6 +72,15 @@ def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout |
     until : float, optional
         Half the width of the interval with which the robust share of these points is known well enough; fewer chips are
         judged then, and the notes say how many (unitless).
+    chips : SimulatedFab, optional
+        Programs every chip pulse by pulse, in place of the statistics of the device's card.
+    passes : int, optional
+        How often the card's programming goes over an array: from the second pass on it writes what left its tolerance
+        again (unitless).
+    after : float, optional
+        Time since the last write, in which devices relax and lose what they were written to [s].
+    periphery : Periphery, optional
+        Converters, drivers and sensing between the arrays; ideal without it.
     on_progress : callable, optional
         Called as ``on_progress(n_done, n_transfers)`` from time to time; raise from it to stop.
 
@@ -105,8 +116,10 @@ def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout |
     require_matching(network, dataset)
     how = require_judging(dataset, n_transfers=n_transfers, by=who_judges(workers, executor), memory=memory,
                           keep_correct=keep_correct) | {"until": as_until(until)}
-    chips = Chips(network, device, layout=layout, wire_resistance=wire_resistance, adaptation=adaptation, rng=rng)
-    return judge_chips(dataset, chips, **how, on_progress=on_progress)
+    operation = Operation(passes, after, periphery, chips)
+    made = Chips(network, device, layout=layout, wire_resistance=wire_resistance, adaptation=adaptation, operation=operation,
+                 rng=rng)
+    return judge_chips(dataset, made, **how, on_progress=on_progress)
 
 
 def judge_chips(dataset, chips, *, n_transfers, by=1, memory=MEMORY, keep_correct=False, until=None, on_progress=None):
