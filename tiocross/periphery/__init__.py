@@ -1,1 +1,1 @@
-"""What stands between arrays: converters, drivers, sensing, activation circuits. It knows volts and amperes, never a weight."""
+"""What stands between arrays: converters, drivers, sensing, activation circuits; volts and amperes, never a weight."""
