@@ -81,7 +81,7 @@ def test_without_wires_a_grounded_reading_is_the_conductance():
     np.testing.assert_allclose(chip.read_array(), chip.conductances, rtol=1e-9)
 
 
-def integrated(chip, place, amplitude, width, n_steps=400):
+def integrated(chip, place, amplitude, width, n_steps=100):
     """Conductances after a pulse, by the law of the module's docstring in many small steps, the whole array solved in each."""
     model, scheme, g = chip.model, chip.scheme, chip.conductances
     traits = draw_traits(model, chip.shape, np.random.default_rng(0))  # the first numbers that the chip draws
@@ -118,7 +118,7 @@ def test_a_pulse_is_the_time_integral_of_the_law_on_the_solved_array(scheme, amp
     np.testing.assert_allclose(chip.conductances - before, expected - before, rtol=1e-2, atol=1e-12)
     assert abs(chip.pulse_energy / energy - 1) < 5e-3
     moved = chip.conductances != before
-    assert moved[4, 3] and abs(chip.conductances[4, 3] - before[4, 3]) > 50 * uS * bool(amplitude > 0)
+    assert abs(chip.conductances[4, 3] - before[4, 3]) > 10 * uS
     if scheme == "V/2":  # only what shares a line with the selected device sees half the voltage
         assert not np.delete(np.delete(moved, 4, axis=0), 3, axis=1).any()
         assert np.delete(moved[4], 3).all() and np.delete(moved[:, 3], 4).all()

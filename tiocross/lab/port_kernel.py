@@ -105,32 +105,43 @@ def _solve_bits(f, lines, m, n, r, words, out, driven, port, current):
 
 
 @helper
-def solve_circuit(f, lines, m, n, r, driven, port, current, out):
-    """Device voltages in row ``out``: of the drives times ``driven`` and of ``current``, led from the word line to the bit
-    line of the port. Begins with the bit lines as they are in B; ``current`` is negative for what a device carries."""
+def solve_array(f, lines, m, n, r, port, is_open, volts, falls):
+    """Voltages of all devices in row ``volts``; where the port is open also, in row ``falls``, how far they fall for each
+    ampere that is led from its word line to its bit line."""
     size = m * n
-    for q in range(size):
-        f[Q, q] = f[D, q] * f[B, q]
-    if current != 0.0:
-        f[Q, port] -= current
-    _solve_words(f, lines, m, n, r, Q, W, driven)
-    _solve_bits(f, lines, m, n, r, W, BY, driven, port, current)
-    scale = 0.0
-    for q in range(size):
-        f[Q, q] = f[D, q] * (f[BY, q] - f[B, q])
-        f[B, q] = f[BY, q]
-        f[P, q] = f[BP, q] = f[TP, q] = 0.0
-        scale = max(scale, max(abs(f[W, q]), abs(f[BY, q])))
-    before = 1.0
-    for step in range(_MOST_STEPS):
-        _solve_words(f, lines, m, n, r, Q, Y, 0.0)
+    for part in range(2 if is_open else 1):
+        for i in range(m):
+            for j in range(n):
+                q = i * n + j
+                f[B, q] = lines[SOURCE_B, j] if part == 0 else 0.0
+                f[Q, q] = f[D, q] * f[B, q]
+                f[W, q] = f[P, q] = f[BP, q] = f[TP, q] = 0.0
+        if part == 1:
+            f[Q, port] -= 1.0
+        _solve_part(f, lines, m, n, r, 1.0 - part, port, 1.0 * part)
+        for q in range(size):
+            f[falls if part == 1 else volts, q] = f[B, q] - f[W, q] if part == 1 else f[W, q] - f[B, q]
+
+
+@helper
+def _solve_part(f, lines, m, n, r, driven, port, current):
+    """Nodes in W and B from what word lines are given in Q: one step solves both kinds of lines, the others are gradients."""
+    size, before, scale = m * n, 1.0, 0.0
+    for step in range(-1, _MOST_STEPS):
+        _solve_words(f, lines, m, n, r, Q, Y, driven if step < 0 else 0.0)
         product, largest = 0.0, 0.0
         for q in range(size):
             product += f[Q, q] * f[Y, q]
             largest = max(largest, abs(f[Y, q]))
-        if largest <= _TOLERANCE * scale or not product > 0.0:
+        if step >= 0 and (largest <= _TOLERANCE * scale or not product > 0.0):
             break
-        _solve_bits(f, lines, m, n, r, Y, BY, 0.0, port, 0.0)
+        _solve_bits(f, lines, m, n, r, Y, BY, driven if step < 0 else 0.0, port, current if step < 0 else 0.0)
+        if step < 0:
+            for q in range(size):
+                f[Q, q] = f[D, q] * (f[BY, q] - f[B, q])
+                f[W, q], f[B, q] = f[Y, q], f[BY, q]
+                scale = max(scale, max(abs(f[Y, q]), abs(f[BY, q])))
+            continue
         beta, curved = product / before if step > 0 else 0.0, 0.0
         for q in range(size):
             f[P, q] = f[Y, q] + beta * f[P, q]
@@ -144,20 +155,3 @@ def solve_circuit(f, lines, m, n, r, driven, port, current, out):
             f[W, q] += alpha * f[P, q]
             f[B, q] += alpha * f[BP, q]
             f[Q, q] -= alpha * f[TP, q]
-    for q in range(size):
-        f[out, q] = f[W, q] - f[B, q]
-
-
-@helper
-def solve_port(f, lines, m, n, r, port, volts, falls):
-    """Voltages of all devices with the port open in row ``volts``, how far they fall per ampere of it in row ``falls``."""
-    size = m * n
-    for i in range(m):
-        for j in range(n):
-            f[B, i * n + j] = lines[SOURCE_B, j]
-    solve_circuit(f, lines, m, n, r, 1.0, port, 0.0, volts)
-    for q in range(size):
-        f[B, q] = 0.0
-    solve_circuit(f, lines, m, n, r, 0.0, port, 1.0, falls)
-    for q in range(size):
-        f[falls, q] = -f[falls, q]

@@ -23,7 +23,7 @@ import numpy as np
 from tiocross.jit import helper, kernel
 from tiocross.lab.port_kernel import (
     D, DRIFTS, FACTORS, FREE, G, HELD_B, HELD_W, PACES, READINGS, RESETS, SECANTS, SETS, SOURCE_B, SOURCE_W, V_PULSE, V_READ,
-    Z_PULSE, Z_READ, B, factor, solve_circuit, solve_port,
+    Z_PULSE, Z_READ, factor, solve_array,
 )
 
 (WIRE, SERIES, COMPLIANCE, QUIET, ON, OFF, SET_SCALE, EXPONENT, WIDTH_0, CYCLE, SETTLING, FLUCTUATION, V_0, READ_VOLTS, SLOPE,
@@ -35,7 +35,8 @@ from tiocross.lab.port_kernel import (
  MOST_LIMITED, ALLOWED, N_COUNTS) = range(29)  # of k
 PULSE, READ, READ_ALL, WAIT, PASS = range(5)  # what a call is for
 FINISHED, MORE_NOISE = range(2)  # what it returns
-BEGIN, LOOK, GIVE, READ_BACK = range(4)  # stages of a pass
+OPEN_PULSE, OPEN_READ, WHOLE_READ = range(3)  # circuits
+BEGIN, LOOK, GIVE = range(3)  # stages of a pass
 CONVERGED, BUDGET, STUCK_LOW, STUCK_HIGH, ABORTED, READ_ERROR = range(6)  # as OUTCOMES of write_verify
 _MOST_STALE = 5e-4  # share of the port's voltage that others may take before the circuit is solved anew
 _SECANT_CHANGE = 1e-4  # of a device's conductance at read, relative, below which it counts as found
@@ -109,16 +110,42 @@ def _drive(lines, k, port, volts, words, bits):
 
 
 @helper
-def _prepare_pulse(f, lines, c, k, active, port):
-    """Circuit of a pulse of 1 V at a port."""
-    m, n = k[ROWS], k[COLUMNS]
-    _drive(lines, k, port, 1.0, c[OTHER_WORDS], c[OTHER_BITS])
-    for q in range(m * n):
-        f[D, q] = f[G, q] / (1.0 + c[SERIES] * f[G, q])
-    f[D, port] = 0.0
-    factor(f, lines, m, n, c[WIRE])
-    solve_port(f, lines, m, n, c[WIRE], port, V_PULSE, Z_PULSE)
-    row, n_active, power, driver, gain = port // n * n, 0, 0.0, 0.0, 1.0
+def _solve(f, lines, c, k, port, what):
+    """Solve a circuit: OPEN_PULSE and OPEN_READ with the port open, WHOLE_READ with its device. Of a reading the secants are
+    repeated until they are those of the voltages, damped where the law bends so much that they would not settle."""
+    m, n, is_pulse, is_open = k[ROWS], k[COLUMNS], what == OPEN_PULSE, what != WHOLE_READ
+    volts, falls = V_PULSE if is_pulse else V_READ, Z_PULSE if is_pulse else Z_READ
+    _drive(lines, k, port, 1.0 if is_pulse else c[READ_VOLTS], c[OTHER_WORDS if is_pulse else READ_WORDS],
+           c[OTHER_BITS if is_pulse else READ_BITS])
+    first = port // n * n if k[GROUNDED] > 0 else 0  # grounded, all other word lines' devices see some millivolts
+    end, share, last = first + n if k[GROUNDED] > 0 else m * n, 1.0, 1e300
+    for trial in range(_MOST_SECANTS):
+        for q in range(m * n):
+            secant = 1.0 if is_pulse else (f[SECANTS, q] if first <= q < end else c[SLOPE])
+            f[D, q] = _branch(c, f[G, q] * secant)
+        if is_open:
+            f[D, port] = 0.0
+        factor(f, lines, m, n, c[WIRE])
+        solve_array(f, lines, m, n, c[WIRE], port, is_open, volts, falls)
+        if is_pulse:
+            break
+        change, current = 0.0, _current_at_port(f, c, port, f[V_READ, port]) if is_open else 0.0
+        for q in range(first, end):
+            if q != port or not is_open:
+                before = f[SECANTS, q]
+                secant = _secant(f, c, q, f[V_READ, q] - f[Z_READ, q] * current)
+                change = max(change, abs(secant - before))
+                f[SECANTS, q] = before + share * (secant - before)
+        if change <= _SECANT_CHANGE:
+            break
+        share, last = max(0.7 * share, 0.02) if change > 0.7 * last else share, change
+    k[N_SOLVED] += 1
+
+
+@helper
+def _take_pulse(f, lines, c, k, active):
+    """What a solved pulse says of the port, the sources and the devices that are reached."""
+    m, n, port, n_active, power, driver, gain = k[ROWS], k[COLUMNS], k[PORT], 0, 0.0, 0.0, 1.0
     for i in range(m):
         for j in range(n):
             q = i * n + j
@@ -126,37 +153,23 @@ def _prepare_pulse(f, lines, c, k, active, port):
             if q == port or abs(f[V_PULSE, q]) > _LEAST_REACHED:
                 active[n_active] = q
                 n_active += 1
-    for q in range(row, row + n):
-        driver += f[D, q] * f[V_PULSE, q]
-        gain -= f[D, q] * f[Z_PULSE, q]
+            if i == port // n:
+                driver += f[D, q] * f[V_PULSE, q]
+                gain -= f[D, q] * f[Z_PULSE, q]
     c[POWER], c[DRIVER], c[DRIVER_GAIN], c[STALE], c[LESS] = power, driver, gain, 0.0, 0.0
     k[N_ACTIVE], k[PULSE_PORT] = n_active, port
-    k[N_SOLVED] += 1
 
 
 @helper
-def _prepare_read(f, lines, c, k, port):
-    """Circuit of a grounded reading of a port: secants of its word line's devices until they are those of the voltages."""
-    m, n, row, column = k[ROWS], k[COLUMNS], port // k[COLUMNS] * k[COLUMNS], port % k[COLUMNS]
-    _drive(lines, k, port, c[READ_VOLTS], c[READ_WORDS], c[READ_BITS])
-    for trial in range(_MOST_SECANTS):
-        for q in range(m * n):
-            f[D, q] = _branch(c, f[G, q] * (f[SECANTS, q] if row <= q < row + n else c[SLOPE]))
-        f[D, port] = 0.0
-        factor(f, lines, m, n, c[WIRE])
-        solve_port(f, lines, m, n, c[WIRE], port, V_READ, Z_READ)
-        current, change = _current_at_port(f, c, port, f[V_READ, port]), 0.0
-        for q in range(row, row + n):
-            if q != port:
-                change = max(change, _bend(f, c, q, f[V_READ, q] - f[Z_READ, q] * current, SECANTS))
-        if change <= _SECANT_CHANGE:
-            break
-    c[BESIDE], c[GAIN], c[STALE_READ], c[LESS_READ] = 0.0, 1.0, 0.0, 0.0
-    for q in range(column, m * n, n):
-        c[BESIDE] += f[D, q] * f[V_READ, q]
-        c[GAIN] -= f[D, q] * f[Z_READ, q]
-    k[READ_PORT] = port
-    k[N_SOLVED] += 1
+def _sensed(f, c, k, column, is_open):
+    """Current of a bit line from the voltages of a reading [A], that of an open port left out; and how much of the port's
+    current is sensed."""
+    current, gain = 0.0, 1.0
+    for q in range(column, k[ROWS] * k[COLUMNS], k[COLUMNS]):
+        current += f[D, q] * f[V_READ, q]
+        if is_open:
+            gain -= f[D, q] * f[Z_READ, q]
+    return current, gain
 
 
 @helper
@@ -166,13 +179,10 @@ def _branch(c, g):
 
 
 @helper
-def _bend(f, c, q, volts, row):
-    """Secant of a device at a voltage across it and what is in series with it; returns by how much that changes it."""
-    before = f[row, q]
-    x = volts / (1.0 + c[SERIES] * f[G, q] * before) / c[V_0]
-    secant = c[SLOPE] * (math.sinh(x) / x if abs(x) > 1e-6 else 1.0)
-    f[row, q] = secant
-    return abs(secant - before)
+def _secant(f, c, q, volts):
+    """Of a device at a voltage across it and what is in series with it."""
+    x = volts / (1.0 + c[SERIES] * f[G, q] * f[SECANTS, q]) / c[V_0]
+    return c[SLOPE] * (math.sinh(x) / x if abs(x) > 1e-6 else 1.0)
 
 
 @helper
@@ -189,37 +199,6 @@ def _current_at_port(f, c, port, opened):
         if abs(step) <= 1e-9 * abs(opened):
             break
     return g * c[V_0] * math.sinh(volts / c[V_0])
-
-
-@helper
-def _solve_whole_read(f, lines, c, k, port, bent):
-    """Device voltages in V_READ of a reading with the port in the circuit, all secants in row ``bent`` or only those of its
-    word line; damped where the law bends so much that they would not settle."""
-    m, n, row, grounded = k[ROWS], k[COLUMNS], port // k[COLUMNS] * k[COLUMNS], k[GROUNDED] > 0
-    _drive(lines, k, port, c[READ_VOLTS], c[READ_WORDS], c[READ_BITS])
-    for i in range(m):
-        for j in range(n):
-            f[B, i * n + j] = lines[SOURCE_B, j]
-    share, last = 1.0, 1e300
-    for trial in range(_MOST_SECANTS):
-        for q in range(m * n):
-            is_bent = not grounded or row <= q < row + n
-            f[D, q] = _branch(c, f[G, q] * (f[bent, q] if is_bent else c[SLOPE]))
-        factor(f, lines, m, n, c[WIRE])
-        solve_circuit(f, lines, m, n, c[WIRE], 1.0, port, 0.0, V_READ)
-        change = 0.0
-        for q in range(m * n):
-            if not grounded or row <= q < row + n:
-                before = f[bent, q]
-                change = max(change, _bend(f, c, q, f[V_READ, q], bent))
-                f[bent, q] = before + share * (f[bent, q] - before)
-        if change <= _SECANT_CHANGE:
-            break
-        if change > 0.7 * last:
-            share = max(0.7 * share, 0.02)
-        last = change
-    k[N_SOLVED] += 1
-    k[READ_PORT] = -1
 
 
 # Pulses.
@@ -343,18 +322,6 @@ def _disturb(f, c, q, g):
     c[STALE_READ] += abs(taken)
 
 
-@helper
-def _pulse(f, lines, c, k, active, noise):
-    """Give the selected device a pulse."""
-    k[N_PULSES] += 1
-    if k[PULSE_PORT] != k[PORT] or c[STALE] > _MOST_STALE or k[FLOATS] > 0:
-        _prepare_pulse(f, lines, c, k, active, k[PORT])
-    if _begin_pulse(f, c, k, active, noise):
-        f[PACES, k[PORT]] = 1.0
-    _give_pulse(f, c, k, active)
-    c[CLOCK] += c[WIDTH] + c[EDGES] + c[OVERHEAD]
-
-
 # Readings.
 
 @helper
@@ -369,54 +336,52 @@ def _seen(f, c, k, noise, current):
 
 
 @helper
-def _read(f, lines, c, k, noise):
-    """Reading of the selected device [S]."""
-    port, current, sensed = k[PORT], 0.0, 0.0
-    if k[GROUNDED] > 0:
-        if k[READ_PORT] != port or c[STALE_READ] > _MOST_STALE:
-            _prepare_read(f, lines, c, k, port)
-        current = _current_at_port(f, c, port, f[V_READ, port] * (1.0 - c[LESS_READ]))
-        sensed = c[BESIDE] + c[GAIN] * current
-    else:
-        _solve_whole_read(f, lines, c, k, port, SECANTS)
-        for q in range(port % k[COLUMNS], k[ROWS] * k[COLUMNS], k[COLUMNS]):
-            sensed += f[D, q] * f[V_READ, q]
-    c[READ_ENERGY] += c[READ_VOLTS] * abs(sensed) * c[READ_TIME]
-    c[CLOCK] += c[READ_TIME] + c[OVERHEAD]
-    return _seen(f, c, k, noise, sensed)
+def _missing(c, k, action):
+    """The circuit that has to be solved before something is done at the port, or -1."""
+    if action == PULSE:
+        is_known = k[PULSE_PORT] == k[PORT] and c[STALE] <= _MOST_STALE and k[FLOATS] == 0
+        return -1 if is_known else OPEN_PULSE
+    if action == READ_ALL or k[GROUNDED] == 0:
+        return WHOLE_READ
+    return -1 if k[READ_PORT] == k[PORT] and c[STALE_READ] <= _MOST_STALE else OPEN_READ
 
 
 @helper
-def _read_row(f, lines, c, k, noise, row):
-    """Readings of a word line's devices, lines grounded: one circuit serves all of them."""
-    n = k[COLUMNS]
-    _solve_whole_read(f, lines, c, k, row * n, SECANTS)
-    for j in range(n):
-        current = 0.0
-        for q in range(j, k[ROWS] * n, n):
-            current += f[D, q] * f[V_READ, q]
-        f[READINGS, row * n + j] = _seen(f, c, k, noise, current)
-        c[READ_ENERGY] += c[READ_VOLTS] * abs(current) * c[READ_TIME]
+def _look(f, c, k, noise, port, what):
+    """Reading of a device [S]; ``what`` was solved for it."""
+    current, gain = c[BESIDE], c[GAIN]
+    if what >= 0:
+        current, gain = _sensed(f, c, k, port % k[COLUMNS], what == OPEN_READ)
+    if what == OPEN_READ:
+        c[BESIDE], c[GAIN], c[STALE_READ], c[LESS_READ], k[READ_PORT] = current, gain, 0.0, 0.0, port
+    if what != WHOLE_READ:
+        current += gain * _current_at_port(f, c, port, f[V_READ, port] * (1.0 - c[LESS_READ]))
+    c[READ_ENERGY] += c[READ_VOLTS] * abs(current) * c[READ_TIME]
+    return _seen(f, c, k, noise, current)
 
 
 @helper
-def _read_all(f, lines, c, k, noise):
-    """Readings of all devices, each alone, in a row of their own."""
-    _pass_time(f, c, k, noise)
-    k[PORT] = -1
-    for i in range(k[ROWS]):
-        if k[GROUNDED] > 0:
-            _read_row(f, lines, c, k, noise, i)
-            continue
-        for port in range(i * k[COLUMNS], (i + 1) * k[COLUMNS]):
-            _solve_whole_read(f, lines, c, k, port, SECANTS)
-            current = 0.0
-            for q in range(port % k[COLUMNS], k[ROWS] * k[COLUMNS], k[COLUMNS]):
-                current += f[D, q] * f[V_READ, q]
-            f[READINGS, port] = _seen(f, c, k, noise, current)
-            c[READ_ENERGY] += c[READ_VOLTS] * abs(current) * c[READ_TIME]
-    k[PULSE_PORT] = k[READ_PORT] = -1
-    c[CLOCK] += k[ROWS] * k[COLUMNS] * c[READ_TIME] + c[OVERHEAD]
+def _act(action, f, lines, c, k, active, noise):
+    """A pulse or a reading of the selected device, or readings of all, each alone."""
+    port, end, step, what = k[PORT], k[PORT] + 1, 1, _missing(c, k, action)
+    if action == READ_ALL:
+        port, end, step = 0, k[ROWS] * k[COLUMNS], k[COLUMNS] if k[GROUNDED] > 0 else 1  # one circuit serves a word line
+    for p in range(port, end, step):
+        if what >= 0:
+            _solve(f, lines, c, k, p, what)
+        if action == PULSE:
+            if what >= 0:
+                _take_pulse(f, lines, c, k, active)
+            if _begin_pulse(f, c, k, active, noise):
+                f[PACES, p] = 1.0
+            _give_pulse(f, c, k, active)
+        else:
+            for q in range(p, p + step):
+                f[READINGS, q] = _look(f, c, k, noise, q, what)
+    c[CLOCK] += c[OVERHEAD] + (c[WIDTH] + c[EDGES] if action == PULSE else (end - port) * c[READ_TIME])
+    k[N_PULSES] += 1 if action == PULSE else 0
+    if what == WHOLE_READ:
+        k[PULSE_PORT] = k[READ_PORT] = -1
 
 
 # Write-verify, decision by decision as `WriteVerify`.
@@ -469,51 +434,49 @@ def _choose_pulse(c, k, ladder, polarity, g):
 
 
 @helper
-def _go_on(f, lines, c, k, active, noise, goals, due, sequence, sets, resets, done, pulses):
-    """One step of a pass; returns whether the pass is over."""
-    if k[STAGE] == BEGIN:
-        while k[TURN] < len(sequence) and not due[sequence[k[TURN]]]:
-            k[TURN] += 1
+def _next(c, k, goals, due, sequence):
+    """What is to be done next in a pass, and at which device; READ_ALL is the last."""
+    while k[STAGE] == BEGIN:
         if k[TURN] == len(sequence):
-            k[STAGE] = READ_BACK
-        else:
+            return READ_ALL, -1
+        if due[sequence[k[TURN]]]:
             _begin(c, k, goals[sequence[k[TURN]]])
-        return False
-    if k[STAGE] == READ_BACK:
-        _read_all(f, lines, c, k, noise)
-        return True
-    place = sequence[k[TURN]]
-    _select(f, c, k, noise, place)
-    if k[STAGE] == GIVE:
-        _pulse(f, lines, c, k, active, noise)
-        pulses[place] += 1
+        else:
+            k[TURN] += 1
+    return PULSE if k[STAGE] == GIVE else READ, sequence[k[TURN]]
+
+
+@helper
+def _follow(f, c, k, action, port, sets, resets, done, pulses):
+    """Take in what was done in a pass."""
+    if action == PULSE:
+        pulses[port] += 1
         k[STAGE] = LOOK
-        return False
-    outcome = _decide(c, k, sets, resets, _read(f, lines, c, k, noise))
-    if outcome >= 0:
-        done[place] = outcome
-        k[TURN] += 1
-        k[STAGE] = BEGIN
-    return False
+    elif action == READ:
+        outcome = _decide(c, k, sets, resets, f[READINGS, port])
+        if outcome >= 0:
+            done[port] = outcome
+            k[TURN] += 1
+            k[STAGE] = BEGIN
 
 
 @kernel
 def operate(job, f, lines, c, k, active, noise, goals, due, sequence, sets, resets, done, pulses):
-    """Do a job, of PULSE, READ, READ_ALL, WAIT, PASS; returns MORE_NOISE where a pass needs more draws to go on."""
-    if job == PASS:
-        while len(noise) - k[DRAWN] >= 2 * k[ROWS] * k[COLUMNS] + 2:
-            if _go_on(f, lines, c, k, active, noise, goals, due, sequence, sets, resets, done, pulses):
-                return FINISHED
-        return MORE_NOISE
-    if job == READ_ALL:
-        _read_all(f, lines, c, k, noise)
-    elif job == WAIT:
-        c[CLOCK] += c[WIDTH]
-        _pass_time(f, c, k, noise)
-    else:
-        _select(f, c, k, noise, k[ROW] * k[COLUMNS] + k[COLUMN])
-        if job == PULSE:
-            _pulse(f, lines, c, k, active, noise)
+    """Do a job, of PULSE, READ, READ_ALL, WAIT, PASS; returns MORE_NOISE where more draws are needed to go on."""
+    while len(noise) - k[DRAWN] >= 2 * k[ROWS] * k[COLUMNS] + 2:
+        action, port = job, k[ROW] * k[COLUMNS] + k[COLUMN]
+        if job == PASS:
+            action, port = _next(c, k, goals, due, sequence)
+        if action == WAIT:
+            c[CLOCK] += c[WIDTH]
+        if action == PULSE or action == READ:
+            _select(f, c, k, noise, port)
         else:
-            c[READING] = _read(f, lines, c, k, noise)
-    return FINISHED
+            _pass_time(f, c, k, noise)
+            k[PORT] = -1 if action == READ_ALL else k[PORT]
+        if action != WAIT:
+            _act(action, f, lines, c, k, active, noise)
+        if job != PASS or action == READ_ALL:
+            return FINISHED
+        _follow(f, c, k, action, port, sets, resets, done, pulses)
+    return MORE_NOISE

@@ -22,7 +22,7 @@ from tiocross.lab.array_state import ArrayState
 from tiocross.lab.instrument import require_place
 from tiocross.lab.port_kernel import DRIFTS, FREE, G, READINGS, RESETS, SETS
 from tiocross.lab.pulses_kernel import (
-    AMPLITUDE, CLOCK, COLUMN, N_PULSES, N_READS, OVERHEAD, PULSE, PULSE_ENERGY, READ, READ_ALL, READ_ENERGY, READ_TIME, READING,
+    AMPLITUDE, CLOCK, COLUMN, N_PULSES, N_READS, OVERHEAD, PULSE, PULSE_ENERGY, READ, READ_ALL, READ_ENERGY, READ_TIME,
     ROW, SLOPE, WAIT, WIDTH,
 )
 from tiocross.lab.switching import TIO2_SWITCHING, SwitchingModel, draw_traits
@@ -183,7 +183,7 @@ class SimulatedCrossbar:
         self._require_open()
         self._select(row, column)
         self.state.run(READ)
-        return float(self.state.numbers[READING])
+        return float(self.state.fields[READINGS, row * self.shape[1] + column])
 
     def read_array(self) -> np.ndarray:
         """All devices, each read alone, (n_rows, n_columns) [S]."""
