@@ -5,14 +5,14 @@ Those outside the tolerance of their targets are written again in the same order
 the writes of the pass that come later. All others are disturbed by all writes of the pass. Stuck devices stay.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from tiocross.checks import as_count, as_number
 from tiocross.devices.state_disturb import StateDisturb, StateDraws, Wiring, disturb_by_state, initial_states
-from tiocross.devices.writes import Writes, apply_writes, disturb_changes, tuned_parts
+from tiocross.devices.writes import Writes, apply_writes, disturb_changes, stack_writes, tuned_parts
 from tiocross.units import percent
 
 TOLERANCE = 1 * percent  # that of `PulseScheme`
@@ -159,15 +159,36 @@ class _ByState:
         self.conductances = constant + factor * np.where(due & ~self._stuck, tuned, self.conductances)
 
 
-def writes_at(law, wiring, targets, writes, draws):
-    """`Writes` (n_chips, n_devices) with the disturb by the writes of the present ``targets`` (n_devices,) [S], which are
-    constants: each device's own target may still change a little."""
-    due, ages = np.ones(writes.stuck.shape, dtype=bool), np.full(writes.stuck.shape, -1.0)
-    before = np.where(writes.stuck, writes.constant, initial_states(law, draws.levels))
-    constant, factor = disturb_by_state(law, wiring, due, writes.stuck, before, targets[None], draws, ages)
-    kind = writes.linear.dtype
-    return Writes((constant + factor * writes.constant).astype(kind), (factor * writes.linear).astype(kind),
-                  (factor * writes.quadratic).astype(kind), writes.stuck)
+@dataclass(frozen=True, eq=False)
+class StateWrites(Writes):
+    """Writes that later ones disturb by their state: with what `StateDraws` has for each device, (..., 3, n), (..., n) and
+    (..., n). What they leave behind is known once `at_targets` has seen what is written."""
+
+    traits: np.ndarray
+    walks: np.ndarray
+    levels: np.ndarray
+
+    @classmethod
+    def of(cls, writes, draws):
+        """Writes with these `StateDraws`."""
+        return cls(*(getattr(writes, place.name) for place in fields(Writes)), draws.traits, draws.walks, draws.levels)
+
+
+def at_targets(law, wiring, targets, writes, *, known=False):
+    """`Writes` (n_networks, n_chips, n_devices, 1) of the `StateWrites` (1 or n_networks, n_chips, n_devices, 1) with the
+    disturb by the writes of all ``targets`` (n_networks, n_devices) [S]. These are constants here; what each device becomes
+    still follows its own target. Devices ``known`` as stuck are given no pulses."""
+    found = []
+    for network, wanted in enumerate(targets):
+        here = writes[network if len(writes.stuck) > 1 else 0]
+        stuck = np.ascontiguousarray(here.stuck[..., 0])
+        due, ages = ~stuck if known else np.ones(stuck.shape, dtype=bool), np.full(stuck.shape, -1.0)
+        before = np.where(stuck, here.constant[..., 0], initial_states(law, here.levels))
+        constant, factor = disturb_by_state(law, wiring, due, stuck, before, wanted[None],
+                                            StateDraws(here.traits, here.walks, here.levels), ages)
+        constant, factor = (part[..., None].astype(here.linear.dtype) for part in (constant, factor))
+        found.append(Writes(constant + factor * here.constant, factor * here.linear, factor * here.quadratic, here.stuck))
+    return stack_writes(found)
 
 
 def count_writes(wiring, due):
