@@ -66,8 +66,8 @@ class StateDisturb:
     A write that moves its device from G_0 up to G takes x = ln[(g_on - G_0) / (g_on - G)] e-folds. With pulses of SET whose
     rate grows by 1 / q from one to the next, q = exp(-increment / set_scale), it ends at the amplitude
     V = V_set + set_scale ln[x (1 - q)], and a share s of its pulses gives a device with the voltage V'_set the dose
-    exp[(s V - V'_set) / set_scale] / (1 - q**s). Downwards over y = ln[(G_0 - g_off) / (G - g_off)] e-folds the dose of RESET
-    is y (s V_reset / V'_reset)**reset_exponent. After doses S of SET and R of RESET a device goes from G to
+    exp[(s V - V'_set) / set_scale] / (1 - q**s). Downwards over y = ln[(G_0 - g_off) / (G - g_off)] e-folds the dose of
+    RESET is y (s V_reset / V'_reset)**reset_exponent. After doses S of SET and R of RESET a device goes from G to
     G_end + (G - G_end) exp(-S - R), with G_end = (S g_on + R g_off) / (S + R).
 
     The state before the first write is not known: it is drawn. Doses are taken as evenly mixed in time.
@@ -107,23 +107,24 @@ class StateDisturb:
                 raise ValueError(f"{low} must not exceed {high}; got {getattr(self, low):g} and {getattr(self, high):g} S")
 
     def __str__(self):
-        return (f"by state, {self.scheme} pulses: RESET as V^{self.reset_exponent:.3g}, SET as exp(V / {self.set_scale:.3g} V), "
-                f"voltages differ by {self.reset_spread / percent:.3g} % and {self.set_spread / percent:.3g} %; overshoot "
+        return (f"by state, {self.scheme} pulses: RESET as V^{self.reset_exponent:.3g}, SET as exp(V / {self.set_scale:.3g} V)"
+                f", voltages differ by {self.reset_spread / percent:.3g} % and {self.set_spread / percent:.3g} %; overshoot "
                 f"{self.overshoot_set / percent:.2g} % and {self.overshoot_reset / percent:.2g} %; drift "
-                f"{self.drift / uS:.2g} +- {self.drift_spread / uS:.2g} uS and fluctuation {self.fluctuation / uS:.2g} uS a write, "
-                f"settling in {self.settling:.3g}; before the first write {self.initial_low / uS:g} to "
+                f"{self.drift / uS:.2g} +- {self.drift_spread / uS:.2g} uS and fluctuation {self.fluctuation / uS:.2g} uS a "
+                f"write, settling in {self.settling:.3g}; before the first write {self.initial_low / uS:g} to "
                 f"{self.initial_high / uS:g} uS" + (f"; x {self.strength:g}" if self.strength != 1.0 else ""))
 
-    def law(self):
-        """Parameters as the kernel takes them."""
-        ratio = np.exp(-self.increment / self.set_scale)
-        stuck_set = np.exp((self.set_limit - self.set_voltage) / self.set_scale) * (
-            1.0 / (1.0 - ratio) + self.pulses_at_limit)
-        rungs = self.reset_limit / (self.increment * (self.reset_exponent + 1.0)) + self.pulses_at_limit
-        stuck_reset = (self.reset_limit / self.reset_voltage) ** self.reset_exponent * rungs
-        derived = {"share": SHARES[self.scheme], "reverses": self.scheme == "V/3", "stuck_set": stuck_set,
-                   "stuck_reset": stuck_reset}
-        return np.array([derived[name] if name in derived else getattr(self, name) for name in LAW], dtype=np.float64)
+
+def parameters_of(law):
+    """Parameters of a `StateDisturb` as the kernel takes them."""
+    ratio = np.exp(-law.increment / law.set_scale)
+    stuck_set = np.exp((law.set_limit - law.set_voltage) / law.set_scale) * (
+        1.0 / (1.0 - ratio) + law.pulses_at_limit)
+    rungs = law.reset_limit / (law.increment * (law.reset_exponent + 1.0)) + law.pulses_at_limit
+    stuck_reset = (law.reset_limit / law.reset_voltage) ** law.reset_exponent * rungs
+    derived = {"share": SHARES[law.scheme], "reverses": law.scheme == "V/3", "stuck_set": stuck_set,
+               "stuck_reset": stuck_reset}
+    return np.array([derived[name] if name in derived else getattr(law, name) for name in LAW], dtype=np.float64)
 
 
 class Wiring(NamedTuple):
@@ -176,6 +177,6 @@ def disturb_by_state(law, wiring, due, stuck, before, targets, draws, ages):
     constant, factor = np.empty(shape), np.empty(shape)
     disturb(*(np.ascontiguousarray(part, dtype=np.int64) for part in wiring), due, stuck, before,
             np.ascontiguousarray(targets, dtype=np.float64), np.ascontiguousarray(draws.traits),
-            np.ascontiguousarray(draws.walks), ages, law.law(), np.empty((shape[1], 4)), np.empty((n_words, 4)),
+            np.ascontiguousarray(draws.walks), ages, parameters_of(law), np.empty((shape[1], 6)), np.empty((n_words, 4)),
             np.empty((n_bits, 4)), np.empty((n_arrays, 3)), constant, factor)
     return constant, factor

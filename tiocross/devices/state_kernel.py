@@ -24,8 +24,8 @@ traits       (C, 3, n) float32 drawn from N(0, 1): voltages of SET and RESET, dr
 walks        (C, n) float32    drawn from N(0, 1): fluctuation                                          -
 ages         (C, n)            in, out: writes to the array since that of each device, -1 for never     -
 law          (20,)             parameters, in the order of `LAW`
-pulses       (n, 4)            for use here: what the write of each device adds to the doses of others: SET and RESET on its
-                               lines, SET and RESET elsewhere                                           -
+pulses       (n, 6)            for use here: what the write of each device adds to the doses of others, SET and RESET on
+                               its lines, SET and RESET elsewhere; and its own factors of SET and RESET -
 on_words     (n_words, 4)      for use here: sums of pulses on each word line                           -
 on_bits      (n_bits, 4)       for use here: sums on each bit line                                      -
 on_arrays    (n_arrays, 3)     for use here: sums of what arrives elsewhere on each array, number of writes
@@ -35,13 +35,11 @@ factor       (C, n)            out                                              
 
 import math
 
-import numpy as np
-
 from tiocross.jit import helper, kernel
 
-LAW = ("share", "reverses", "set_voltage", "set_spread", "set_scale", "reset_voltage", "reset_spread", "reset_exponent", "g_off",
-       "g_on", "increment", "overshoot_set", "overshoot_reset", "stuck_set", "stuck_reset", "strength", "drift", "drift_spread",
-       "fluctuation", "settling")
+LAW = ("share", "reverses", "set_voltage", "set_spread", "set_scale", "reset_voltage", "reset_spread", "reset_exponent",
+       "g_off", "g_on", "increment", "overshoot_set", "overshoot_reset", "stuck_set", "stuck_reset", "strength", "drift",
+       "drift_spread", "fluctuation", "settling")
 _CUT = 2.0  # standard deviations of a trait from the mean
 
 
@@ -109,7 +107,7 @@ def _fill_pulses(start, target, held, set_trait, reset_trait, law, pulses):
 
 
 @helper
-def _doses(d, word_lines, bit_lines, arrays, on_words, on_bits, on_arrays, law, soft_set, soft_reset):
+def _doses(d, word_lines, bit_lines, arrays, pulses, on_words, on_bits, on_arrays, law):
     """Doses of SET and RESET of a device from the sums on its lines and its array."""
     w, b, a = word_lines[d], bit_lines[d], arrays[d]
     up = on_words[w, 0] + on_bits[b, 0]
@@ -117,7 +115,7 @@ def _doses(d, word_lines, bit_lines, arrays, on_words, on_bits, on_arrays, law, 
     if law[1] > 0.0:
         up += max(on_arrays[a, 0] - on_words[w, 2] - on_bits[b, 2], 0.0)
         down += max(on_arrays[a, 1] - on_words[w, 3] - on_bits[b, 3], 0.0)
-    return law[15] * up * soft_set, law[15] * down * soft_reset
+    return law[15] * up * pulses[d, 4], law[15] * down * pulses[d, 5]
 
 
 @helper
@@ -162,26 +160,26 @@ def disturb(sequence, word_lines, bit_lines, arrays, due, stuck, before, targets
         on_words[:], on_bits[:], on_arrays[:] = 0.0, 0.0, 0.0
         for k in range(len(sequence)):
             d = sequence[k]
+            set_trait, reset_trait = _cut(traits[chip, 0, d]), _cut(traits[chip, 1, d])
+            pulses[d, 4] = math.exp(-law[2] * law[3] * set_trait / law[4])
+            pulses[d, 5] = (1.0 + law[6] * reset_trait) ** -law[7]
             if not due[chip, d]:
                 continue
-            set_trait, reset_trait = _cut(traits[chip, 0, d]), _cut(traits[chip, 1, d])
-            soft_set = math.exp(-law[2] * law[3] * set_trait / law[4])
-            soft_reset = (1.0 + law[6] * reset_trait) ** -law[7]
-            up, down = _doses(d, word_lines, bit_lines, arrays, on_words, on_bits, on_arrays, law, soft_set, soft_reset)
+            up, down = _doses(d, word_lines, bit_lines, arrays, pulses, on_words, on_bits, on_arrays, law)
             held = stuck[chip, d]
             left, share = _flow(up, down, law)
             start = before[chip, d] if held else left + share * before[chip, d]
             _fill_pulses(start, targets[of, d], held, set_trait, reset_trait, law, pulses[d])
             _add(pulses[d], word_lines[d], bit_lines[d], arrays[d], on_words, on_bits, on_arrays)
             n_writes += 1
-        _fall_back(chip, sequence, word_lines, bit_lines, arrays, due, stuck, traits, walks, ages, law, pulses, on_words,
-                   on_bits, on_arrays, constant, factor)
+        _suffer(chip, sequence, word_lines, bit_lines, arrays, due, stuck, traits, walks, ages, law, pulses, on_words,
+                on_bits, on_arrays, constant, factor)
     return n_writes
 
 
 @helper
-def _fall_back(chip, sequence, word_lines, bit_lines, arrays, due, stuck, traits, walks, ages, law, pulses, on_words, on_bits,
-               on_arrays, constant, factor):
+def _suffer(chip, sequence, word_lines, bit_lines, arrays, due, stuck, traits, walks, ages, law, pulses, on_words, on_bits,
+            on_arrays, constant, factor):
     """Devices that are not written suffer all writes, the others those that are later."""
     for of_all in (True, False):
         if not of_all:
@@ -190,10 +188,7 @@ def _fall_back(chip, sequence, word_lines, bit_lines, arrays, due, stuck, traits
             d = sequence[k]
             if due[chip, d] == of_all:
                 continue
-            set_trait, reset_trait = _cut(traits[chip, 0, d]), _cut(traits[chip, 1, d])
-            soft_set = math.exp(-law[2] * law[3] * set_trait / law[4])
-            soft_reset = (1.0 + law[6] * reset_trait) ** -law[7]
-            up, down = _doses(d, word_lines, bit_lines, arrays, on_words, on_bits, on_arrays, law, soft_set, soft_reset)
+            up, down = _doses(d, word_lines, bit_lines, arrays, pulses, on_words, on_bits, on_arrays, law)
             left, share = _flow(up, down, law)
             age, later = ages[chip, d], on_arrays[arrays[d], 2]
             if due[chip, d]:

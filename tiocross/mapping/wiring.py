@@ -1,4 +1,4 @@
-"""Lines and order of writing of all devices of a network, which stand in one row, layer by layer and word line by word line."""
+"""Lines and order of writing of all devices of a network, which stand in one row: layer by layer, word line by word line."""
 
 import numpy as np
 

@@ -5,9 +5,8 @@ The devices of all layers stand in one row, so that a write disturbs what shares
 
 import numpy as np
 
-from tiocross.devices.rewriting import Passes, Row, program_row
+from tiocross.devices.rewriting import Fresh, Passes, Row, program_row
 from tiocross.devices.state_disturb import StateDisturb, StateDraws
-from tiocross.devices.rewriting import Fresh
 from tiocross.devices.writes import Writes
 from tiocross.mapping.wiring import places_of, wiring_of
 
@@ -119,4 +118,5 @@ def _cut(wiring, columns):
 def _in_row(layers, n_chips):
     """Layers (n_word_lines, n_bit_lines), with or without chips, as (1 or n_chips, n_devices)."""
     chips = n_chips if any(layer.ndim == 3 for layer in layers) else 1
-    return np.concatenate([np.broadcast_to(layer, (chips, *layer.shape[-2:])).reshape(chips, -1) for layer in layers], axis=1)
+    rows = (np.broadcast_to(layer, (chips, *layer.shape[-2:])) for layer in layers)
+    return np.concatenate([row.reshape(chips, -1) for row in rows], axis=1)

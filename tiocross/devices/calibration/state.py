@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from tiocross.checks import as_count, as_finite, require_generator, require_name, require_text
 from tiocross.devices.calibration.fit import SUSPICIOUS, Fit
@@ -18,8 +17,8 @@ from tiocross.devices.writes import count_later_writes
 from tiocross.records import declared, freeze
 from tiocross.units import uS
 
-FREE = ("set_spread", "set_scale", "reset_spread", "reset_exponent", "overshoot_set", "overshoot_reset", "drift", "drift_spread",
-        "fluctuation")
+FREE = ("set_spread", "set_scale", "reset_spread", "reset_exponent", "overshoot_set", "overshoot_reset", "drift",
+        "drift_spread", "fluctuation")
 _LEVELS = (0.02, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)
 _N_STEPS = 12
 _N_RESAMPLED = 200
@@ -107,7 +106,7 @@ def fit_state_disturb(runs: Sequence[ArrayRuns], *, start: StateDisturb, source:
     require_text("source", source)
     _require(runs, start, free)
     moments = _Moments(runs, start, as_count("n_copies", n_copies), rng)
-    point, scales = np.array([0.0 if name == "drift" else np.log(getattr(start, name)) for name in free]), None
+    point = np.array([0.0 if name == "drift" else np.log(getattr(start, name)) for name in free])
     base = start.drift
 
     def record(values):
