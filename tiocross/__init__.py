@@ -104,6 +104,7 @@ _HOMES = {
     "EventLog": "lab.log",
     "read_events": "lab.log",
     "SimulatedCrossbar": "lab.simulated",
+    "SimulatedFab": "lab.fab",
     "SwitchingModel": "lab.switching",
     "TIO2_SWITCHING": "lab.switching",
     "characterise": "lab.characterisation",
@@ -242,6 +243,7 @@ if TYPE_CHECKING:
     from tiocross.lab.report import InstrumentError as InstrumentError
     from tiocross.lab.log import EventLog as EventLog
     from tiocross.lab.log import read_events as read_events
+    from tiocross.lab.fab import SimulatedFab as SimulatedFab
     from tiocross.lab.simulated import SimulatedCrossbar as SimulatedCrossbar
     from tiocross.lab.switching import SwitchingModel as SwitchingModel
     from tiocross.lab.switching import TIO2_SWITCHING as TIO2_SWITCHING
