@@ -38,13 +38,17 @@ _HOMES = {
     "Device": "devices.device",
     "TuningError": "devices.device",
     "DisturbQuantiles": "devices.device",
+    "StateDisturb": "devices.state_disturb",
     "StuckDevices": "devices.device",
     "LineFailures": "devices.device",
     "TIO2": "devices.tio2",
     "TIO2_8X8": "devices.tio2",
+    "TIO2_STATE": "devices.tio2_state",
+    "TIO2_STATE_8X8": "devices.tio2_state",
     "load_device": "devices.files",
     "save_device": "devices.files",
-    "program": "devices.writes",
+    "program": "devices.programming",
+    "Passes": "devices.rewriting",
     "calibrate": "devices.calibration.card",
     "Calibration": "devices.calibration.card",
     "fit_tuning": "devices.calibration.tuning",
@@ -177,13 +181,17 @@ if TYPE_CHECKING:
     from tiocross.devices.device import Device as Device
     from tiocross.devices.device import TuningError as TuningError
     from tiocross.devices.device import DisturbQuantiles as DisturbQuantiles
+    from tiocross.devices.state_disturb import StateDisturb as StateDisturb
     from tiocross.devices.device import StuckDevices as StuckDevices
     from tiocross.devices.device import LineFailures as LineFailures
     from tiocross.devices.tio2 import TIO2 as TIO2
     from tiocross.devices.tio2 import TIO2_8X8 as TIO2_8X8
+    from tiocross.devices.tio2_state import TIO2_STATE as TIO2_STATE
+    from tiocross.devices.tio2_state import TIO2_STATE_8X8 as TIO2_STATE_8X8
     from tiocross.devices.files import load_device as load_device
     from tiocross.devices.files import save_device as save_device
-    from tiocross.devices.writes import program as program
+    from tiocross.devices.programming import program as program
+    from tiocross.devices.rewriting import Passes as Passes
     from tiocross.devices.calibration.card import calibrate as calibrate
     from tiocross.devices.calibration.card import Calibration as Calibration
     from tiocross.devices.calibration.tuning import fit_tuning as fit_tuning
