@@ -124,6 +124,8 @@ _HOMES = {
     "retrain_around": "transfers.adaptation",
     "transfer": "transfers.judging",
     "tabulate_summaries": "transfers.summary",
+    "effect_costs": "transfers.costs",
+    "EffectCosts": "transfers.costs",
     "judge_plan": "transfers.planned",
     "judge_readback": "transfers.planned",
     "ReadbackAccuracy": "transfers.planned",
@@ -258,6 +260,8 @@ if TYPE_CHECKING:
     from tiocross.transfers.adaptation import retrain_around as retrain_around
     from tiocross.transfers.judging import transfer as transfer
     from tiocross.transfers.summary import tabulate_summaries as tabulate_summaries
+    from tiocross.transfers.costs import effect_costs as effect_costs
+    from tiocross.transfers.costs import EffectCosts as EffectCosts
     from tiocross.transfers.planned import judge_plan as judge_plan
     from tiocross.transfers.planned import judge_readback as judge_readback
     from tiocross.transfers.planned import ReadbackAccuracy as ReadbackAccuracy
