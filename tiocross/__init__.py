@@ -142,6 +142,8 @@ _HOMES = {
     "tabulate_summaries": "transfers.summary",
     "effect_costs": "transfers.costs",
     "EffectCosts": "transfers.costs",
+    "compensability": "transfers.compensation",
+    "Compensability": "transfers.compensation",
     "judge_plan": "transfers.planned",
     "judge_readback": "transfers.planned",
     "ReadbackAccuracy": "transfers.planned",
@@ -293,6 +295,8 @@ if TYPE_CHECKING:
     from tiocross.transfers.summary import tabulate_summaries as tabulate_summaries
     from tiocross.transfers.costs import effect_costs as effect_costs
     from tiocross.transfers.costs import EffectCosts as EffectCosts
+    from tiocross.transfers.compensation import compensability as compensability
+    from tiocross.transfers.compensation import Compensability as Compensability
     from tiocross.transfers.planned import judge_plan as judge_plan
     from tiocross.transfers.planned import judge_readback as judge_readback
     from tiocross.transfers.planned import ReadbackAccuracy as ReadbackAccuracy

@@ -17,9 +17,27 @@ def add_points(add, default):
              "(default: 0)")
 
 
+def add_on_card(add):
+    """Arguments of ``describe`` that put a network on a card."""
+    add("--device", metavar="CARD",
+        help="of a network: also say what training can compensate of this card's effects, and what each costs as it grows; "
+             "a device as JSON, or TIO2")
+    add_points(add, "as it was trained with")
+    add("--points", metavar="PART",
+        help="test points of the split, or all rows of a file (default: as of tiocross transfer)")
+    _add_shapes(add)
+    add("--wire-resistance", type=real, default=0.0, metavar="OHM",
+        help="of one wire segment in ohm, an effect, too (default: %(default)s)")
+    add("--seed", type=whole(), default=0, metavar="N", help="of chips and points, unitless (default: %(default)s)")
+
+
 def add_arrays(add):
     """Arguments that say on which arrays a network lies."""
     add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card)")
+    _add_shapes(add)
+
+
+def _add_shapes(add):
     add("--array-shape", type=array_shape, metavar="ROWSxCOLUMNS",
         help="word lines and bit lines of every array, unitless (default: those of the device, or one array a layer)")
     add("--share-arrays", action="store_true",

@@ -4,8 +4,8 @@ import numpy as np
 
 from tiocross.checks import as_count, as_number
 from tiocross.circuit.crossbar import LARGEST_RESISTANCE
-from tiocross.commands.judged_points import points_to_judge
-from tiocross.commands.networks import arrangement_of, file_sha256, load_record, record_path, require_fitting, require_free
+from tiocross.commands.judged_points import fitting_points
+from tiocross.commands.networks import arrangement_of, file_sha256, record_path, require_free
 from tiocross.commands.plan import load_planned
 from tiocross.commands.progress import ProgressLine
 from tiocross.commands.studies import count_workers
@@ -35,12 +35,7 @@ def what_to_judge(arguments):
     """Network, device, points, what these are, and layout, as the command line names them; its numbers are checked, too."""
     network = Network.load(arguments.network)
     device = TIO2 if arguments.device is None else load_device(arguments.device)
-    if arguments.data is None and arguments.task is None and load_record(arguments.network) is None:
-        raise ValueError(f"{arguments.network} has no record of training beside it ({record_path(arguments.network)}), "
-                         "so it is not known what it is for: name its points with --data or --task")
-    points, source = points_to_judge(arguments, arguments.network)
-    require_fitting(arguments.network, network, points,
-                    arguments.data or arguments.task or "those of its record")
+    points, source = fitting_points(arguments, network)
     layout = _layout(arguments, network, device)
     as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=LARGEST_RESISTANCE, unit="ohm")
     for name, low in (("transfers", 1), ("seed", 0)):

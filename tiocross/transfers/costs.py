@@ -207,19 +207,19 @@ def _judge_all(made, dataset, how, on_progress):
 
 def _compare(found, conditions):
     """`EffectCosts` of transfers on the same chips."""
-    resampled = _Resampled(found["all"])
+    resampled = Resampled(found["all"])
     figures = {name: resampled.figures(transfer) for name, transfer in found.items()}
     whole, ideal, effects = figures["all"], figures["none"], conditions.effects
     costs = []
     for effect in effects:
         without = figures.get(("without", effect), ideal)  # of a single effect
         alone = figures.get(("only", effect), whole)
-        costs.append(EffectCost(effect, without.robust, alone.robust, *(_difference(*pair, name) for name in (
+        costs.append(EffectCost(effect, without.robust, alone.robust, *(difference_of(*pair, name) for name in (
             "robust", "mean") for pair in ((without, whole), (ideal, alone)))))
     costs.sort(key=lambda cost: (-cost.removed.value, -cost.alone.value))
-    transfer = found["all"]
-    return EffectCosts(tuple(costs), whole.robust, ideal.robust, _difference(ideal, whole, "robust"),
-                       _difference(ideal, whole, "mean"), conditions.device.name, transfer.n_transfers, len(transfer.rates))
+    totals = [difference_of(ideal, whole, name) for name in ("robust", "mean")]
+    return EffectCosts(tuple(costs), whole.robust, ideal.robust, *totals, conditions.device.name, found["all"].n_transfers,
+                       len(found["all"].rates))
 
 
 class _Figures:
@@ -231,7 +231,7 @@ class _Figures:
         self.mean_replicates = (weights * replicate_rates).sum(axis=1, dtype=np.float64)
 
 
-class _Resampled:
+class Resampled:
     """The resamples that all transfers on the chips of one of them have in common."""
 
     def __init__(self, transfer):
@@ -247,7 +247,7 @@ class _Resampled:
         return _Figures(rates, self._chips.mean(by_chips.astype(np.float32)), self._weights)
 
 
-def _difference(better, worse, name):
+def difference_of(better, worse, name):
     """`Estimate` of a figure under one condition less that under another."""
     replicates = getattr(better, f"{name}_replicates") - getattr(worse, f"{name}_replicates")
     return estimate_from(getattr(better, name) - getattr(worse, name), replicates, low=-1.0, high=1.0)
