@@ -40,8 +40,11 @@ _HOMES = {
     "DisturbQuantiles": "devices.device",
     "StuckDevices": "devices.device",
     "LineFailures": "devices.device",
+    "ReadNoise": "devices.reads",
+    "Nonlinearity": "devices.reads",
     "TIO2": "devices.tio2",
     "TIO2_8X8": "devices.tio2",
+    "TIO2_FOLLOW_UP": "devices.follow_up",
     "load_device": "devices.files",
     "save_device": "devices.files",
     "program": "devices.writes",
@@ -89,6 +92,19 @@ _HOMES = {
     "write_netlist": "circuit.netlist",
     "compensate": "circuit.compensation",
     "Compensation": "circuit.compensation",
+    # periphery: what stands between arrays
+    "Periphery": "periphery.electronics",
+    "Converter": "periphery.parts",
+    "Driver": "periphery.parts",
+    "Sensing": "periphery.parts",
+    "MeasuredCurve": "periphery.measured",
+    "read_activation_csv": "periphery.measured",
+    "save_periphery": "periphery.files",
+    "load_periphery": "periphery.files",
+    "IDEAL_PERIPHERY": "periphery.presets",
+    "PERIPHERY_8_BIT": "periphery.presets",
+    "PERIPHERY_6_BIT": "periphery.presets",
+    "PERIPHERY_FOLLOW_UP": "periphery.presets",
     # lab: a chip on the table
     "CrossbarInstrument": "lab.instrument",
     "PulseScheme": "lab.write_verify",
@@ -178,8 +194,11 @@ if TYPE_CHECKING:
     from tiocross.devices.device import DisturbQuantiles as DisturbQuantiles
     from tiocross.devices.device import StuckDevices as StuckDevices
     from tiocross.devices.device import LineFailures as LineFailures
+    from tiocross.devices.reads import ReadNoise as ReadNoise
+    from tiocross.devices.reads import Nonlinearity as Nonlinearity
     from tiocross.devices.tio2 import TIO2 as TIO2
     from tiocross.devices.tio2 import TIO2_8X8 as TIO2_8X8
+    from tiocross.devices.follow_up import TIO2_FOLLOW_UP as TIO2_FOLLOW_UP
     from tiocross.devices.files import load_device as load_device
     from tiocross.devices.files import save_device as save_device
     from tiocross.devices.writes import program as program
@@ -225,6 +244,18 @@ if TYPE_CHECKING:
     from tiocross.circuit.netlist import write_netlist as write_netlist
     from tiocross.circuit.compensation import compensate as compensate
     from tiocross.circuit.compensation import Compensation as Compensation
+    from tiocross.periphery.electronics import Periphery as Periphery
+    from tiocross.periphery.parts import Converter as Converter
+    from tiocross.periphery.parts import Driver as Driver
+    from tiocross.periphery.parts import Sensing as Sensing
+    from tiocross.periphery.measured import MeasuredCurve as MeasuredCurve
+    from tiocross.periphery.measured import read_activation_csv as read_activation_csv
+    from tiocross.periphery.files import save_periphery as save_periphery
+    from tiocross.periphery.files import load_periphery as load_periphery
+    from tiocross.periphery.presets import IDEAL_PERIPHERY as IDEAL_PERIPHERY
+    from tiocross.periphery.presets import PERIPHERY_8_BIT as PERIPHERY_8_BIT
+    from tiocross.periphery.presets import PERIPHERY_6_BIT as PERIPHERY_6_BIT
+    from tiocross.periphery.presets import PERIPHERY_FOLLOW_UP as PERIPHERY_FOLLOW_UP
     from tiocross.lab.instrument import CrossbarInstrument as CrossbarInstrument
     from tiocross.lab.write_verify import PulseScheme as PulseScheme
     from tiocross.lab.write_verify import WriteVerify as WriteVerify

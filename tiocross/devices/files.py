@@ -3,11 +3,11 @@
 from os import PathLike
 
 from tiocross import records
-from tiocross.devices.device import EFFECTS, Device
+from tiocross.devices.device import EFFECTS, YOUNG, Device
 from tiocross.storage import read_json, save_json
 
 FORMAT = "tiocross device 1"
-_YOUNGER = ("lines", "array_shape [-]")  # keys that files written before them lack
+_YOUNGER = ("lines", "array_shape [-]", *YOUNG)  # keys that files written before them lack
 
 
 def save_device(device: Device, path: str | PathLike) -> None:
@@ -71,7 +71,8 @@ def to_json(device):
     content = {"format": FORMAT, "name": device.name, **records.to_json(device)}
     for effect in EFFECTS:
         value = getattr(device, effect)
-        content[effect] = None if value is None else records.to_json(value)
+        if value is not None or effect not in YOUNG:  # files of cards without them stay as they were
+            content[effect] = None if value is None else records.to_json(value)
     return content
 
 
