@@ -48,7 +48,7 @@ class Dialect:
         return f"Bdrive_{name} drive_{name} 0 v={table}\nV{name} {node} drive_{name} 0.0\n"
 
     def ending(self, n_inputs, shown):
-        """Lines of the analysis: of one circuit, where ``n_inputs`` is None, or of so many inputs; ``shown`` are asked for."""
+        """Lines of the analysis, of one circuit where ``n_inputs`` is None; ``shown`` is what to print."""
         lines = [self.options, ".op" if n_inputs is None and not self.prints else f".dc Vindex 0 {(n_inputs or 1) - 1} 1"]
         if n_inputs is not None or self.prints:
             lines.insert(0, "Vindex index 0 0.0")

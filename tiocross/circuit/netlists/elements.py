@@ -30,7 +30,7 @@ _DIGITS = Context(prec=25)
 
 def array_lines(crossbar, biasing, dialect, prefix=""):
     """Lines of the passive part: wires and devices. ``biasing``, without a batch, says which ends are connected."""
-    m, n = crossbar.n_word_lines, crossbar.n_bit_lines
+    n = crossbar.n_bit_lines
     words, bits = lines_of(crossbar, biasing)
     lost = find_unreached(crossbar.equivalent.conductances, *(_met_along(lines) for lines in (words, bits)))
     nodes = [[_joined(line, prefix) for line in lines] for lines in (words, bits)]
@@ -43,8 +43,8 @@ def array_lines(crossbar, biasing, dialect, prefix=""):
 
 
 def end_sources(crossbar, biasing, prefix=""):
-    """(name, node, voltages) of the source of each connected end, voltages (..., one for each input) [V]; the second end of a
-    line of one node has None for its node: two sources would be a loop."""
+    """(name, node, voltages [V], own node) of the source of each connected end; the second end of a line of one node has
+    None for its node: two sources would be a loop."""
     for lines, roots, fars, root in ((lines_of(crossbar, biasing)[0], "left", "right", 0),
                                      (lines_of(crossbar, biasing)[1], "bottom", "top", -1)):
         for k, line in enumerate(lines):
@@ -97,6 +97,8 @@ def _joined(line, prefix):
     for k, resistance in enumerate(ohms):
         if resistance == 0.0 and not (floats[0] and k < 2 or floats[1] and k > len(ohms) - 3):
             names[k + 1] = names[k]
+    if names[-1] == names[-2] == prefix + nodes[-2]:
+        names[-2:] = [prefix + nodes[-1]] * 2
     return names
 
 
@@ -167,7 +169,7 @@ def ohms_of(g):
 
 
 def siemens_of(ohms):
-    """Conductance of a resistance above zero, a text [S]."""
+    """Conductance of a resistance above zero, a Decimal or a text of one [S]."""
     return float(_DIGITS.divide(Decimal(1), Decimal(ohms)))
 
 

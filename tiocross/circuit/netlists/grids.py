@@ -1,8 +1,9 @@
 """Resistors on a grid, whatever their names, as a crossbar.
 
-Resistors are sorted into wires and devices: by a gap between their values, else by their names, else all are devices. Wires
-must then form lines without branches, and devices must join lines of two kinds, each pair at most once, in one order along
-all of them. Lines whose ends have the largest voltages are word lines, driven at the left; bit lines are sensed at the bottom.
+Resistors are sorted into wires and devices: by a gap between their values, else by their names; else, if there is no wide
+gap, all are devices. Wires must then form lines without branches, and devices must join lines of two kinds, each pair at
+most once, in one order along all of them. Word lines are those whose ends have the largest voltages, driven at the left; bit
+lines end at the bottom.
 """
 
 import re
@@ -18,6 +19,7 @@ from tiocross.circuit.netlists.orders import common_order
 from tiocross.circuit.netlists.segments import segments_of
 
 _MOST_GAPS, _LEAST_RATIO, _MOST_NAMES = 8, 2.0, 8
+_SURE_RATIO = 10.0  # a gap of wires and devices: then lines are not taken for ideal, as any that close no odd ring could be
 
 
 class NotAGrid(ValueError):
@@ -26,7 +28,7 @@ class NotAGrid(ValueError):
 
 @dataclass
 class Line:
-    """A line: its nodes from end to end, resistances between them [ohm], the voltages of both ends (NaN where one floats) [V],
+    """A line: its nodes from end to end, resistances between them [ohm], voltages of both ends, NaN where one floats [V],
     its place in the file and, by node, the devices there: pairs of resistor and number of the other line."""
 
     nodes: list
@@ -78,7 +80,8 @@ def _sortings(circuit):
         for beginning in dict.fromkeys(beginnings.values()):
             yield (f" (with those named {beginning}... as devices)",
                    {name for name, own in beginnings.items() if own == beginning})
-    yield everything
+    if not gaps or gaps[0][0] < _SURE_RATIO:
+        yield everything
 
 
 def _crossbar(circuit, devices):
@@ -181,8 +184,8 @@ def _two_kinds(lines):
 
 
 def _orient(lines, own, held_end):
-    """Turn lines such that all meet the others in one order, and give these in it. What decides first is a line with one held
-    end, which becomes its ``held_end``, 0 or -1."""
+    """Turn lines such that all meet the others in one order, and give these in it. A line with one held end decides first:
+    that becomes its ``held_end``, 0 or -1."""
     met, position = [], {}
     for number in sorted(own, key=lambda n: (np.isnan(lines[n].volts).sum() != 1, -len(lines[n].met), lines[n].place)):
         line, held = lines[number], ~np.isnan(lines[number].volts)

@@ -3,8 +3,9 @@
 What was read is written again and must give the same elements: so nothing that was edited goes unseen.
 """
 
+import math
 import re
-from itertools import chain
+from decimal import Decimal
 
 import numpy as np
 
@@ -23,6 +24,13 @@ _NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 _MOST_DEVICES = 2**24
 _LAWS = {law.__name__: law for law in LAWS}
 _CURE = "; correct it, or take the first line away: then the resistors are read as those of any grid"
+
+
+def require_array(path, text):
+    """Raise ValueError if a netlist of tiocross is of a whole network."""
+    if re.match(r"\* tiocross, \w+: network ", text):
+        raise ValueError(f"{path} holds a whole network, with amplifiers and activations; what can be read is a netlist of "
+                         "one array: write_netlist(crossbar, voltages, path)")
 
 
 def title_of(text):
@@ -46,7 +54,10 @@ def read_own(path, text, dialect, shape):
         made = _crossbar(by_name, dialect, shape, ends), Biasing(**ends)
     except (ValueError, TypeError, IndexError, ArithmeticError) as error:
         raise ValueError(f"{path} was edited, or is damaged: {error}{_CURE}") from None
-    _require_same(path, by_name, statements_of(path, "".join(deck(*made, dialect))))
+    written = "".join(deck(*made, dialect))
+    if (first := text.split("\n", 1)[0].rstrip()) != (wanted := written.split("\n", 1)[0]):
+        raise ValueError(f"{path}, line 1 was edited, or what follows was: {first[:200]!r} instead of {wanted!r}{_CURE}")
+    _require_same(path, by_name, statements_of(path, written))
     return made
 
 
@@ -63,7 +74,7 @@ def _ends(by_name, shape, n_inputs):
     ends = {}
     for name, n_lines, other in zip(ENDS, (shape[0], shape[0], shape[1], shape[1]), ("left", "left", "bottom", "bottom")):
         columns = [_volts(by_name, name, other, k, n_inputs) for k in range(n_lines)]
-        ends[name] = np.array(columns[0] if False else columns, dtype=np.float64).T.reshape(n_inputs or 1, n_lines)
+        ends[name] = np.array(columns, dtype=np.float64).T.reshape(n_inputs or 1, n_lines)
         ends[name] = ends[name] if n_inputs else ends[name][0]
     return ends
 
@@ -76,12 +87,20 @@ def _volts(by_name, name, other, k, n_inputs):
     if statement.left_out:  # the other end of a line of one node
         return _volts(by_name, other, None, k, n_inputs)
     if statement.words[2] == "0":
-        return [float(statement.words[3])] * (n_inputs or 1)
+        return [float(_number(statement))] * (n_inputs or 1)
     table = "".join(by_name[f"bdrive_{name}{k}"].words[3:]) if f"bdrive_{name}{k}" in by_name else ""
     numbers = re.findall(rf"(?<=[,(]){_NUMBER}(?=[,)])", table.split("v(index)")[-1])
     if len(numbers) != 2 * (n_inputs or 1):
         raise ValueError(f"the source of {name}{k} has {len(numbers) // 2} voltages for {n_inputs or 1} inputs")
     return [float(number) for number in numbers[1::2]]
+
+
+def _number(statement):
+    """Decimal of the value of a resistor or a source; ValueError if it has none."""
+    value = Decimal(math.inf) if statement.words[3:] == ("inf",) else number_of("".join(statement.words[3:]))
+    if value is None:
+        raise ValueError(f"line {statement.line}: {statement.text} has no value")
+    return value
 
 
 def _crossbar(by_name, dialect, shape, ends):
@@ -107,7 +126,7 @@ def _resistances(by_name, letter, k, own, floats):
     first, last, _ = ENDS_OF[letter]
     floating = bool(floats[first][k]), bool(floats[last][k])
     labels = labels_of(letter, k, own)
-    ohms = [float(by_name["r" + label].words[3]) if "r" + label in by_name else None for label in labels]
+    ohms = [float(_number(by_name["r" + label])) if "r" + label in by_name else None for label in labels]
     end = len(ohms) - 1
     known = [0.0 if value is None else value for value in ohms]
     for at in (1, end - 1, 0, end):
@@ -121,10 +140,11 @@ def _devices(by_name, letter, shape, dialect):
     conductances, found = np.zeros(shape), {}
     for i, j in np.ndindex(*shape):
         if (resistor := by_name.get(f"r{letter}{i}_{j}")) is not None:
-            conductances[i, j] = siemens_of(resistor.words[3])
+            conductances[i, j] = siemens_of(_number(resistor))
         elif (source := by_name.get(f"b{letter}{i}_{j}")) is not None:
-            formula = "".join(source.words[3:]).removeprefix("i=").strip("{}")
-            kind, conductances[i, j], values = _law_of(formula.replace(f"v({source.words[1]},{source.words[2]})", "v"), dialect)
+            _, first, second, *rest = source.words
+            formula = "".join(rest).removeprefix("i=").strip("{}").replace(f"v({first},{second})", "v")
+            kind, conductances[i, j], values = _law_of(formula, dialect)
             found[i, j] = kind, values
     return conductances, _join_laws(found, shape)
 
@@ -185,5 +205,13 @@ def _require_same(path, by_name, written):
 
 
 def _are_alike(words, wanted):
-    return len(words) == len(wanted) and all(one == two or (number_of(one) or one) == (number_of(two) or two)
-                                             for one, two in zip(words, wanted))
+    return len(words) == len(wanted) and all(map(_are_equal, words, wanted))
+
+
+def _are_equal(word, wanted):
+    """Whether two words are one, or numbers of one value or of one conductance."""
+    if word == wanted:
+        return True
+    numbers = number_of(word), number_of(wanted)
+    return None not in numbers and (numbers[0] == numbers[1] or 0 not in numbers and
+                                    siemens_of(numbers[0]) == siemens_of(numbers[1]))

@@ -59,8 +59,8 @@ def _ohms(path, statement):
     text = re.sub(r"^r\s*=\s*", "", " ".join(words[3:])).strip("{}' ")
     value = number_of(text)
     if value is None or value < 0:
-        raise ValueError(f"{path}, line {statement.line}: {statement.text} has no resistance that can be read; a resistor has "
-                         "a name, two nodes and a number of ohms of at least zero, such as R1 a b 2.5k")
+        raise ValueError(f"{path}, line {statement.line}: {statement.text} has no resistance that can be read; a resistor "
+                         "has a name, two nodes and a number of ohms of at least zero, such as R1 a b 2.5k")
     return value
 
 
@@ -78,8 +78,8 @@ def _held(path, sources, joined):
     held = {_root(joined, GROUND): 0.0}
     for statement, (plus, minus), volts in sources:
         if GROUND not in (plus, minus):
-            raise ValueError(f"{path}, line {statement.line}: {statement.text} lies between two nodes; the ends of lines are "
-                             "held against ground, node 0")
+            raise ValueError(f"{path}, line {statement.line}: {statement.text} lies between two nodes; the ends of lines "
+                             "are held against ground, node 0")
         node, value = (_root(joined, plus), volts) if minus == GROUND else (_root(joined, minus), -volts)
         if held.setdefault(node, value) != value:
             raise ValueError(f"{path}, line {statement.line}: {statement.text} holds a node that is held at "
@@ -92,8 +92,8 @@ def _require_apart(path, resistors):
     seen = {}
     for each in resistors:
         if each.nodes[0] == each.nodes[1]:
-            raise ValueError(f"{path}, line {each.line}: both ends of {each.name} are one node, {short_repr(each.nodes[0])}; "
-                             "take it out")
+            raise ValueError(f"{path}, line {each.line}: both ends of {each.name} are one node, "
+                             f"{short_repr(each.nodes[0])}; take it out")
         if (first := seen.setdefault(frozenset(each.nodes), each)) is not each:
             raise ValueError(f"{path}, line {each.line}: {each.name} lies beside {first.name} of line {first.line}, between "
                              f"{' and '.join(map(short_repr, each.nodes))}; give every bit line a source of its own, or put "
