@@ -93,7 +93,7 @@ _HOMES = {
     "transfer_matrix": "circuit.matrices",
     "transfer_matrix_with_pullback": "circuit.adjoint",
     "sensitivities": "circuit.sensitivity",
-    "write_netlist": "circuit.netlist",
+    "read_netlist": "circuit.netlists.reading",
     "compensate": "circuit.compensation",
     "Compensation": "circuit.compensation",
     # periphery: what stands between arrays
@@ -158,6 +158,7 @@ _HOMES = {
     "infer": "transfers.prediction",
     "predict_logits": "transfers.prediction",
     "measure_logits": "transfers.prediction",
+    "write_netlist": "transfers.netlists",
     "compare_outputs": "transfers.prediction",
     # study: the paper's experiment and the comparison
     "train_robust": "study.methods",
@@ -254,7 +255,7 @@ if TYPE_CHECKING:
     from tiocross.circuit.matrices import transfer_matrix as transfer_matrix
     from tiocross.circuit.adjoint import transfer_matrix_with_pullback as transfer_matrix_with_pullback
     from tiocross.circuit.sensitivity import sensitivities as sensitivities
-    from tiocross.circuit.netlist import write_netlist as write_netlist
+    from tiocross.circuit.netlists.reading import read_netlist as read_netlist
     from tiocross.circuit.compensation import compensate as compensate
     from tiocross.circuit.compensation import Compensation as Compensation
     from tiocross.periphery.electronics import Periphery as Periphery
@@ -316,6 +317,7 @@ if TYPE_CHECKING:
     from tiocross.transfers.prediction import infer as infer
     from tiocross.transfers.prediction import predict_logits as predict_logits
     from tiocross.transfers.prediction import measure_logits as measure_logits
+    from tiocross.transfers.netlists import write_netlist as write_netlist
     from tiocross.transfers.prediction import compare_outputs as compare_outputs
     from tiocross.study.methods import train_robust as train_robust
     from tiocross.study.methods import ROBUST as ROBUST
