@@ -39,7 +39,8 @@ class Converter(Part):
         Number of bits, 1 to 24 (unitless).
     low, high : float or None, optional
         Ends of its range, both or neither; automatic without them: from 0 V, or from ``-high`` where a signal may be
-        negative, to the largest signal that the network in software sends, on the points to be judged [V].
+        negative, to the largest signal that the network in software sends on the points to be judged, behind arrays with
+        a tenth to spare [V].
     power : float or None, optional
         What one converter takes while it works, if stated [W].
     energy : float or None, optional

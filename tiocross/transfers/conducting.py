@@ -39,6 +39,19 @@ def conduct(layers, layouts, wire_resistance, only=None, ends=(0.0, 0.0)):
     return matrices
 
 
+def whole_arrays(programmed, layout, chips):
+    """(n_chips, n_word_lines, n_bit_lines) of each physical array of some chips with one layout [S]. Devices not in use are
+    open, unless ``programmed`` has whole arrays, as a fab gives them."""
+    given, whole = getattr(programmed, "arrays", None), []
+    for k, (shape, blocks) in enumerate(zip(layout.shapes, layout.blocks_of)):
+        array = np.zeros((len(chips), *shape)) if given is None else np.stack([given[chip][k] for chip in chips])
+        for block in blocks:  # what became of the devices in use since
+            layer = programmed.conductances[block.layer][chips]
+            array[(slice(None), *block.in_array)] = layer[(slice(None), *block.in_layer)]
+        whole.append(array)
+    return whole
+
+
 def _pieces_by_shape(layouts, only):
     """The physical arrays to be solved, by the shape of their part that counts."""
     groups, pieces = {}, {}

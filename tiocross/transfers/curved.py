@@ -32,15 +32,12 @@ def bent(law, volts):
 class CurvedArrays:
     """One physical array of many chips, its devices by a `Nonlinearity`, behind wires.
 
-    ``states`` are conductances of each layer, (n_chips, n_word_lines, n_bit_lines) [S]; ``resistances`` those of a wire
-    segment, of sources and of sensing [ohm]; ``largest`` is the largest voltage of a word line [V]."""
+    ``array`` (n_chips, n_word_lines, n_bit_lines) holds their conductances [S], of which those ``used`` are read;
+    ``resistances`` are those of a wire segment, of sources and of sensing [ohm]; ``largest`` is the largest voltage [V]."""
 
-    def __init__(self, states, blocks, used, resistances, law, largest):
-        self._rows, self._columns = lines_that_count(used)
+    def __init__(self, array, used, resistances, law, largest):
+        self._rows, self._columns = lines_that_count(used | (array > 0).any(axis=0))
         self._resistances, self._law, self._largest = resistances, law, largest
-        array = np.zeros((len(states[0]), *used.shape))
-        for block in blocks:
-            array[(slice(None), *block.in_array)] = states[block.layer][(slice(None), *block.in_layer)]
         self._g = np.ascontiguousarray(array[:, self._rows, self._columns]) * law.at_zero
         self._steps = None
 

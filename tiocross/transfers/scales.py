@@ -9,6 +9,7 @@ import numpy as np
 from tiocross.learning.activations import find_activation
 from tiocross.periphery.electronics import Periphery
 
+_HEADROOM = 1.1  # of an automatic range behind the arrays over the largest current of the targets: devices err
 _BOUNDED = {name: 1.0 for name in ("sigmoid", "tanh", "hardtanh")}  # activations by their largest output
 
 
@@ -91,7 +92,7 @@ def _scale_of(sent, periphery):
     """`LayerScale` of what is sent through a layer."""
     volts, sensing = periphery.read_voltage, periphery.sensing
     full, difference = volts * sent.largest_current, volts * sent.largest_difference
-    converted = full if periphery.subtraction == "digital" else difference
+    converted = _HEADROOM * (full if periphery.subtraction == "digital" else difference)
     gain = _gain(sensing, periphery.adc, full, converted)
     high = np.inf if sensing.saturation is None else sensing.saturation / gain
     low = 0.0 if sensing.kind == "mirror" else -high

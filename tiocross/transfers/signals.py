@@ -11,8 +11,10 @@ A device's own current is taken as its entry of the transfer matrix times the vo
 
 import numpy as np
 
+from tiocross.circuit.crossbar import Crossbar
+from tiocross.circuit.matrices import transfer_matrix
 from tiocross.learning.network import classify
-from tiocross.transfers.conducting import conduct
+from tiocross.transfers.conducting import conduct, whole_arrays
 from tiocross.transfers.curved import Currents, CurvedArrays, bent
 from tiocross.transfers.draws import sensing_of_lines, stream_of_noise
 from tiocross.transfers.scales import activated, scales_for
@@ -174,12 +176,18 @@ class SignalPath:
 
     def _circuits(self, programmed, layout, chips):
         """For each array of the layout what its blocks give, with these chips' conductances."""
-        states = [np.asarray(state[chips], dtype=np.float64) for state in programmed.conductances]
         ends, law = self._periphery.resistances, self._device.nonlinearity
-        if law is not None and (self._wires > 0 or any(ends)):
-            return [CurvedArrays(states, blocks, used, (self._wires, *ends), law, self._periphery.read_voltage)
-                    for blocks, used in zip(layout.blocks_of, layout.used)]
-        matrices = conduct(states, [layout] * len(chips), self._wires, ends=ends)
+        has_wires = self._wires > 0 or any(ends)
+        if law is not None and has_wires:
+            return [CurvedArrays(array, used, (self._wires, *ends), law, self._periphery.read_voltage)
+                    for array, used in zip(whole_arrays(programmed, layout, chips), layout.used)]
+        if has_wires and hasattr(programmed, "arrays"):
+            matrices = layout.collect([transfer_matrix(Crossbar(array, self._wires, source_resistance=ends[0],
+                                                                sense_resistance=ends[1]))
+                                       for array in whole_arrays(programmed, layout, chips)])
+        else:
+            states = [np.asarray(state[chips], dtype=np.float64) for state in programmed.conductances]
+            matrices = conduct(states, [layout] * len(chips), self._wires, ends=ends)
         return [_Matrices(matrices, law)] * len(layout.blocks_of)
 
     def _lines(self, numbers):
