@@ -103,7 +103,8 @@ class SlowChip:
             if p.sensing.kind == "mirror":
                 lines = np.maximum(lines, 0.0)
             if p.adc is not None and p.subtraction == "digital":
-                ends = (-1.1 * full * (least < 0), 1.1 * full) if p.adc.low is None else (p.adc.low / gain, p.adc.high / gain)
+                ends = -1.1 * full * (least < 0), 1.1 * full
+                ends = ends if p.adc.low is None else (p.adc.low / gain, p.adc.high / gain)
                 lines = np.array([levels(line, p.adc.bits, *ends) for line in lines])
             pairs = lines[0::2] - lines[1::2]
             if p.adc is not None and p.subtraction == "analogue":
@@ -132,3 +133,78 @@ def test_chips_give_what_a_slow_loop_gives(network, points, name, law):
         ranges = chip.ranges(points.points)
         given = [chip.answer(point, ranges) for point in points.points]
         assert np.array_equal(found[number], given == points.labels), number
+
+
+def test_wires_that_many_points_share_are_solved_as_each_point_alone():
+    from tiocross.transfers.curved import CurvedArrays
+
+    rng = np.random.default_rng(3)
+    layout = arrange([(4, 3)], None)
+    steep = Nonlinearity(0.03, 0.2, "an example")
+    for resistances, law in (((2.0, 0.0, 0.0), LAW), ((5.0, 700.0, 40.0), LAW), ((1.0, 50.0, 0.0), steep)):
+        array, volts = rng.uniform(1e-4, 5e-4, (2, 4, 6)), rng.uniform(-0.2, 0.2, (2, 4, 7))
+        found = CurvedArrays(array, layout.used[0], resistances, law, 0.2)(layout.blocks[0], volts, True)
+        crossbar = Crossbar(array[:, None] * law.at_zero, resistances[0], source_resistance=resistances[1],
+                            sense_resistance=resistances[2], iv=Sinh(law.v0))
+        wanted = solve(crossbar, volts.swapaxes(1, 2), rtol=1e-12)
+        np.testing.assert_allclose(found.currents.swapaxes(1, 2), wanted.bit_line_currents, rtol=1e-9, atol=1e-16)
+        devices = crossbar.currents(wanted.device_voltages)
+        np.testing.assert_allclose(found.squares.swapaxes(1, 2), (devices**2).sum(axis=-2), rtol=1e-8)
+
+
+def test_noise_of_a_line_has_the_variance_of_its_devices_and_of_its_sensing():
+    from tiocross.transfers.signals_kernel import add_noise, add_squares, multiply
+
+    rng = np.random.default_rng(4)
+    n, relative, own = 40_000, 0.03, 2e-6
+    matrix, volts = rng.uniform(1e-4, 5e-4, (1, 5, 2)), np.repeat(rng.uniform(-0.2, 0.2, (1, 5, 1)), n, axis=2)
+    currents, squares = np.empty((1, 2, n)), np.empty((1, 2, n))
+    multiply(volts, matrix, currents)
+    add_squares(volts, matrix, squares)
+    add_noise(currents, squares, relative, own, rng.standard_normal((1, 2, n), dtype=np.float32))
+    each = volts[0, :, :1, None][:, 0] * matrix[0]  # device by device
+    slow = (each * (1.0 + relative * rng.standard_normal((n, 5, 2)))).sum(axis=1) + own * rng.standard_normal((n, 2))
+    np.testing.assert_allclose(currents[0].mean(axis=1), each.sum(axis=0), atol=4 * slow.std(axis=0).max() / n**0.5)
+    np.testing.assert_allclose(currents[0].std(axis=1), slow.std(axis=0), rtol=0.02)
+    np.testing.assert_allclose(slow.std(axis=0), np.sqrt(relative**2 * (each**2).sum(axis=0) + own**2), rtol=0.02)
+
+
+NOISY = replace(BOARD, sensing=replace(BOARD.sensing, noise=0.01))
+NOISY_DEVICE = replace(TIO2, read_noise=ReadNoise(0.02, "an example"), nonlinearity=LAW)
+
+
+def test_a_chip_is_the_same_whoever_asks_and_with_whatever_memory(network, points):
+    options = {"device": NOISY_DEVICE, "periphery": NOISY, "wire_resistance": 1.0}
+    whole = verdicts(network, points, n_transfers=40, **options)
+    assert np.array_equal(whole[7:11], verdicts(network, points, n_transfers=range(7, 11), **options))
+    assert np.array_equal(whole, verdicts(network, points, n_transfers=40, workers=2, memory=6e7, **options))
+    quiet = verdicts(network, points, n_transfers=40, **options | {"periphery": BOARD})
+    assert not np.array_equal(whole, quiet)
+
+
+def test_electronics_that_do_nothing_leave_every_verdict_as_it_was(network, points):
+    ideal = verdicts(network, points, n_transfers=40)
+    silent = replace(IDEAL_PERIPHERY, read_voltage=0.1, pulse_length=1e-6)
+    assert np.array_equal(ideal, verdicts(network, points, n_transfers=40, periphery=silent))
+    fine = Periphery(dac=Converter(24), adc=Converter(24, -1.0, 1.0))
+    assert np.array_equal(ideal, verdicts(network, points, n_transfers=40, periphery=fine))
+    assert not np.array_equal(ideal, verdicts(network, points, n_transfers=40, periphery=Periphery(adc=Converter(4))))
+
+
+def test_dead_lines_are_dead_on_the_way(network, points):
+    dead = replace(TIO2.ideal(), lines=LineFailures(0.0, 1.0, 1e-12, 1e-12, "all bit lines"))
+    found = verdicts(network, points, device=dead, periphery=PERIPHERY_8_BIT)
+    assert (found == (points.labels == 0)).all()  # no current, no sum: the first class
+
+
+def test_what_is_cut_off_is_said_with_its_number(network, points):
+    narrow = Periphery(adc=Converter(6, -0.004, 0.004), sensing=Sensing(gain_low=100.0, gain_high=100.0))
+    outcome = transfer(network, points, device=TIO2.ideal(), periphery=narrow, n_transfers=2, rng=np.random.default_rng(1))
+    wanted = Chips(network, TIO2, rng=np.random.default_rng(1)).targets.layers[0].conductances
+    driven = np.concatenate([network.encode(points.points), np.ones((len(points), 1))], axis=1)
+    currents = 0.2 * driven / max(1.0, np.abs(driven).max()) @ wanted
+    share = (np.abs(currents) > 4e-5 * (1 + 1 / 62)).mean()
+    note = next(note for note in outcome.notes if "layer 0" in note)
+    assert note.startswith(f"{100 * share:.2g} % of the signals of layer 0 are cut off by the ADC")
+    wide = transfer(network, points, device=TIO2, periphery=PERIPHERY_8_BIT, n_transfers=20, rng=np.random.default_rng(1))
+    assert not any("cut off" in note for note in wide.notes)

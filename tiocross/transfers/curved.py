@@ -54,9 +54,9 @@ class CurvedArrays:
             if devices is None:
                 devices = self._solve(chip, source)
             devices = devices[:, block.bit_lines]
-            _add_up(devices, currents[chip])
+            add_up(devices, currents[chip])
             if is_noisy:
-                _add_up(devices**2, squares[chip])
+                add_up(devices**2, squares[chip])
         return Currents(currents, squares)
 
     def _settle(self, chip, source):
@@ -92,7 +92,7 @@ class CurvedArrays:
         return np.moveaxis(crossbar.currents(found.device_voltages), 0, -1)
 
 
-def _add_up(devices, total):
+def add_up(devices, total):
     """Fill ``total`` with the sums over the word lines, one after the other."""
     total[:] = devices[0]
     for row in devices[1:]:

@@ -9,6 +9,8 @@ one normal number with the sum of their variances and that of the sensing. So on
 A device's own current is taken as its entry of the transfer matrix times the voltage.
 """
 
+import warnings
+
 import numpy as np
 
 from tiocross.circuit.crossbar import Crossbar
@@ -23,7 +25,7 @@ from tiocross.transfers.signals_kernel import add_noise, add_squares, convert, m
 KINDS = ("DAC", "sensing", "ADC", "activation")  # where signals can be cut off, in the order in which they pass
 _DAC, _SENSING, _ADC, _ACTIVATION = range(len(KINDS))
 _POINTS_AT_ONCE = 1_024  # sets the order in which noise is drawn: chips do not depend on the memory
-_MOST_SIGNALS = 1_000_000  # of a layer of some chips, in memory together
+_MOST_SIGNALS = 300_000  # of a layer of some chips, in memory together
 _NO_NUMBERS = np.empty((0, 0, 0))
 
 
@@ -32,7 +34,7 @@ def needs_path(device, periphery):
     return not periphery.is_ideal or device.nonlinearity is not None or device.read_noise is not None
 
 
-def require_path(device, periphery, layout, adaptation):
+def require_path(device, periphery, layout, adaptation=None):
     """Raise ValueError where signals must be followed, and the mapping or the adaptation do not allow it."""
     if not needs_path(device, periphery):
         return
@@ -40,12 +42,18 @@ def require_path(device, periphery, layout, adaptation):
     if not layout.mapping.is_physical:
         raise ValueError(f"electronics and effects at read act on currents, which {mapping} does not give; use "
                          "DifferentialPairs(), or leave periphery, read_noise and nonlinearity out")
-    if adaptation.refit is not None:
+    if adaptation is not None and adaptation.refit is not None:
         raise ValueError("an output layer that is refitted in software sees no periphery; give refit=None, or leave "
                          "periphery, read_noise and nonlinearity out")
-    if periphery.subtraction == "analogue" and not all(_is_whole(block, layout) for block in layout.blocks):
-        raise ValueError(f"lines that {mapping} subtracts stand on different arrays, where no analogue circuit subtracts "
-                         "them; use subtraction='digital' or a layout that keeps them together")
+    require_subtraction(periphery, layout)
+
+
+def require_subtraction(periphery, layout):
+    """Raise ValueError where lines are subtracted by a circuit, and do not stand on one array."""
+    is_analogue = periphery.subtraction == "analogue" and periphery.adc is not None
+    if is_analogue and not all(_is_whole(block, layout) for block in layout.blocks):
+        raise ValueError(f"lines that {type(layout.mapping).__name__} subtracts stand on different arrays, where no "
+                         "analogue circuit subtracts them; use subtraction='digital' or a layout that keeps them together")
 
 
 def _is_whole(block, layout):
@@ -63,7 +71,7 @@ def _is_whole(block, layout):
 class SignalPath:
     """Points on their way through many chips; made once for all chips of a network.
 
-    ``chips`` gives the network, the `Targets`, the device, the `Operation`, the wires and the seed, as `Chips` does."""
+    ``chips`` gives the network, its `Targets` and layout, device, periphery, wires and seed, as `Chips` does."""
 
     def __init__(self, chips, points):
         self._network, self._targets, self._device = chips.network, chips.targets, chips.device
@@ -84,18 +92,26 @@ class SignalPath:
         classes = np.empty((len(numbers), self.n_points), dtype=np.uint8)
         cut = np.zeros((len(self._network.steps), len(KINDS), 2), dtype=np.int64)
         for layout, chips in _by_layout(programmed.layouts, self._at_once):
-            circuits = self._circuits(programmed, layout, chips)
-            lines = self._lines([numbers[chip] for chip in chips])
-            noise = self._noise([numbers[chip] for chip in chips])
             targets = [_of_chips(layer, chips) for layer in programmed.targets]
-            for first in range(0, self.n_points, _POINTS_AT_ONCE):
-                here = slice(first, first + _POINTS_AT_ONCE)
-                logits = self.run(circuits, targets, layout, lines, noise, self._points[here], cut)
-                classes[chips, here] = classify(logits.swapaxes(-1, -2))
+            logits, some = self.logits(self._circuits(programmed, layout, chips), targets, layout,
+                                       [numbers[chip] for chip in chips])
+            classes[chips] = classify(logits)
+            cut += some
         return classes, cut
 
-    def run(self, circuits, targets, layout, lines, noise, points, cut):
-        """(n_chips, n_outputs, n_points) logits; ``circuits[array](block, volts)`` gives `Currents` of a block."""
+    def logits(self, circuits, targets, layout, numbers):
+        """(n_chips, n_points, n_outputs) outputs of the last layer, and what was cut off as from `classify`.
+
+        ``circuits[array](block, volts, is_noisy)`` gives `Currents` of a block; ``targets`` are `LayerTargets`."""
+        cut = np.zeros((len(self._network.steps), len(KINDS), 2), dtype=np.int64)
+        lines, noise, found = self._lines(numbers), self._noise(numbers), []
+        for first in range(0, self.n_points, _POINTS_AT_ONCE):
+            points = self._points[first : first + _POINTS_AT_ONCE]
+            found.append(self._run(circuits, targets, layout, lines, noise, points, cut).swapaxes(-1, -2))
+        return found[0] if len(found) == 1 else np.concatenate(found, axis=1), cut
+
+    def _run(self, circuits, targets, layout, lines, noise, points, cut):
+        """(n_chips, n_outputs, n_points) outputs of the last layer for some of the points."""
         steps, signal = self._network.steps, np.ascontiguousarray(points.T)[None]  # (1, n_features, n_points)
         for k, (step, layer, scale) in enumerate(zip(steps, targets, self._scales)):
             volts = self._drive(step, scale, signal, len(layer.scale[..., 0].T), cut[k])
@@ -243,7 +259,13 @@ class _Matrices:
         return Currents(currents, squares)
 
 
-def describe_cut(cut, scales=None):
+def warn_of_cut(cut):
+    """Warn of every place where more than one signal of a hundred was cut off."""
+    for note in describe_cut(cut):
+        warnings.warn(note, RuntimeWarning, stacklevel=5)
+
+
+def describe_cut(cut):
     """Sentences about every place where more than one signal of a hundred was cut off, from what `SignalPath` counts."""
     notes = []
     for layer, places in enumerate(cut):
