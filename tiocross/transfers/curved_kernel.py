@@ -25,12 +25,26 @@ from tiocross.jit import helper, kernel
 
 
 @helper
-def _follow(g, v0, u, currents):
+def _follow(g, v0, u, is_mild, currents):
     """Fill ``currents`` at these voltages; returns how many."""
+    # Of small voltages by the series of an eighth, off by less than 1e-16, doubled three times: it vectorises.
+    eighth = 0.125 / v0
     for d in range(len(g)):
         scale = g[d] * v0
-        for p in range(u.shape[1]):
-            currents[d, p] = scale * math.sinh(u[d, p] / v0)
+        row = u[d]
+        out = currents[d]
+        if is_mild:
+            for p in range(len(row)):
+                y = eighth * row[p]
+                z = y * y
+                y *= 1.0 + z / 6.0 * (1.0 + z / 20.0 * (1.0 + z / 42.0 * (1.0 + z / 72.0 * (1.0 + z / 110.0 * (
+                    1.0 + z / 156.0)))))
+                y *= 2.0 * math.sqrt(1.0 + y * y)
+                y *= 2.0 * math.sqrt(1.0 + y * y)
+                out[p] = scale * y * 2.0 * math.sqrt(1.0 + y * y)
+        else:
+            for p in range(len(row)):
+                out[p] = scale * math.sinh(row[p] / v0)
     return currents.size
 
 
@@ -65,8 +79,9 @@ def settle(volts, g, words, bits, steps, v0, rtol, most, u, currents, wrong):
     for i in range(n_words):
         for p in range(n_points):
             largest = max(largest, abs(volts[i, p]))
+    is_mild = largest <= 2.0 * v0
     for step in range(most):
-        _follow(g, v0, u, currents)
+        _follow(g, v0, u, is_mild, currents)
         for i in range(n_words):
             for j in range(n_bits):
                 _miss(volts[i], words[j], bits[i], currents, i, j, u, wrong)
@@ -83,6 +98,6 @@ def settle(volts, g, words, bits, steps, v0, rtol, most, u, currents, wrong):
         if not moved < 1e3 * largest + 1e-300:  # no longer a number, or far from any voltage here
             return -1
         if moved <= rtol * largest:
-            _follow(g, v0, u, currents)
+            _follow(g, v0, u, is_mild, currents)
             return step + 1
     return -1
