@@ -1,13 +1,15 @@
 """Signals through converters, drivers, sensing, noise and bent devices, against a slow loop over chips and points."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tiocross import (
-    IDEAL_PERIPHERY, MLP, PERIPHERY_8_BIT, TIO2, Converter, Crossbar, Dataset, Driver, LineFailures, MeasuredCurve,
-    Nonlinearity, Periphery, ReadNoise, Sensing, Sinh, arrange, solve, transfer, transfer_matrix)
+    IDEAL_PERIPHERY, MLP, PERIPHERY_8_BIT, TIO2, TIO2_8X8, Adaptation, AveragePool2d, Conv2d, Converter, Crossbar, Dataset,
+    Dense, DifferentialPairs, Driver, LineFailures, MeasuredCurve, Network, Nonlinearity, Periphery, ReadNoise,
+    ReferenceColumn, Sensing, SimulatedFab, Sinh, TrainingSettings, arrange, share_arrays, solve, transfer, transfer_matrix)
 from tiocross.transfers.chips import Chips
 from tiocross.transfers.operation import Operation
 
@@ -178,6 +180,8 @@ def test_a_chip_is_the_same_whoever_asks_and_with_whatever_memory(network, point
     whole = verdicts(network, points, n_transfers=40, **options)
     assert np.array_equal(whole[7:11], verdicts(network, points, n_transfers=range(7, 11), **options))
     assert np.array_equal(whole, verdicts(network, points, n_transfers=40, workers=2, memory=6e7, **options))
+    with ThreadPoolExecutor(2) as executor:
+        assert np.array_equal(whole, verdicts(network, points, n_transfers=40, executor=executor, **options))
     quiet = verdicts(network, points, n_transfers=40, **options | {"periphery": BOARD})
     assert not np.array_equal(whole, quiet)
 
@@ -189,6 +193,28 @@ def test_electronics_that_do_nothing_leave_every_verdict_as_it_was(network, poin
     fine = Periphery(dac=Converter(24), adc=Converter(24, -1.0, 1.0))
     assert np.array_equal(ideal, verdicts(network, points, n_transfers=40, periphery=fine))
     assert not np.array_equal(ideal, verdicts(network, points, n_transfers=40, periphery=Periphery(adc=Converter(4))))
+
+
+def test_signals_take_the_same_way_whatever_chips_and_layouts(network, points):
+    gain = Sensing(gain_low=100.0, gain_high=100.0)
+    fine = Periphery(dac=Converter(24), adc=Converter(24, -1.0, 1.0), sensing=gain)
+    faulty = replace(TIO2_8X8, stuck=replace(TIO2.stuck, probability_lrs=0.04),
+                     lines=LineFailures(0.02, 0.02, 1e-6, 1e-3, "an example"))
+    seen = Network([Conv2d(3, 3, activation="relu"), AveragePool2d(2), Dense(3)], (1, 6, 6), rng=np.random.default_rng(1))
+    images = np.random.default_rng(2).uniform(0, 1, (12, 36))
+    trained = {"training": points, "retraining": TrainingSettings(n_steps=3, n_chips=2, batch_size=8)}
+    for given, dataset, options in (
+            (network, points, {"device": faulty, "adaptation": Adaptation(map_known=True), "wire_resistance": 2.0}),
+            (network, points, {"adaptation": Adaptation(layer_by_layer=True, **trained), "n_transfers": 2}),
+            (network, points, {"device": faulty, "adaptation": Adaptation(compensated=True), "wire_resistance": 9.0}),
+            (network, points, {"layout": share_arrays(network.shapes, (10, 16)), "wire_resistance": 2.0}),
+            (network, points, {"layout": arrange(network.shapes, mapping=ReferenceColumn()), "wire_resistance": 2.0}),
+            (network, points, {"layout": arrange(network.shapes, mapping=DifferentialPairs(digital_output_bias=True))}),
+            (seen, Dataset(images, np.arange(12) % 3), {"wire_resistance": 1.0}),
+            (network, points, {"device": TIO2_8X8, "chips": SimulatedFab(), "wire_resistance": 2.0, "n_transfers": 1})):
+        ideal, *ways = (verdicts(given, dataset, periphery=periphery, **options) for periphery in
+                        (None, fine, replace(fine, subtraction="analogue")))
+        assert all(np.array_equal(ideal, way) for way in ways), options
 
 
 def test_dead_lines_are_dead_on_the_way(network, points):

@@ -29,6 +29,13 @@ def bent(law, volts):
     return law.read_voltage / np.sinh(law.read_voltage / law.v0) * np.sinh(volts / law.v0)
 
 
+def scratch_of(n_chips, shapes, n_points):
+    """Memory that `CurvedArrays` of so many chips take at so many points [bytes]."""
+    n_devices = [rows * columns for rows, columns in shapes]
+    steps = sum(min(n, _MOST_DEVICES) ** 2 for n in n_devices)  # of arrays beyond there are none
+    return 8 * (n_chips * (2 * steps + sum(n_devices)) + 6 * max(n_devices) * n_points)
+
+
 class CurvedArrays:
     """One physical array of many chips, its devices by a `Nonlinearity`, behind wires.
 

@@ -17,7 +17,7 @@ from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.matrices import transfer_matrix
 from tiocross.learning.network import classify
 from tiocross.transfers.conducting import conduct, whole_arrays
-from tiocross.transfers.curved import Currents, CurvedArrays, bent
+from tiocross.transfers.curved import Currents, CurvedArrays, bent, scratch_of
 from tiocross.transfers.draws import sensing_of_lines, stream_of_noise
 from tiocross.transfers.scales import activated, scales_for
 from tiocross.transfers.signals_kernel import add_noise, add_squares, convert, multiply, sense
@@ -85,6 +85,8 @@ class SignalPath:
         self._at_once = max(1, _MOST_SIGNALS // (some * widest))
         self.n_bytes = self._points.nbytes
         self.scratch_bytes = 48 * self._at_once * some * widest
+        if self._is_bent and self._has_wires:
+            self.scratch_bytes += scratch_of(self._at_once, chips.layout.shapes, some)
 
     def classify(self, programmed, numbers):
         """(n_chips, n_points) uint8 classes that these chips, `Programmed` and numbered, give to the points; and how many
@@ -193,11 +195,10 @@ class SignalPath:
     def _circuits(self, programmed, layout, chips):
         """For each array of the layout what its blocks give, with these chips' conductances."""
         ends, law = self._periphery.resistances, self._device.nonlinearity
-        has_wires = self._wires > 0 or any(ends)
-        if law is not None and has_wires:
+        if self._is_bent and self._has_wires:
             return [CurvedArrays(array, used, (self._wires, *ends), law, self._periphery.read_voltage)
                     for array, used in zip(whole_arrays(programmed, layout, chips), layout.used)]
-        if has_wires and hasattr(programmed, "arrays"):
+        if self._has_wires and hasattr(programmed, "arrays"):
             matrices = layout.collect([transfer_matrix(Crossbar(array, self._wires, source_resistance=ends[0],
                                                                 sense_resistance=ends[1]))
                                        for array in whole_arrays(programmed, layout, chips)])
@@ -231,6 +232,14 @@ class SignalPath:
             return normals
 
         return noise
+
+    @property
+    def _is_bent(self):
+        return self._device.nonlinearity is not None
+
+    @property
+    def _has_wires(self):
+        return self._wires > 0 or any(self._periphery.resistances)
 
     @property
     def _has_read_noise(self):
