@@ -7,8 +7,8 @@ import pytest
 
 from tiocross import (
     IDEAL_PERIPHERY, MLP, PERIPHERY_6_BIT, TIO2, Adaptation, Converter, Crossbar, Dataset, Driver, MeasuredCurve,
-    Nonlinearity, Periphery, ReadNoise, ReferenceColumn, Sensing, Sinh, arrange, infer, judge_plan, judge_readback, map_weights,
-    measure_logits, plan, predict_logits, tasks, transfer)
+    Nonlinearity, Periphery, ReadNoise, ReferenceColumn, Sensing, Sinh, arrange, infer, judge_plan, judge_readback,
+    map_weights, measure_logits, plan, predict_logits, tasks, transfer)
 from tiocross.transfers.chips import Chips
 from tiocross.transfers.operation import Operation
 

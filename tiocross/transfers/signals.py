@@ -26,6 +26,7 @@ KINDS = ("DAC", "sensing", "ADC", "activation")  # where signals can be cut off,
 _DAC, _SENSING, _ADC, _ACTIVATION = range(len(KINDS))
 _POINTS_AT_ONCE = 1_024  # sets the order in which noise is drawn: chips do not depend on the memory
 _MOST_SIGNALS = 300_000  # of a layer of some chips, in memory together
+_MOST_BENT = 32  # chips with bent devices behind wires together
 _NO_NUMBERS = np.empty((0, 0, 0))
 
 
@@ -84,6 +85,8 @@ class SignalPath:
         widest = max(_width(step, layer) for step, layer in zip(self._network.steps, self._targets.layers))
         self._at_once = max(1, _MOST_SIGNALS // (some * widest))
         self.n_bytes = self._points.nbytes
+        if self._is_bent and self._has_wires:  # each has steps of its own
+            self._at_once = min(self._at_once, _MOST_BENT)
         self.scratch_bytes = 48 * self._at_once * some * widest
         if self._is_bent and self._has_wires:
             self.scratch_bytes += scratch_of(self._at_once, chips.layout.shapes, some)
