@@ -1,7 +1,7 @@
 """Thousands of simulated weight transfers: map, program, solve, classify.
 
-Between layers the electronics is taken as ideal: currents are sensed, subtracted in pairs, scaled, passed through the
-activation and driven again.
+Between layers currents are sensed, subtracted in pairs, scaled, passed through the activation and driven again: ideally, or
+as a `Periphery` does it.
 """
 
 import itertools
@@ -104,7 +104,8 @@ def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout |
     -----
     Inputs are driven as voltages, the largest encoded magnitude of the dataset (or the bias input of 1, if larger) at
     0.2 V; between layers, where relu knows no largest value, the electronics scales likewise. The circuit is linear, so
-    these scales have no effect on the classes.
+    these scales have no effect on the classes, unless there is a periphery or a device with a nonlinearity: then signals
+    are followed one by one, the largest of the network in software at the read voltage; see the room `periphery`.
 
     With ``until`` the interval is looked at after 1000, 2000, 4000, ... chips. It is over chips alone, which is what more
     chips make narrow, and wide enough for all looks together to hold the truth in 95 % of the runs.
