@@ -59,9 +59,10 @@ class CurvedArrays:
             source = driven[chip if len(driven) > 1 else 0]
             devices = self._settle(chip, source)
             if devices is None:
-                devices = self._solve(chip, source)
-            devices = devices[:, block.bit_lines]
-            add_up(devices, currents[chip])
+                devices = self._solve(chip, source, block, currents[chip], is_noisy)
+            else:
+                devices = devices[:, block.bit_lines]
+                add_up(devices, currents[chip])
             if is_noisy:
                 add_up(devices**2, squares[chip])
         return Currents(currents, squares)
@@ -90,13 +91,14 @@ class CurvedArrays:
         slopes = self._g.reshape(n_chips, 1, -1) * (0.5 + 0.5 * np.cosh(self._largest / self._law.v0))
         return words, bits, np.linalg.inv(np.eye(len(whole)) + whole * slopes)
 
-    def _solve(self, chip, source):
-        """Currents of the devices of one chip, (n_word_lines, n_bit_lines, n_points), by the solver of circuits [A]."""
+    def _solve(self, chip, source, block, currents, is_noisy):
+        """Fill the currents of one chip's lines by the solver of circuits; those of its devices where they are noisy [A]."""
         wire, source_resistance, sense_resistance = self._resistances
         crossbar = Crossbar(self._g[chip], wire, source_resistance=source_resistance, sense_resistance=sense_resistance,
                             iv=Sinh(self._law.v0))
         found = solve(crossbar, np.ascontiguousarray(source.T))
-        return np.moveaxis(crossbar.currents(found.device_voltages), 0, -1)
+        currents[:] = found.bit_line_currents[:, block.bit_lines].T
+        return np.moveaxis(crossbar.currents(found.device_voltages), 0, -1)[:, block.bit_lines] if is_noisy else None
 
 
 def add_up(devices, total):
