@@ -14,6 +14,7 @@ import numpy as np
 
 from tiocross.tasks import Dataset
 from tiocross.devices.device import Device
+from tiocross.devices.rewriting import Passes
 from tiocross.checks import as_count, kind_of, require_memory, short_repr
 from tiocross.transfers.adaptation import Adaptation
 from tiocross.transfers.budget import MEMORY, as_memory, chips_at_once
@@ -36,7 +37,7 @@ from tiocross.mapping.layout import Layout
 def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout | None = None, wire_resistance: float = 0.0,
              adaptation: Adaptation = Adaptation(), n_transfers: int | range = 2_000, rng: np.random.Generator,
              workers: int = 1, executor: Executor | None = None, memory: float = MEMORY, keep_correct: bool = False,
-             until: float | None = None, chips: SimulatedFab | None = None, passes: int = 1, after: float = 0.0,
+             until: float | None = None, chips: SimulatedFab | None = None, passes: int | Passes = 1, after: float = 0.0,
              periphery: object | None = None, on_progress: Callable | None = None) -> Transfer:
     """Put a network on thousands of simulated chips and see which points each gets right.
 
@@ -76,9 +77,9 @@ def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout |
     chips : SimulatedFab, optional
         Makes every chip and programs it pulse by pulse, in place of the statistics of the device's card, of which the window
         and the mapping stay. The outcome then has `Transfer.programming`: yield, pulses, time and energy of each chip.
-    passes : int, optional
-        How often the card's programming goes over an array: from the second pass on it writes what left its tolerance
-        again (unitless).
+    passes : int or Passes, optional
+        How often the card's programming goes over an array: from the second pass on it writes again what is farther than
+        1 % from its target, or than the tolerance of `Passes` (unitless).
     after : float, optional
         Time since the last write, in which devices relax and lose what they were written to [s].
     periphery : Periphery, optional
