@@ -10,15 +10,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tiocross.checks import as_count, as_finite, require_generator, require_name, require_text
+from tiocross.checks import as_count, as_finite, as_number, require_generator, require_name, require_text
 from tiocross.devices.calibration.fit import SUSPICIOUS, Fit
-from tiocross.devices.state_disturb import SHARES, StateDisturb, StateDraws, Wiring, disturb_by_state, draw_states
+from tiocross.devices.rewriting import TOLERANCE
+from tiocross.devices.state_disturb import SHARES, StateDisturb, Wiring, disturb_by_state, draw_states
 from tiocross.devices.writes import count_later_writes
 from tiocross.records import declared, freeze
 from tiocross.units import uS
 
-FREE = ("set_spread", "set_scale", "reset_spread", "reset_exponent", "overshoot_set", "overshoot_reset", "drift",
-        "drift_spread", "fluctuation")
+FREE = ("set_spread", "set_scale", "reset_spread", "reset_exponent", "overshoot_reset", "drift", "drift_spread",
+        "fluctuation")
 _LEVELS = (0.02, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)
 _N_STEPS = 12
 _N_RESAMPLED = 200
@@ -45,6 +46,9 @@ class ArrayRuns:
         Biasing of the unselected lines: "V/2" or "V/3".
     order : (n_word_lines, n_bit_lines) array_like of int, optional
         Turn of each device; word line by word line without it (unitless).
+    tolerance : float, optional
+        Largest distance from its target at which a device counted as written, as a share of it: a device starts anywhere
+        within (unitless).
     """
 
     before: np.ndarray
@@ -53,8 +57,10 @@ class ArrayRuns:
     stuck: np.ndarray
     scheme: str = "V/2"
     order: np.ndarray | None = None
+    tolerance: float = TOLERANCE
 
     def __post_init__(self):
+        object.__setattr__(self, "tolerance", as_number("tolerance", self.tolerance, low=0.0, high=1.0))
         require_name("scheme", self.scheme, SHARES)
         for name in ("before", "after"):
             object.__setattr__(self, name, freeze(as_finite(name, getattr(self, name), ndim=3)))
@@ -200,14 +206,15 @@ class _Run:
         self._many = [np.repeat(values, n_copies, axis=0) for values in (self._due, self._stuck, before, self._targets)]
         self._many_groups = np.repeat(self.groups, n_copies, axis=0)
         draws = draw_states(n * n_copies, targets.shape[1], rng)
-        self._draws = StateDraws(draws.traits, draws.walks, draws.levels)
+        self._draws = draws
+        self._tuned = self._many[3] * (1.0 + run.tolerance * (2.0 * draws.levels.astype(np.float64) - 1.0))
 
     def simulate(self, law):
         due, stuck, before, targets = self._many
         ages = np.full(due.shape, -1.0)
         constant, factor = disturb_by_state(replace(law, scheme=self._scheme), self._wiring, due, stuck, before, targets,
                                             self._draws, ages)
-        return self.quantiles(constant + factor * targets - targets, self._many_groups)
+        return self.quantiles(constant + factor * self._tuned - targets, self._many_groups)
 
     def quantiles(self, changes, groups):
         return np.concatenate([np.quantile(changes[groups == group], _LEVELS) if (groups == group).any()
@@ -222,8 +229,8 @@ class _Run:
 
 
 def _groups(before, targets, stuck, wiring, shape):
-    """Group of each device, -1 for those that do not count: terciles of the target, and of the net way that is written later
-    on its lines."""
+    """Group of each device, -1 for those that do not count: terciles of the target, those of the net way that is written
+    later on its lines, and whether it is written in the second half."""
     ways = np.nan_to_num(targets - before)
     turns = np.empty(len(wiring.sequence), dtype=np.int64)
     turns[wiring.sequence] = np.arange(len(turns))
@@ -236,6 +243,7 @@ def _groups(before, targets, stuck, wiring, shape):
     for level in range(3):
         here = counts & (first == level)
         groups[here] = 3 * level + _terciles(net, here)[here]
+    groups = np.where(counts, 2 * groups + (turns >= len(turns) / 2), -1)
     return np.searchsorted(np.unique(groups[groups >= 0]), groups) - (groups < 0)
 
 
