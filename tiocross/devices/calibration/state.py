@@ -13,7 +13,9 @@ import numpy as np
 from tiocross.checks import as_count, as_finite, as_number, require_generator, require_name, require_text
 from tiocross.devices.calibration.fit import SUSPICIOUS, Fit
 from tiocross.devices.rewriting import TOLERANCE
-from tiocross.devices.state_disturb import SHARES, StateDisturb, Wiring, disturb_by_state, draw_states
+from tiocross.devices.state_disturb import (
+    SHARES, StateDisturb, Wiring, disturb_by_state, draw_states, initial_states,
+)
 from tiocross.devices.writes import count_later_writes
 from tiocross.records import declared, freeze
 from tiocross.units import uS
@@ -251,3 +253,26 @@ def _terciles(values, counts):
     """Tercile of each value among those that count; ties stay together."""
     edges = np.quantile(values[counts], [1 / 3, 2 / 3]) if counts.any() else [0.0, 0.0]
     return np.digitize(values, edges)
+
+
+def simulate_changes(law, targets, rng, *, tolerance=TOLERANCE, read_noise=0.0, read_step=0.0):
+    """Changes that an instrument would see of arrays (n_arrays, n_word_lines, n_bit_lines) programmed word line by word line to
+    these targets [S] and read after every device: numbers of later writes (n_changes,) and changes (n_arrays, n_changes)
+    [S]. Readings have a relative noise and come in steps [S]."""
+    n, *shape = targets.shape
+    wiring, wanted = Wiring.of_array(count_later_writes(tuple(shape))), targets.reshape(n, -1)
+    draws = draw_states(n, wanted.shape[1], rng)
+    before, stuck = initial_states(law, draws.levels), np.zeros(wanted.shape, dtype=bool)
+    own = wanted * (1.0 + tolerance * rng.uniform(-1.0, 1.0, wanted.shape))
+
+    def read(conductances):
+        seen = conductances * (1.0 + read_noise * rng.standard_normal(conductances.shape))
+        return np.round(seen / read_step) * read_step if read_step else seen
+
+    first, later, changes = read(own), [], []
+    for last in range(1, wanted.shape[1]):
+        due = np.broadcast_to(np.arange(wanted.shape[1]) <= last, wanted.shape).copy()
+        constant, factor = disturb_by_state(law, wiring, due, stuck, before, wanted, draws, np.full(wanted.shape, -1.0))
+        changes.append((read(constant + factor * own) - first)[:, :last])
+        later.append(last - np.arange(last))
+    return np.concatenate(later), np.concatenate(changes, axis=1)
