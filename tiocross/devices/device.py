@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tiocross.checks import LARGEST_CONDUCTANCE, as_count, as_shape, require_name, require_text, siemens_cure, with_article
+from tiocross.devices.reads import Nonlinearity, ReadNoise
 from tiocross.devices.state_disturb import StateDisturb
 from tiocross.records import ArrayRecord, array, check_fields, number, stated
 from tiocross.shown import records_table
@@ -183,8 +184,9 @@ class LineFailures:
                 f"bit lines fail at a conductance log-uniform in {self.g_low / uS:g} to {self.g_high / uS:g} uS")
 
 
-EFFECTS = {"tuning": TuningError, "disturb": (DisturbQuantiles, StateDisturb), "stuck": StuckDevices, "lines": LineFailures}
-
+EFFECTS = {"tuning": TuningError, "disturb": (DisturbQuantiles, StateDisturb), "stuck": StuckDevices, "lines": LineFailures,
+           "read_noise": ReadNoise, "nonlinearity": Nonlinearity}
+YOUNG = ("read_noise", "nonlinearity")  # effects that most cards do not know: shown and written where there are any
 
 
 def kinds_of(effect):
@@ -216,6 +218,10 @@ class Device:
     array_shape : tuple of int or None, optional
         (n_word_lines, n_bit_lines) of the physical arrays: the default for layouts that are made without one. It is used
         once, when a network is mapped. None: each layer has one array of its own size (unitless).
+    read_noise : ReadNoise or None, optional
+        Noise of each reading.
+    nonlinearity : Nonlinearity or None, optional
+        Current-voltage law; Ohm's without it.
     """
 
     g_min: float = number("S", low=0.0, high=LARGEST_CONDUCTANCE, shown="uS")
@@ -227,6 +233,8 @@ class Device:
     source: str = "not stated"
     lines: LineFailures | None = None
     array_shape: tuple[int, int] | None = stated("-", default=None)
+    read_noise: ReadNoise | None = None
+    nonlinearity: Nonlinearity | None = None
 
     def __post_init__(self):
         check_fields(self)
@@ -270,7 +278,7 @@ class Device:
         Parameters
         ----------
         *effects : str
-            Any of "tuning", "disturb", "stuck", "lines".
+            Any of "tuning", "disturb", "stuck", "lines", "read_noise", "nonlinearity".
 
         Returns
         -------
@@ -298,7 +306,7 @@ class Device:
         Parameters
         ----------
         *effects : str
-            Any of "tuning", "disturb", "stuck", "lines".
+            Any of "tuning", "disturb", "stuck", "lines", "read_noise", "nonlinearity".
 
         Returns
         -------
@@ -324,8 +332,8 @@ class Device:
             lines.append(f"  arrays of {self.array_shape[0]} x {self.array_shape[1]}")
         for effect in EFFECTS:
             value = getattr(self, effect)
-            if effect == "lines" and value is None:
-                continue  # most cards know no failed lines; the others' "off" says that something was switched off
+            if effect in ("lines", *YOUNG) and value is None:
+                continue  # most cards do not know them; the others' "off" says that something was switched off
             lines.append(f"  {effect}: {'off' if value is None else value}")
             if value is not None:
                 lines.append(f"    source: {value.source}")
@@ -333,7 +341,8 @@ class Device:
 
     def _repr_html_(self):
         """The card as a table of all values with their units and sources, for notebooks."""
-        return records_table(self.name, {"window": self, **{effect: getattr(self, effect) for effect in EFFECTS}})
+        shown = {effect: value for effect in EFFECTS if (value := getattr(self, effect)) is not None or effect not in YOUNG}
+        return records_table(self.name, {"window": self, **shown})
 
 
 def require_device(device):

@@ -4,11 +4,11 @@ from os import PathLike
 
 from tiocross import records
 from tiocross.checks import require_name
-from tiocross.devices.device import EFFECTS, Device, kinds_of
+from tiocross.devices.device import EFFECTS, YOUNG, Device, kinds_of
 from tiocross.storage import read_json, save_json
 
 FORMAT = "tiocross device 1"
-_YOUNGER = ("lines", "array_shape [-]")  # keys that files written before them lack
+_YOUNGER = ("lines", "array_shape [-]", *YOUNG)  # keys that files written before them lack
 
 
 def save_device(device: Device, path: str | PathLike) -> None:
@@ -72,7 +72,8 @@ def to_json(device):
     content = {"format": FORMAT, "name": device.name, **records.to_json(device)}
     for effect in EFFECTS:
         value = getattr(device, effect)
-        content[effect] = None if value is None else _named(effect, value)
+        if value is not None or effect not in YOUNG:  # files of cards without them stay as they were
+            content[effect] = None if value is None else _named(effect, value)
     return content
 
 

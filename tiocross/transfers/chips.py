@@ -155,6 +155,9 @@ class Chips:
             self._kept[start] = self._program(range(start, numbers.stop), on_progress)
         return _some(self._kept[start], slice(numbers.start - start, numbers.stop - start))
 
+    def pop_figures(self, numbers):
+        """What programming each of these chips took, None where a card tells nothing of that; told once."""
+
     def faults(self, numbers):
         """Stuck devices and failed lines of these chips, spare devices included: ``(n_chips, n_word_lines, n_bit_lines)``
         for each of the layout's arrays, NaN where healthy [S]."""
@@ -286,7 +289,10 @@ class Chips:
 
     def _read(self, programmed):
         matrices = conduct(programmed.conductances, programmed.layouts, self.wire_resistance)
-        return [weights_of(layer, matrix, self.layout.mapping) for layer, matrix in zip(programmed.targets, matrices)]
+        return [self._weights_of(layer, matrix) for layer, matrix in zip(programmed.targets, matrices)]
+
+    def _weights_of(self, targets, matrix):
+        return weights_of(targets, matrix, self.layout.mapping)
 
 
 def _stack(layers):
