@@ -11,7 +11,7 @@ import argparse
 import numpy as np
 from options import whole
 
-from tiocross import TIO2, TIO2_STATE, ArrayRuns, PulseScheme, SimulatedCrossbar, SimulatedFab, fit_state_disturb
+from tiocross import TIO2, TIO2_STATE, ArrayRuns, PulseScheme, SimulatedCrossbar, fit_state_disturb
 from tiocross.lab.fab import run_passes
 from tiocross.records import declared
 
@@ -21,7 +21,8 @@ KINDS = (("uniform", "V/2"), ("network", "V/2"), ("uniform", "V/3"), ("network",
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--arrays", type=whole(10), default=300, metavar="N", help="simulated of each kind (default: %(default)s)")
+    parser.add_argument("--arrays", type=whole(10), default=300, metavar="N",
+                        help="simulated of each kind (%(default)s)")
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the arrays (default: %(default)s)")
     arguments = parser.parse_args()
     runs = [make_runs(kind, biasing, arguments.arrays, [arguments.seed, k]) for k, (kind, biasing) in enumerate(KINDS)]

@@ -29,6 +29,7 @@ _N_COPIES = 8  # simulated for each array
 _LEAST_ERROR = 0.5 * uS  # of a quantile: no record is true to better than that
 _FEWEST = 10  # arrays, for intervals
 _STEP = 0.03  # of derivatives, relative; of the drift in microsiemens
+_FARTHEST = 0.5  # that one step moves a parameter, likewise
 _TEST = "quantiles of the changes (arrays resampled)"
 
 
@@ -108,61 +109,94 @@ def fit_state_disturb(runs: Sequence[ArrayRuns], *, start: StateDisturb, source:
     -----
     Least squares of quantiles, by steps of Gauss and Newton. Intervals carry the spread of the quantiles over resampled
     arrays through the last step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import TIO2_STATE, ArrayRuns, fit_state_disturb, program
+    >>> rng, law = np.random.default_rng(1), TIO2_STATE.disturb
+    >>> targets = rng.uniform(100e-6, 500e-6, (20, 8, 8))
+    >>> before = rng.uniform(law.initial_low, law.initial_high, targets.shape)  # as read; here any
+    >>> after = np.array([program(each, TIO2_STATE.only("disturb"), rng=rng) for each in targets])
+    >>> runs = ArrayRuns(before, targets, after, np.zeros(targets.shape, bool), tolerance=0.0)
+    >>> fit = fit_state_disturb([runs], start=law, source="simulated", free=["reset_exponent"])
+    >>> bool(5 < fit.value.reset_exponent < 8)
+    True
     """
     rng = np.random.default_rng(0) if rng is None else rng
     require_generator(rng)
     require_text("source", source)
     _require(runs, start, free)
     moments = _Moments(runs, start, as_count("n_copies", n_copies), rng)
-    point = np.array([0.0 if name == "drift" else np.log(getattr(start, name)) for name in free])
-    base = start.drift
-
-    def record(values):
-        found = {name: base + value * uS if name == "drift" else float(np.exp(value)) for name, value in zip(free, values)}
-        return replace(start, **found, source=source)
-
-    weights = 1.0 / moments.variances
-    damping, residuals = 1e-2, moments.measured - moments.of(record(point))
+    search = _Search(moments, replace(start, source=source), tuple(free))
     for _ in range(_N_STEPS):
-        slopes = _slopes(lambda values: moments.of(record(values)), point)
-        normal = slopes.T @ (slopes * weights[:, None])
-        for _ in range(6):
-            step = np.linalg.solve(normal + damping * np.diag(np.diag(normal)) + np.eye(len(point)), slopes.T @ (residuals * weights))
-            trial = point + np.clip(step, -0.5, 0.5)
-            try:
-                left = moments.measured - moments.of(record(trial))
-            except ValueError:  # beyond the bounds of the record
-                left = np.full(len(residuals), np.inf)
-            if (left**2 * weights).sum() < (residuals**2 * weights).sum():
-                point, residuals, damping = trial, left, damping / 4
-                break
-            damping *= 6
-        else:
+        if not search.step():
             break
-    return _as_fit(record(point), free, point, base, slopes, normal, residuals, weights, moments, source)
+    return search.fit()
 
 
-def _as_fit(value, free, point, base, slopes, normal, residuals, weights, moments, source):
-    solve = np.linalg.solve(normal + 1e-9 * np.diag(np.diag(normal)), (slopes * weights[:, None]).T)
-    moved = moments.resampled @ solve.T
-    left = moments.resampled - moved @ slopes.T
-    goodness = float(np.mean((left**2 * weights).sum(axis=1) >= (residuals**2 * weights).sum()))
-    away = 1.96 * moved.std(axis=0)
-    estimates = {name: getattr(value, name) for name in free}
-    ends = {name: tuple(base + (v + s * a) * uS if name == "drift" else float(np.exp(v + s * a)) for s in (-1, 1))
-            for name, v, a in zip(free, point, away)}
-    warning = "" if goodness >= SUSPICIOUS else "quantiles differ from the measured ones by more than chance"
-    return Fit(value, estimates, ends, moments.n_samples, _TEST, goodness, warning)
+class _Search:
+    """Parameters on the way to the best: where they are, and what differs there. Logarithms of all but the drift [uS]."""
+
+    def __init__(self, moments, start, free):
+        self._moments, self._start, self._free = moments, start, free
+        self._point = np.array([start.drift / uS if name == "drift" else np.log(getattr(start, name)) for name in free])
+        self._weights, self._damping = 1.0 / moments.variances, 1e-2
+        self._left = moments.measured - moments.of(start)
+
+    def step(self):
+        """One step of Gauss and Newton, damped until it helps; False if none does."""
+        slopes = self._slopes()
+        normal = slopes.T @ (slopes * self._weights[:, None])
+        uphill = slopes.T @ (self._left * self._weights)
+        for _ in range(6):
+            damped = normal + self._damping * np.diag(np.diag(normal)) + np.eye(len(normal))
+            point = self._point + np.clip(np.linalg.solve(damped, uphill), -_FARTHEST, _FARTHEST)
+            left = self._differences(point)
+            if (left**2 @ self._weights) < (self._left**2 @ self._weights):
+                self._point, self._left, self._damping = point, left, self._damping / 4
+                return True
+            self._damping *= 6
+        return False
+
+    def fit(self):
+        """The `Fit` where the search stands: intervals from resampled quantiles, carried through a last step."""
+        slopes, value = self._slopes(), self._record(self._point)
+        normal = slopes.T @ (slopes * self._weights[:, None]) + 1e-9 * np.eye(len(self._point))
+        moved = self._moments.resampled @ np.linalg.solve(normal, (slopes * self._weights[:, None]).T).T
+        rest = self._moments.resampled - moved @ slopes.T
+        goodness = float(np.mean(rest**2 @ self._weights >= self._left**2 @ self._weights))
+        away = 1.96 * moved.std(axis=0)
+        ends = {name: tuple(_plain(name, v + sign * a) for sign in (-1, 1))
+                for name, v, a in zip(self._free, self._point, away)}
+        rms = float(np.sqrt((self._left**2).mean()))
+        warning = "" if goodness >= SUSPICIOUS else (
+            f"quantiles differ from the measured ones by more than chance, {rms / uS:.2g} uS in the root mean square")
+        estimates = {name: getattr(value, name) for name in self._free}
+        return Fit(value, estimates, ends, self._moments.n_samples, _TEST, goodness, warning)
+
+    def _record(self, point):
+        return replace(self._start, **{name: _plain(name, value) for name, value in zip(self._free, point)})
+
+    def _differences(self, point):
+        try:
+            return self._moments.measured - self._moments.of(self._record(point))
+        except ValueError:  # beyond the bounds of the record
+            return np.full(len(self._left), np.inf)
+
+    def _slopes(self):
+        columns = []
+        for k in range(len(self._point)):
+            ends = [self._point.copy(), self._point.copy()]
+            ends[0][k] += _STEP
+            ends[1][k] -= _STEP
+            columns.append(np.subtract(*(self._moments.of(self._record(end)) for end in ends)) / (2 * _STEP))
+        return np.stack(columns, axis=1)
 
 
-def _slopes(of, point):
-    columns = []
-    for k in range(len(point)):
-        moved = [point.copy(), point.copy()]
-        moved[0][k] += _STEP
-        moved[1][k] -= _STEP
-        columns.append((of(moved[0]) - of(moved[1])) / (2 * _STEP))
-    return np.stack(columns, axis=1)
+def _plain(name, value):
+    """A parameter from what the search moves."""
+    return float(value * uS if name == "drift" else np.exp(value))
 
 
 def _require(runs, start, free):
@@ -231,8 +265,8 @@ class _Run:
 
 
 def _groups(before, targets, stuck, wiring, shape):
-    """Group of each device, -1 for those that do not count: terciles of the target, those of the net way that is written
-    later on its lines, and whether it is written in the second half."""
+    """Group of each device, -1 for those that do not count: tercile of the target, that of the net way that is written later
+    on its lines, and half of the order."""
     ways = np.nan_to_num(targets - before)
     turns = np.empty(len(wiring.sequence), dtype=np.int64)
     turns[wiring.sequence] = np.arange(len(turns))
@@ -256,9 +290,9 @@ def _terciles(values, counts):
 
 
 def simulate_changes(law, targets, rng, *, tolerance=TOLERANCE, read_noise=0.0, read_step=0.0):
-    """Changes that an instrument would see of arrays (n_arrays, n_word_lines, n_bit_lines) programmed word line by word line to
-    these targets [S] and read after every device: numbers of later writes (n_changes,) and changes (n_arrays, n_changes)
-    [S]. Readings have a relative noise and come in steps [S]."""
+    """Numbers of later writes (n_changes,) and changes (n_arrays, n_changes) [S] that an instrument reads of arrays that are
+    programmed to these targets [S] word line by word line, and read after every device, with relative noise and in steps
+    [S]."""
     n, *shape = targets.shape
     wiring, wanted = Wiring.of_array(count_later_writes(tuple(shape))), targets.reshape(n, -1)
     draws = draw_states(n, wanted.shape[1], rng)
