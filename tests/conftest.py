@@ -1,5 +1,6 @@
 """What several test files need."""
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,12 @@ from tiocross import MLP, TIO2, NoiseInjection, TrainingSettings, tasks, train
 
 ROOT = Path(__file__).resolve().parent.parent
 MEASURED = ROOT.parent / "shared" / "data" / "drolet2023"
+
+
+def pytest_collection_finish(session):
+    """What has been imported and collected stays, and need not be looked through again whenever garbage is collected."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

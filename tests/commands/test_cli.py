@@ -42,10 +42,17 @@ def run_rows(out, data, recipes, *, n_seeds=1, n_transfers=20, wires=(0.0,), wor
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """What a small run of the command printed on both streams, and its folder; on half moons of its own."""
+def data(tmp_path_factory):
+    """A folder with half moons of its own."""
     folder = tmp_path_factory.mktemp("run")
     tasks.save_moons(tasks.generate_moons(rng=np.random.default_rng(1), n_test=400), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(data):
+    """What a small run of the command printed on both streams, and its folder."""
+    folder = data
     arguments = ["experiment", "--seeds", "1", "--data", str(folder), "--transfers", "600", "--out", str(folder / "out"),
                  "--wire-resistance", "0", "5", "--workers", "2"]
     output, error = io.StringIO(), io.StringIO()
@@ -306,9 +313,8 @@ def test_a_figure_that_no_later_run_would_remove_is_refused(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent differently there")
-def test_interrupt_ends_the_run_soon_and_keeps_finished_rows(finished, tmp_path):
-    *_, folder = finished
-    process = subprocess.Popen([sys.executable, "-m", "tiocross", "experiment", "--data", str(folder), "--out", str(tmp_path)],
+def test_interrupt_ends_the_run_soon_and_keeps_finished_rows(data, tmp_path):
+    process = subprocess.Popen([sys.executable, "-m", "tiocross", "experiment", "--data", str(data), "--out", str(tmp_path)],
                                cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     summary = tmp_path / "summary.json"
     deadline = time.monotonic() + 120
@@ -328,9 +334,8 @@ def test_interrupt_ends_the_run_soon_and_keeps_finished_rows(finished, tmp_path)
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no process group to look at")
-def test_processes_do_not_train_on_when_the_run_is_killed(finished, tmp_path):
-    *_, folder = finished
-    arguments = ["compare", "--only", "ROBUST", "--workers", "2", "--transfers", "20", "--data", str(folder), "--out", str(tmp_path)]
+def test_processes_do_not_train_on_when_the_run_is_killed(data, tmp_path):
+    arguments = ["compare", "--only", "ROBUST", "--workers", "2", "--transfers", "20", "--data", str(data), "--out", str(tmp_path)]
     process = subprocess.Popen([sys.executable, "-m", "tiocross", *arguments], cwd=ROOT, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 60

@@ -25,7 +25,7 @@ from tiocross.study.figures import draw_all
 from tiocross.study.recipes import RECIPES
 from tiocross.study.results import ResultsFolder
 
-COMMANDS = ("experiment", "compare", "train", "transfer", "tasks", "plan", "program", "judge", "calibrate", "describe", "report", "solve", "example",
+COMMANDS = ("experiment", "compare", "train", "transfer", "effects", "tasks", "plan", "program", "judge", "calibrate", "describe", "report", "solve", "example",
             "warmup")
 
 
@@ -309,20 +309,28 @@ def test_settings_of_the_user_neither_stop_nor_change_figures(tmp_path):
     assert made[0] == made[1]
 
 
+def figure_of_a_process(path, **environment):
+    """The bytes of a figure drawn by a process of its own."""
+    code = ("import sys\nfrom tiocross import plot\nwith plot.house_style():\n    figure, axes = plot.new_figure()\n"
+            "    axes[0, 0].set_title('title')\n    figure.savefig(sys.argv[1])\n"
+            "assert 'matplotlib.pyplot' not in sys.modules\n")
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, cwd=ROOT,
+                          env={**os.environ, **environment})
+    assert done.returncode == 0, done.stderr
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def plain_figure(tmp_path_factory):
+    return figure_of_a_process(tmp_path_factory.mktemp("plain") / "plain.png")
+
+
 @pytest.mark.slow  # a process for each
 @pytest.mark.parametrize(("variable", "value"), [
     ("MPLBACKEND", "module://matplotlib_inline.backend_inline"), ("MPLBACKEND", "no such backend"), ("MPLBACKEND", "tkagg"),
     ("MATPLOTLIBRC", "text.usetex: True\nfont.size: many\n"), ("MATPLOTLIBRC", b"\xff\xfe\x00")])
-def test_figures_are_drawn_whatever_matplotlib_is_told(variable, value, tmp_path):
+def test_figures_are_drawn_whatever_matplotlib_is_told(variable, value, plain_figure, tmp_path):
     if variable == "MATPLOTLIBRC":
         (tmp_path / "rc").write_bytes(value if isinstance(value, bytes) else value.encode())
         value = str(tmp_path / "rc")
-    code = ("import sys\nfrom tiocross import plot\nwith plot.house_style():\n    figure, axes = plot.new_figure()\n"
-            "    axes[0, 0].set_title('title')\n    figure.savefig(sys.argv[1])\n"
-            "assert 'matplotlib.pyplot' not in sys.modules\n")
-    plain, told = tmp_path / "plain.png", tmp_path / "told.png"
-    for path, environment in ((plain, {}), (told, {variable: value})):
-        done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, cwd=ROOT,
-                              env={**os.environ, **environment})
-        assert done.returncode == 0, done.stderr
-    assert plain.read_bytes() == told.read_bytes()
+    assert figure_of_a_process(tmp_path / "told.png", **{variable: value}) == plain_figure

@@ -1,5 +1,7 @@
 """Stage by stage from files: train, transfer, an experiment on a table of the user, the table of known tasks."""
 
+import contextlib
+import io
 import json
 import pickle
 from dataclasses import replace
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 
 from tiocross import MLP, TIO2, TrainingSettings, Transfer, arrange, plot, tasks, transfer
+from tiocross.commands import program
 from tiocross.commands.main import main
 from tiocross.study.experiment import ROWS
 from tiocross.study.figures import _name_axes_and_classes
@@ -170,6 +173,7 @@ def test_the_layout_may_be_that_of_a_plan(trained, folder, monkeypatch, capsys):
     assert "simulated chips" in capsys.readouterr().out
     assert main(["judge", "plan", "--transfers", "20"]) == 0  # by the test points of the record, which the plan holds too
     assert "18 points on 20 simulated chips" in capsys.readouterr().out
+    monkeypatch.setattr(program, "write_report", lambda folder: folder / "report.html")  # drawn elsewhere, for seconds
     assert main(["program", "plan", "--simulate", "--out", "programmed", "--wire-resistance", "0"]) == 0
     assert "predicted accuracy on 18 test points" in capsys.readouterr().out
     assert main(["judge", "plan", "--data", str(folder / "nothing.csv")]) == 2
@@ -245,11 +249,22 @@ def test_weighed_figures_of_the_decoder_are_its_exact_logical_error():
     assert figures["robust_fraction_95"] == figures["robust_fraction_99"] == pytest.approx(1 - code.best_logical_error)
 
 
-def test_an_interrupted_table_of_known_tasks_goes_on(tmp_path, monkeypatch, capsys):
+TABLE = ["tasks", "--quick", "--only", "iris", "letters", "--transfers", "20", "--workers", "1", "--out"]
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """Folder of a table of known tasks that was not interrupted, and what the command printed."""
+    folder, output = tmp_path_factory.mktemp("table") / "whole", io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(output):
+        patch.setattr("tiocross.commands.tasks._QUICK_SHARE", 0.01)
+        assert main([*TABLE, str(folder)]) == 0
+    return folder, output.getvalue()
+
+
+def test_an_interrupted_table_of_known_tasks_goes_on(table, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("tiocross.commands.tasks._QUICK_SHARE", 0.01)
-    whole, cut = (["tasks", "--quick", "--only", "iris", "letters", "--transfers", "20", "--workers", "1", "--out", str(out)]
-                  for out in (tmp_path / "whole", tmp_path / "cut"))
-    assert main(whole) == 0
+    whole, cut = table[0], [*TABLE, str(tmp_path / "cut")]
     seen, add = [], TaskTable._add
 
     def stop_later(self, task, finished, kept):
@@ -264,9 +279,9 @@ def test_an_interrupted_table_of_known_tasks_goes_on(tmp_path, monkeypatch, caps
     assert not json.loads((tmp_path / "cut" / "summary.json").read_text())["complete"]
     assert main([*cut, "--resume", "--transfers", "30"]) == 2 and "chips" in capsys.readouterr().err
     assert main([*cut, "--resume"]) == 0
-    first, second = (json.loads((tmp_path / name / "summary.json").read_text()) for name in ("whole", "cut"))
-    assert first["rows"] == second["rows"] and (tmp_path / "whole" / "table.txt").read_bytes() == (
-        tmp_path / "cut" / "table.txt").read_bytes()
+    first, second = (json.loads((folder / "summary.json").read_text()) for folder in (whole, tmp_path / "cut"))
+    assert first["rows"] == second["rows"]
+    assert (whole / "table.txt").read_bytes() == (tmp_path / "cut" / "table.txt").read_bytes()
 
 
 def test_known_tasks_can_be_sent_to_other_processes():
@@ -275,17 +290,37 @@ def test_known_tasks_can_be_sent_to_other_processes():
         assert again.name == known.name and len(again.make().train) == len(known.make().train)
 
 
-def test_the_table_of_known_tasks_is_printed_beside_what_was_published(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("tiocross.commands.tasks._QUICK_SHARE", 0.01)
-    assert main(["tasks", "--quick", "--only", "iris", "letters", "--transfers", "20", "--workers", "1",
-                 "--out", str(tmp_path / "out")]) == 0
-    shown = capsys.readouterr().out
+def test_the_table_of_known_tasks_is_printed_beside_what_was_published(table, capsys):
+    folder, shown = table
     assert "published: 0.933 on a memristor crossbar" in " ".join(shown.split()) and shown.index("letters") < shown.index("iris")
-    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    summary = json.loads((folder / "summary.json").read_text())
     assert len(summary["choices"]) == 6 and summary["choices"][0]["grid"] == {"rate": [0.03, 0.1, 0.3]}
     assert summary["complete"] and len(summary["rows"]) == 6 and {row["task"] for row in summary["rows"]} == {"iris", "letters"}
-    assert len(list((tmp_path / "out" / "networks").iterdir())) == 6
-    assert "Jeong" in (tmp_path / "out" / "report.html").read_text() and (tmp_path / "out" / "table.csv").exists()
-    assert main(["describe", str(tmp_path / "out")]) == 0
-    assert main(["tasks", "--only", "iris", "--out", str(tmp_path / "out")]) == 2
+    assert len(list((folder / "networks").iterdir())) == 6
+    assert "Jeong" in (folder / "report.html").read_text() and (folder / "table.csv").exists()
+    assert main(["describe", str(folder)]) == 0
+    assert main(["tasks", "--only", "iris", "--out", str(folder)]) == 2
     assert "holds results of an earlier run" in capsys.readouterr().err
+
+
+def test_effects_of_a_network_are_told_drawn_and_kept(network, tmp_path, capsys):
+    network.save(tmp_path / "network.npz")
+    arguments = ["effects", str(tmp_path / "network.npz"), "--task", "moons", "--transfers", "40", "--wire-resistance", "2",
+                 "--out", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "stuck devices" in printed and "wire resistance" in printed
+    record = json.loads((tmp_path / "out" / "effects.json").read_text())
+    assert {cost["effect"] for cost in record["costs"]} == {"tuning", "disturb", "stuck", "wires"}
+    assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".csv", ".json", ".pdf", ".png"]
+    assert main(arguments) == 2 and "exists already" in capsys.readouterr().err
+    assert main([*arguments, "--overwrite"]) == 0
+
+
+def test_describe_puts_a_network_on_a_card(network, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("tiocross.commands.on_card._N_SIMULATED", 75)
+    monkeypatch.setattr("tiocross.commands.on_card._N_POINTS", 40)
+    network.save(tmp_path / "network.npz")
+    assert main(["describe", str(tmp_path / "network.npz"), "--device", "TIO2", "--task", "moons"]) == 0
+    printed = capsys.readouterr().out
+    assert "2-8-1" in printed and "what training sees of" in printed and "per 1 % of devices" in printed

@@ -1,5 +1,6 @@
 """What is kept between processes may be damaged or lost, and compiling is watched."""
 
+import importlib.util
 import json
 import logging
 import os
@@ -8,6 +9,7 @@ import sys
 import threading
 import time
 
+import numba
 import pytest
 from conftest import ROOT
 
@@ -35,11 +37,26 @@ DAMAGES = {"empty": lambda data: b"", "truncated": lambda data: data[: len(data)
            "one bit": lambda data: data[:-40] + bytes([data[-40] ^ 1]) + data[-39:]}
 
 
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with kernels, and a cache of its own."""
+    (tmp_path / "sums.py").write_text(ADD)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path
+
+
 def call(folder):
-    """Value of a kernel in a process of its own, and whether it came from the cache in ``folder``."""
-    source = folder / "sums.py"
-    if not source.exists():
-        source.write_text(ADD)
+    """Value of a kernel that was imported anew, as a new process does, and whether it came from the cache in ``folder``."""
+    spec = importlib.util.spec_from_file_location("sums", folder / "sums.py")
+    sums = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "sums", sums)
+        spec.loader.exec_module(sums)
+        return [sums.add(1.5, 0.25), sum(sums.add.stats.cache_hits.values())]
+
+
+def call_in_a_process(folder):
+    """The same in a process of its own."""
     done = subprocess.run([sys.executable, "-W", "error", "-c", CALL], capture_output=True, text=True, cwd=ROOT,
                           env={**os.environ, "NUMBA_CACHE_DIR": str(folder / "cache"), "PYTHONPATH": f"{folder}:{ROOT}"})
     assert done.returncode == 0, done.stderr
@@ -52,23 +69,23 @@ def kept(folder, suffix):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["nbi", "nbc"])
-def test_a_damaged_file_of_the_cache_means_to_compile_anew(tmp_path, suffix):
-    assert call(tmp_path) == [3.25, 0]
-    assert call(tmp_path) == [3.25, 1]
+def test_a_damaged_file_of_the_cache_means_to_compile_anew(folder, suffix):
+    assert call_in_a_process(folder) == [3.25, 0]
+    assert call(folder) == [3.25, 1]
     for name, damage in DAMAGES.items():
-        (path,) = kept(tmp_path, suffix)
+        (path,) = kept(folder, suffix)
         path.write_bytes(damage(path.read_bytes()))
-        value, n_hits = call(tmp_path)
+        value, n_hits = call(folder)
         assert value == 3.25 and (n_hits == 0 or (suffix, name) == ("nbi", "one bit")), name
-    assert call(tmp_path) == [3.25, 1]  # and it is mended
+    assert call_in_a_process(folder) == [3.25, 1]  # and it is mended
 
 
 @pytest.mark.slow
-def test_a_lost_file_of_the_cache_means_to_compile_anew(tmp_path):
-    call(tmp_path)
-    kept(tmp_path, "nbc")[0].unlink()
-    assert call(tmp_path) == [3.25, 0]
-    assert call(tmp_path) == [3.25, 1]
+def test_a_lost_file_of_the_cache_means_to_compile_anew(folder):
+    call(folder)
+    kept(folder, "nbc")[0].unlink()
+    assert call(folder) == [3.25, 0]
+    assert call(folder) == [3.25, 1]
 
 
 @pytest.mark.slow
@@ -84,8 +101,6 @@ def test_a_cache_that_cannot_be_written_after_the_import_is_done_without(tmp_pat
 
 @pytest.mark.slow
 def test_a_cache_whose_folder_became_a_file_is_done_without(tmp_path):
-    import numba
-
     add = jit.kernel(lambda x, y: x - y)
     blocked = tmp_path / "blocked"
     blocked.write_text("")
@@ -96,8 +111,6 @@ def test_a_cache_whose_folder_became_a_file_is_done_without(tmp_path):
 
 @pytest.mark.slow
 def test_compiling_says_for_how_long_and_logs_once_when_it_is_long(monkeypatch, caplog, tmp_path):
-    import numba
-
     monkeypatch.setattr(jit, "_LONG", 0.0)
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))  # where an earlier run has left nothing
     assert jit.compiling() == 0.0
@@ -129,8 +142,6 @@ def test_compiling_says_for_how_long_and_logs_once_when_it_is_long(monkeypatch, 
 @pytest.mark.slow
 def test_a_kernel_that_cannot_be_compiled_leaves_nothing_under_way():
     import gc
-
-    import numba
 
     with pytest.raises(numba.core.errors.TypingError):
         jit.kernel(lambda x: x.nothing)(2)

@@ -146,7 +146,7 @@ if __name__ == "__main__":
     short = TrainingSettings(n_steps=20, n_chips=2)
     experiment.QUICK_ROWS = tuple(replace(recipe, training=short, weight_decay=0.0) for recipe in experiment.QUICK_ROWS[:2])
     sys.argv = ["tiocross", "experiment", "--quick", "--transfers", "1000", "--wire-resistance", "0", "--until", "0.01",
-                "--workers", "2", "--resume", "--out", sys.argv[1]]
+                "--workers", sys.argv[2], "--resume", "--out", sys.argv[1]]
     sys.exit(main())
 """
 
@@ -156,18 +156,17 @@ def test_a_killed_command_goes_on(tmp_path):
     (tmp_path / "script.py").write_text(_SCRIPT)
     start = partial(subprocess.Popen, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                     env={**os.environ, "PYTHONPATH": str(ROOT)})
-    for n_kept in (2,):
-        process = start([sys.executable, "script.py", "out"])
-        ledger = tmp_path / "out" / "finished.jsonl"
-        deadline = time.monotonic() + 300
-        while not ledger.exists() or ledger.read_bytes().count(b"\n") <= n_kept:
-            assert time.monotonic() < deadline and process.poll() is None, process.stderr.read()
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stderr.close()
-    for out in ("out", "whole"):
-        process = start([sys.executable, "script.py", out])
+    process = start([sys.executable, "script.py", "out", "2"])
+    ledger = tmp_path / "out" / "finished.jsonl"
+    deadline = time.monotonic() + 300
+    while not ledger.exists() or ledger.read_bytes().count(b"\n") <= 2:
+        assert time.monotonic() < deadline and process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stderr.close()
+    for out, workers in (("out", "2"), ("whole", "1")):
+        process = start([sys.executable, "script.py", out, workers])
         assert process.wait() == 0, process.stderr.read()
         process.stderr.close()
     require_same(tmp_path / "out", tmp_path / "whole", [*SAME, "rate_curves.png", "decision_maps.png"])

@@ -20,10 +20,10 @@ def pauli_oracle(p):
     by_x, by_z, n_hit = np.isin(errors, (1, 2)).astype(int), np.isin(errors, (2, 3)).astype(int), (errors > 0).sum(axis=1)
     syndromes = [by_z @ check % 2 for check in x_checks] + [by_x @ check % 2 for check in z_checks]
     logical = by_x @ vector(enumerated._LOGICAL_Z) % 2 + 2 * (by_z @ vector(enumerated._LOGICAL_X) % 2)
-    table = {}
-    for *syndrome, own, hit in zip(*syndromes, logical, n_hit):
-        table.setdefault(tuple(map(int, syndrome)), np.zeros(4))[own] += (1 - p) ** (9 - hit) * (p / 3) ** hit
-    return table
+    found, place = np.unique(np.transpose(syndromes), axis=0, return_inverse=True)
+    table = np.zeros((len(found), 4))
+    np.add.at(table, (place.ravel(), logical), (1 - p) ** (9 - n_hit) * (p / 3) ** n_hit)
+    return {tuple(syndrome): row for syndrome, row in zip(found.tolist(), table)}
 
 
 def test_stabilisers_commute_and_logical_operators_anticommute_with_each_other_alone():

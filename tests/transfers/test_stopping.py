@@ -50,8 +50,12 @@ def run_until(until, draw, seed, n_all=8_000):
     return known, part.stop
 
 
-@pytest.mark.parametrize("n_runs", [14, pytest.param(120, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("draw", [draw_independent, draw_together, draw_mixed])
+def in_the_long_run(*draws):
+    """Each with as many runs as a statement about it takes; the quick tests have the first few of one."""
+    return [pytest.param(draw, 120, marks=pytest.mark.slow) for draw in draws]
+
+
+@pytest.mark.parametrize(("draw", "n_runs"), [(draw_mixed, 14), *in_the_long_run(draw_independent, draw_together, draw_mixed)])
 def test_the_interval_where_a_run_ends_holds_the_truth(draw, n_runs):
     truth = population()[1]
     ends = [run_until(0.02, draw, [seed, 3]) for seed in range(n_runs)]
@@ -62,8 +66,7 @@ def test_the_interval_where_a_run_ends_holds_the_truth(draw, n_runs):
     assert all(known.half_width <= 0.02 for known, n_chips in ends if n_chips < 8_000)
 
 
-@pytest.mark.parametrize("n_runs", [14, pytest.param(120, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("draw", [draw_independent, draw_mixed])
+@pytest.mark.parametrize(("draw", "n_runs"), [(draw_independent, 14), *in_the_long_run(draw_independent, draw_mixed)])
 def test_stopping_adds_no_bias(draw, n_runs):
     """The figure at the end of a run, less that of fresh chips of the same number, which nobody stopped."""
     rates = population()[0]

@@ -1,7 +1,7 @@
 """What is known of one kind of memristive cell: its tuning window, and what a write leaves behind.
 
-Each effect of a write is a record of its own: `TuningError`, `DisturbQuantiles`, `StuckDevices`, `LineFailures`. A `Device`
-holds at most one of each. How chips are drawn from them is in `tiocross.devices.writes`.
+Each effect of a write is a record of its own: `TuningError`, `DisturbQuantiles` or `StateDisturb`, `StuckDevices`,
+`LineFailures`. A `Device` holds at most one of each. How chips are drawn from them is in `tiocross.devices.writes`.
 """
 
 from dataclasses import dataclass, replace
@@ -10,6 +10,7 @@ import numpy as np
 
 from tiocross.checks import LARGEST_CONDUCTANCE, as_count, as_shape, require_name, require_text, siemens_cure, with_article
 from tiocross.devices.reads import Nonlinearity, ReadNoise
+from tiocross.devices.state_disturb import StateDisturb
 from tiocross.records import ArrayRecord, array, check_fields, number, stated
 from tiocross.shown import records_table
 from tiocross.units import mS, percent, uS
@@ -183,9 +184,15 @@ class LineFailures:
                 f"bit lines fail at a conductance log-uniform in {self.g_low / uS:g} to {self.g_high / uS:g} uS")
 
 
-EFFECTS = {"tuning": TuningError, "disturb": DisturbQuantiles, "stuck": StuckDevices, "lines": LineFailures,
+EFFECTS = {"tuning": TuningError, "disturb": (DisturbQuantiles, StateDisturb), "stuck": StuckDevices, "lines": LineFailures,
            "read_noise": ReadNoise, "nonlinearity": Nonlinearity}
 YOUNG = ("read_noise", "nonlinearity")  # effects that most cards do not know: shown and written where there are any
+
+
+def kinds_of(effect):
+    """The records that may be this effect of a `Device`, a tuple; the first is the usual one."""
+    kinds = EFFECTS[effect]
+    return kinds if isinstance(kinds, tuple) else (kinds,)
 
 
 @dataclass(frozen=True)
@@ -198,7 +205,7 @@ class Device:
         Ends of the tuning window, high and low resistance state [S].
     tuning : TuningError or None, optional
         Error of the write itself.
-    disturb : DisturbQuantiles or None, optional
+    disturb : DisturbQuantiles or StateDisturb or None, optional
         Change by later writes in the same array.
     stuck : StuckDevices or None, optional
         Devices that do not answer to writes.
@@ -220,7 +227,7 @@ class Device:
     g_min: float = number("S", low=0.0, high=LARGEST_CONDUCTANCE, shown="uS")
     g_max: float = number("S", low=0.0, high=LARGEST_CONDUCTANCE, shown="uS")
     tuning: TuningError | None = None
-    disturb: DisturbQuantiles | None = None
+    disturb: DisturbQuantiles | StateDisturb | None = None
     stuck: StuckDevices | None = None
     name: str = "unnamed device"
     source: str = "not stated"
@@ -231,9 +238,10 @@ class Device:
 
     def __post_init__(self):
         check_fields(self)
-        for name, kind in EFFECTS.items():
-            if not isinstance(getattr(self, name), (kind, type(None))):
-                raise TypeError(f"{name} must be {with_article(kind.__name__)}, "
+        for name in EFFECTS:
+            kinds = kinds_of(name)
+            if not isinstance(getattr(self, name), (*kinds, type(None))):
+                raise TypeError(f"{name} must be {' or '.join(with_article(kind.__name__) for kind in kinds)}, "
                                 f"or None to switch it off; got {getattr(self, name)!r}")
         for name in ("name", "source"):
             require_text(name, getattr(self, name))

@@ -14,7 +14,7 @@ TITLE = "* tiocross, {0}: {1} x {2} devices; currents out of the bottom ends are
 
 
 def circuit_lines(crossbar, inputs, dialect):
-    """Pieces of the netlist of one crossbar with one input or many, or a Biasing, as a `Dialect` wants it; checked before."""
+    """Pieces of the netlist of one crossbar with one input or many, or a Biasing, as a `Dialect` wants it; checked."""
     require_crossbar(crossbar)
     biasing = as_biasing(crossbar, inputs)
     require_writable(crossbar, biasing)
