@@ -57,6 +57,8 @@ _HOMES = {
     "fit_tuning": "devices.calibration.tuning",
     "fit_disturb": "devices.calibration.disturb",
     "fit_faults": "devices.calibration.faults",
+    "fit_state_disturb": "devices.calibration.state",
+    "ArrayRuns": "devices.calibration.state",
     # mapping: weights <-> conductances, layouts, known faults
     "Mapping": "mapping.mappings",
     "DifferentialPairs": "mapping.mappings",
@@ -221,6 +223,8 @@ if TYPE_CHECKING:
     from tiocross.devices.calibration.tuning import fit_tuning as fit_tuning
     from tiocross.devices.calibration.disturb import fit_disturb as fit_disturb
     from tiocross.devices.calibration.faults import fit_faults as fit_faults
+    from tiocross.devices.calibration.state import fit_state_disturb as fit_state_disturb
+    from tiocross.devices.calibration.state import ArrayRuns as ArrayRuns
     from tiocross.mapping.mappings import Mapping as Mapping
     from tiocross.mapping.mappings import DifferentialPairs as DifferentialPairs
     from tiocross.mapping.mappings import ReferenceColumn as ReferenceColumn

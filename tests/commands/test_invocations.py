@@ -124,6 +124,23 @@ tasks --list                                                         -> 0
 example                                                              -> the following arguments are required: --out
 example --out full                                                   -> exists already; choose another with --out
 --frobnicate                                                         -> the command is missing; there are experiment, compare
+netlist conductances.csv --voltages voltages.csv --out nowhere/x.cir  -> nowhere is not a folder that can be written to
+netlist conductances.csv --out x.cir                                 -> needs its inputs: give --voltages, one line for each
+netlist conductances.csv --voltages turned.csv --out x.cir           -> must have shape
+netlist conductances.csv --voltages voltages.csv --out voltages.csv  -> would take the place of voltages.csv
+netlist conductances.csv --voltages voltages.csv --out device.json   -> device.json exists already; choose another with --out, or
+netlist conductances.csv --voltages voltages.csv --inputs 0 --out x  -> --inputs must be at least 1; got 0
+netlist conductances.csv --voltages voltages.csv --iv sinn:1 --out x -> unknown law 'sinn'; did you mean 'sinh'?
+netlist conductances.csv --readback hollow --out x.cir               -> --readback is for a plan; conductances.csv is a file of
+netlist network.npz --voltages voltages.csv --out x.cir              -> --voltages is for the conductances of one array
+netlist network.npz --dialect spice --out x.cir                      -> --dialect 'spice' is unknown
+netlist network.npz --wire-resistance -2 --out x.cir                 -> --wire-resistance must be finite and within
+netlist network.npz --data mine.csv --out x.cir                      -> the network has 2 inputs but the dataset has 3 features
+netlist network.npz --array-shape 8x1 --out x.cir                    -> array_shape must have at least 2 bit lines
+netlist device.json --out x.cir                                      -> device.json is a file of the kind device
+netlist full --out x.cir                                             -> full is a folder with neither plan.json nor
+netlist nothing.npz --out x.cir                                      -> nothing.npz: No such file
+netlist network.npz                                                  -> the following arguments are required
 descrbe TIO2                                                         -> unknown command 'descrbe'; did you mean 'describe'?
 """
 

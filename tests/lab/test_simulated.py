@@ -8,6 +8,8 @@ import pytest
 from tiocross import Crossbar, Selector, Sinh, StuckDevices, read_device, solve, write_device
 from tiocross.devices.device import LineFailures
 from tiocross.lab.instrument import CrossbarInstrument, require_instrument
+from tiocross.lab.port_kernel import DRIFTS, PACES, RESETS, SETS, V_PULSE, Z_PULSE, G
+from tiocross.lab.pulses_kernel import FINENESS, LESS
 from tiocross.lab.simulated import SimulatedCrossbar
 from tiocross.lab.switching import TIO2_SWITCHING, SwitchingModel, draw_traits
 from tiocross.units import mV, nA, ohm, uS, us
@@ -188,34 +190,44 @@ def test_stuck_devices_may_be_given():
             make_chip((3, 4), stuck=bad)
 
 
-def test_drift_and_fluctuation_begin_with_a_write_and_come_to_rest():
-    model = replace(QUIET, drift=-0.02 * uS, drift_spread=0.05 * uS, fluctuation=0.3 * uS, settling=100.0, quiet_voltage=0.0,
+def test_drift_and_fluctuation_begin_with_a_write_and_follow_the_clock():
+    model = replace(QUIET, drift=-2 * uS, drift_spread=5 * uS, fluctuation=3 * uS, settling=1.0, quiet_voltage=0.0,
                     set_voltage=100.0, reset_voltage=100.0)  # every pulse is a write, and none moves anything
     chip = make_chip((50, 40), model, wire_resistance=0.0)
     before, traits = chip.conductances, draw_traits(model, (50, 40), np.random.default_rng(0))
-    for _ in range(50):
-        chip.pulse(0, 0, 0.1, 1 * us)
-    chip.read_array()
+    chip.wait(10.0)
     np.testing.assert_array_equal(chip.conductances, before)  # a fresh chip is at rest
-    chip._paces[:] = 1.0  # as if all had just been written
+    assert chip.clock == 10.0
+    for place in np.ndindex(50, 40):
+        chip.pulse(*place, 0.1, 1 * us)
+    chip.state.fields[PACES], chip.state.fields[G] = 1.0, before.ravel()  # as if all had been written now
     walks = []
-    for n in (80, 2000):
+    for seconds in (0.8, 20.0):
         start = chip.conductances
-        for _ in range(n):
-            chip.pulse(0, 0, 0.1, 1 * us)
-        assert (chip.conductances == start).all()  # told when another device is looked at
-        chip.read_array()
-        assert chip.conductances[0, 0] == before[0, 0]  # the device that is written does not drift meanwhile
-        walks.append((chip.conductances - start).ravel()[1:])
-    drifts, share = traits.drifts.ravel()[1:], np.exp(-0.8)
+        for _ in range(10):  # in any pieces
+            chip.wait(seconds / 10)
+        walks.append((chip.conductances - start).ravel())
+    drifts, share = traits.drifts.ravel(), np.exp(-0.8)
     for walk, of_drift, of_walk in ((walks[0], 1 - share, 1 - share**2), (walks[1], share, share**2)):
-        random = walk - 100 * of_drift * drifts
-        sigma = 0.3 * uS * np.sqrt(50 * of_walk)
-        # 1999 devices: the mean to 4 sigma / sqrt(1999) = 9 %, the spread to 4 / sqrt(3998) = 6 % of sigma
+        random = walk - of_drift * drifts
+        sigma = 3 * uS * np.sqrt(of_walk / 2)
+        # 2000 devices: the mean to 4 sigma / sqrt(2000) = 9 %, the spread to 4 / sqrt(4000) = 6 % of sigma
         assert abs(random.mean()) < 0.09 * sigma
         assert abs(random.std() / sigma - 1) < 0.07
     clipped = 0.9594  # standard deviation of a normal law clipped at 2
-    assert abs(traits.drifts.std() / (clipped * 0.05 * uS) - 1) < 0.07
+    assert abs(traits.drifts.std() / (clipped * 5 * uS) - 1) < 0.07
+
+
+def test_the_clock_adds_up_what_the_instrument_does():
+    model = replace(QUIET, edge_time=3e-3, read_time=2e-2, overhead=0.5)
+    chip = make_chip((3, 2), model)
+    chip.pulse(0, 1, 1.0, 0.25)
+    chip.read(2, 1)
+    chip.read_array()
+    chip.multiply(np.zeros((4, 3)))
+    assert chip.clock == pytest.approx(0.25 + 2 * 3e-3 + 0.5 + 0.52 + (6 * 0.02 + 0.5) + (4 * 0.02 + 0.5), rel=1e-12)
+    with pytest.raises(ValueError, match="seconds must be finite and at least 0"):
+        chip.wait(-1.0)
 
 
 def test_noise_and_steps_of_a_reading():
@@ -246,24 +258,69 @@ def test_the_same_seed_is_the_same_chip_and_the_same_history():
 
 
 def test_switching_tends_to_its_ends_and_never_passes_them():
-    rng = np.random.default_rng(2)
-    g = rng.uniform(QUIET.g_off, QUIET.g_on, 50)
     for volts, end in ((9.0, QUIET.g_on), (-9.0, QUIET.g_off)):
-        after = switch(QUIET, g, np.full(50, volts), 1.0, np.full(50, 2.0), np.full(50, 2.5), rng)
-        np.testing.assert_allclose(after, end)
-    beyond = np.array([QUIET.g_on * 1.1, QUIET.g_off * 0.5])
-    after = switch(QUIET, beyond, np.array([2.0, -2.0]), 1e-6, np.full(2, 2.0), np.full(2, 2.5), rng)
-    np.testing.assert_array_equal(after, beyond)
+        chip = make_chip((1, 1), wire_resistance=0.0)
+        chip.pulse(0, 0, volts, 1.0)
+        assert chip.conductances[0, 0] == pytest.approx(end)
+    for volts, beyond in ((2.0, QUIET.g_on * 1.1), (-2.0, QUIET.g_off * 0.5)):
+        chip = make_chip((1, 1), replace(QUIET, initial_low=beyond, initial_high=beyond), wire_resistance=0.0)
+        chip.pulse(0, 0, volts, 1e-6)
+        assert chip.conductances[0, 0] == beyond
 
 
 def test_cycle_to_cycle_spread_is_lognormal_in_the_rate():
-    model = replace(QUIET, cycle_spread=0.6)
-    rng = np.random.default_rng(3)
-    g = np.full(4000, 300 * uS)
-    after = switch(model, g, np.full(4000, 1.4), model.reference_width, np.full(4000, 2.0), np.full(4000, 2.5), rng)
-    logs = np.log(-np.log1p(-(after - g) / (model.g_on - g)))
-    assert abs(logs.mean() - (1.4 - 2.0) / model.set_scale) < 4 * 0.6 / np.sqrt(4000)
+    """Half of the amplitude reaches the other devices of a word line: all with one pulse, each with its own draw."""
+    model = replace(QUIET, cycle_spread=0.6, set_spread=0.0, initial_low=300 * uS, initial_high=300 * uS)
+    chip = make_chip((1, 4001), model, wire_resistance=0.0)
+    chip.pulse(0, 0, 2.8, model.reference_width)
+    after = chip.conductances[0, 1:]
+    logs = np.log(-np.log1p(-(after - 300 * uS) / (model.g_on - 300 * uS)))
+    assert abs(logs.mean() - (1.4 - model.set_voltage) / model.set_scale) < 4 * 0.6 / np.sqrt(4000)
     assert abs(logs.std() / 0.6 - 1) < 4 / np.sqrt(8000)
+
+
+def test_halving_the_steps_of_a_pulse_changes_nothing_by_more_than_a_percent():
+    """Of devices that lose much of the amplitude in series and wires, and so change their own voltage most."""
+    moved = []
+    for fineness in (0.05, 0.025, 1e-4):
+        chip = make_chip((6, 5), replace(QUIET, series_resistance=400.0), wire_resistance=20 * ohm)
+        chip.state.numbers[FINENESS] = fineness
+        before = chip.conductances
+        for place, amplitude in (((4, 3), 2.6), ((0, 1), -2.9), ((5, 0), 2.2)):
+            chip.pulse(*place, amplitude, 1 * us)
+        moved.append(chip.conductances - before)
+    np.testing.assert_allclose(moved[0], moved[1], rtol=1e-2, atol=1e-12)
+    np.testing.assert_allclose(moved[0], moved[2], rtol=1e-2, atol=1e-12)
+    assert np.abs(moved[0]).max() > 200 * uS
+
+
+def test_compliance_limits_the_current_of_the_driver():
+    free, held = (make_chip((3, 2), replace(QUIET, compliance=limit), wire_resistance=5 * ohm) for limit in (None, 0.2e-3))
+    before = free.conductances
+    for chip in (free, held):
+        chip.pulse(1, 1, 2.0, 1 * us)
+    assert free.conductances[1, 1] - before[1, 1] > 50 * (held.conductances[1, 1] - before[1, 1]) >= 0
+    with pytest.raises(ValueError, match="compliance must be above zero"):
+        replace(QUIET, compliance=0.0)
+
+
+@pytest.mark.parametrize("wire", [2.0, 20.0])
+def test_what_is_solved_once_a_device_follows_the_array_while_it_is_tuned(wire):
+    """After any pulses the port's circuits are those of the array as it is now."""
+    chip = make_chip((7, 6), replace(TIO2_SWITCHING, stuck=None, read_noise=0.0, read_step=0.0), wire_resistance=wire * ohm)
+    for k in range(40):
+        chip.pulse(3, 2, (1.3 + 0.02 * k) * (1 if k % 5 else -1.4), 1e-6)
+        seen = chip.read(3, 2)
+    crossbar = as_crossbar(chip)
+    expected = solve(crossbar, read_device(crossbar, 3, 2, 0.2, unselected="grounded"), rtol=1e-12)
+    assert seen == pytest.approx(expected.bit_line_currents[2] / 0.2, rel=3e-4)
+    state, ohmic = chip.state, Crossbar(chip.conductances, wire)
+    volts = solve(ohmic, write_device(ohmic, 3, 2, 1.0), rtol=1e-12).device_voltages
+    g, z = chip.conductances[3, 2], state.fields[Z_PULSE].reshape(7, 6)
+    opened = state.fields[V_PULSE].reshape(7, 6)
+    current = (opened[3, 2] - state.numbers[LESS]) / (1.0 / g + z[3, 2])
+    assert current / g == pytest.approx(volts[3, 2], rel=2e-4)
+    np.testing.assert_allclose((opened - z * current)[3, 3:], volts[3, 3:], rtol=1e-3)
 
 
 def test_closed_chip_and_bad_input():
@@ -322,9 +379,8 @@ def test_dead_lines_are_read_and_pulsed_like_any_others(scheme, read_scheme, g_d
     chip = make_chip(shape, wire_resistance=0.0, scheme=scheme, read_scheme=read_scheme, stuck=stuck)
     rows, columns = np.delete(np.arange(5), row), np.delete(np.arange(4), column)
     smaller = make_chip((4, 3), wire_resistance=0.0, scheme=scheme, read_scheme=read_scheme)
-    smaller._state[:] = chip.conductances[np.ix_(rows, columns)]
-    smaller._traits = type(chip._traits)(*(traits[np.ix_(rows, columns)] for traits in
-                                          (chip._traits.set_voltages, chip._traits.reset_voltages, chip._traits.drifts)))
+    for field in (G, SETS, RESETS, DRIFTS):
+        smaller.state.fields[field] = chip.state.fields[field].reshape(shape)[np.ix_(rows, columns)].ravel()
     for place, amplitude in (((0, 0), 1.9), ((3, 2), -2.1)):
         chip.pulse(int(rows[place[0]]), int(columns[place[1]]), amplitude, 1e-6)
         smaller.pulse(*place, amplitude, 1e-6)

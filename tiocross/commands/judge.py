@@ -30,13 +30,14 @@ def prepare(arguments):
         if arguments.unknown_faults or arguments.transfers is not None:
             raise ValueError("--unknown-faults and --transfers are for a chip that is not yet programmed; leave them out, "
                              "or leave out --readback")
-        read = _load_readbacks(made, Path(arguments.readback))
+        read = load_readbacks(made, Path(arguments.readback))
         return lambda: _show(judge_readback(made, network, read, data, wire_resistance=resistance), arguments.out)
     n_transfers = as_count("--transfers", _N_TRANSFERS if arguments.transfers is None else arguments.transfers)
     return lambda: _show(_simulate(made, network, data, n_transfers, arguments), arguments.out)
 
 
-def _load_readbacks(made, folder):
+def load_readbacks(made, folder):
+    """Conductances of the plan's arrays from the read-backs in a folder."""
     files = {array: folder / f"array_{array:02d}_readback.csv" for array in made.layout.arrays}
     if missing := [file for file in files.values() if not file.exists()]:
         known = "; it is the folder of a plan" if (folder / PLAN).exists() else ""

@@ -23,7 +23,7 @@ _MOST_LINES = 60  # of the table on the screen
 
 def prepare(arguments):
     """The solution that the command line asks for, ready to be called."""
-    law = _as_law(arguments.iv)
+    law = as_law(arguments.iv)
     try:
         require_rtol(arguments.rtol)
     except ValueError as error:
@@ -48,7 +48,8 @@ def prepare(arguments):
     return lambda: _solve(crossbar, voltages, arguments.rtol, arguments.out)
 
 
-def _as_law(text):
+def as_law(text):
+    """The law that ``--iv`` names, None for Ohm's; ValueError if it is none."""
     if text is None:
         return None
     name, _, numbers = text.partition(":")

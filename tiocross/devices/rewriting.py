@@ -32,11 +32,12 @@ class Passes:
 
     Examples
     --------
-    >>> from tiocross import TIO2, Passes, program
     >>> import numpy as np
+    >>> from tiocross import TIO2_STATE, Passes, program
     >>> targets = np.full((8, 8), 300e-6)
-    >>> programmed = program(targets, TIO2, rng=np.random.default_rng(1), n_chips=100, passes=Passes(3, tolerance=0.02))
-    >>> bool(np.median(np.abs(programmed / targets - 1)) < 0.01)
+    >>> once, often = (program(targets, TIO2_STATE, rng=np.random.default_rng(1), n_chips=100, passes=passes)
+    ...                for passes in (1, Passes(4, tolerance=0.02)))
+    >>> bool((abs(often / targets - 1) < 0.02).mean() > (abs(once / targets - 1) < 0.02).mean() + 0.1)
     True
     """
 

@@ -107,9 +107,9 @@ class StateDisturb:
                 raise ValueError(f"{low} must not exceed {high}; got {getattr(self, low):g} and {getattr(self, high):g} S")
 
     def __str__(self):
-        return (f"by state, {self.scheme} pulses: RESET as V^{self.reset_exponent:.3g}, SET as exp(V / {self.set_scale:.3g} V)"
-                f", voltages differ by {self.reset_spread / percent:.3g} % and {self.set_spread / percent:.3g} %; overshoot "
-                f"{self.overshoot_set / percent:.2g} % and {self.overshoot_reset / percent:.2g} %; drift "
+        return (f"by state, {self.scheme} pulses: RESET as V^{self.reset_exponent:.3g}, SET as exp(V / "
+                f"{self.set_scale:.3g} V), voltages differ by {self.reset_spread / percent:.3g} % and "
+                f"{self.set_spread / percent:.3g} %; overshoot {self.overshoot_set / percent:.2g} % and {self.overshoot_reset / percent:.2g} %; drift "
                 f"{self.drift / uS:.2g} +- {self.drift_spread / uS:.2g} uS and fluctuation {self.fluctuation / uS:.2g} uS a "
                 f"write, settling in {self.settling:.3g}; before the first write {self.initial_low / uS:g} to "
                 f"{self.initial_high / uS:g} uS" + (f"; x {self.strength:g}" if self.strength != 1.0 else ""))
@@ -145,8 +145,8 @@ class Wiring(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class StateDraws:
-    """What chance gives each device besides its write, of single precision: traits (..., 3, n), walks and levels of the state
-    before the first write (..., n)."""
+    """What chance gives each device besides its write, of single precision: traits (..., 3, n), walks and levels of the
+    state before the first write (..., n)."""
 
     traits: np.ndarray
     walks: np.ndarray
@@ -169,9 +169,9 @@ def initial_states(law, levels):
 
 
 def disturb_by_state(law, wiring, due, stuck, before, targets, draws, ages):
-    """Constant [S] and factor (C, n) of what the writes of ``targets`` (1 or C, n) [S] to the devices that are ``due`` (C, n)
-    leave of each device's own write, or, of one not due, of what it was ``before`` (C, n) [S]. ``ages`` (C, n), the number
-    of writes since that of each device, -1 for never, move on."""
+    """Constant [S] and factor (C, n) of what writes of ``targets`` (1 or C, n) [S] to the devices that are ``due`` leave of
+    each one's own write, or, of one not due, of what it was ``before`` [S]. ``ages``, writes since that of each device, -1
+    for never, move on."""
     shape = due.shape
     n_words, n_bits, n_arrays = (int(numbers.max(initial=-1)) + 1 for numbers in wiring[1:])
     constant, factor = np.empty(shape), np.empty(shape)

@@ -1,7 +1,8 @@
 """Thousands of chips programmed pulse by pulse: simulated arrays made from a stream each and tuned by one compiled kernel.
 
-Each array is a `SimulatedCrossbar`, and each decision that of `WriteVerify` and `program_array` with ``go_on=True``: the same
-readings, pulses and conductances to the last bit. What a real instrument makes stop is left out, as the chip is known here.
+Each array is a `SimulatedCrossbar`, and each decision that of `WriteVerify` and `program_array` with ``go_on=True``: the
+same readings, pulses and conductances to the last bit. What makes a run on a real instrument stop, such as three devices in
+a row that move against their pulses, is left out.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -92,8 +93,8 @@ class SimulatedFab:
         require_name("biasing", self.biasing, SCHEMES)
         require_name("strategy", self.strategy, STRATEGIES)
         if self.strategy == "reset first" and self.scheme.polarity != "both":
-            raise ValueError(f"strategy 'reset first' needs pulses of both polarities; got a scheme of {self.scheme.polarity} "
-                             "pulses alone. Leave polarity out of the scheme")
+            raise ValueError("strategy 'reset first' needs pulses of both polarities; got a scheme of "
+                             f"{self.scheme.polarity} pulses alone. Leave polarity out of the scheme")
 
     def program(self, targets: ArrayLike, *, rng: np.random.Generator, n_chips: int = 1, order: ArrayLike | None = None,
                 wire_resistance: float = 2.0 * ohm, workers: int = 1) -> Programmed:

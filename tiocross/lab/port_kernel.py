@@ -22,8 +22,8 @@ k         (n,)          whole numbers, c: other numbers of a chip; see `pulses_k
 
 from tiocross.jit import helper
 
-(G, PACES, FREE, SETS, RESETS, DRIFTS, D, FW, FB, W, B, Q, Y, P, BY, BP, TP, V_PULSE, Z_PULSE, V_READ, Z_READ, SECANTS, FACTORS,
- READINGS, N_FIELDS) = range(25)  # rows of f
+(G, PACES, FREE, SETS, RESETS, DRIFTS, D, FW, FB, W, B, Q, Y, P, BY, BP, TP, V_PULSE, Z_PULSE, V_READ, Z_READ, SECANTS,
+ FACTORS, READINGS, N_FIELDS) = range(25)  # rows of f
 PASS_W, SHARE_W, SOURCE_W, HELD_W, PASS_B, SHARE_B, SOURCE_B, HELD_B, CARRIED, N_LINE_ROWS = range(10)  # rows of lines
 _TOLERANCE = 3e-6  # of voltages, relative to the drive
 _MOST_STEPS = 3000
@@ -120,12 +120,15 @@ def solve_array(f, lines, m, n, r, port, is_open, volts, falls):
             f[Q, port] -= 1.0
         _solve_part(f, lines, m, n, r, 1.0 - part, port, 1.0 * part)
         for q in range(size):
-            f[falls if part == 1 else volts, q] = f[B, q] - f[W, q] if part == 1 else f[W, q] - f[B, q]
+            if part == 0:
+                f[volts, q] = f[W, q] - f[B, q]
+            else:
+                f[falls, q] = f[B, q] - f[W, q]
 
 
 @helper
 def _solve_part(f, lines, m, n, r, driven, port, current):
-    """Nodes in W and B from what word lines are given in Q: one step solves both kinds of lines, the others are gradients."""
+    """Nodes in W and B from what word lines are given in Q: a step for both kinds of lines, then steps of gradients."""
     size, before, scale = m * n, 1.0, 0.0
     for step in range(-1, _MOST_STEPS):
         _solve_words(f, lines, m, n, r, Q, Y, driven if step < 0 else 0.0)

@@ -95,7 +95,8 @@ class SimulatedCrossbar:
                        "simulate a smaller array")
         self.model, self.scheme, self.read_scheme = model, scheme, read_scheme
         self.wire_resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
-        traits, conductances = draw_traits(model, self.shape, rng), rng.uniform(model.initial_low, model.initial_high, self.shape)
+        traits = draw_traits(model, self.shape, rng)
+        conductances = rng.uniform(model.initial_low, model.initial_high, self.shape)
         faults = _draw_stuck(model, self.shape, rng) if stuck is None else as_stuck_maps([stuck], [self.shape], "array")[0]
         self.stuck = ~np.isnan(faults)
         own = np.random.Generator(np.random.SFC64(rng.integers(2**32, size=4)))  # drawn from ahead of time

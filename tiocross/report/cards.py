@@ -13,8 +13,8 @@ _SAYINGS = {
     "tuning": "A device with the target G ends at G (1 + offset + spread(G) z), with z from the standard normal law and "
               "spread(G) = slope G + intercept.",
     "disturb": "A device changes by a random amount after k later writes in the same array; the table has its quantiles.",
-    "disturb by state": "A later write changes the devices that its pulses reach: by its direction and amplitude, and by the "
-                        "state of each.",
+    "disturb by state": "A later write changes the devices that its pulses reach, by its direction and amplitude and by "
+                        "the state of each.",
     "stuck": "Some devices answer to no write; they are drawn anew for each chip.",
     "lines": "Some lines fail as a whole; they are drawn anew for each chip.",
 }

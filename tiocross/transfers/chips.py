@@ -43,7 +43,7 @@ class Programmed(NamedTuple):
     layouts: list
 
 
-class _Met(NamedTuple):
+class Met(NamedTuple):
     """Chips before programming: a layout for each, those that known faults damage, the known stuck devices of
     each layer (or None), and what writes will leave behind in each layer."""
 
@@ -176,16 +176,20 @@ class Chips:
 
     def _meet(self, numbers):
         if not self.adaptation.map_known:
-            return _Met([self.layout] * len(numbers), [], None, self._draws.writes(numbers))
+            return Met([self.layout] * len(numbers), [], None, self._draws.writes(numbers))
+        layouts, damaged, stuck = self._meet_faults(numbers)
+        writes = self._draws.writes(numbers, "healthy")
+        for layer, held in zip(self._carried(writes, layouts), stuck):
+            layer.fix_devices(held)
+        return Met(layouts, damaged, stuck, writes)
+
+    def _meet_faults(self, numbers):
+        """What known faults make of chips, as in `Met`: layouts, damaged chips and stuck devices of each layer."""
         faults = self.faults(numbers)
         layouts, damaged = self._place(faults)
         at = {array: index for index, array in enumerate(self.layout.arrays)}
         stuck = [layout.collect([faults[at[array]][chip] for array in layout.arrays]) for chip, layout in enumerate(layouts)]
-        stuck = [np.stack(layer) for layer in zip(*stuck)]
-        writes = self._draws.writes(numbers, "healthy")
-        for layer, held in zip(self._carried(writes, layouts), stuck):
-            layer.fix_devices(held)
-        return _Met(layouts, damaged, stuck, writes)
+        return layouts, damaged, [np.stack(layer) for layer in zip(*stuck)]
 
     def _place(self, faults):
         """A layout for each chip, and which chips keep damage; only those with a fault in use need a layout of their own."""

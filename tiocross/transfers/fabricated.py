@@ -15,7 +15,7 @@ from tiocross.circuit.matrices import transfer_matrix
 from tiocross.lab.fab import SimulatedFab, array_stream, make_chip, program_chip
 from tiocross.lab.switching import require_switching
 from tiocross.mapping.faults import offset_known
-from tiocross.transfers.chips import Chips
+from tiocross.transfers.chips import Chips, Met
 from tiocross.transfers.conducting import whole_arrays
 from tiocross.transfers.programming_cost import Programming
 from tiocross.units import uS
@@ -37,7 +37,7 @@ class FabChips(Chips):
     """`Chips` that a `SimulatedFab` makes and programs; ``operation.fab`` is the fab."""
 
     def __init__(self, network, device, *, operation, **options):
-        _require_possible(operation, options.get("adaptation"), options.get("layout"))
+        _require_possible(operation, options.get("adaptation"))
         super().__init__(network, device, operation=operation, **options)
         fab = self.fab = operation.fab
         _require_window(fab.model, device, self.targets)
@@ -100,7 +100,8 @@ class FabChips(Chips):
         layouts, wanted, targets = [self.layout] * len(numbers), list(self.targets), list(self.targets.layers)
         stuck = [None] * len(targets)
         if self.adaptation.map_known:
-            met, networks = self._meet(numbers), [self.network] * len(numbers)
+            networks = [self.network] * len(numbers)
+            met = Met(*self._meet_faults(numbers), [])
             if self.adaptation.retraining is not None and met.damaged:
                 self._retrain(networks, met, met.damaged, self._draws.generators(numbers), [], on_progress)
             targets, layouts, stuck = self._targets_of(networks, met), met.layouts, met.stuck
@@ -184,7 +185,7 @@ def _by_layout(layouts):
     return list(groups.values())
 
 
-def _require_possible(operation, adaptation, layout):
+def _require_possible(operation, adaptation):
     if not isinstance(operation.fab, SimulatedFab):
         raise TypeError(f"chips must be a SimulatedFab, such as SimulatedFab(passes=3); got {kind_of(operation.fab)}")
     if operation.passes != 1:

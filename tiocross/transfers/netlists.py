@@ -10,7 +10,7 @@ from tiocross.circuit.biasing import Biasing
 from tiocross.circuit.crossbar import LARGEST_RESISTANCE, Crossbar
 from tiocross.circuit.netlists.dialects import as_dialect
 from tiocross.circuit.netlists.elements import require_expressions
-from tiocross.circuit.netlists.writing import write_circuit, write_lines
+from tiocross.circuit.netlists.writing import circuit_lines, write_lines
 from tiocross.devices.device import Device
 from tiocross.devices.tio2 import TIO2
 from tiocross.lab.plans import Plan
@@ -87,13 +87,18 @@ def write_netlist(circuit: Crossbar | Plan | list, inputs: ArrayLike | Biasing, 
     .end
     <BLANKLINE>
     """
+    write_lines(path, netlist_lines(circuit, inputs, network=network, layout=layout, device=device,
+                                    wire_resistance=wire_resistance, dialect=dialect))
+
+
+def netlist_lines(circuit, inputs, *, network=None, layout=None, device=TIO2, wire_resistance=0.0, dialect="ngspice"):
+    """Pieces of a netlist, all that can be wrong being looked at before; arguments as of `write_netlist`."""
     how = as_dialect(dialect)
     resistance = as_number("wire_resistance", wire_resistance, low=0.0, high=LARGEST_RESISTANCE, unit="ohm")
     if isinstance(circuit, Crossbar):
         _require_array_alone(network, layout, resistance)
-        return write_circuit(circuit, inputs, path, how)
-    wired = _wired(circuit, inputs, network, (device, layout), resistance, how)
-    write_lines(path, network_deck(wired))
+        return circuit_lines(circuit, inputs, how)
+    return network_deck(_wired(circuit, inputs, network, (device, layout), resistance, how))
 
 
 def _require_array_alone(network, layout, resistance):

@@ -27,10 +27,8 @@ class Passing:
         return self._passes.number > 1 or isinstance(self._device.disturb, StateDisturb)
 
     def program(self, targets, writes, numbers, *, layouts=None, known=None, floor=True, only=None):
-        """(n_chips, n_word_lines, n_bit_lines) conductances [S] of each layer: ``targets`` are (n_word_lines, n_bit_lines),
-        with or without chips, ``writes`` those of each layer on these chips, in the places of ``layouts``. Devices that are
-        ``known`` as stuck, NaN where they are not, are given no pulses. ``only`` the layer of this number, if it is alone on
-        its arrays, stands in the lists."""
+        """(n_chips, n_word_lines, n_bit_lines) conductances [S] of each layer from its targets, with or without chips, and
+        writes. What is ``known`` as stuck, NaN elsewhere, gets no pulses. ``only``: the lists hold this layer alone."""
         shapes = self._layout.layer_shapes if only is None else [self._layout.layer_shapes[only]]
         dtype = writes[0].linear.dtype
         row = _in_row(targets, len(numbers)).astype(np.float64, copy=False)

@@ -12,7 +12,7 @@ _UJ = 1e-6  # [J]
 
 @dataclass(frozen=True, eq=False)
 class Programming:
-    """What it took to program each of the chips, arrays (n_chips,): arrays of a chip follow each other on the lab's clock."""
+    """What it took to program each of the chips, arrays (n_chips,); arrays of a chip follow each other in time."""
 
     n_devices: np.ndarray  # to be programmed
     n_within: np.ndarray  # of them within the tolerance when last read

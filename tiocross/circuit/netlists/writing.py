@@ -13,12 +13,12 @@ ENDS = ("left", "right", "top", "bottom")
 TITLE = "* tiocross, {0}: {1} x {2} devices; currents out of the bottom ends are i(vbottom0) to i(vbottom{3})\n"
 
 
-def write_circuit(crossbar, inputs, path, dialect):
-    """Write one crossbar with its inputs, or its Biasing, many or one, as a `Dialect` wants it."""
+def circuit_lines(crossbar, inputs, dialect):
+    """Pieces of the netlist of one crossbar with one input or many, or a Biasing, as a `Dialect` wants it; checked."""
     require_crossbar(crossbar)
     biasing = as_biasing(crossbar, inputs)
     require_writable(crossbar, biasing)
-    write_lines(path, deck(crossbar, biasing, dialect))
+    return deck(crossbar, biasing, dialect)
 
 
 def write_lines(path, lines):

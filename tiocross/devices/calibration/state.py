@@ -10,15 +10,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tiocross.checks import as_count, as_finite, require_generator, require_name, require_text
+from tiocross.checks import as_count, as_finite, as_number, require_generator, require_name, require_text
 from tiocross.devices.calibration.fit import SUSPICIOUS, Fit
-from tiocross.devices.state_disturb import SHARES, StateDisturb, StateDraws, Wiring, disturb_by_state, draw_states
+from tiocross.devices.rewriting import TOLERANCE
+from tiocross.devices.state_disturb import (
+    SHARES, StateDisturb, Wiring, disturb_by_state, draw_states, initial_states,
+)
 from tiocross.devices.writes import count_later_writes
 from tiocross.records import declared, freeze
 from tiocross.units import uS
 
-FREE = ("set_spread", "set_scale", "reset_spread", "reset_exponent", "overshoot_set", "overshoot_reset", "drift",
-        "drift_spread", "fluctuation")
+FREE = ("set_spread", "set_scale", "reset_spread", "reset_exponent", "overshoot_reset", "drift", "drift_spread",
+        "fluctuation")
 _LEVELS = (0.02, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)
 _N_STEPS = 12
 _N_RESAMPLED = 200
@@ -26,6 +29,7 @@ _N_COPIES = 8  # simulated for each array
 _LEAST_ERROR = 0.5 * uS  # of a quantile: no record is true to better than that
 _FEWEST = 10  # arrays, for intervals
 _STEP = 0.03  # of derivatives, relative; of the drift in microsiemens
+_FARTHEST = 0.5  # that one step moves a parameter, likewise
 _TEST = "quantiles of the changes (arrays resampled)"
 
 
@@ -45,6 +49,9 @@ class ArrayRuns:
         Biasing of the unselected lines: "V/2" or "V/3".
     order : (n_word_lines, n_bit_lines) array_like of int, optional
         Turn of each device; word line by word line without it (unitless).
+    tolerance : float, optional
+        Largest distance from its target at which a device counted as written, as a share of it: a device starts anywhere
+        within (unitless).
     """
 
     before: np.ndarray
@@ -53,8 +60,10 @@ class ArrayRuns:
     stuck: np.ndarray
     scheme: str = "V/2"
     order: np.ndarray | None = None
+    tolerance: float = TOLERANCE
 
     def __post_init__(self):
+        object.__setattr__(self, "tolerance", as_number("tolerance", self.tolerance, low=0.0, high=1.0))
         require_name("scheme", self.scheme, SHARES)
         for name in ("before", "after"):
             object.__setattr__(self, name, freeze(as_finite(name, getattr(self, name), ndim=3)))
@@ -100,61 +109,94 @@ def fit_state_disturb(runs: Sequence[ArrayRuns], *, start: StateDisturb, source:
     -----
     Least squares of quantiles, by steps of Gauss and Newton. Intervals carry the spread of the quantiles over resampled
     arrays through the last step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tiocross import TIO2_STATE, ArrayRuns, fit_state_disturb, program
+    >>> rng, law = np.random.default_rng(1), TIO2_STATE.disturb
+    >>> targets = rng.uniform(100e-6, 500e-6, (20, 8, 8))
+    >>> before = rng.uniform(law.initial_low, law.initial_high, targets.shape)  # as read; here any
+    >>> after = np.array([program(each, TIO2_STATE.only("disturb"), rng=rng) for each in targets])
+    >>> runs = ArrayRuns(before, targets, after, np.zeros(targets.shape, bool), tolerance=0.0)
+    >>> fit = fit_state_disturb([runs], start=law, source="simulated", free=["reset_exponent"])
+    >>> bool(5 < fit.value.reset_exponent < 8)
+    True
     """
     rng = np.random.default_rng(0) if rng is None else rng
     require_generator(rng)
     require_text("source", source)
     _require(runs, start, free)
     moments = _Moments(runs, start, as_count("n_copies", n_copies), rng)
-    point = np.array([0.0 if name == "drift" else np.log(getattr(start, name)) for name in free])
-    base = start.drift
-
-    def record(values):
-        found = {name: base + value * uS if name == "drift" else float(np.exp(value)) for name, value in zip(free, values)}
-        return replace(start, **found, source=source)
-
-    weights = 1.0 / moments.variances
-    damping, residuals = 1e-2, moments.measured - moments.of(record(point))
+    search = _Search(moments, replace(start, source=source), tuple(free))
     for _ in range(_N_STEPS):
-        slopes = _slopes(lambda values: moments.of(record(values)), point)
-        normal = slopes.T @ (slopes * weights[:, None])
-        for _ in range(6):
-            step = np.linalg.solve(normal + damping * np.diag(np.diag(normal)) + np.eye(len(point)), slopes.T @ (residuals * weights))
-            trial = point + np.clip(step, -0.5, 0.5)
-            try:
-                left = moments.measured - moments.of(record(trial))
-            except ValueError:  # beyond the bounds of the record
-                left = np.full(len(residuals), np.inf)
-            if (left**2 * weights).sum() < (residuals**2 * weights).sum():
-                point, residuals, damping = trial, left, damping / 4
-                break
-            damping *= 6
-        else:
+        if not search.step():
             break
-    return _as_fit(record(point), free, point, base, slopes, normal, residuals, weights, moments, source)
+    return search.fit()
 
 
-def _as_fit(value, free, point, base, slopes, normal, residuals, weights, moments, source):
-    solve = np.linalg.solve(normal + 1e-9 * np.diag(np.diag(normal)), (slopes * weights[:, None]).T)
-    moved = moments.resampled @ solve.T
-    left = moments.resampled - moved @ slopes.T
-    goodness = float(np.mean((left**2 * weights).sum(axis=1) >= (residuals**2 * weights).sum()))
-    away = 1.96 * moved.std(axis=0)
-    estimates = {name: getattr(value, name) for name in free}
-    ends = {name: tuple(base + (v + s * a) * uS if name == "drift" else float(np.exp(v + s * a)) for s in (-1, 1))
-            for name, v, a in zip(free, point, away)}
-    warning = "" if goodness >= SUSPICIOUS else "quantiles differ from the measured ones by more than chance"
-    return Fit(value, estimates, ends, moments.n_samples, _TEST, goodness, warning)
+class _Search:
+    """Parameters on the way to the best: where they are, and what differs there. Logarithms of all but the drift [uS]."""
+
+    def __init__(self, moments, start, free):
+        self._moments, self._start, self._free = moments, start, free
+        self._point = np.array([start.drift / uS if name == "drift" else np.log(getattr(start, name)) for name in free])
+        self._weights, self._damping = 1.0 / moments.variances, 1e-2
+        self._left = moments.measured - moments.of(start)
+
+    def step(self):
+        """One step of Gauss and Newton, damped until it helps; False if none does."""
+        slopes = self._slopes()
+        normal = slopes.T @ (slopes * self._weights[:, None])
+        uphill = slopes.T @ (self._left * self._weights)
+        for _ in range(6):
+            damped = normal + self._damping * np.diag(np.diag(normal)) + np.eye(len(normal))
+            point = self._point + np.clip(np.linalg.solve(damped, uphill), -_FARTHEST, _FARTHEST)
+            left = self._differences(point)
+            if (left**2 @ self._weights) < (self._left**2 @ self._weights):
+                self._point, self._left, self._damping = point, left, self._damping / 4
+                return True
+            self._damping *= 6
+        return False
+
+    def fit(self):
+        """The `Fit` where the search stands: intervals from resampled quantiles, carried through a last step."""
+        slopes, value = self._slopes(), self._record(self._point)
+        normal = slopes.T @ (slopes * self._weights[:, None]) + 1e-9 * np.eye(len(self._point))
+        moved = self._moments.resampled @ np.linalg.solve(normal, (slopes * self._weights[:, None]).T).T
+        rest = self._moments.resampled - moved @ slopes.T
+        goodness = float(np.mean(rest**2 @ self._weights >= self._left**2 @ self._weights))
+        away = 1.96 * moved.std(axis=0)
+        ends = {name: tuple(_plain(name, v + sign * a) for sign in (-1, 1))
+                for name, v, a in zip(self._free, self._point, away)}
+        rms = float(np.sqrt((self._left**2).mean()))
+        warning = "" if goodness >= SUSPICIOUS else (
+            f"quantiles differ from the measured ones by more than chance, {rms / uS:.2g} uS in the root mean square")
+        estimates = {name: getattr(value, name) for name in self._free}
+        return Fit(value, estimates, ends, self._moments.n_samples, _TEST, goodness, warning)
+
+    def _record(self, point):
+        return replace(self._start, **{name: _plain(name, value) for name, value in zip(self._free, point)})
+
+    def _differences(self, point):
+        try:
+            return self._moments.measured - self._moments.of(self._record(point))
+        except ValueError:  # beyond the bounds of the record
+            return np.full(len(self._left), np.inf)
+
+    def _slopes(self):
+        columns = []
+        for k in range(len(self._point)):
+            ends = [self._point.copy(), self._point.copy()]
+            ends[0][k] += _STEP
+            ends[1][k] -= _STEP
+            columns.append(np.subtract(*(self._moments.of(self._record(end)) for end in ends)) / (2 * _STEP))
+        return np.stack(columns, axis=1)
 
 
-def _slopes(of, point):
-    columns = []
-    for k in range(len(point)):
-        moved = [point.copy(), point.copy()]
-        moved[0][k] += _STEP
-        moved[1][k] -= _STEP
-        columns.append((of(moved[0]) - of(moved[1])) / (2 * _STEP))
-    return np.stack(columns, axis=1)
+def _plain(name, value):
+    """A parameter from what the search moves."""
+    return float(value * uS if name == "drift" else np.exp(value))
 
 
 def _require(runs, start, free):
@@ -200,14 +242,15 @@ class _Run:
         self._many = [np.repeat(values, n_copies, axis=0) for values in (self._due, self._stuck, before, self._targets)]
         self._many_groups = np.repeat(self.groups, n_copies, axis=0)
         draws = draw_states(n * n_copies, targets.shape[1], rng)
-        self._draws = StateDraws(draws.traits, draws.walks, draws.levels)
+        self._draws = draws
+        self._tuned = self._many[3] * (1.0 + run.tolerance * (2.0 * draws.levels.astype(np.float64) - 1.0))
 
     def simulate(self, law):
         due, stuck, before, targets = self._many
         ages = np.full(due.shape, -1.0)
         constant, factor = disturb_by_state(replace(law, scheme=self._scheme), self._wiring, due, stuck, before, targets,
                                             self._draws, ages)
-        return self.quantiles(constant + factor * targets - targets, self._many_groups)
+        return self.quantiles(constant + factor * self._tuned - targets, self._many_groups)
 
     def quantiles(self, changes, groups):
         return np.concatenate([np.quantile(changes[groups == group], _LEVELS) if (groups == group).any()
@@ -222,8 +265,8 @@ class _Run:
 
 
 def _groups(before, targets, stuck, wiring, shape):
-    """Group of each device, -1 for those that do not count: terciles of the target, and of the net way that is written later
-    on its lines."""
+    """Group of each device, -1 for those that do not count: tercile of the target, that of the net way that is written later
+    on its lines, and half of the order."""
     ways = np.nan_to_num(targets - before)
     turns = np.empty(len(wiring.sequence), dtype=np.int64)
     turns[wiring.sequence] = np.arange(len(turns))
@@ -236,6 +279,7 @@ def _groups(before, targets, stuck, wiring, shape):
     for level in range(3):
         here = counts & (first == level)
         groups[here] = 3 * level + _terciles(net, here)[here]
+    groups = np.where(counts, 2 * groups + (turns >= len(turns) / 2), -1)
     return np.searchsorted(np.unique(groups[groups >= 0]), groups) - (groups < 0)
 
 
@@ -243,3 +287,26 @@ def _terciles(values, counts):
     """Tercile of each value among those that count; ties stay together."""
     edges = np.quantile(values[counts], [1 / 3, 2 / 3]) if counts.any() else [0.0, 0.0]
     return np.digitize(values, edges)
+
+
+def simulate_changes(law, targets, rng, *, tolerance=TOLERANCE, read_noise=0.0, read_step=0.0):
+    """Numbers of later writes (n_changes,) and changes (n_arrays, n_changes) [S] that an instrument reads of arrays that are
+    programmed to these targets [S] word line by word line, and read after every device, with relative noise and in steps
+    [S]."""
+    n, *shape = targets.shape
+    wiring, wanted = Wiring.of_array(count_later_writes(tuple(shape))), targets.reshape(n, -1)
+    draws = draw_states(n, wanted.shape[1], rng)
+    before, stuck = initial_states(law, draws.levels), np.zeros(wanted.shape, dtype=bool)
+    own = wanted * (1.0 + tolerance * rng.uniform(-1.0, 1.0, wanted.shape))
+
+    def read(conductances):
+        seen = conductances * (1.0 + read_noise * rng.standard_normal(conductances.shape))
+        return np.round(seen / read_step) * read_step if read_step else seen
+
+    first, later, changes = read(own), [], []
+    for last in range(1, wanted.shape[1]):
+        due = np.broadcast_to(np.arange(wanted.shape[1]) <= last, wanted.shape).copy()
+        constant, factor = disturb_by_state(law, wiring, due, stuck, before, wanted, draws, np.full(wanted.shape, -1.0))
+        changes.append((read(constant + factor * own) - first)[:, :last])
+        later.append(last - np.arange(last))
+    return np.concatenate(later), np.concatenate(changes, axis=1)
