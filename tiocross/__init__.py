@@ -38,13 +38,20 @@ _HOMES = {
     "Device": "devices.device",
     "TuningError": "devices.device",
     "DisturbQuantiles": "devices.device",
+    "StateDisturb": "devices.state_disturb",
     "StuckDevices": "devices.device",
     "LineFailures": "devices.device",
+    "ReadNoise": "devices.reads",
+    "Nonlinearity": "devices.reads",
     "TIO2": "devices.tio2",
     "TIO2_8X8": "devices.tio2",
+    "TIO2_STATE": "devices.tio2_state",
+    "TIO2_STATE_8X8": "devices.tio2_state",
+    "TIO2_FOLLOW_UP": "devices.follow_up",
     "load_device": "devices.files",
     "save_device": "devices.files",
-    "program": "devices.writes",
+    "program": "devices.programming",
+    "Passes": "devices.rewriting",
     "calibrate": "devices.calibration.card",
     "Calibration": "devices.calibration.card",
     "fit_tuning": "devices.calibration.tuning",
@@ -86,9 +93,22 @@ _HOMES = {
     "transfer_matrix": "circuit.matrices",
     "transfer_matrix_with_pullback": "circuit.adjoint",
     "sensitivities": "circuit.sensitivity",
-    "write_netlist": "circuit.netlist",
+    "read_netlist": "circuit.netlists.reading",
     "compensate": "circuit.compensation",
     "Compensation": "circuit.compensation",
+    # periphery: what stands between arrays
+    "Periphery": "periphery.electronics",
+    "Converter": "periphery.parts",
+    "Driver": "periphery.parts",
+    "Sensing": "periphery.parts",
+    "MeasuredCurve": "periphery.measured",
+    "read_activation_csv": "periphery.measured",
+    "save_periphery": "periphery.files",
+    "load_periphery": "periphery.files",
+    "IDEAL_PERIPHERY": "periphery.presets",
+    "PERIPHERY_8_BIT": "periphery.presets",
+    "PERIPHERY_6_BIT": "periphery.presets",
+    "PERIPHERY_FOLLOW_UP": "periphery.presets",
     # lab: a chip on the table
     "CrossbarInstrument": "lab.instrument",
     "PulseScheme": "lab.write_verify",
@@ -100,6 +120,7 @@ _HOMES = {
     "EventLog": "lab.log",
     "read_events": "lab.log",
     "SimulatedCrossbar": "lab.simulated",
+    "SimulatedFab": "lab.fab",
     "SwitchingModel": "lab.switching",
     "TIO2_SWITCHING": "lab.switching",
     "characterise": "lab.characterisation",
@@ -124,6 +145,10 @@ _HOMES = {
     "retrain_around": "transfers.adaptation",
     "transfer": "transfers.judging",
     "tabulate_summaries": "transfers.summary",
+    "effect_costs": "transfers.costs",
+    "EffectCosts": "transfers.costs",
+    "compensability": "transfers.compensation",
+    "Compensability": "transfers.compensation",
     "judge_plan": "transfers.planned",
     "judge_readback": "transfers.planned",
     "ReadbackAccuracy": "transfers.planned",
@@ -133,6 +158,7 @@ _HOMES = {
     "infer": "transfers.prediction",
     "predict_logits": "transfers.prediction",
     "measure_logits": "transfers.prediction",
+    "write_netlist": "transfers.netlists",
     "compare_outputs": "transfers.prediction",
     # study: the paper's experiment and the comparison
     "train_robust": "study.methods",
@@ -176,13 +202,20 @@ if TYPE_CHECKING:
     from tiocross.devices.device import Device as Device
     from tiocross.devices.device import TuningError as TuningError
     from tiocross.devices.device import DisturbQuantiles as DisturbQuantiles
+    from tiocross.devices.state_disturb import StateDisturb as StateDisturb
     from tiocross.devices.device import StuckDevices as StuckDevices
     from tiocross.devices.device import LineFailures as LineFailures
+    from tiocross.devices.reads import ReadNoise as ReadNoise
+    from tiocross.devices.reads import Nonlinearity as Nonlinearity
     from tiocross.devices.tio2 import TIO2 as TIO2
     from tiocross.devices.tio2 import TIO2_8X8 as TIO2_8X8
+    from tiocross.devices.tio2_state import TIO2_STATE as TIO2_STATE
+    from tiocross.devices.tio2_state import TIO2_STATE_8X8 as TIO2_STATE_8X8
+    from tiocross.devices.follow_up import TIO2_FOLLOW_UP as TIO2_FOLLOW_UP
     from tiocross.devices.files import load_device as load_device
     from tiocross.devices.files import save_device as save_device
-    from tiocross.devices.writes import program as program
+    from tiocross.devices.programming import program as program
+    from tiocross.devices.rewriting import Passes as Passes
     from tiocross.devices.calibration.card import calibrate as calibrate
     from tiocross.devices.calibration.card import Calibration as Calibration
     from tiocross.devices.calibration.tuning import fit_tuning as fit_tuning
@@ -222,9 +255,21 @@ if TYPE_CHECKING:
     from tiocross.circuit.matrices import transfer_matrix as transfer_matrix
     from tiocross.circuit.adjoint import transfer_matrix_with_pullback as transfer_matrix_with_pullback
     from tiocross.circuit.sensitivity import sensitivities as sensitivities
-    from tiocross.circuit.netlist import write_netlist as write_netlist
+    from tiocross.circuit.netlists.reading import read_netlist as read_netlist
     from tiocross.circuit.compensation import compensate as compensate
     from tiocross.circuit.compensation import Compensation as Compensation
+    from tiocross.periphery.electronics import Periphery as Periphery
+    from tiocross.periphery.parts import Converter as Converter
+    from tiocross.periphery.parts import Driver as Driver
+    from tiocross.periphery.parts import Sensing as Sensing
+    from tiocross.periphery.measured import MeasuredCurve as MeasuredCurve
+    from tiocross.periphery.measured import read_activation_csv as read_activation_csv
+    from tiocross.periphery.files import save_periphery as save_periphery
+    from tiocross.periphery.files import load_periphery as load_periphery
+    from tiocross.periphery.presets import IDEAL_PERIPHERY as IDEAL_PERIPHERY
+    from tiocross.periphery.presets import PERIPHERY_8_BIT as PERIPHERY_8_BIT
+    from tiocross.periphery.presets import PERIPHERY_6_BIT as PERIPHERY_6_BIT
+    from tiocross.periphery.presets import PERIPHERY_FOLLOW_UP as PERIPHERY_FOLLOW_UP
     from tiocross.lab.instrument import CrossbarInstrument as CrossbarInstrument
     from tiocross.lab.write_verify import PulseScheme as PulseScheme
     from tiocross.lab.write_verify import WriteVerify as WriteVerify
@@ -234,6 +279,7 @@ if TYPE_CHECKING:
     from tiocross.lab.report import InstrumentError as InstrumentError
     from tiocross.lab.log import EventLog as EventLog
     from tiocross.lab.log import read_events as read_events
+    from tiocross.lab.fab import SimulatedFab as SimulatedFab
     from tiocross.lab.simulated import SimulatedCrossbar as SimulatedCrossbar
     from tiocross.lab.switching import SwitchingModel as SwitchingModel
     from tiocross.lab.switching import TIO2_SWITCHING as TIO2_SWITCHING
@@ -258,6 +304,10 @@ if TYPE_CHECKING:
     from tiocross.transfers.adaptation import retrain_around as retrain_around
     from tiocross.transfers.judging import transfer as transfer
     from tiocross.transfers.summary import tabulate_summaries as tabulate_summaries
+    from tiocross.transfers.costs import effect_costs as effect_costs
+    from tiocross.transfers.costs import EffectCosts as EffectCosts
+    from tiocross.transfers.compensation import compensability as compensability
+    from tiocross.transfers.compensation import Compensability as Compensability
     from tiocross.transfers.planned import judge_plan as judge_plan
     from tiocross.transfers.planned import judge_readback as judge_readback
     from tiocross.transfers.planned import ReadbackAccuracy as ReadbackAccuracy
@@ -267,6 +317,7 @@ if TYPE_CHECKING:
     from tiocross.transfers.prediction import infer as infer
     from tiocross.transfers.prediction import predict_logits as predict_logits
     from tiocross.transfers.prediction import measure_logits as measure_logits
+    from tiocross.transfers.netlists import write_netlist as write_netlist
     from tiocross.transfers.prediction import compare_outputs as compare_outputs
     from tiocross.study.methods import train_robust as train_robust
     from tiocross.study.methods import ROBUST as ROBUST

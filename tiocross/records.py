@@ -13,9 +13,12 @@ import numpy as np
 from tiocross.checks import as_count, as_finite, as_number, nearest_name
 
 
-def number(unit, *, default=MISSING, low=-math.inf, high=math.inf, positive=False, shown="", source=""):
-    """Field for a finite float; ``shown`` is the unit for people, ``source`` says where the default comes from."""
+def number(unit, *, default=MISSING, low=-math.inf, high=math.inf, positive=False, optional=False, shown="", source=""):
+    """Field for a finite float; ``shown`` is the unit for people, ``source`` says where the default comes from. With
+    ``optional`` None stands for "not stated"."""
     def check(name, value):
+        if optional and value is None:
+            return None
         value = as_number(name, value, low=low, high=high, unit=unit.strip("-"))
         if positive and value <= 0.0:
             raise ValueError(f"{name} must be above zero; got {value:g}")

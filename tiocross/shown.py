@@ -88,6 +88,8 @@ def _is_number(content):
 def _value_text(value, scale):
     if value is None:
         return "not stated"
+    if isinstance(value, str):
+        return value
     if isinstance(value, tuple):
         return " x ".join(map(str, value))
     if isinstance(value, np.ndarray):

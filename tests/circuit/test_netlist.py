@@ -1,11 +1,11 @@
 """A netlist is the same circuit: ngspice finds the same currents and voltages."""
 
-import shutil
-import subprocess
+import json
 
 import numpy as np
 import pytest
 from circuit_cases import build
+from ngspice_runs import SOLVED, array_case, needs_ngspice, run_ngspice
 from oracle import random_circuit
 
 from tiocross import (
@@ -19,31 +19,19 @@ from tiocross import (
     Transistor,
     custom,
     solve,
+    write_device,
     write_netlist,
 )
-
-NGSPICE = shutil.which("ngspice")
-needs_ngspice = pytest.mark.skipif(NGSPICE is None, reason="ngspice is not installed")
-
-
-def run_ngspice(deck):
-    """Voltages of nodes and currents of sources by their names, as ngspice finds them."""
-    raw = deck.with_suffix(".raw")
-    subprocess.run([NGSPICE, "-b", "-r", raw, deck], check=True, capture_output=True, timeout=60)
-    head, values = raw.read_bytes().split(b"Binary:\n", 1)
-    names = [line.split()[1].decode() for line in head.split(b"Variables:\n")[1].splitlines()]
-    return dict(zip(names, np.frombuffer(values)))
-
 
 def compare(crossbar, biasing, folder):
     """Largest error of a bit-line current over the largest device current, and of a node voltage over the largest held."""
     deck = folder / "circuit.cir"
     write_netlist(crossbar, biasing, deck)
     found, solution = run_ngspice(deck), solve(crossbar, biasing, rtol=1e-12)
-    currents = [found.get(f"i(vbottom{j})", 0.0) for j in range(crossbar.n_bit_lines)]
+    currents = [found.get(f"i(vbottom{j})", np.zeros(1))[0] for j in range(crossbar.n_bit_lines)]
     scale = np.abs(solution.device_currents).max()
     apart = np.abs(np.array(currents) - solution.bit_line_currents).max() / (scale or 1.0)
-    volts = [abs(found[f"v({line}{i}_{j})"] - values[i, j])
+    volts = [abs(found[f"v({line}{i}_{j})"][0] - values[i, j])
              for line, values in (("w", solution.word_line_voltages), ("b", solution.bit_line_voltages))
              for i, j in np.ndindex(values.shape) if f"v({line}{i}_{j})" in found]
     held = max(np.nanmax(np.abs(getattr(biasing, end)), initial=0.0) for end in ("left", "right", "top", "bottom"))
@@ -87,7 +75,8 @@ def test_every_segment_and_device_is_in_the_netlist_and_no_other(tmp_path):
     write_netlist(crossbar, [0.2, 0.1], tmp_path / "circuit.cir")
     lines = (tmp_path / "circuit.cir").read_text().splitlines()
     resistors = {tuple(sorted(line.split()[1:3])): float(line.split()[3]) for line in lines if line[0] == "R"}
-    word_wires = {("left0", "w0_0"): 7.0, ("left1", "w1_0"): 7.0, ("w0_0", "w0_1"): 2.0, ("w0_1", "w0_2"): 2.0,
+    word_wires = {("in_left0", "left0"): 5.0, ("in_left1", "left1"): 5.0, ("in_left0", "w0_0"): 2.0,
+                  ("in_left1", "w1_0"): 2.0, ("w0_0", "w0_1"): 2.0, ("w0_1", "w0_2"): 2.0,
                   ("w1_0", "w1_1"): 2.0, ("w1_1", "w1_2"): 2.0}
     bit_wires = {("b0_0", "b1_0"): 2.0, ("b0_1", "b1_1"): 2.0, ("b0_2", "b1_2"): 2.0, ("b1_0", "bottom0"): 2.0,
                  ("b1_1", "bottom1"): 2.0, ("b1_2", "bottom2"): 2.0}
@@ -111,8 +100,72 @@ def test_a_measured_curve_has_no_expression(tmp_path):
         write_netlist(crossbar, [0.1], tmp_path / "circuit.cir")
 
 
-def test_many_circuits_are_no_netlist(tmp_path):
-    crossbar = Crossbar(np.full((3, 2), 1e-4), 1.0)
-    with pytest.raises(ValueError, match=r"of one circuit; got .* leading axes \(4,\): write one after the other"):
-        write_netlist(crossbar, np.zeros((4, 3)), tmp_path / "circuit.cir")
+def test_many_inputs_in_one_netlist_are_a_sweep(tmp_path):
+    """Here, or where it was solved before, ngspice finds what `solve` finds, of devices beyond Ohm's law too."""
+    crossbar, inputs = array_case()
+    wanted = solve(crossbar, inputs, rtol=1e-12).bit_line_currents
+    stored = np.array(json.loads(SOLVED.read_text())["bit_line_currents"])
+    assert np.abs(stored - wanted).max() <= 1e-9 * np.abs(wanted).max()
+    write_netlist(crossbar, inputs, tmp_path / "circuit.cir")
+    assert (tmp_path / "circuit.cir").read_text().splitlines()[-2] == f".dc Vindex 0 {len(inputs) - 1} 1"
+
+
+@needs_ngspice
+@pytest.mark.parametrize("count", [1, 7])
+def test_ngspice_finds_now_what_it_found_before(count, tmp_path):
+    crossbar, inputs = array_case()
+    write_netlist(crossbar, inputs[:count], tmp_path / "circuit.cir")
+    found = run_ngspice(tmp_path / "circuit.cir")
+    stored = np.array(json.loads(SOLVED.read_text())["bit_line_currents"])[:count]
+    assert np.abs(np.stack([found[f"i(vbottom{j})"] for j in range(3)], axis=1) - stored).max() <= 1e-12 * np.abs(stored).max()
+
+
+@needs_ngspice
+def test_ends_that_are_held_at_many_voltages_are_swept_too(tmp_path):
+    """Writes of several devices, every line held: some ends change from one to the next, others do not."""
+    crossbar = Crossbar(np.random.default_rng(2).uniform(1e-4, 5e-4, (3, 4)), 5.0)
+    biasing = write_device(crossbar, [0, 1, 2], [3, 3, 0], [1.0, 1.2, -0.8])
+    write_netlist(crossbar, biasing, tmp_path / "circuit.cir")
+    found, solution = run_ngspice(tmp_path / "circuit.cir"), solve(crossbar, biasing)
+    for i, j in np.ndindex(3, 4):
+        apart = found[f"v(w{i}_{j})"] - found[f"v(b{i}_{j})"] - solution.device_voltages[:, i, j]
+        assert np.abs(apart).max() <= 1e-9
+
+
+def test_each_dialect_has_its_own_tables_formulas_and_tolerances(tmp_path):
+    """Xyce and LTspice are not at hand: their text is as their manuals want it."""
+    crossbar = Crossbar([[1e-4, 2e-4]], 2.0, iv=Asymmetric(Sinh(0.3), None))
+    texts = {}
+    for dialect in ("ngspice", "xyce", "ltspice"):
+        write_netlist(crossbar, [[0.1], [0.3]], tmp_path / "circuit.cir", dialect=dialect)
+        texts[dialect] = (tmp_path / "circuit.cir").read_text().replace("\n+", "").splitlines()
+    volts = "v(w0_0,b0_0)"
+    sides = f"0.0001*0.3*sinh({volts}/0.3)", f"0.0001*{volts}"
+    assert {name: next(line.split("=", 1)[1] for line in lines if line.startswith("Bd0_0")) for name, lines in texts.items()} == {
+        "ngspice": "(({}>0)?({}):({}))".format(volts, *sides), "xyce": "{{if({}>0,{},{})}}".format(volts, *sides),
+        "ltspice": "if({}>0,{},{})".format(volts, *sides)}
+    assert {name: next(line.split("=")[1] for line in lines if line.startswith("Bdrive")) for name, lines in texts.items()} == {
+        "ngspice": "pwl(v(index), 0,0.1, 1,0.3)", "xyce": "{table(v(index), 0,0.1, 1,0.3)}",
+        "ltspice": "table(v(index), 0,0.1, 1,0.3)"}
+    assert all(".dc Vindex 0 1 1" in lines and lines[-1] == ".end" for lines in texts.values())
+    assert ".print dc precision=16 v(index) i(vbottom0) i(vbottom1)" in texts["xyce"]
+    assert "numdgt=15" in " ".join(texts["ltspice"]) and ".options nonlin reltol=1e-12" in " ".join(texts["xyce"])
+
+
+@pytest.mark.parametrize("crossbars, inputs, options, message", [
+    (np.full((2, 3, 2), 1e-4), np.zeros(3), {}, r"of one array; got conductances of shape \(2, 3, 2\): write one after"),
+    (np.full((3, 2), 1e-4), np.zeros((0, 3)), {}, r"one input or more; got a batch of shape \(0,\)"),
+    (np.full((3, 2), 1e-4), np.zeros(3), {"dialect": "ngspise"}, "dialect 'ngspise' is unknown; did you mean 'ngspice'"),
+    (np.full((3, 2), 1e-4), np.zeros(3), {"wire_resistance": 2.0}, "cannot go with one Crossbar: .* a Crossbar has its own"),
+])
+def test_what_cannot_be_one_netlist_is_refused(crossbars, inputs, options, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        write_netlist(Crossbar(crossbars, 1.0), inputs, tmp_path / "circuit.cir", **options)
     assert not list(tmp_path.iterdir())
+
+
+def test_an_end_that_floats_for_some_inputs_is_refused(tmp_path):
+    crossbar = Crossbar(np.full((3, 2), 1e-4), 1.0)
+    biasing = custom(crossbar, left=[[0.1, 0.2, 0.3], [0.1, np.nan, 0.2]], bottom=0.0)
+    with pytest.raises(ValueError, match="must float for all inputs of a netlist or for none; left end 1 does for some"):
+        write_netlist(crossbar, biasing, tmp_path / "circuit.cir")

@@ -27,6 +27,10 @@ describe hollow                                                      -> hollow i
 describe mine.csv                                                    -> 0
 describe nothing.csv                                                 -> nothing.csv: No such file
 describe device.json more.json                                       -> one argument too many: 'more.json'; see tiocross describe
+describe network.npz --device device.json --task moons --seed -1       -> --seed must be at least 0; got -1
+describe network.npz --device device.json                            -> has no record of training beside it
+describe network.npz --task moons                                    -> --task is for a network on a card: name the card with --device
+describe device.json --device TIO2                                   -> --device is for a network on a card; device.json is a device
 describe                                                             -> the following arguments are required
 solve conductances.csv voltages.csv --iv sinh                        -> such as sinh:0.37
 solve conductances.csv voltages.csv --iv sinh:0                      -> --iv 'sinh:0': v0 must be above zero; got 0
@@ -110,6 +114,10 @@ transfer network.npz --task moons --points all                       -> --points
 transfer network.npz --task moons --layout hollow                    -> hollow/plan.json: No such file
 transfer network.npz --task moons --layout hollow --array-shape 8x8  -> --layout states where everything lies
 transfer network.npz --task moons --out network.npz --overwrite      -> would take the place of network.npz, which is read
+effects                                                              -> the following arguments are required: NETWORK
+effects network.npz                                                  -> has no record of training beside it
+effects network.npz --task moons --transfers 0                       -> --transfers must be at least 1; got 0
+effects network.npz --task moons --out device.json                   -> device.json is not a folder; choose another with --out
 tasks --only irs                                                     -> task 'irs' is unknown; did you mean 'iris'?
 tasks --out full                                                     -> holds files that tiocross did not write
 tasks --list                                                         -> 0

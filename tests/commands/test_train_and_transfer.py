@@ -301,3 +301,26 @@ def test_the_table_of_known_tasks_is_printed_beside_what_was_published(table, ca
     assert main(["describe", str(folder)]) == 0
     assert main(["tasks", "--only", "iris", "--out", str(folder)]) == 2
     assert "holds results of an earlier run" in capsys.readouterr().err
+
+
+def test_effects_of_a_network_are_told_drawn_and_kept(network, tmp_path, capsys):
+    network.save(tmp_path / "network.npz")
+    arguments = ["effects", str(tmp_path / "network.npz"), "--task", "moons", "--transfers", "40", "--wire-resistance", "2",
+                 "--out", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "stuck devices" in printed and "wire resistance" in printed
+    record = json.loads((tmp_path / "out" / "effects.json").read_text())
+    assert {cost["effect"] for cost in record["costs"]} == {"tuning", "disturb", "stuck", "wires"}
+    assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".csv", ".json", ".pdf", ".png"]
+    assert main(arguments) == 2 and "exists already" in capsys.readouterr().err
+    assert main([*arguments, "--overwrite"]) == 0
+
+
+def test_describe_puts_a_network_on_a_card(network, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("tiocross.commands.on_card._N_SIMULATED", 75)
+    monkeypatch.setattr("tiocross.commands.on_card._N_POINTS", 40)
+    network.save(tmp_path / "network.npz")
+    assert main(["describe", str(tmp_path / "network.npz"), "--device", "TIO2", "--task", "moons"]) == 0
+    printed = capsys.readouterr().out
+    assert "2-8-1" in printed and "what training sees of" in printed and "per 1 % of devices" in printed

@@ -11,7 +11,8 @@ import pytest
 from tiocross import (
     TIO2, TIO2_8X8, Device, DisturbQuantiles, LineFailures, StuckDevices, TuningError, infer, load_device, save_device,
 )
-from tiocross.devices.writes import count_later_writes, disturb_changes, draw_array_writes, program
+from tiocross.devices.programming import program
+from tiocross.devices.writes import count_later_writes, disturb_changes, draw_array_writes
 from tiocross.learning.techniques import ConductanceDropout, NoiseInjection
 from tiocross.units import uS
 

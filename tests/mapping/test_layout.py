@@ -20,7 +20,8 @@ from tiocross import (
     share_arrays,
     transfer_matrix,
 )
-from tiocross.devices.writes import draw_line_failures, draw_writes, program
+from tiocross.devices.programming import program
+from tiocross.devices.writes import draw_line_failures, draw_writes
 from tiocross.mapping.arrangements import arrange as arrange_in_room
 from tiocross.mapping.draws import draw_chips
 from tiocross.mapping.layout import Block, Carried, layer_shapes

@@ -3,7 +3,7 @@
 Every line has two ends, left and right of a word line, top and bottom of a bit line. Each end is held at a voltage or
 floats. A selected word line is driven at its left end. A selected bit line is sensed at its bottom end, held at 0 V.
 
-A new scheme for one selected device is one line in `_SCHEMES`, and its name in those for reads, for writes or for both.
+A new scheme for one selected device is one line in `UNSELECTED`, and its name in those for reads, for writes or for both.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from tiocross.records import short_text
 
 READ_SCHEMES = ("floating", "grounded", "V/2", "V/3")
 WRITE_SCHEMES = ("V/2", "V/3")
-_SCHEMES = {  # voltages of the other word lines and of the other bit lines, from that of the selected word line
+UNSELECTED = {  # voltages of the other word lines and of the other bit lines, from that of the selected word line
     "floating": lambda voltage: (np.nan, np.nan),
     "grounded": lambda voltage: (0.0, 0.0),
     "V/2": lambda voltage: (voltage / 2, voltage / 2),
@@ -299,7 +299,7 @@ def _select(crossbar, word_line, bit_line, voltage, scheme):
                          "do not broadcast against each other") from None
     lines = np.broadcast_to(word_line, batch)[..., None], np.broadcast_to(bit_line, batch)[..., None]
     volts = np.broadcast_to(voltage, batch)[..., None]
-    of_words, of_bits = _SCHEMES[scheme](volts)
+    of_words, of_bits = UNSELECTED[scheme](volts)
     left = np.where(np.arange(crossbar.n_word_lines) == lines[0], volts, of_words)
     bottom = np.where(np.arange(crossbar.n_bit_lines) == lines[1], 0.0, of_bits)
     floating = np.full(crossbar.n_word_lines, np.nan), np.full(crossbar.n_bit_lines, np.nan)

@@ -1,6 +1,8 @@
 """What each command of ``tiocross`` takes. Nothing is imported here that ``--help`` would have to wait for."""
 
-from tiocross.commands.network_arguments import add_import, add_points, add_tasks, add_train, add_transfer
+from tiocross.commands.network_arguments import (
+    add_effects, add_import, add_on_card, add_points, add_tasks, add_train, add_transfer,
+)
 from tiocross.commands.options import (
     EPILOG, MOST_SEEDS, MOST_WORKERS, HelpText, add_command, array_shape, as_float, real, shortened, whole,
 )
@@ -19,8 +21,8 @@ tiocross --help lists all commands."""
 
 def add_commands(commands):
     """Add a parser for each command; the module of the same name has its ``prepare``."""
-    for add_arguments in (_add_experiment, _add_compare, add_train, add_import, add_transfer, add_tasks, _add_plan,
-                          _add_program, _add_judge, _add_calibrate, _add_report, _add_describe, _add_solve,
+    for add_arguments in (_add_experiment, _add_compare, add_train, add_import, add_transfer, add_effects, add_tasks,
+                          _add_plan, _add_program, _add_judge, _add_calibrate, _add_report, _add_describe, _add_solve,
                           _add_example, _add_warmup):
         add_arguments(commands)
 
@@ -188,8 +190,9 @@ def _add_describe(commands):
                "Say what a file holds, in units that people read: a device (JSON), a network (npz), a resistance map of the "
                "lab, a pulse log, conductances or voltages (CSV), the folder of a plan or of an experiment. The kind is "
                "recognised by the content.",
-               "TIO2", "device.json")
+               "TIO2", "device.json", "network.npz --device TIO2 --wire-resistance 2")
     add("subject", metavar="DEVICE|NETWORK|FILE", help="a file or folder, or TIO2, the published card")
+    add_on_card(add)
 
 
 def _add_solve(commands):

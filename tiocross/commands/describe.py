@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tiocross.checks import plural
+from tiocross.commands.on_card import OF_A_CARD, prepare_on_card
 from tiocross.commands.points import describe_points
 from tiocross.commands.recognition import recognise
 from tiocross.devices.files import load_device
@@ -32,10 +33,15 @@ def prepare(arguments):
     """The description of what the command line names, ready to be printed."""
     path = Path(arguments.subject)
     if arguments.subject.upper() == "TIO2" and not path.exists():
-        text = str(TIO2)
+        kind, text = "device", str(TIO2)
     else:
         kind = recognise(path)
         text = f"{path}: {kind}\n" + _DESCRIPTIONS[kind](path)
+    if arguments.device is not None:
+        return prepare_on_card(arguments, kind, text)
+    if given := next((name for name in OF_A_CARD if getattr(arguments, name) not in (None, False, 0)), None):
+        raise ValueError(f"--{given.replace('_', '-')} is for a network on a card: name the card with --device, a file or "
+                         "TIO2")
     return lambda: print(text)
 
 

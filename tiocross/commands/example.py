@@ -6,7 +6,8 @@ import numpy as np
 
 from tiocross.devices.files import save_device
 from tiocross.devices.tio2 import TIO2
-from tiocross.devices.writes import count_later_writes, program
+from tiocross.devices.programming import program
+from tiocross.devices.writes import count_later_writes
 from tiocross.storage import new_folder, require_new_folder, save_text
 from tiocross.tasks.files import shipped_folder
 from tiocross.units import kohm, uS

@@ -4,13 +4,24 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from tiocross.checks import require_name
-from tiocross.commands.networks import NETWORK, file_sha256, load_record, record_path
+from tiocross.commands.networks import NETWORK, file_sha256, load_record, record_path, require_fitting
 from tiocross.commands.points import all_points, named_task, require_columns, require_no_columns, task_of
 from tiocross.study.results import task_sha256
 from tiocross.study.measured import as_measured
 
 PARTS = ("test", "all")
 _SCALED = ", scaled to [0, 1] by the training points"  # of a source; the network gets values as measured
+
+
+def fitting_points(arguments, network):
+    """Points that the command line or the record beside the network's file names, and what they are."""
+    if arguments.data is None and arguments.task is None and load_record(arguments.network) is None:
+        raise ValueError(f"{arguments.network} has no record of training beside it ({record_path(arguments.network)}), "
+                         "so it is not known what it is for: name its points with --data or --task")
+    points, source = points_to_judge(arguments, arguments.network)
+    require_fitting(arguments.network, network, points,
+                    arguments.data or arguments.task or "those of its record")
+    return points, source
 
 
 def points_to_judge(arguments, network):

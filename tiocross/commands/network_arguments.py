@@ -17,9 +17,27 @@ def add_points(add, default):
              "(default: 0)")
 
 
+def add_on_card(add):
+    """Arguments of ``describe`` that put a network on a card."""
+    add("--device", metavar="CARD",
+        help="of a network: also say what training can compensate of this card's effects, and what each costs as it grows; "
+             "a device as JSON, or TIO2")
+    add_points(add, "as it was trained with")
+    add("--points", metavar="PART",
+        help="test points of the split, or all rows of a file (default: as of tiocross transfer)")
+    _add_shapes(add)
+    add("--wire-resistance", type=real, default=0.0, metavar="OHM",
+        help="of one wire segment in ohm, an effect, too (default: %(default)s)")
+    add("--seed", type=whole(), default=0, metavar="N", help="of chips and points, unitless (default: %(default)s)")
+
+
 def add_arrays(add):
     """Arguments that say on which arrays a network lies."""
     add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card)")
+    _add_shapes(add)
+
+
+def _add_shapes(add):
     add("--array-shape", type=array_shape, metavar="ROWSxCOLUMNS",
         help="word lines and bit lines of every array, unitless (default: those of the device, or one array a layer)")
     add("--share-arrays", action="store_true",
@@ -105,6 +123,32 @@ def add_transfer(commands):
         help="how much the work may take, all threads together, in gigabytes; it changes no result (default: %(default)s)")
     add("--out", metavar="FILE", help="also write the outcome, such as transfer.npz, and its summary beside it as JSON")
     add("--overwrite", action="store_true", help="replace both files; without it files that are there are kept")
+
+
+def add_effects(commands):
+    add = add_command(commands, "effects", "what costs a network robust points",
+                      "Put a trained network on simulated chips with every effect of the device, the wires and the "
+                      "periphery, with each of them switched off, and with each alone. Prints the effects, the dearest "
+                      "first, with intervals, and writes them as CSV, JSON and a figure. Points are as for tiocross "
+                      "transfer.",
+                      "network.npz --wire-resistance 2",
+                      "mine.npz --data my.csv --label species --device device.json --out results/mine_effects")
+    add("network", metavar="NETWORK", help="the network, an npz file")
+    add_points(add, "as it was trained with")
+    add("--points", metavar="PART",
+        help="test points of the split, or all rows of a file (default: as of tiocross transfer)")
+    add_arrays(add)
+    add("--layout", metavar="PLAN", help="in place of shapes: the layout of the plan in this folder")
+    add("--wire-resistance", type=real, default=0.0, metavar="OHM",
+        help="of one wire segment in ohm (default: %(default)s)")
+    add("--transfers", type=whole(), default=2_000, metavar="N",
+        help="simulated chips under each condition (default: %(default)s)")
+    add("--seed", type=whole(), default=0, metavar="N", help="of the chips, unitless (default: %(default)s)")
+    add("--workers", type=whole(MOST_WORKERS), metavar="N", help="threads (default: one for each CPU)")
+    add("--memory", type=real, default=1.0, metavar="GB",
+        help="how much the work may take, all threads together, in gigabytes; it changes no result (default: %(default)s)")
+    add("--out", default="results/effects", metavar="DIR", help="folder for table and figure (default: %(default)s)")
+    add("--overwrite", action="store_true", help="replace those of an earlier run; without it they are kept")
 
 
 def add_tasks(commands):

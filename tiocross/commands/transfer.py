@@ -4,8 +4,8 @@ import numpy as np
 
 from tiocross.checks import as_count, as_number
 from tiocross.circuit.crossbar import LARGEST_RESISTANCE
-from tiocross.commands.judged_points import points_to_judge
-from tiocross.commands.networks import arrangement_of, file_sha256, load_record, record_path, require_fitting, require_free
+from tiocross.commands.judged_points import fitting_points
+from tiocross.commands.networks import arrangement_of, file_sha256, record_path, require_free
 from tiocross.commands.plan import load_planned
 from tiocross.commands.progress import ProgressLine
 from tiocross.commands.studies import count_workers
@@ -18,29 +18,30 @@ from tiocross.transfers.judging import transfer
 from tiocross.transfers.stopping import as_until
 
 TRANSFER_RECORD = "tiocross transfer 1"
-_GB = 1e9  # [bytes]
+GB = 1e9  # [bytes]
 _LEAST_MEMORY = 0.001  # [GB]
 
 
 def prepare(arguments):
     """The transfer that the command line asks for, ready to be called."""
+    network, device, points, source, layout = what_to_judge(arguments)
+    as_until(arguments.until)
+    if arguments.out is not None:
+        require_free(arguments.out, arguments.overwrite, arguments.network, *filter(None, [arguments.data]))
+    return lambda: _transfer(arguments, network, device, points, layout, source)
+
+
+def what_to_judge(arguments):
+    """Network, device, points, what these are, and layout, as the command line names them; its numbers are checked, too."""
     network = Network.load(arguments.network)
     device = TIO2 if arguments.device is None else load_device(arguments.device)
-    if arguments.data is None and arguments.task is None and load_record(arguments.network) is None:
-        raise ValueError(f"{arguments.network} has no record of training beside it ({record_path(arguments.network)}), "
-                         "so it is not known what it is for: name its points with --data or --task")
-    points, source = points_to_judge(arguments, arguments.network)
-    require_fitting(arguments.network, network, points,
-                    arguments.data or arguments.task or "those of its record")
+    points, source = fitting_points(arguments, network)
     layout = _layout(arguments, network, device)
-    as_until(arguments.until)
     as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=LARGEST_RESISTANCE, unit="ohm")
     for name, low in (("transfers", 1), ("seed", 0)):
         as_count(f"--{name}", getattr(arguments, name), low=low)
     as_number("--memory", arguments.memory, low=_LEAST_MEMORY, unit="GB")
-    if arguments.out is not None:
-        require_free(arguments.out, arguments.overwrite, arguments.network, *filter(None, [arguments.data]))
-    return lambda: _transfer(arguments, network, device, points, layout, source)
+    return network, device, points, source, layout
 
 
 def _layout(arguments, network, device):
@@ -61,7 +62,7 @@ def _transfer(arguments, network, device, points, layout, source):
     try:
         outcome = transfer(network, points, device=device, layout=layout, wire_resistance=arguments.wire_resistance,
                            n_transfers=arguments.transfers, rng=np.random.default_rng(arguments.seed),
-                           workers=count_workers(arguments.workers), memory=arguments.memory * _GB, until=arguments.until,
+                           workers=count_workers(arguments.workers), memory=arguments.memory * GB, until=arguments.until,
                            on_progress=lambda done, total: progress.update("chips", done))
         summary = outcome.summary()
     finally:

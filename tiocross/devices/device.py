@@ -1,7 +1,7 @@
 """What is known of one kind of memristive cell: its tuning window, and what a write leaves behind.
 
-Each effect of a write is a record of its own: `TuningError`, `DisturbQuantiles`, `StuckDevices`, `LineFailures`. A `Device`
-holds at most one of each. How chips are drawn from them is in `tiocross.devices.writes`.
+Each effect of a write is a record of its own: `TuningError`, `DisturbQuantiles` or `StateDisturb`, `StuckDevices`,
+`LineFailures`. A `Device` holds at most one of each. How chips are drawn from them is in `tiocross.devices.writes`.
 """
 
 from dataclasses import dataclass, replace
@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tiocross.checks import LARGEST_CONDUCTANCE, as_count, as_shape, require_name, require_text, siemens_cure, with_article
+from tiocross.devices.reads import Nonlinearity, ReadNoise
+from tiocross.devices.state_disturb import StateDisturb
 from tiocross.records import ArrayRecord, array, check_fields, number, stated
 from tiocross.shown import records_table
 from tiocross.units import mS, percent, uS
@@ -182,7 +184,15 @@ class LineFailures:
                 f"bit lines fail at a conductance log-uniform in {self.g_low / uS:g} to {self.g_high / uS:g} uS")
 
 
-EFFECTS = {"tuning": TuningError, "disturb": DisturbQuantiles, "stuck": StuckDevices, "lines": LineFailures}
+EFFECTS = {"tuning": TuningError, "disturb": (DisturbQuantiles, StateDisturb), "stuck": StuckDevices, "lines": LineFailures,
+           "read_noise": ReadNoise, "nonlinearity": Nonlinearity}
+YOUNG = ("read_noise", "nonlinearity")  # effects that most cards do not know: shown and written where there are any
+
+
+def kinds_of(effect):
+    """The records that may be this effect of a `Device`, a tuple; the first is the usual one."""
+    kinds = EFFECTS[effect]
+    return kinds if isinstance(kinds, tuple) else (kinds,)
 
 
 @dataclass(frozen=True)
@@ -195,7 +205,7 @@ class Device:
         Ends of the tuning window, high and low resistance state [S].
     tuning : TuningError or None, optional
         Error of the write itself.
-    disturb : DisturbQuantiles or None, optional
+    disturb : DisturbQuantiles or StateDisturb or None, optional
         Change by later writes in the same array.
     stuck : StuckDevices or None, optional
         Devices that do not answer to writes.
@@ -208,23 +218,30 @@ class Device:
     array_shape : tuple of int or None, optional
         (n_word_lines, n_bit_lines) of the physical arrays: the default for layouts that are made without one. It is used
         once, when a network is mapped. None: each layer has one array of its own size (unitless).
+    read_noise : ReadNoise or None, optional
+        Noise of each reading.
+    nonlinearity : Nonlinearity or None, optional
+        Current-voltage law; Ohm's without it.
     """
 
     g_min: float = number("S", low=0.0, high=LARGEST_CONDUCTANCE, shown="uS")
     g_max: float = number("S", low=0.0, high=LARGEST_CONDUCTANCE, shown="uS")
     tuning: TuningError | None = None
-    disturb: DisturbQuantiles | None = None
+    disturb: DisturbQuantiles | StateDisturb | None = None
     stuck: StuckDevices | None = None
     name: str = "unnamed device"
     source: str = "not stated"
     lines: LineFailures | None = None
     array_shape: tuple[int, int] | None = stated("-", default=None)
+    read_noise: ReadNoise | None = None
+    nonlinearity: Nonlinearity | None = None
 
     def __post_init__(self):
         check_fields(self)
-        for name, kind in EFFECTS.items():
-            if not isinstance(getattr(self, name), (kind, type(None))):
-                raise TypeError(f"{name} must be {with_article(kind.__name__)}, "
+        for name in EFFECTS:
+            kinds = kinds_of(name)
+            if not isinstance(getattr(self, name), (*kinds, type(None))):
+                raise TypeError(f"{name} must be {' or '.join(with_article(kind.__name__) for kind in kinds)}, "
                                 f"or None to switch it off; got {getattr(self, name)!r}")
         for name in ("name", "source"):
             require_text(name, getattr(self, name))
@@ -261,7 +278,7 @@ class Device:
         Parameters
         ----------
         *effects : str
-            Any of "tuning", "disturb", "stuck", "lines".
+            Any of "tuning", "disturb", "stuck", "lines", "read_noise", "nonlinearity".
 
         Returns
         -------
@@ -289,7 +306,7 @@ class Device:
         Parameters
         ----------
         *effects : str
-            Any of "tuning", "disturb", "stuck", "lines".
+            Any of "tuning", "disturb", "stuck", "lines", "read_noise", "nonlinearity".
 
         Returns
         -------
@@ -315,8 +332,8 @@ class Device:
             lines.append(f"  arrays of {self.array_shape[0]} x {self.array_shape[1]}")
         for effect in EFFECTS:
             value = getattr(self, effect)
-            if effect == "lines" and value is None:
-                continue  # most cards know no failed lines; the others' "off" says that something was switched off
+            if effect in ("lines", *YOUNG) and value is None:
+                continue  # most cards do not know them; the others' "off" says that something was switched off
             lines.append(f"  {effect}: {'off' if value is None else value}")
             if value is not None:
                 lines.append(f"    source: {value.source}")
@@ -324,7 +341,8 @@ class Device:
 
     def _repr_html_(self):
         """The card as a table of all values with their units and sources, for notebooks."""
-        return records_table(self.name, {"window": self, **{effect: getattr(self, effect) for effect in EFFECTS}})
+        shown = {effect: value for effect in EFFECTS if (value := getattr(self, effect)) is not None or effect not in YOUNG}
+        return records_table(self.name, {"window": self, **shown})
 
 
 def require_device(device):

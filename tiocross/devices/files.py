@@ -3,11 +3,12 @@
 from os import PathLike
 
 from tiocross import records
-from tiocross.devices.device import EFFECTS, Device
+from tiocross.checks import require_name
+from tiocross.devices.device import EFFECTS, YOUNG, Device, kinds_of
 from tiocross.storage import read_json, save_json
 
 FORMAT = "tiocross device 1"
-_YOUNGER = ("lines", "array_shape [-]")  # keys that files written before them lack
+_YOUNGER = ("lines", "array_shape [-]", *YOUNG)  # keys that files written before them lack
 
 
 def save_device(device: Device, path: str | PathLike) -> None:
@@ -71,8 +72,15 @@ def to_json(device):
     content = {"format": FORMAT, "name": device.name, **records.to_json(device)}
     for effect in EFFECTS:
         value = getattr(device, effect)
-        content[effect] = None if value is None else records.to_json(value)
+        if value is not None or effect not in YOUNG:  # files of cards without them stay as they were
+            content[effect] = None if value is None else _named(effect, value)
     return content
+
+
+def _named(effect, value):
+    """Content of an effect; one that is not of the usual kind says of which."""
+    kind = {} if type(value) is kinds_of(effect)[0] else {"kind": type(value).__name__}
+    return {**kind, **records.to_json(value)}
 
 
 def from_json(content):
@@ -82,9 +90,17 @@ def from_json(content):
     content = {**dict.fromkeys(_YOUNGER), **content}
     del content["format"]
     values = records.values_from_json("device", content, Device, extra=("name", *EFFECTS))
-    for effect, kind in EFFECTS.items():
+    for effect in EFFECTS:
         if values[effect] is not None:
             if not isinstance(values[effect], dict):
                 raise ValueError(f"{effect!r} must be an object or null; got {values[effect]!r}")
-            values[effect] = kind(**records.values_from_json(effect, values[effect], kind))
+            values[effect] = _effect(effect, dict(values[effect]))
     return Device(**values)
+
+
+def _effect(effect, content):
+    """The record of an effect; of the usual kind, unless it says of which."""
+    kinds = {kind.__name__: kind for kind in kinds_of(effect)}
+    name = content.pop("kind", next(iter(kinds)))
+    require_name(f"kind of {effect}", name, kinds)
+    return kinds[name](**records.values_from_json(effect, content, kinds[name]))

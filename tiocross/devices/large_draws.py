@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from tiocross.devices.device import DisturbQuantiles
 from tiocross.devices.draws_kernel import fill_writes, program_writes
 from tiocross.devices.writes import Writes, growth_of_disturb, interpolated_quantiles
 
@@ -48,6 +49,13 @@ class LargeDraws:
             program_writes(*numbers, *self._law, wanted, least, out[chip].reshape(-1))
         return out
 
+    def levels(self, rngs):
+        """Levels of the write disturb in [0, 1), (n_chips, ...) of single precision: those of the same `draw`."""
+        found = np.empty((len(rngs), *self.shape), dtype=np.float32)
+        for chip, (_, bits) in enumerate(self._random(rngs)):
+            found[chip].reshape(-1)[:] = (bits[:, 0] >> 8) * np.float32(2.0**-24)
+        return found
+
     def _random(self, rngs):
         """Random numbers of one chip after the other; an array is used again for the next."""
         size = self._floats.shape[1]
@@ -60,7 +68,7 @@ class LargeDraws:
 
 def _disturb_law(disturb, later, rows):
     """The write disturb as the kernel takes it: rows, growth, table, edges, inverse, guide."""
-    if disturb is None:
+    if not isinstance(disturb, DisturbQuantiles):  # one by state needs to know what is written
         table, edges, growth = np.zeros((1, 2)), _NO_LEVELS, np.zeros(rows.size)
         rows = np.zeros(rows.size)
     else:

@@ -9,14 +9,13 @@ alone. That makes one function serve simulation, where targets are arrays, and t
 """
 
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from tiocross.devices.device import Device, require_device
-from tiocross.checks import as_conductances, as_count, as_reals, require_generator, require_memory
-
-_BYTES_PER_WRITE = 64  # four draws, three coefficients and the outcome
+from tiocross.checks import as_reals
+from tiocross.devices.device import DisturbQuantiles
+from tiocross.devices.state_disturb import StateDisturb
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +41,7 @@ class Writes:
 
     def __getitem__(self, chips):
         """The same for some of the chips."""
-        return Writes(self.constant[chips], self.linear[chips], self.quadratic[chips], self.stuck[chips])
+        return type(self)(*(getattr(self, place.name)[chips] for place in fields(self)))
 
     def fix_devices(self, conductances, where=...):
         """Make devices keep ``conductances`` [S], in place; NaN for those that are written. ``where`` picks the devices."""
@@ -55,76 +54,8 @@ class Writes:
 
 def stack_writes(drawn, axis=0):
     """Writes of several draws as one, along a new axis."""
-    return Writes(*(np.stack([getattr(writes, field.name) for writes in drawn], axis=axis) for field in fields(Writes)))
-
-
-def program(targets: ArrayLike, device: Device, *, rng: np.random.Generator, n_chips: int | None = None,
-            order: ArrayLike | None = None) -> np.ndarray:
-    """Conductances that a write of ``targets`` leaves behind on simulated chips.
-
-    Parameters
-    ----------
-    targets : (n_word_lines, n_bit_lines) array_like
-        Wanted conductances, within the device's window; NaN where a device is not programmed, as in a plan [S].
-    device : Device
-        What a write leaves behind.
-    rng : numpy.random.Generator
-        Source of chance; the same numbers are drawn whichever effects are on.
-    n_chips : int, optional
-        Number of chips; without it one chip and no leading axis (unitless).
-    order : (n_word_lines, n_bit_lines) array_like of int, optional
-        Turn of each device, a permutation of 0 to n_devices - 1; raster order, word line by word line, without it
-        (unitless).
-
-    Returns
-    -------
-    (n_chips, n_word_lines, n_bit_lines) ndarray
-        Programmed conductances, floored at zero, which no passive device can pass; NaN where there was no target [S].
-
-    Raises
-    ------
-    ValueError
-        If targets are not conductances or lie outside the window, or ``order`` is no permutation.
-
-    Notes
-    -----
-    Tuning, then disturb by the k devices of the array that are programmed later, then stuck devices, which keep their
-    own conductance, then failed lines, whose devices all have the line's. Draws are independent between devices (or
-    lines) and chips.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from tiocross import TIO2, program
-    >>> from tiocross.units import uS
-    >>> targets = np.array([[100, 500, 300], [200, 400, 100]]) * uS
-    >>> programmed = program(targets, TIO2, rng=np.random.default_rng(1), n_chips=1000)
-    >>> programmed.shape, bool((np.abs(np.median(programmed, axis=0) / targets - 1) < 0.1).all())
-    ((1000, 2, 3), True)
-    """
-    require_device(device)
-    targets = as_reals("targets", targets)
-    wanted = ~np.isnan(targets)
-    as_conductances("targets", np.where(wanted, targets, 0.0))
-    if targets.ndim != 2:
-        raise ValueError(f"targets must have shape (n_word_lines, n_bit_lines); got {targets.shape}")
-    require_generator(rng)
-    require_within_window("targets", targets, device)
-    count = 1 if n_chips is None else as_count("n_chips", n_chips)
-    require_memory(f"{count} chips of {targets.size} devices", _BYTES_PER_WRITE * count * targets.size,
-                   "give a smaller n_chips, and go on with what was drawn in a loop")
-    writes = draw_array_writes(device, _later_targets(wanted, count_later_writes(targets.shape, order)), count, rng)
-    programmed = np.where(wanted, apply_writes(np.where(wanted, targets, device.g_min), writes), np.nan)
-    return programmed[0] if n_chips is None else programmed
-
-
-def _later_targets(wanted, n_later):
-    """Number of devices with a target that are programmed after each device, from that of all devices."""
-    if wanted.all():
-        return n_later
-    turns = n_later.size - 1 - n_later
-    n_before = np.cumsum(wanted.ravel()[np.argsort(turns, axis=None)])  # with a target, until each turn
-    return int(wanted.sum()) - n_before[turns]
+    kind = type(drawn[0])
+    return kind(*(np.stack([getattr(writes, place.name) for writes in drawn], axis=axis) for place in fields(kind)))
 
 
 def count_later_writes(shape, order=None):
@@ -139,29 +70,53 @@ def count_later_writes(shape, order=None):
     return n_devices - 1 - turns.astype(np.int64)
 
 
-def draw_writes(device, n_later_writes, n_chips, rng):
-    """`Writes` of ``n_chips`` chips for devices with these numbers of later writes; lines do not fail here.
+class WriteNumbers(NamedTuple):
+    """Random numbers of writes, each (n_chips, ...): normal ones of offset and spread, levels of the disturb and fates in
+    [0, 1)."""
+
+    offsets: np.ndarray
+    spreads: np.ndarray
+    levels: np.ndarray
+    fates: np.ndarray
+
+
+def draw_numbers(shape, n_chips, rng):
+    """`WriteNumbers` of devices of this shape.
 
     Every number is drawn whether its effect is on or off: switching one off leaves the others' draws as they were."""
-    shape = (n_chips, *n_later_writes.shape)
-    offsets, spreads = rng.standard_normal((2, *shape))
-    levels, fates = rng.random((2, *shape))
-    constant, linear, quadratic = np.zeros(shape), np.ones(shape), np.zeros(shape)
-    stuck = np.zeros(shape, dtype=bool)
-    if device.tuning is not None:
-        tuning = device.tuning
-        linear += tuning.offset_mean + tuning.offset_std * offsets + tuning.spread_intercept * spreads
-        quadratic += tuning.spread_slope * spreads
-    if device.disturb is not None:
-        constant += disturb_changes(device.disturb, n_later_writes, levels)
+    shape = (n_chips, *shape)
+    return WriteNumbers(*rng.standard_normal((2, *shape)), *rng.random((2, *shape)))
+
+
+def draw_writes(device, n_later_writes, n_chips, rng):
+    """`Writes` of ``n_chips`` chips for devices with these numbers of later writes; lines do not fail here."""
+    return writes_of(device, n_later_writes, draw_numbers(n_later_writes.shape, n_chips, rng))
+
+
+def writes_of(device, n_later_writes, numbers):
+    """`Writes` of these numbers. A disturb by state is not in them: it needs to know what is written."""
+    shape = numbers.fates.shape
+    constant, stuck = np.zeros(shape), np.zeros(shape, dtype=bool)
+    linear, quadratic = tuned_parts(device.tuning, numbers.offsets, numbers.spreads)
+    if isinstance(device.disturb, DisturbQuantiles):
+        constant += disturb_changes(device.disturb, n_later_writes, numbers.levels)
     if device.stuck is not None:
-        faults = device.stuck
+        faults, fates = device.stuck, numbers.fates
         stuck = fates < faults.probability_lrs + faults.probability_hrs
-        lrs = np.maximum(faults.lrs_mean + faults.lrs_std * spreads[stuck], 0.0)
-        hrs = faults.hrs_low + (faults.hrs_high - faults.hrs_low) * levels[stuck]
+        lrs = np.maximum(faults.lrs_mean + faults.lrs_std * numbers.spreads[stuck], 0.0)
+        hrs = faults.hrs_low + (faults.hrs_high - faults.hrs_low) * numbers.levels[stuck]
         constant[stuck] = np.where(fates[stuck] < faults.probability_lrs, lrs, hrs)
         linear[stuck] = quadratic[stuck] = 0.0
     return Writes(constant, linear, quadratic, stuck)
+
+
+def tuned_parts(tuning, offsets, spreads):
+    """Linear and quadratic part that a tuning error, or None, gives writes with these normal numbers."""
+    linear, quadratic = np.ones(offsets.shape), np.zeros(offsets.shape)
+    if tuning is not None:
+        linear += tuning.offset_mean + tuning.offset_std * offsets + tuning.spread_intercept * spreads
+        quadratic += tuning.spread_slope * spreads
+    return linear, quadratic
 
 
 def apply_writes(targets, writes, *, floor=True):
@@ -225,12 +180,17 @@ def interpolated_quantiles(disturb, later):
 
 def disturb_notes(device, most_later_writes):
     """List with a sentence, where the write disturb of a device is extrapolated to more than twice the writes measured."""
-    measured = 0 if device.disturb is None else int(device.disturb.n_later_writes.max())
-    if device.disturb is None or most_later_writes <= 2 * measured:
+    disturb = device.disturb
+    if isinstance(disturb, StateDisturb):
+        return [] if most_later_writes <= 2 * disturb.most_later else [
+            f"write disturb: fitted to arrays with up to {disturb.most_later} later writes, here up to {most_later_writes}: "
+            "longer lines, on which more devices are half-selected and pulses lose voltage, are an extrapolation"]
+    measured = 0 if disturb is None else int(disturb.n_later_writes.max())
+    if disturb is None or most_later_writes <= 2 * measured:
         return []
     return [f"write disturb: measured after up to {measured} later writes, here up to {most_later_writes}: the changes "
             f"beyond are extrapolated, their spread growing as the number of writes to the power "
-            f"{device.disturb.growth_exponent:g}"]
+            f"{disturb.growth_exponent:g}"]
 
 
 def growth_of_disturb(disturb, k):

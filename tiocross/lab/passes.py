@@ -52,11 +52,7 @@ class Run:
         return True
 
     def _is_over(self, max_passes):
-        if not self.readings:
-            return False
-        report = self.report()
-        return (len(self.readings) >= max_passes or not report.due.any()
-                or len(self.readings) - 1 - report.best_pass >= N_PATIENCE)
+        return bool(self.readings) and is_over(self.report(), max_passes)
 
     def _begin(self, place, turn):
         self.turn = max(self.turn, turn + 1)
@@ -147,6 +143,12 @@ class Run:
                 for released in self.suspicion.release():
                     self.settled.discard(released)
                     self.outcomes[released] = ""
+
+
+def is_over(report, max_passes):
+    """Whether a run that left this report after a pass is at its end."""
+    return (report.n_passes >= max_passes or not report.due.any()
+            or report.n_passes - 1 - report.best_pass >= N_PATIENCE)
 
 
 def _require_due(event, move):

@@ -157,7 +157,7 @@ def program_array(instrument: CrossbarInstrument, targets: ArrayLike, scheme: Pu
     """
     shape = require_instrument(instrument)
     require_scheme(scheme)
-    targets, mask = _as_targets(targets, mask, shape)
+    targets, mask = as_targets(targets, mask, shape)
     sequence = np.argsort(-count_later_writes(shape, order), axis=None)
     max_passes = as_count("max_passes", max_passes)
     _require_callables(on_event=on_event, should_stop=should_stop)
@@ -169,7 +169,7 @@ def program_array(instrument: CrossbarInstrument, targets: ArrayLike, scheme: Pu
     return run.report()
 
 
-def _as_targets(targets, mask, shape):
+def as_targets(targets, mask, shape):
     """Targets, NaN outside the mask, and the mask; ValueError naming the first device that is wrong."""
     if np.ma.is_masked(targets):
         raise TypeError("targets must not be a masked array; give NaN where a device is not to be programmed")

@@ -1,8 +1,8 @@
-"""A simulated passive crossbar behind the protocol of a real one: devices, wires, half-select, converters.
+"""A simulated passive crossbar behind the protocol of a real one: devices, wires, half-select, converters, a clock.
 
-Every pulse solves the whole array with its biasing scheme. Wires take their share of the voltage, half-selected devices
-see about half of it, and all devices answer by the switching model. Every reading solves the array too and goes through
-noise and converter. The true conductances are an attribute that a real chip does not have.
+Every pulse is integrated in time on the whole array with its biasing scheme. Wires take their share of the voltage,
+half-selected devices see about half of it, and all devices answer by the switching model. Every reading solves the array too
+and goes through noise and converter. The true conductances are an attribute that a real chip does not have.
 """
 
 import math
@@ -10,27 +10,29 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tiocross.checks import (
-    LARGEST_CONDUCTANCE, as_finite, as_number, as_shape, require_generator, require_memory, require_name,
-)
-from tiocross.circuit.biasing import READ_SCHEMES, WRITE_SCHEMES, read_device, write_device
+from tiocross.checks import as_finite, as_number, as_shape, require_generator, require_memory, require_name
+from tiocross.circuit.biasing import READ_SCHEMES, WRITE_SCHEMES
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.laws import Sinh
-from tiocross.circuit.sequence import CircuitSequence
+from tiocross.circuit.series import Selector
 from tiocross.circuit.solver import solve
 from tiocross.devices.device import LARGEST_WINDOW, Device
 from tiocross.devices.writes import draw_array_writes
+from tiocross.lab.array_state import ArrayState
 from tiocross.lab.instrument import require_place
-from tiocross.lab.switching import TIO2_SWITCHING, SwitchingModel, draw_traits, switch
+from tiocross.lab.port_kernel import DRIFTS, FREE, G, READINGS, RESETS, SETS
+from tiocross.lab.pulses_kernel import (
+    AMPLITUDE, CLOCK, COLUMN, N_PULSES, N_READS, OVERHEAD, PULSE, PULSE_ENERGY, READ, READ_ALL, READ_ENERGY, READ_TIME,
+    ROW, SLOPE, WAIT, WIDTH,
+)
+from tiocross.lab.switching import TIO2_SWITCHING, SwitchingModel, draw_traits
 from tiocross.mapping.faults import as_stuck_maps
 from tiocross.units import ohm
 
 SCHEMES = (*WRITE_SCHEMES, "floating")
 _LARGEST_AMPLITUDE = 10.0  # [V]; more is a slip of units
-_RTOL = 1e-4  # of the circuits, relative to the largest current: far below noise and cycle-to-cycle spread
-_SECANT_CHANGE = 1e-4  # of a device's conductance at read, relative, below which it counts as found
-_MOST_SECANTS = 20
-_BYTES_PER_DEVICE = 200  # of its state, its traits and its circuits
+_RTOL = 1e-4  # of products, relative to the largest current: far below noise
+_BYTES_PER_DEVICE = 400  # of its state, its traits and its circuits
 
 
 class SimulatedCrossbar:
@@ -59,14 +61,15 @@ class SimulatedCrossbar:
         As given (unitless).
     stuck : (n_word_lines, n_bit_lines) bool ndarray
         Devices that answer to nothing; a real chip does not tell (unitless).
-    n_pulses, n_reads : int
-        Given so far (unitless).
 
     Notes
     -----
     Conductances are those at the read voltage. The nonlinearity of the devices is known at read voltages only. During a
     pulse devices are taken as ohmic: the sinh law, extrapolated to 2 V, would give tens of milliamperes. Temperature,
-    capacitance and the rise and fall of pulses are not simulated.
+    capacitance and what edges of pulses switch are not simulated.
+
+    The clock of the lab runs with every pulse, reading and `wait`, by the times of the model. Devices drift by it: the one
+    in use with every call, the others when another device is looked at, or all.
 
     Examples
     --------
@@ -91,20 +94,17 @@ class SimulatedCrossbar:
         require_memory(f"an array of {self.shape[0]} x {self.shape[1]} devices", _BYTES_PER_DEVICE * math.prod(self.shape),
                        "simulate a smaller array")
         self.model, self.scheme, self.read_scheme = model, scheme, read_scheme
-        self.n_pulses = self.n_reads = 0
-        self._rng = rng
-        self._traits = draw_traits(model, self.shape, rng)
-        self._state = rng.uniform(model.initial_low, model.initial_high, self.shape)
+        self.wire_resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
+        traits, conductances = draw_traits(model, self.shape, rng), rng.uniform(model.initial_low, model.initial_high, self.shape)
         faults = _draw_stuck(model, self.shape, rng) if stuck is None else as_stuck_maps([stuck], [self.shape], "array")[0]
         self.stuck = ~np.isnan(faults)
-        self._state[self.stuck] = faults[self.stuck]
-        self._crossbar = Crossbar(self._state, wire_resistance)
-        self._pulses, self._readings = (CircuitSequence(self._crossbar, rtol=_RTOL) for _ in range(2))
-        self._slope = (model.read_voltage / model.nonlinearity) / np.sinh(model.read_voltage / model.nonlinearity)
-        self._answers = ~self.stuck
-        self._paces = np.zeros(self.shape)  # of drift and fluctuation: 1 when written, 0 when at rest, as a fresh chip is
-        self._selected = self._pulsed = self._read_place = None
-        self._n_waiting, self._open = 0, True
+        own = np.random.Generator(np.random.SFC64(rng.integers(2**32, size=4)))  # drawn from ahead of time
+        self.state = ArrayState(model, self.shape, self.wire_resistance, (scheme, read_scheme), own)
+        given = {G: np.where(self.stuck, faults, conductances), FREE: ~self.stuck, SETS: traits.set_voltages,
+                 RESETS: traits.reset_voltages, DRIFTS: traits.drifts}
+        for row, values in given.items():
+            self.state.fields[row] = values.reshape(-1)
+        self._open = True
 
     def __repr__(self):
         return (f"SimulatedCrossbar({self.shape[0]} x {self.shape[1]}, {int(self.stuck.sum())} stuck, "
@@ -112,14 +112,34 @@ class SimulatedCrossbar:
                 f"pulses, {self.n_reads} reads)")
 
     @property
-    def wire_resistance(self) -> float:
-        """Of one wire segment [ohm]."""
-        return self._crossbar.wire_resistance
-
-    @property
     def conductances(self) -> np.ndarray:
         """True conductances at the read voltage, (n_word_lines, n_bit_lines) [S]; a real chip does not tell."""
-        return self._state.copy()
+        return self.state.fields[G].reshape(self.shape).copy()
+
+    @property
+    def n_pulses(self) -> int:
+        """Pulses given so far (unitless)."""
+        return int(self.state.counts[N_PULSES])
+
+    @property
+    def n_reads(self) -> int:
+        """Currents read so far (unitless)."""
+        return int(self.state.counts[N_READS])
+
+    @property
+    def clock(self) -> float:
+        """Time since the chip was made [s]."""
+        return float(self.state.numbers[CLOCK])
+
+    @property
+    def pulse_energy(self) -> float:
+        """Taken from the sources by all pulses so far, by half-selected devices and wires too [J]."""
+        return float(self.state.numbers[PULSE_ENERGY])
+
+    @property
+    def read_energy(self) -> float:
+        """Taken by the sensed currents of all readings so far, those of other bit lines left out [J]."""
+        return float(self.state.numbers[READ_ENERGY])
 
     def pulse(self, row: int, column: int, amplitude: float, width: float) -> None:
         """Apply a pulse to one device; its row is at ``amplitude``, its column at 0 V.
@@ -140,22 +160,12 @@ class SimulatedCrossbar:
         """
         self._require_open()
         amplitude = as_number("amplitude", amplitude, low=-_LARGEST_AMPLITUDE, high=_LARGEST_AMPLITUDE, unit="V")
-        if as_number("width", width, low=0.0, unit="s") == 0.0:
+        width = as_number("width", width, low=0.0, unit="s")
+        if width == 0.0:
             raise ValueError("width must be above zero; got 0 s")
         self._select(row, column)
-        self.n_pulses += 1
-        self._n_waiting += 1
-        if self._pulsed != (row, column):
-            self._pulses.bias(self._bias_pulse(row, column))
-            self._pulsed = row, column
-        _, voltages = self._pulses.solve(self._state, amplitude)
-        active = (np.abs(voltages) > self.model.quiet_voltage) & self._answers
-        if active[row, column]:
-            self._paces[row, column] = 1.0
-        active = np.flatnonzero(active)
-        state, sets, resets = self._state.reshape(-1), self._traits.set_voltages, self._traits.reset_voltages
-        state[active] = switch(self.model, state[active], voltages.reshape(-1)[active], width, sets.reshape(-1)[active],
-                               resets.reshape(-1)[active], self._rng)
+        self.state.numbers[[AMPLITUDE, WIDTH]] = amplitude, width
+        self.state.run(PULSE)
 
     def read(self, row: int, column: int) -> float:
         """Conductance of one device, as the instrument sees it [S].
@@ -172,17 +182,30 @@ class SimulatedCrossbar:
         """
         self._require_open()
         self._select(row, column)
-        return float(self._as_reading(self._read_currents(row, column)[column]))
+        self.state.run(READ)
+        return float(self.state.fields[READINGS, row * self.shape[1] + column])
 
     def read_array(self) -> np.ndarray:
         """All devices, each read alone, (n_rows, n_columns) [S]."""
         self._require_open()
-        self._pass_time()
-        rows, columns = self.shape
-        if self.read_scheme == "grounded":  # one circuit serves all columns
-            return np.array([self._as_reading(self._read_currents(row, 0)) for row in range(rows)])
-        return np.array([[self._as_reading(self._read_currents(row, column)[column]) for column in range(columns)]
-                         for row in range(rows)])
+        self.state.run(READ_ALL)
+        return self.state.fields[READINGS].reshape(self.shape).copy()
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, in which devices that were written drift.
+
+        Parameters
+        ----------
+        seconds : float
+            How much [s].
+
+        Raises
+        ------
+        ValueError
+            If it is negative.
+        """
+        self._require_open()
+        self._wait(as_number("seconds", seconds, low=0.0, unit="s"))
 
     def multiply(self, voltages: ArrayLike) -> np.ndarray:
         """Currents of all bit lines with all word lines driven at once: what the crossbar computes.
@@ -208,8 +231,11 @@ class SimulatedCrossbar:
         if np.abs(voltages).max(initial=0.0) > model.quiet_voltage:
             raise ValueError(f"voltages must stay within the quiet voltage of {model.quiet_voltage:g} V, beyond which "
                              f"devices switch; got {np.abs(voltages).max():g} V")
-        self._pass_time()
-        return self._convert(solve(self._as_crossbar(), voltages, rtol=_RTOL).bit_line_currents)
+        numbers, n_vectors = self.state.numbers, voltages.size // self.shape[0] if self.shape[0] else 0
+        self._wait(0.0)
+        currents = self._convert(solve(self._as_crossbar(), voltages, rtol=_RTOL).bit_line_currents)
+        self._wait(numbers[OVERHEAD] + n_vectors * numbers[READ_TIME])
+        return currents
 
     def make_safe(self) -> None:
         """All lines to 0 V; between pulses a simulated chip is always safe."""
@@ -219,66 +245,28 @@ class SimulatedCrossbar:
         self._open = False
 
     def _select(self, row, column):
-        """Let time pass where another device is meant than before."""
-        if (row, column) != self._selected:
-            require_place(row, column, self.shape)
-            self._pass_time()
-            self._selected = row, column
+        require_place(row, column, self.shape)
+        self.state.counts[[ROW, COLUMN]] = row, column
 
-    def _bias_pulse(self, row, column):
-        """Biasing of a pulse of 1 V."""
-        if self.scheme == "floating":
-            return read_device(self._crossbar, row, column, 1.0, unselected="floating")
-        return write_device(self._crossbar, row, column, 1.0, scheme=self.scheme)
-
-    def _pass_time(self):
-        """Drift and fluctuation of all other devices during the pulses that the selected one was given."""
-        if self._n_waiting:
-            settling, paces = self.model.settling, self._paces
-            after = paces * np.exp(-self._n_waiting / settling)
-            after[self._selected] = paces[self._selected]
-            walks = np.sqrt(settling / 2 * (paces**2 - after**2)) * self._rng.standard_normal(self.shape)
-            moves = settling * (paces - after) * self._traits.drifts + self.model.fluctuation * walks
-            np.copyto(self._state, np.clip(self._state + moves, 0.0, LARGEST_CONDUCTANCE), where=self._answers)
-            self._paces, self._n_waiting = after, 0
-
-    def _read_currents(self, row, column):
-        """Currents of all bit lines [A]: secants of the devices until they are those of the voltages."""
-        place = row, 0 if self.read_scheme == "grounded" else column  # grounded, one circuit serves all columns
-        if place != self._read_place:
-            self._readings.bias(read_device(self._crossbar, *place, self.model.read_voltage, unselected=self.read_scheme))
-            self._read_place = place
-            self._secants = np.full(self.shape, self._slope)  # conductance now over the one at the read voltage
-            self._secants[row] = 1.0
-        # Grounded, all other rows' devices see some millivolts, where the law is a straight line.
-        bent = slice(row, row + 1) if self.read_scheme == "grounded" else slice(None)
-        for _ in range(_MOST_SECANTS):
-            currents, voltages = self._readings.solve(self._state * self._secants)
-            secants = self._slope * _sinhc(voltages[bent] / self.model.nonlinearity)
-            change = np.abs(secants - self._secants[bent]).max()
-            self._secants[bent] = secants
-            if change <= _SECANT_CHANGE:
-                return currents
-        # Where the law bends more than any measured one, secants need not settle on floating lines.
-        biasing = read_device(self._crossbar, *place, self.model.read_voltage, unselected=self.read_scheme)
-        return solve(self._as_crossbar(), biasing, rtol=_RTOL).bit_line_currents
+    def _wait(self, seconds):
+        self.state.numbers[WIDTH] = seconds
+        self.state.run(WAIT)
 
     def _as_crossbar(self):
         """The chip at read voltages."""
-        return Crossbar(self._state * self._slope, self.wire_resistance, iv=Sinh(self.model.nonlinearity))
+        model = self.model
+        series = Selector(None, 1.0 / model.series_resistance) if model.series_resistance > 0.0 else None
+        conductances = self.state.fields[G].reshape(self.shape) * self.state.numbers[SLOPE]
+        return Crossbar(conductances, self.wire_resistance, iv=Sinh(model.nonlinearity), series=series)
 
     def _convert(self, currents):
         """Currents after noise and converter [A]."""
         model = self.model
-        self.n_reads += np.size(currents)
-        currents = currents * (1.0 + model.read_noise * self._rng.standard_normal(np.shape(currents)))
+        self.state.counts[N_READS] += np.size(currents)
+        currents = currents * (1.0 + model.read_noise * self.state.normals(np.shape(currents)))
         if model.read_step > 0.0:
             currents = np.round((currents - model.read_offset) / model.read_step) * model.read_step + model.read_offset
         return currents
-
-    def _as_reading(self, currents):
-        """Conductances from currents; what noise and offset leave below zero is no conductance [S]."""
-        return np.maximum(self._convert(currents), 0.0) / self.model.read_voltage
 
     def _require_open(self):
         if not self._open:
@@ -291,7 +279,3 @@ def _draw_stuck(model, shape, rng):
     faults = draw_array_writes(device, np.zeros(shape, dtype=np.int64), 1, rng)
     return np.where(faults.stuck[0], faults.constant[0], np.nan)
 
-
-def _sinhc(x):
-    """sinh(x) / x."""
-    return np.divide(np.sinh(x), x, out=np.ones_like(x), where=x != 0.0)

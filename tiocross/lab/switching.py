@@ -1,15 +1,18 @@
 """How the devices of a simulated chip answer to voltage: a switching model, its parameters with their sources.
 
-A pulse of voltage V and width t across a device of conductance G:
+A voltage V across a device of conductance G moves it at the rate
 
-    SET,   V > 0:   G -> G + (g_on - G) (1 - exp(-r)),    r = t / t_0 exp((V - V_set) / v_set) e^z
-    RESET, V < 0:   G -> G - (G - g_off) (1 - exp(-r)),   r = t / t_0 (|V| / V_reset)^p e^z
+    SET,   V > 0:   dG/dt = (g_on - G) r,      r = e^z exp((V - V_set) / v_set) / t_0
+    RESET, V < 0:   dG/dt = -(G - g_off) r,    r = e^z (|V| / V_reset)^p / t_0
 
 Alibart et al. found an exponential SET and a power-law RESET in TiO2-x. Every device has its own V_set and V_reset, z is
-drawn at every pulse, and below the quiet voltage nothing happens. A selected device takes large steps. A half-selected
-device, at half the voltage, moves by exp(-V / 2 v_set) or 2^-p of such a step: so write disturb is a result of the model,
-not an input. A device that was written also drifts and fluctuates, more and more slowly. The array has no clock but its
-pulses: after n further pulses the pace is exp(-n / settling) of the first one.
+drawn at every pulse, and below the quiet voltage nothing happens. V follows G through wires and what is in series. A
+selected device takes large steps. A half-selected device, at half the voltage, moves by exp(-V / 2 v_set) or 2^-p of such a
+step: so write disturb is a result of the model, not an input. A device that was written also drifts and fluctuates, more and
+more slowly: t seconds later the pace is exp(-t / settling) of the first one.
+
+Drift and fluctuation were fitted pulse by pulse, with one reading to each; how long that took on the measured arrays is not
+published. Seconds come from the assumption that a pulse and its reading took 10 ms.
 """
 
 import math
@@ -17,13 +20,14 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from tiocross.checks import LARGEST_CONDUCTANCE
+from tiocross.checks import LARGEST_CONDUCTANCE, as_number
 from tiocross.devices.device import LineFailures, StuckDevices
 from tiocross.devices.tio2 import TIO2
 from tiocross.records import check_fields, declared, number
-from tiocross.units import V, mV, nA, ns, percent, uS
+from tiocross.units import V, mV, ms, nA, ns, percent, uS
 
 _FITTED = "fitted so that programming 8 x 8 arrays gives the write disturb of Drolet et al., arXiv:2305.18495"
+_TIMED = f"{_FITTED}, with 10 ms for a pulse and its reading, an assumption"
 _FARTHEST = 2.0  # standard deviations of a threshold from the mean: a normal law has no ends; fits a little better than 4
 
 
@@ -55,11 +59,11 @@ class SwitchingModel:
     quiet_voltage : float
         Magnitude up to which a device keeps its state [V].
     drift, drift_spread : float
-        Mean and standard deviation over devices of the drift just after a write, with each pulse given to the array [S].
+        Mean and standard deviation over devices of the drift just after a write [S/s].
     fluctuation : float
-        Standard deviation of the random walk just after a write, with each pulse given to the array [S].
+        Standard deviation of one second of the random walk just after a write [S/s^0.5].
     settling : float
-        Pulses given to the array in which drift and walk slow down e times (unitless).
+        Time in which drift and walk slow down e times [s].
     read_voltage : float
         Of the reads, at which conductances are meant [V].
     read_noise : float
@@ -68,6 +72,13 @@ class SwitchingModel:
         Currents are read in these steps, from this offset [A].
     nonlinearity : float
         Voltage scale v_0 of the read current G' v_0 sinh(V / v_0) [V].
+    series_resistance : float
+        In series with every device [ohm].
+    edge_time, read_time, overhead : float
+        Time of one edge of a pulse, of reading one device, and of every call of the instrument besides [s].
+    compliance : float or None
+        Largest current of the driver of the selected word line during a pulse; beyond it the voltages of all lines are
+        lowered together. None: no limit [A].
     initial_low, initial_high : float
         A fresh chip's devices are uniform between them [S].
     stuck : StuckDevices or None
@@ -93,10 +104,10 @@ class SwitchingModel:
     g_off: float = _parameter(15 * uS, "S", f"{_FITTED}; devices stuck at HRS reach down to 10 uS", high=LARGEST_CONDUCTANCE)
     g_on: float = _parameter(970 * uS, "S", f"{_FITTED}; devices stuck at LRS reach up to 870 uS", high=LARGEST_CONDUCTANCE)
     quiet_voltage: float = _parameter(400 * mV, "V", "reads up to 0.4 V: Nili et al. 2020, IEEE Trans. Nanotechnol. 19")
-    drift: float = _parameter(-0.013 * uS, "S", _FITTED, low=-LARGEST_CONDUCTANCE)
-    drift_spread: float = _parameter(0.018 * uS, "S", _FITTED)
-    fluctuation: float = _parameter(0.2 * uS, "S", _FITTED)
-    settling: float = _parameter(1500.0, "-", "chosen: the measured changes end at 54 later writes, some 1 300 pulses",
+    drift: float = _parameter(-1.3 * uS, "S/s", _TIMED, low=-LARGEST_CONDUCTANCE)
+    drift_spread: float = _parameter(1.8 * uS, "S/s", _TIMED)
+    fluctuation: float = _parameter(2.0 * uS, "S/s^0.5", _TIMED)
+    settling: float = _parameter(15.0, "s", "chosen: the measured changes end at 54 later writes, some 1 300 pulses",
                                  positive=True)
     read_voltage: float = _parameter(200 * mV, "V", "headers of the group's files", positive=True)
     read_noise: float = _parameter(0.15 * percent, "-", _FITTED)
@@ -104,6 +115,11 @@ class SwitchingModel:
     read_offset: float = _parameter(76 * nA, "A", "offset seen in the group's resistance maps", low=-1.0)
     nonlinearity: float = _parameter(368 * mV, "V", "I = 0.3205 G sinh(2.717 V), data-driven TiO2 model of the group",
                                      positive=True)
+    series_resistance: float = _parameter(0.0, "ohm", "none: no measurement tells it from the device")
+    edge_time: float = _parameter(500 * ns, "s", "rise and fall times, headers of the group's files")
+    read_time: float = _parameter(0.1 * ms, "s", "chosen")
+    overhead: float = _parameter(5 * ms, "s", "chosen: source meter and switch matrix, two calls in 10 ms")
+    compliance: float | None = None
     initial_low: float = _parameter(TIO2.g_min, "S", "chosen: the tuning window", high=LARGEST_CONDUCTANCE)
     initial_high: float = _parameter(TIO2.g_max, "S", "chosen: the tuning window", high=LARGEST_CONDUCTANCE)
     stuck: StuckDevices | None = TIO2.stuck
@@ -116,6 +132,8 @@ class SwitchingModel:
 
     def __post_init__(self):
         check_fields(self)
+        if self.compliance is not None and as_number("compliance", self.compliance, low=0.0, unit="A") == 0.0:
+            raise ValueError("compliance must be above zero, or None for no limit; got 0 A")
         for low, high in (("g_off", "g_on"), ("initial_low", "initial_high")):
             if getattr(self, low) > getattr(self, high):
                 raise ValueError(f"{low} must not exceed {high}; got {getattr(self, low):g} and {getattr(self, high):g} S")
@@ -123,6 +141,8 @@ class SwitchingModel:
     def __str__(self):
         lines = [f"  {name} = {getattr(self, name):.6g} {rules['unit'].strip('-')}".rstrip() + f": {rules['source']}"
                  for name, rules in declared(self).items()]
+        compliance = "off, for none was measured" if self.compliance is None else f"{self.compliance:.6g} A"
+        lines.append(f"  compliance: {compliance}")
         for name in ("stuck", "lines"):
             value = getattr(self, name)
             lines.append(f"  {name}: {'off' if value is None else f'{value}: {value.source}'}")
@@ -171,7 +191,7 @@ class Traits:
 
     set_voltages: np.ndarray  # magnitude at which the rate of SET is 1 per reference width [V]
     reset_voltages: np.ndarray  # and of RESET [V]
-    drifts: np.ndarray  # drift just after a write, with each pulse given to the array [S]
+    drifts: np.ndarray  # drift just after a write [S/s]
 
 
 def draw_traits(model, shape, rng):
@@ -180,19 +200,3 @@ def draw_traits(model, shape, rng):
     return Traits(model.set_voltage * (1.0 + model.set_spread * sets),
                   model.reset_voltage * (1.0 + model.reset_spread * resets),
                   model.drift + model.drift_spread * drifts)
-
-
-def switch(model, conductances, voltages, width, set_voltages, reset_voltages, rng):
-    """Conductances (n,) [S] after a pulse of ``width`` [s] with ``voltages`` (n,) [V] across the devices."""
-    sets = voltages > 0
-    exponents = model.cycle_spread * rng.standard_normal(len(voltages)) + math.log(width / model.reference_width)
-    ends = np.where(sets, model.g_on, model.g_off)
-    if not sets.all():  # of one sign they nearly always are
-        magnitudes = np.maximum(np.abs(voltages), 1e-300) / reset_voltages
-        exponents += np.where(sets, 0.0, model.reset_exponent * np.log(magnitudes))
-    if sets.any():
-        exponents += np.where(sets, (voltages - set_voltages) / model.set_scale, 0.0)
-    shares = -np.expm1(-np.exp(np.minimum(exponents, 50.0)))  # of the way to the end
-    ways = ends - conductances
-    moves = (np.abs(voltages) > model.quiet_voltage) & (sets == (ways > 0))  # nothing comes back from beyond an end
-    return conductances + ways * shares * moves

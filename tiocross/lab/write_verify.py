@@ -14,7 +14,9 @@ from tiocross import records
 from tiocross.checks import LARGEST_CONDUCTANCE, as_number, require_name, siemens_cure
 from tiocross.records import count, number
 
+POLARITIES = ("both", "SET", "RESET")
 OUTCOMES = ("converged", "budget", "stuck_low", "stuck_high", "aborted", "read_error")
+_OPPOSITE = {1: "RESET", -1: "SET"}  # of a polarity: pulses of it alone forbid this one
 N_REREADS = 2  # failed readings that are simply repeated before the device is given up
 _FAR = 100.0  # times its target: what a device reads that no pulse has touched is then a short, or in another unit
 _SHORT = 0.01  # [S]; the same above it already for 30 times the target
@@ -76,6 +78,9 @@ class PulseScheme:
         Voltage of readings, for the instrument's set-up; drivers do not use it [V].
     rise_time, fall_time : float, optional
         Edges of the pulses, for the instrument's set-up; drivers do not use them [s].
+    polarity : str, optional
+        "both"; "SET" or "RESET" for pulses of one polarity alone: where the other is needed the tuning ends with the outcome
+        "budget".
     """
 
     set_start: float = number("V", default=1.1)
@@ -92,9 +97,11 @@ class PulseScheme:
     read_voltage: float = number("V", default=0.2)
     rise_time: float = number("s", default=5e-7, low=0.0, high=LARGEST_WIDTH)
     fall_time: float = number("s", default=5e-7, low=0.0, high=LARGEST_WIDTH)
+    polarity: str = "both"
 
     def __post_init__(self):
         records.check_fields(self)
+        require_name("polarity", self.polarity, POLARITIES)
         for polarity, sign in (("set", 1), ("reset", -1)):
             _require_amplitudes(polarity, sign, getattr(self, f"{polarity}_start"), getattr(self, f"{polarity}_limit"))
         for name in ("increment", "read_voltage"):
@@ -165,12 +172,13 @@ class PulseScheme:
 
     def to_json(self) -> dict:
         """The scheme as a dict of plain numbers; every key states its unit, as in ``"increment [V]"``."""
-        return records.to_json(self)
+        return records.to_json(self) | ({} if self.polarity == "both" else {"polarity": self.polarity})
 
     @classmethod
     def from_json(cls, content: dict) -> "PulseScheme":
         """Scheme from what `to_json` gave; ValueError naming a missing or unknown key."""
-        return cls(**records.values_from_json("the pulse scheme", content, cls))
+        extra = ("polarity",) if isinstance(content, dict) and "polarity" in content else ()
+        return cls(**records.values_from_json("the pulse scheme", content, cls, extra))
 
 
 class WriteVerify:
@@ -270,6 +278,8 @@ class WriteVerify:
             if polarity * (g_read - self._g_at_limit) <= self._scheme.tolerance * max(self.g_target, self._g_at_limit):
                 return self._end("stuck_low" if polarity > 0 else "stuck_high")
             self._n_at_limit = 0
+        if self._scheme.polarity == _OPPOSITE[polarity]:
+            return self._end("budget")
         if self.n_pulses >= self._scheme.max_pulses or (turns_back and self.n_reversals >= self._scheme.max_reversals):
             return self._end("budget")
         ladder = self._ladders[polarity]

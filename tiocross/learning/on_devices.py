@@ -5,16 +5,20 @@ layer by layer and word line by word line. Where a weight's devices depend on th
 through the mapping as one tall layer with a single output: one operation of NumPy serves all layers.
 """
 
+from dataclasses import fields, replace
 from functools import cached_property
 
 import numpy as np
 
 from tiocross.devices.large_draws import LARGE, LargeDraws
+from tiocross.devices.rewriting import StateWrites, at_targets
+from tiocross.devices.state_disturb import StateDisturb, StateDraws, draw_states
 from tiocross.devices.writes import Writes, apply_writes, slope_of_writes, stack_writes
 from tiocross.learning.large_pairs import sample_large_pairs
 from tiocross.learning.techniques import join, require_tensor, split_layers, uses
 from tiocross.learning.tensor import Tensor, stop_gradient
 from tiocross.mapping.draws import draw_chips, fail_lines
+from tiocross.mapping.wiring import wiring_of
 from tiocross.mapping.mappings import VANISHING, DifferentialPairs, as_layer_shapes
 
 _VALUES_AT_ONCE = 2**21  # devices of all chips that are sampled together, where each takes some 250 bytes
@@ -85,6 +89,10 @@ class WeightsOnDevices:
             return _tall(next(self.mapping.conductances(w, self.device, s) for w, s in parts))
         return join([_tall(self.mapping.conductances(w, self.device, s[..., :1])) for w, s in parts])
 
+    def targets(self, weights, scale):
+        """The same as plain numbers, (n_networks, n_devices) [S]."""
+        return self.conductances(Tensor(weights), getattr(scale, "value", scale)).value[:, 0, :, 0]
+
     def weights(self, conductances, scale, digital):
         """What the devices compute with, (..., n_weights, 1); ``digital`` gives the weights that are on no device."""
         parts = [_tall(self.mapping.differences(part)) for part in split_layers(conductances, self.device_parts)]
@@ -129,14 +137,15 @@ class WeightsOnDevices:
         return self._put(lambda shape: np.zeros(shape, dtype=bool), np.concatenate(hit, axis=-2))
 
     def draw(self, device, n_later_writes, n_chips, rngs):
-        """Writes of shape (n_networks, n_chips, n_devices, 1) for chips of this device, ``n_chips`` from each generator."""
+        """Writes of shape (n_networks, n_chips, n_devices, 1) for chips of this device, ``n_chips`` from each generator;
+        `StateWrites` where they disturb by state."""
         drawn = [draw_chips(device, self.layout, n_later_writes, n_chips, [rng] * len(self.shapes)).writes for rng in rngs]
 
         def joined(name):
             return np.stack([np.concatenate([_tall(getattr(writes, name)) for writes in layers], axis=1)
                              for layers in drawn])
 
-        return Writes(*map(joined, _PARTS_OF_WRITES))
+        return with_states(device, Writes(*map(joined, _PARTS_OF_WRITES)), rngs)
 
     def layers_of_writes(self, writes):
         """`Writes` of each layer, (n_chips, n_word_lines, n_bit_lines), that share memory with (n_chips, n_devices, 1)."""
@@ -194,6 +203,11 @@ class ChipSampler:
         later = self._on_devices.layout.n_later_writes
         return LargeDraws(self.device, np.concatenate([layer.ravel() for layer in later])[:, None])
 
+    @cached_property
+    def _wiring(self):
+        layout = self._on_devices.layout
+        return wiring_of(layout, layout.n_later_writes)
+
     def draw(self, n_chips, rngs):
         """Writes of shape (n_networks, n_chips, n_devices, 1), ``n_chips`` from each generator; of single precision for
         large networks, whose chips are drawn one after the other."""
@@ -205,14 +219,13 @@ class ChipSampler:
             drawn.append(self._large_draws.draw([rng] * n_chips))
             if self.device.lines is not None:
                 fail_lines(self.device.lines, view.layout, view.layers_of_writes(drawn[-1]), rng)
-        return stack_writes(drawn) if len(drawn) > 1 else drawn[0][None]
+        return with_states(self.device, stack_writes(drawn) if len(drawn) > 1 else drawn[0][None], rngs)
 
     def shorten(self, writes):
         """The same writes in single precision, 1e-7 of the largest weight, where `sample` needs no more."""
         if not self._are_plain_pairs or self.is_large:
             return writes
-        parts = (writes.constant, writes.linear, writes.quadratic)
-        return Writes(*(values.astype(np.float32) for values in parts), writes.stuck)
+        return replace(writes, **{part: getattr(writes, part).astype(np.float32) for part in _PARTS_OF_WRITES[:3]})
 
     def sample(self, weights, writes, course, *, through_scale=False):
         """(n_networks, n_chips, n_weights, 1) Tensor: what each chip computes with. ``through_scale`` lets gradients flow
@@ -220,6 +233,8 @@ class ChipSampler:
         something."""
         view = self._on_devices
         scale = view.scale_of(weights if through_scale else weights.value)
+        if isinstance(writes, StateWrites):
+            writes = at_targets(self.device.disturb, self._wiring, view.targets(weights.value, scale), writes)
         if self._are_plain_pairs and self.is_large:
             return sample_large_pairs(weights, scale, writes, (view.places, view.others), g_min=self.device.g_min)
         if self._are_plain_pairs:
@@ -238,6 +253,16 @@ class ChipSampler:
             require_tensor(technique, "conduct", conducted, programmed.shape[:-1])
             programmed = conducted.reshape(*conducted.shape, 1)
         return programmed
+
+
+def with_states(device, writes, rngs):
+    """`StateWrites` of writes (n_networks, n_chips, n_devices, 1), where the device is disturbed by state, with draws from
+    each network's generator."""
+    if not isinstance(device.disturb, StateDisturb):
+        return writes
+    draws = [draw_states(*writes.stuck.shape[1:3], rng) for rng in rngs]
+    return StateWrites.of(writes, StateDraws(*(np.stack([getattr(one, place.name) for one in draws])
+                                               for place in fields(StateDraws))))
 
 
 def _sample_in_pieces(sample, weights, scale, writes, at_once):

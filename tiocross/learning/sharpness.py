@@ -7,9 +7,12 @@ from typing import ClassVar
 import numpy as np
 
 from tiocross.checks import as_number
+from tiocross.devices.state_disturb import StateDisturb, disturb_by_state, draw_states, initial_states
 from tiocross.devices.writes import disturb_changes
 from tiocross.learning.techniques import Technique, split_layers
+from tiocross.mapping.wiring import wiring_of
 
+_N_CHIPS = 400  # on which the variance of a disturb by state is taken
 _N_LEVELS = 1000  # probability levels at which a law of write disturb is averaged
 
 
@@ -51,7 +54,7 @@ def _spread_of_weights(array, layer, course):
     n_mapped = course.layout.layer_shapes[layer][0]
     on_devices = array[..., :n_mapped, :]
     scale = mapping.scale_of(on_devices, device)
-    variance = _disturb_variance(device.disturb, course.layout)[layer]
+    variance = _disturb_variance(device, course.layout)[layer]
     if device.tuning is not None:
         tuning, g = device.tuning, mapping.conductances(on_devices, device, scale)
         variance = variance + g**2 * (tuning.offset_std**2 + (tuning.spread_slope * g + tuning.spread_intercept) ** 2)
@@ -61,8 +64,11 @@ def _spread_of_weights(array, layer, course):
 
 
 @lru_cache(maxsize=64)
-def _disturb_variance(disturb, layout):
+def _disturb_variance(device, layout):
     """Variance of the change by later writes of each device, one array a layer [S^2]."""
+    disturb = device.disturb
+    if isinstance(disturb, StateDisturb):
+        return _variance_by_state(device, layout)
     found = []
     for later in layout.n_later_writes:
         if disturb is None:
@@ -73,3 +79,17 @@ def _disturb_variance(disturb, layout):
         changes = disturb_changes(disturb, k, np.repeat(levels[:, None], len(k), axis=1))
         found.append(changes.var(axis=0)[where.reshape(later.shape)])
     return found
+
+
+def _variance_by_state(device, layout):
+    """The same of a disturb by state, for targets drawn uniformly from the window."""
+    rng, shapes = np.random.default_rng(0), layout.layer_shapes
+    n_devices = sum(rows * columns for rows, columns in shapes)
+    targets = rng.uniform(device.g_min, device.g_max, (_N_CHIPS, n_devices))
+    draws, ages = draw_states(_N_CHIPS, n_devices, rng), np.full(targets.shape, -1.0)
+    due = np.ones(targets.shape, dtype=bool)
+    constant, factor = disturb_by_state(device.disturb, wiring_of(layout, layout.n_later_writes), due, ~due,
+                                        initial_states(device.disturb, draws.levels), targets, draws, ages)
+    variance = (constant + (factor - 1.0) * targets).var(axis=0)
+    parts = np.split(variance, np.cumsum([rows * columns for rows, columns in shapes])[:-1])
+    return [part.reshape(shape) for part, shape in zip(parts, shapes)]

@@ -11,8 +11,7 @@ from tiocross.checks import kind_of, require_generator, require_memory, with_art
 from tiocross.learning.tensor import Tensor
 from tiocross.learning.losses import MeanLoss, RememberedRates, classification_loss
 from tiocross.learning.layered import Network, classify
-from tiocross.learning.on_devices import ChipSampler
-from tiocross.learning.passes import choose_passes
+from tiocross.learning.forward import Forward
 from tiocross.learning.settings import TrainingSettings, rate_at
 from tiocross.learning.techniques import Course, Technique, require_techniques, require_tensor, split_layers, uses
 from tiocross.mapping.layout import Layout
@@ -179,9 +178,8 @@ class _Run:
         self.course = Course([array.shape for array in networks[0].arrays], settings.n_chips, list(rngs), *hardware)
         self.weights = np.stack([np.concatenate([array.reshape(-1, 1) for array in network.arrays])
                                  for network in networks])[:, None]
-        self.passes = choose_passes([network.steps for network in networks], self.course.shapes,
-                                    [network.encode(dataset.points) for network in networks])
-        self.sampler = ChipSampler(techniques, *hardware, networks[0].shapes)
+        self.forward = Forward(techniques, hardware, networks, dataset.points)
+        self.sampler = self.forward.sampler
         self.seen = RememberedRates(len(networks), len(dataset))
         different = list(dict.fromkeys(map(id, rngs)))
         self._source = [different.index(id(rng)) for rng in rngs]  # which draws each network gets
@@ -221,14 +219,9 @@ class _Run:
     def gradient(self, step, weights, batch, chips):
         """Gradient of the loss of all networks together by their weights."""
         share, tensor = step / self.settings.n_steps, Tensor(weights)
-        sampled = tensor
-        if chips is not None:
-            through = self.settings.scale_gradient_from
-            sampled = self.sampler.sample(tensor, chips, self.course, through_scale=through is not None and share >= through)
-        for technique in self.techniques:
-            sampled = technique.perturb(sampled, self.course)
-            require_tensor(technique, "perturb", sampled, (len(weights), None, *weights.shape[2:]))
-        logits = self.passes.run(sampled, batch)
+        through = self.settings.scale_gradient_from
+        logits = self.forward.logits(tensor, batch, chips, self.course,
+                                     through_scale=through is not None and share >= through)
         loss = self.settings.loss if share >= self.settings.loss_from else MeanLoss()
         self.seen.select(batch)
         value = loss(logits, self.labels[batch][:, None], self.seen)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tiocross.devices.device import EFFECTS
+from tiocross.devices.device import EFFECTS, DisturbQuantiles
 from tiocross.devices.files import from_json
 from tiocross.report.page import folded, paragraph, scrolling
 from tiocross.shown import element, join, records_table, table
@@ -13,6 +13,8 @@ _SAYINGS = {
     "tuning": "A device with the target G ends at G (1 + offset + spread(G) z), with z from the standard normal law and "
               "spread(G) = slope G + intercept.",
     "disturb": "A device changes by a random amount after k later writes in the same array; the table has its quantiles.",
+    "disturb by state": "A later write changes the devices that its pulses reach: by its direction and amplitude, and by the "
+                        "state of each.",
     "stuck": "Some devices answer to no write; they are drawn anew for each chip.",
     "lines": "Some lines fail as a whole; they are drawn anew for each chip.",
 }
@@ -22,11 +24,17 @@ def device_card(content):
     """The device of a results folder, ``content`` being that of a device file, as parts of a page."""
     device = from_json(content)
     groups = {"tuning window": device, **{effect: getattr(device, effect) for effect in EFFECTS}}
-    effects = join(*(paragraph(element("strong", effect), f": {_SAYINGS[effect]}") for effect in EFFECTS
+    has_table = isinstance(device.disturb, DisturbQuantiles)
+    by_state = device.disturb is not None and not has_table
+    effects = join(*(paragraph(element("strong", effect), f": {_SAYINGS[_by_state(effect, by_state)]}") for effect in EFFECTS
                      if getattr(device, effect) is not None))
     caption = f"Device card: {device.name}. Every value has its unit; the source stands above each group."
     card = records_table(caption, groups)
-    return join(scrolling(card, "device card"), effects, _disturb_table(device.disturb) if device.disturb else "")
+    return join(scrolling(card, "device card"), effects, _disturb_table(device.disturb) if has_table else "")
+
+
+def _by_state(effect, by_state):
+    return "disturb by state" if effect == "disturb" and by_state else effect
 
 
 def _disturb_table(disturb):

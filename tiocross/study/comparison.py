@@ -13,6 +13,7 @@ import numpy as np
 from tiocross import plot
 from tiocross.checks import as_number
 from tiocross.devices.device import Device
+from tiocross.devices.state_disturb import StateDisturb
 from tiocross.devices.tio2 import TIO2
 from tiocross.study import figures
 from tiocross.study.choosing import Choice, choose_values, grid_of, with_values
@@ -141,10 +142,12 @@ def with_stuck_rate(device, rate):
 
 
 def with_write_disturb(device, factor):
-    """The device with every change by later writes multiplied by a factor; one without write disturb stays without."""
+    """The device with every change by later writes, or its doses, multiplied by a factor; one without write disturb stays without."""
     factor = as_number("factor", factor, low=0.0)
     if device.disturb is None:
         return device
+    if isinstance(device.disturb, StateDisturb):
+        return replace(device, disturb=replace(device.disturb, strength=device.disturb.strength * factor))
     return replace(device, disturb=replace(device.disturb, changes=device.disturb.changes * factor))
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from tiocross.checks import as_number, require_generator
 from tiocross.devices.device import require_device
+from tiocross.devices.rewriting import Passes
 from tiocross.devices.writes import disturb_notes
 from tiocross.learning.training import require_matching, train_many
 from tiocross.mapping.faults import offset_known
@@ -28,6 +29,7 @@ from tiocross.transfers.conducting import conduct
 from tiocross.transfers.draws import BlockDraws, draws_for, write_targets
 from tiocross.transfers.known_chips import KnownChips
 from tiocross.transfers.operation import Operation
+from tiocross.transfers.passing import STATE, Passing
 
 
 class Programmed(NamedTuple):
@@ -77,6 +79,8 @@ class Chips:
         self._set_wires(wire_resistance)
         self.entropy = int(rng.integers(2**63))
         self._draws = draws_for(device, self.layout, self._n_later_writes, self.entropy)
+        self._passing = Passing(device, self.layout, self._n_later_writes, self._draws,
+                                Passes(operation.passes, operation.tolerance))
 
     def __getstate__(self):
         """Kept chips do not travel: they are the same when made again."""
@@ -93,7 +97,7 @@ class Chips:
         wired = WIRED if self.wire_resistance > 0 else 0
         known = KNOWN if self.adaptation.map_known or self.adaptation.layer_by_layer else 0
         trained = 0 if self.adaptation.retraining is None else TRAINED * self.adaptation.retraining.n_chips
-        return DRAWN + wired + known + trained
+        return DRAWN + wired + known + trained + (STATE if self._passing.is_on else 0)
 
     @property
     def block_bytes(self):
@@ -151,6 +155,9 @@ class Chips:
             self._kept[start] = self._program(range(start, numbers.stop), on_progress)
         return _some(self._kept[start], slice(numbers.start - start, numbers.stop - start))
 
+    def pop_figures(self, numbers):
+        """What programming each of these chips took, None where a card tells nothing of that; told once."""
+
     def faults(self, numbers):
         """Stuck devices and failed lines of these chips, spare devices included: ``(n_chips, n_word_lines, n_bit_lines)``
         for each of the layout's arrays, NaN where healthy [S]."""
@@ -201,21 +208,26 @@ class Chips:
     # Program.
 
     def _program(self, numbers, on_progress):
-        if not self.adaptation.map_known:  # all chips have the same targets at the same places
+        if not self.adaptation.map_known and not self._passing.is_on:  # the same targets at the same places on all chips
             states = self._draws.program(list(self.targets), numbers, floor=self.layout.mapping.is_physical)
             return Programmed(states, list(self.targets.layers), [self.layout] * len(numbers))
         met, networks = self._meet(numbers), [self.network] * len(numbers)
         if self.adaptation.retraining is not None and met.damaged:
             self._retrain(networks, met, met.damaged, self._draws.generators(numbers), [], on_progress)
         targets = self._targets_of(networks, met)
-        return Programmed([self._write(layer, met, k) for k, layer in enumerate(targets)], targets, met.layouts)
+        return Programmed(self._write(targets, met, numbers), targets, met.layouts)
 
-    def _write(self, targets, met, layer):
-        """(n_chips, n_word_lines, n_bit_lines) conductances of one layer after programming [S]."""
-        wanted = targets.conductances
-        if met.stuck is not None and not self.adaptation.compensated:
-            wanted = offset_known(wanted, met.stuck[layer], self.device, self.layout.mapping)
-        return write_targets(wanted, met.writes[layer], floor=self.layout.mapping.is_physical)
+    def _write(self, targets, met, numbers, only=None):
+        """(n_chips, n_word_lines, n_bit_lines) conductances of the layers, or of one alone, after programming [S]."""
+        chosen = range(len(targets)) if only is None else [only]
+        wanted, floor = [targets[layer].conductances for layer in chosen], self.layout.mapping.is_physical
+        known = None if met.stuck is None else [met.stuck[layer] for layer in chosen]
+        if known is not None and not self.adaptation.compensated:
+            wanted = [offset_known(layer, stuck, self.device, self.layout.mapping) for layer, stuck in zip(wanted, known)]
+        writes = [met.writes[layer] for layer in chosen]
+        if self._passing.is_on:
+            return self._passing.program(wanted, writes, numbers, layouts=met.layouts, known=known, floor=floor, only=only)
+        return [write_targets(layer, drawn, floor=floor) for layer, drawn in zip(wanted, writes)]
 
     def _targets_of(self, networks, met):
         """`LayerTargets` of each layer, with a leading axis of chips where chips have targets of their own."""
@@ -267,17 +279,20 @@ class Chips:
             if chosen:
                 part = on_progress and (lambda share, layer=layer: on_progress((layer + share) / n_layers))
                 self._retrain(networks, met, chosen, rngs, measured, part)
-            targets = self._targets_of(networks, met)[layer]
-            states[layer] = self._write(targets, met, layer)
+            targets = self._targets_of(networks, met)
+            (states[layer],) = self._write(targets, met, numbers, only=layer)
             matrices = conduct(states, met.layouts, self.wire_resistance, only=layer)
-            measured.append(weights_of(targets, matrices[layer], self.layout.mapping))
+            measured.append(weights_of(targets[layer], matrices[layer], self.layout.mapping))
         return measured
 
     # Conduct and read.
 
     def _read(self, programmed):
         matrices = conduct(programmed.conductances, programmed.layouts, self.wire_resistance)
-        return [weights_of(layer, matrix, self.layout.mapping) for layer, matrix in zip(programmed.targets, matrices)]
+        return [self._weights_of(layer, matrix) for layer, matrix in zip(programmed.targets, matrices)]
+
+    def _weights_of(self, targets, matrix):
+        return weights_of(targets, matrix, self.layout.mapping)
 
 
 def _stack(layers):

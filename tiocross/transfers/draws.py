@@ -5,12 +5,15 @@ networks are drawn in blocks from one stream. Those of networks of more than `LA
 for each layer and one for each array, so that any number of them can be drawn at once.
 """
 
+from dataclasses import fields
 from functools import partial
 
 import numpy as np
 
 from tiocross.devices.large_draws import LARGE, LargeDraws
-from tiocross.devices.writes import apply_writes, draw_line_failures, draw_writes, failed_devices
+from tiocross.devices.rewriting import draw_fresh
+from tiocross.devices.state_disturb import draw_states
+from tiocross.devices.writes import apply_writes, draw_line_failures, draw_numbers, draw_writes, failed_devices
 from tiocross.mapping.draws import draw_chips
 
 CHIPS_PER_BLOCK = 500  # drawn from one stream, so that chip 17 does not depend on how many follow it
@@ -72,6 +75,20 @@ class BlockDraws:
             arrays.append(whole[here])
         return arrays
 
+    def of_pass(self, numbers, turn):
+        """What programming takes besides ``writes``, of all layers in one row: from pass ``turn`` 2 on its `Fresh` numbers,
+        for 1 the `StateDraws`, for 0 the levels of the first pass, (n_chips, n_devices)."""
+        block, here = _block_of(numbers)
+        rows = []
+        for layer, later in enumerate(self.n_later_writes):
+            if turn == 0:
+                stream = chip_stream(self.entropy, (layer, block))
+                rows.append(draw_numbers(later.shape, CHIPS_PER_BLOCK, stream).levels.reshape(CHIPS_PER_BLOCK, -1)[here])
+            else:
+                draw = draw_states if turn == 1 else draw_fresh
+                rows.append(draw(CHIPS_PER_BLOCK, later.size, chip_stream(self.entropy, (layer, block, turn))))
+        return _joined(rows, here)
+
     def generators(self, numbers):
         """A generator for each chip, which no draw of writes has."""
         first = len(self.n_later_writes) + len(self.layout.arrays)
@@ -126,6 +143,19 @@ class SingleDraws(BlockDraws):
         return [self._law("all", layer).program(target, self._streams(layer, numbers), floor=floor)
                 for layer, target in enumerate(targets)]
 
+    def of_pass(self, numbers, turn):
+        """As `BlockDraws.of_pass`."""
+        rows = []
+        for layer, later in enumerate(self.n_later_writes):
+            if turn == 0:
+                levels = self._law("all", layer).levels(self._streams(layer, numbers))
+                rows.append(levels.reshape(len(numbers), -1))
+            else:
+                draw = draw_states if turn == 1 else draw_fresh
+                drawn = [draw(1, later.size, stream) for stream in self._streams(layer, numbers, turn)]
+                rows.append(_joined_chips(drawn))
+        return _joined(rows, slice(None))
+
     def faults(self, numbers):
         """As `BlockDraws.faults`."""
         in_use = self.layout.place([_held(writes) for writes in self.writes(numbers, "faults")])
@@ -145,9 +175,9 @@ class SingleDraws(BlockDraws):
             self._laws[which, layer] = LargeDraws(_EFFECTS[which](self.device), self.n_later_writes[layer])
         return self._laws[which, layer]
 
-    def _streams(self, kind, numbers):
+    def _streams(self, kind, numbers, *turn):
         keys = partial(np.random.SeedSequence, self.entropy)
-        return [np.random.Generator(np.random.SFC64(keys(spawn_key=(kind, number)))) for number in numbers]
+        return [np.random.Generator(np.random.SFC64(keys(spawn_key=(kind, number, *turn)))) for number in numbers]
 
     def _streams_of_array(self, index, numbers):
         return self._streams(len(self.n_later_writes) + index, numbers)
@@ -171,6 +201,24 @@ def chip_stream(entropy, key):
     """Generator of what a write leaves behind on the chips of one block, the same for all kinds of chips with the seed
     ``entropy``; ``key`` holds the number of the layer, or what else is drawn, and of the block."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy, spawn_key=key)))
+
+
+def _parts(drawn):
+    """Arrays of some draws, by the places of their fields."""
+    return drawn if isinstance(drawn, tuple) else tuple(getattr(drawn, place.name) for place in fields(drawn))
+
+
+def _joined(rows, here):
+    """Draws of the layers, of these chips, as those of one row."""
+    if isinstance(rows[0], np.ndarray):
+        return np.concatenate(rows, axis=-1)
+    parts = zip(*map(_parts, rows))
+    return type(rows[0])(*(np.concatenate([part[here] for part in layers], axis=-1) for layers in parts))
+
+
+def _joined_chips(drawn):
+    """Draws of single chips as those of all."""
+    return type(drawn[0])(*map(np.concatenate, zip(*map(_parts, drawn))))
 
 
 def _block_of(numbers):

@@ -14,12 +14,13 @@ import numpy as np
 
 from tiocross.tasks import Dataset
 from tiocross.devices.device import Device
+from tiocross.devices.rewriting import Passes
 from tiocross.checks import as_count, kind_of, require_memory, short_repr
 from tiocross.transfers.adaptation import Adaptation
 from tiocross.transfers.budget import MEMORY, as_memory, chips_at_once
-from tiocross.transfers.chips import Chips
 from tiocross.transfers.classifying import classifier_for
 from tiocross.transfers.draws import CHIPS_PER_BLOCK
+from tiocross.transfers.fabricated import make_chips
 from tiocross.transfers.operation import Operation
 from tiocross.transfers.outcomes import Transfer, make_transfer
 from tiocross.transfers.stopping import as_until, describe_end, looks_at, robust_share_so_far
@@ -27,6 +28,7 @@ from tiocross.transfers.tallies import Counter, Tally, order_of_points
 from tiocross.transfers.units import Units
 from tiocross.work import Executor, as_executor
 from tiocross.intervals import MOST_GROUPS
+from tiocross.lab.fab import SimulatedFab
 from tiocross.learning.network import MLP
 from tiocross.learning.training import require_matching
 from tiocross.mapping.layout import Layout
@@ -35,7 +37,7 @@ from tiocross.mapping.layout import Layout
 def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout | None = None, wire_resistance: float = 0.0,
              adaptation: Adaptation = Adaptation(), n_transfers: int | range = 2_000, rng: np.random.Generator,
              workers: int = 1, executor: Executor | None = None, memory: float = MEMORY, keep_correct: bool = False,
-             until: float | None = None, chips: object | None = None, passes: int = 1, after: float = 0.0,
+             until: float | None = None, chips: SimulatedFab | None = None, passes: int | Passes = 1, after: float = 0.0,
              periphery: object | None = None, on_progress: Callable | None = None) -> Transfer:
     """Put a network on thousands of simulated chips and see which points each gets right.
 
@@ -73,10 +75,11 @@ def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout |
         Half the width of the interval with which the robust share of these points is known well enough; fewer chips are
         judged then, and the notes say how many (unitless).
     chips : SimulatedFab, optional
-        Programs every chip pulse by pulse, in place of the statistics of the device's card.
-    passes : int, optional
-        How often the card's programming goes over an array: from the second pass on it writes what left its tolerance
-        again (unitless).
+        Makes every chip and programs it pulse by pulse, in place of the statistics of the device's card, of which the window
+        and the mapping stay. The outcome then has `Transfer.programming`: yield, pulses, time and energy of each chip.
+    passes : int or Passes, optional
+        How often the card's programming goes over an array: from the second pass on it writes again what is farther than
+        1 % from its target, or than the tolerance of `Passes` (unitless).
     after : float, optional
         Time since the last write, in which devices relax and lose what they were written to [s].
     periphery : Periphery, optional
@@ -117,8 +120,8 @@ def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout |
     how = require_judging(dataset, n_transfers=n_transfers, by=who_judges(workers, executor), memory=memory,
                           keep_correct=keep_correct) | {"until": as_until(until)}
     operation = Operation(passes, after, periphery, chips)
-    made = Chips(network, device, layout=layout, wire_resistance=wire_resistance, adaptation=adaptation, operation=operation,
-                 rng=rng)
+    made = make_chips(network, device, layout=layout, wire_resistance=wire_resistance, adaptation=adaptation,
+                      operation=operation, rng=rng)
     return judge_chips(dataset, made, **how, on_progress=on_progress)
 
 
@@ -177,16 +180,18 @@ class Judge:
         """`Tally` of these chips; ``on_progress(n_done)`` hears how far it is. Threads may call it side by side."""
         counter = Counter(self._chips.entropy, numbers.start, len(numbers), self._labels, self._chips.network.n_classes)
         correct = np.empty((len(numbers), len(self._labels)), dtype=bool) if self._keeps else None
+        figures = []
         for part in self.parts(numbers):
             n_before = part.start - numbers.start
             progress = on_progress and (lambda share, part=part, n=n_before: on_progress(n + share * len(part)))
             classes = self._classifier.classify(self._chips.weights(part, on_progress=progress))
             counter.count(classes)
+            figures.append(self._chips.pop_figures(part))
             if self._keeps:
                 correct[n_before : n_before + len(part), self._order] = classes == self._labels[self._order]
             if on_progress and part.stop < numbers.stop:
                 on_progress(n_before + len(part))
-        return counter.tally(correct)
+        return counter.tally(correct, None if figures[0] is None else np.concatenate(figures))
 
 
 class _Threads:

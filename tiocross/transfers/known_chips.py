@@ -3,9 +3,11 @@
 import numpy as np
 
 from tiocross.devices.large_draws import LARGE, LargeDraws
+from tiocross.devices.rewriting import StateWrites, at_targets
 from tiocross.devices.writes import apply_writes, draw_writes, stack_writes
-from tiocross.learning.on_devices import WeightsOnDevices
+from tiocross.learning.on_devices import WeightsOnDevices, with_states
 from tiocross.learning.techniques import Technique
+from tiocross.mapping.wiring import wiring_of
 
 _STEPS_PER_DRAW = 32
 
@@ -22,6 +24,7 @@ class KnownChips(Technique):
 
     def __init__(self, device, layout, sizes, stuck, n_later_writes, measured=()):
         self._device = device.only("tuning", "disturb")
+        self._wiring = wiring_of(layout, n_later_writes)
         self._n_later_writes = np.concatenate([later.reshape(-1, 1) for later in n_later_writes])
         self._view = WeightsOnDevices(device, layout, sizes)
         n_chips = len(stuck[0])
@@ -41,7 +44,10 @@ class KnownChips(Technique):
         targets = view.conductances(weights, scale)
         if view.mapping.has_partners:
             targets = offset_pairs(targets, view.mapped(weights), scale, self._stuck, self._device)
-        sampled = view.weights(apply_writes(targets, next(self._draws)), scale, weights)
+        writes = next(self._draws)
+        if isinstance(writes, StateWrites):
+            writes = at_targets(self._device.disturb, self._wiring, targets.value[:, 0, :, 0], writes, known=True)
+        sampled = view.weights(apply_writes(targets, writes), scale, weights)
         return sampled * self._trained + self._measured[:, None]
 
     def _draw(self, n_chips, rngs):
@@ -49,7 +55,7 @@ class KnownChips(Technique):
             yield from self._draw_large(n_chips, rngs)
         while True:
             drawn = [draw_writes(self._device, self._n_later_writes, _STEPS_PER_DRAW * n_chips, rng) for rng in rngs]
-            writes = stack_writes(drawn)
+            writes = with_states(self._device, stack_writes(drawn), rngs)
             writes.fix_devices(np.broadcast_to(self._stuck, writes.constant.shape))
             for step in range(_STEPS_PER_DRAW):
                 yield writes[:, step * n_chips : (step + 1) * n_chips]
@@ -58,7 +64,7 @@ class KnownChips(Technique):
         """The same for large networks, of which the draws of several steps would fill the memory."""
         law = LargeDraws(self._device, self._n_later_writes)
         while True:
-            writes = stack_writes([law.draw([rng] * n_chips) for rng in rngs])
+            writes = with_states(self._device, stack_writes([law.draw([rng] * n_chips) for rng in rngs]), rngs)
             writes.fix_devices(np.broadcast_to(self._stuck, writes.constant.shape))
             yield writes
 

@@ -2,21 +2,26 @@
 
 from dataclasses import dataclass
 
-from tiocross.checks import as_count, as_number
+from tiocross.checks import as_number
+from tiocross.devices.rewriting import TOLERANCE, Passes
 
 
 @dataclass(frozen=True)
 class Operation:
     """What `transfer` is told of programming and use, beside the device and the wires.
 
-    ``fab`` programs pulse by pulse in place of the card, which else programs in so many ``passes``; ``after`` is the time
+    ``fab`` programs pulse by pulse in place of the card, which else programs in so many ``passes``, from the second one on
+    what is outside the ``tolerance``; ``passes`` may be a `Passes`, which has both. ``after`` is the time
     since the last write [s]; ``periphery`` what drives and senses, None where it is ideal."""
 
     passes: int = 1
     after: float = 0.0
     periphery: object | None = None
     fab: object | None = None
+    tolerance: float = TOLERANCE
 
     def __post_init__(self):
-        object.__setattr__(self, "passes", as_count("passes", self.passes))
+        passes = self.passes if isinstance(self.passes, Passes) else Passes(self.passes, self.tolerance)
+        object.__setattr__(self, "passes", passes.number)
+        object.__setattr__(self, "tolerance", passes.tolerance)
         object.__setattr__(self, "after", as_number("after", self.after, low=0.0, unit="s"))

@@ -10,6 +10,7 @@ from tiocross.checks import as_path, kind_of
 from tiocross.intervals import MOST_GROUPS
 from tiocross.records import short_text
 from tiocross.storage import replacing
+from tiocross.transfers.programming_cost import Programming
 from tiocross.transfers.summary import GroupSums, Summary, sum_groups, summarise_sums
 from tiocross.transfers.tallies import order_of_points, smallest
 
@@ -56,6 +57,8 @@ class Transfer:
         What the intervals of the summary need; None where transfers of several seeds were merged without their verdicts.
     verdicts : (n_transfers, n_points) bool ndarray or None
         Whether each chip is right at each point, if that was kept (unitless); see `correct`.
+    programming : Programming or None
+        Yield, pulses, time and energy of each chip, where a SimulatedFab programmed them.
     """
 
     accuracies: np.ndarray
@@ -69,6 +72,7 @@ class Transfer:
     notes: tuple[str, ...] = ()
     sums: GroupSums | None = None
     verdicts: np.ndarray | None = None
+    programming: Programming | None = None
 
     def __repr__(self):
         return short_text(self)
@@ -104,7 +108,8 @@ class Transfer:
                              "keep_correct=True. Other chips of one seed, n_transfers=range(2000, 4000), need none")
         rng = np.random.default_rng(_seed_of(self.chips))
         order = rng.permutation(len(self.rates))
-        return replace(summarise_sums(self.sums, self.nominally_correct[order], rng=rng), notes=self.notes)
+        notes = self.notes if self.programming is None else (*self.notes, *str(self.programming).split("\n"))
+        return replace(summarise_sums(self.sums, self.nominally_correct[order], rng=rng), notes=notes)
 
     def merge(self, other: "Transfer") -> "Transfer":
         """The same network on the chips of both, such as those of two computers.
@@ -130,15 +135,20 @@ class Transfer:
         chips, verdicts = self.chips + other.chips, None
         if self.verdicts is not None and other.verdicts is not None:
             verdicts = np.concatenate([self.verdicts, other.verdicts])
-        notes = tuple(dict.fromkeys(self.notes + other.notes))
+        notes, programming = tuple(dict.fromkeys(self.notes + other.notes)), None
+        if self.programming is not None:
+            programming = Programming.from_table(np.concatenate([self.programming.table(), other.programming.table()]))
         return Transfer(np.concatenate([self.accuracies, other.accuracies]), sum(n_right) / sum(n_chips),
                         self.confusion + other.confusion, self.nominally_correct, self.n_devices, self.wire_resistance,
-                        self.volts_per_input, chips, notes, _merged_sums(self, other, chips, verdicts), verdicts)
+                        self.volts_per_input, chips, notes, _merged_sums(self, other, chips, verdicts), verdicts,
+                        programming)
 
     def save(self, path: str | Path) -> None:
         """Write everything to an npz file, eight verdicts a byte; it appears whole or not at all."""
         content = {place.name: getattr(self, place.name) for place in fields(self)}
-        sums, verdicts = content.pop("sums"), content.pop("verdicts")
+        sums, verdicts, programming = (content.pop(name) for name in ("sums", "verdicts", "programming"))
+        if programming is not None:
+            content["programming"] = programming.table()
         if verdicts is not None:
             content["correct"] = np.packbits(verdicts, axis=1)
         if sums is not None:
@@ -171,6 +181,8 @@ def _from_file(content):
         content[name] = content[name].item()
     if (packed := content.pop("correct", None)) is not None:
         content["verdicts"] = np.unpackbits(packed, axis=1, count=len(content["rates"])).astype(bool)
+    if "programming" in content:
+        content["programming"] = Programming.from_table(content["programming"])
     sums = [content.pop(name, None) for name in GroupSums._fields]
     if form == _FORMAT_WITH_VERDICTS:
         sums = _sums_of(content["verdicts"], content["chips"])
@@ -188,7 +200,8 @@ def make_transfer(tally, chips, dataset):
                     n_devices=chips.targets.n_devices, wire_resistance=chips.wire_resistance,
                     volts_per_input=READ_VOLTAGE / max(1.0, float(np.abs(network.encode(dataset.points)).max())),
                     chips=(ChipRange(tally.seed, tally.first, n_chips),), notes=tuple(chips.notes),
-                    sums=GroupSums(by_position, tally.by_points), verdicts=tally.correct)
+                    sums=GroupSums(by_position, tally.by_points), verdicts=tally.correct,
+                    programming=None if tally.programming is None else Programming.from_table(tally.programming))
 
 
 def _seed_of(chips):
@@ -219,6 +232,8 @@ def _require_alike(one, other):
     for name in ("nominally_correct", "n_devices", "wire_resistance", "volts_per_input"):
         if not np.array_equal(getattr(one, name), getattr(other, name)):
             raise ValueError(f"transfers to be merged must be of one network, on the same points and wires; {name} differs")
+    if (one.programming is None) != (other.programming is None):
+        raise ValueError("transfers to be merged must both be of chips programmed pulse by pulse, or both of a card's")
     for ours in one.chips:
         for theirs in other.chips:
             if ours.seed == theirs.seed and ours.first < theirs.first + theirs.n_chips and \

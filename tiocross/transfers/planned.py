@@ -8,6 +8,7 @@ import numpy as np
 from tiocross.checks import as_number, kind_of, require_generator
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.matrices import transfer_matrix
+from tiocross.devices.rewriting import Passes, as_passes
 from tiocross.devices.writes import disturb_notes
 from tiocross.intervals import wilson_interval
 from tiocross.lab.plans import Plan
@@ -21,13 +22,14 @@ from tiocross.transfers.conducting import conduct
 from tiocross.transfers.draws import draws_for, write_targets
 from tiocross.transfers.judging import judge_chips, require_judging, who_judges
 from tiocross.transfers.outcomes import Transfer
+from tiocross.transfers.passing import STATE, Passing
 from tiocross.transfers.summary import Estimate
 from tiocross.records import short_text
 
 
 def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = True, wire_resistance: float = 0.0,
                n_transfers: int | range = 2_000, rng: np.random.Generator, workers: int = 1, memory: float = MEMORY,
-               keep_correct: bool = False, on_progress: Callable | None = None) -> Transfer:
+               keep_correct: bool = False, passes: int | Passes = 1, on_progress: Callable | None = None) -> Transfer:
     """Put a planned network on its chip thousands of times, and see which points it gets right each time.
 
     Parameters
@@ -53,6 +55,8 @@ def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = 
         How much the work may take; the outcome does not depend on it [bytes].
     keep_correct : bool, optional
         Whether every verdict is kept, see `transfer`.
+    passes : int or Passes, optional
+        How often programming goes over the chip, see `transfer` (unitless).
     on_progress : callable, optional
         Called as ``on_progress(n_done, n_transfers)`` from time to time; raise from it to stop.
 
@@ -86,14 +90,14 @@ def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = 
     if not isinstance(map_known, bool):
         raise TypeError(f"map_known must be True or False; got {map_known!r}")
     device = plan.device.without("stuck", "lines") if map_known else plan.device
-    chips = _PlannedChips(plan, network, device, wire_resistance, rng)
+    chips = _PlannedChips(plan, network, device, wire_resistance, rng, as_passes(passes))
     return judge_chips(dataset, chips, **how, on_progress=on_progress)
 
 
 class _PlannedChips:
     """One chip, programmed as planned again and again; what `judge_chips` needs of `Chips`."""
 
-    def __init__(self, plan, network, device, wire_resistance, rng):
+    def __init__(self, plan, network, device, wire_resistance, rng, passes):
         self.network, self.layout, self.device = network, plan.layout, device
         self.wire_resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
         self.targets = plan.targets_of(network)
@@ -101,6 +105,7 @@ class _PlannedChips:
         self._later = plan.layout.later_writes(plan.orders)
         self.entropy = int(rng.integers(2**63))
         self._draws = draws_for(device, plan.layout, self._later, self.entropy)
+        self._passing = Passing(device, plan.layout, self._later, self._draws, passes)
 
     @property
     def notes(self):
@@ -110,7 +115,7 @@ class _PlannedChips:
     @property
     def bytes_per_device(self):
         """As `Chips.bytes_per_device`."""
-        return DRAWN + KNOWN + (WIRED if self.wire_resistance > 0 else 0)
+        return DRAWN + KNOWN + (WIRED if self.wire_resistance > 0 else 0) + (STATE if self._passing.is_on else 0)
 
     @property
     def block_bytes(self):
@@ -123,10 +128,13 @@ class _PlannedChips:
 
     def weights(self, numbers, *, on_progress=None):
         """As `Chips.weights`, of chips of one part."""
-        states = []
-        for target, writes, stuck in zip(self.targets, self._draws.writes(numbers), self._stuck):
+        drawn, floor = self._draws.writes(numbers), self.layout.mapping.is_physical
+        for writes, stuck in zip(drawn, self._stuck):
             writes.fix_devices(stuck)
-            states.append(write_targets(target, writes, floor=self.layout.mapping.is_physical))
+        if self._passing.is_on:
+            states = self._passing.program(list(self.targets), drawn, numbers, known=self._stuck, floor=floor)
+        else:
+            states = [write_targets(target, writes, floor=floor) for target, writes in zip(self.targets, drawn)]
         return self.targets.weights(conduct(states, [self.layout] * len(numbers), self.wire_resistance))
 
 

@@ -193,7 +193,8 @@ def summarise_sums(sums, nominally_correct, *, rng):
         n_points * (weights * (np.abs(replicate_rates - 0.95) <= band)).sum(axis=1),
     )
     tops = (1.0, 1.0, 1.0, 1.0, 1.0, n_points)
-    return Summary(*map(_interval, values, replicates, tops), n_transfers=n_transfers, n_points=n_points)
+    figures = (estimate_from(*figure, high=top) for *figure, top in zip(values, replicates, tops))
+    return Summary(*figures, n_transfers=n_transfers, n_points=n_points)
 
 
 def _means_of_chips(by_points, points):
@@ -209,11 +210,11 @@ def _means_of_chips(by_points, points):
         yield from means
 
 
-def _interval(value, replicates, top):
-    """Estimate with the percentiles of the replicates less their bias, within [0, top] and holding the value."""
+def estimate_from(value, replicates, *, low=0.0, high=1.0):
+    """Estimate with the percentiles of the replicates less their bias, within [low, high] and holding the value."""
     value = float(value)
-    low, high = np.percentile(replicates, [2.5, 97.5]) - (np.mean(replicates, dtype=np.float64) - value)
-    return Estimate(value, float(min(max(low, 0.0), value)), float(max(min(high, top), value)))
+    ends = np.percentile(replicates, [2.5, 97.5]) - (np.mean(replicates, dtype=np.float64) - value)
+    return Estimate(value, float(min(max(ends[0], low), value)), float(max(min(ends[1], high), value)))
 
 
 def sum_groups(correct, order):

@@ -32,6 +32,8 @@ class Tally:
         How often a point of class i was given class j (unitless).
     correct : (n_chips, n_points) bool ndarray or None
         Every verdict, with the points as in the dataset, if it was asked for.
+    programming : (n_chips, n_figures) ndarray or None
+        What programming each chip took, where a fab programmed it; see `Programming` (unitless or as stated).
     """
 
     seed: int
@@ -40,6 +42,7 @@ class Tally:
     by_points: np.ndarray
     confusion: np.ndarray
     correct: np.ndarray | None = None
+    programming: np.ndarray | None = None
 
     def __repr__(self):
         return short_text(self)
@@ -67,13 +70,13 @@ class Tally:
                 _require_next(tally, first, first.first + sum(len(part[0]) for part in parts))
                 by_chips += tally.by_chips
             confusion = confusion + tally.confusion
-            parts.append((tally.by_points, tally.correct))
+            parts.append((tally.by_points, tally.correct, tally.programming))
         if first is None:
             raise ValueError("there must be at least one tally to merge; got none")
-        by_points, correct = ([part[k] for part in parts] for k in (0, 1))
+        by_points, *kept = zip(*parts)
         by_points = np.concatenate(by_points)
         return cls(first.seed, first.first, by_chips.astype(_type_of_sums(len(by_points))), by_points, confusion,
-                   None if first.correct is None else np.concatenate(correct))
+                   *(None if part[0] is None else np.concatenate(part) for part in kept))
 
 
 class Counter:
@@ -95,14 +98,14 @@ class Counter:
         count_verdicts(classes, self._labels, group, self._by_chips, self._by_points[here], self._wrong)
         self._n_counted = here.stop
 
-    def tally(self, correct=None):
+    def tally(self, correct=None, programming=None):
         """`Tally` of all that was counted."""
         n_classes = len(self._wrong)
         right = np.bincount(self._labels, self._by_chips.sum(axis=0, dtype=np.float64), n_classes).astype(np.int64)
         confusion = self._wrong + np.diag(right)
         if n_classes == 2:
             confusion[[0, 1], [1, 0]] = np.bincount(self._labels, minlength=2) * self._n_counted - right
-        return Tally(self._seed, self._first, self._by_chips, self._by_points, confusion, correct)
+        return Tally(self._seed, self._first, self._by_chips, self._by_points, confusion, correct, programming)
 
 
 def order_of_points(seed, n_points):
@@ -123,7 +126,8 @@ def smallest(counts):
 def _require_next(tally, first, start):
     """Raise ValueError unless a tally is of the chips from ``start`` on, of the seed and points of the first one."""
     alike = (tally.seed == first.seed and tally.by_chips.shape == first.by_chips.shape
-             and tally.confusion.shape == first.confusion.shape and (tally.correct is None) == (first.correct is None))
+             and tally.confusion.shape == first.confusion.shape and (tally.correct is None) == (first.correct is None)
+             and (tally.programming is None) == (first.programming is None))
     if not alike or tally.first != start:
         raise ValueError(f"tallies to be merged must be of one seed, on the same points, of chips that follow each other; "
                          f"expected chip {start} of seed {first.seed} next, got {tally!r}")

@@ -1,0 +1,1 @@
+"""Circuits as netlists of SPICE programs, written and read."""

@@ -1,0 +1,63 @@
+"""``tiocross effects``: what costs one trained network robust points, as a table and a figure."""
+
+from pathlib import Path
+
+import numpy as np
+
+from tiocross import plot
+from tiocross.commands.networks import file_sha256
+from tiocross.commands.progress import ProgressLine
+from tiocross.commands.studies import count_workers
+from tiocross.commands.transfer import GB, what_to_judge
+from tiocross.storage import replacing, require_folder, save_json, save_text
+from tiocross.transfers.conditions import Conditions
+from tiocross.transfers.costs import effect_costs, settings_of
+
+EFFECTS_RECORD = "tiocross effects 1"
+_FILES = ("effects.json", "effects.csv", "effects.png", "effects.pdf")
+_WIDTH, _HEIGHT, _PER_EFFECT = 6.4, 1.8, 0.5  # [inch]
+
+
+def prepare(arguments):
+    """The comparison that the command line asks for, ready to be called."""
+    network, device, points, source, layout = what_to_judge(arguments)
+    conditions = Conditions(device, arguments.wire_resistance)
+    n_all = len(settings_of(conditions))
+    folder = Path(arguments.out)
+    require_folder(folder)
+    there = [folder / name for name in _FILES if (folder / name).exists()]
+    if there and not arguments.overwrite:
+        raise ValueError(f"{there[0]} exists already; choose another folder with --out, or replace it with --overwrite")
+    return lambda: _compare(arguments, (network, device, points, layout), source, n_all)
+
+
+def _compare(arguments, judged, source, n_all):
+    network, device, points, layout = judged
+    progress = ProgressLine(chips=arguments.transfers * n_all)
+    progress.start()
+    try:
+        costs = effect_costs(network, points, device=device, layout=layout, wire_resistance=arguments.wire_resistance,
+                             n_transfers=arguments.transfers, rng=np.random.default_rng(arguments.seed),
+                             workers=count_workers(arguments.workers), memory=arguments.memory * GB,
+                             on_progress=lambda done, total: progress.update("chips", done))
+    finally:
+        progress.close()
+    folder = Path(arguments.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_json(folder / _FILES[0], {
+        "format": EFFECTS_RECORD, "network": str(arguments.network), "network_sha256": file_sha256(arguments.network),
+        "points": source, "device": device.name, "wire_resistance [ohm]": arguments.wire_resistance,
+        "seed": arguments.seed, **costs.to_dict()})
+    save_text(folder / _FILES[1], costs.to_csv())
+    _draw(costs, folder)
+    print(f"{network!r}, {arguments.wire_resistance:g} ohm per wire segment\n{source}\n{costs}\n"
+          f"table and figure are in {folder}: {', '.join(_FILES)}")
+
+
+@plot.house_style()
+def _draw(costs, folder):
+    figure, axes = plot.new_figure(width=_WIDTH, height=_HEIGHT + _PER_EFFECT * len(costs.costs))
+    plot.effect_costs(axes[0, 0], costs)
+    for name in _FILES[2:]:
+        with replacing(folder / name) as temporary:
+            figure.savefig(temporary, dpi=120)

@@ -1,0 +1,57 @@
+"""The part of ``tiocross describe`` that simulates: what training sees of a card's effects, for a network on it."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+from tiocross.checks import as_count, as_number
+from tiocross.circuit.crossbar import LARGEST_RESISTANCE
+from tiocross.commands.judged_points import fitting_points
+from tiocross.commands.networks import arrangement_of
+from tiocross.commands.progress import ProgressLine
+from tiocross.devices.files import load_device
+from tiocross.devices.tio2 import TIO2
+from tiocross.learning.network import Network
+from tiocross.study.recipes import Arrangement
+from tiocross.tasks import Dataset
+from tiocross.transfers.compensation import compensability
+
+OF_A_CARD = ("task", "data", "label", "without", "points", "array_shape", "share_arrays", "wire_resistance", "seed")
+_N_SIMULATED, _N_POINTS = 500, 250  # enough to tell an agreement of 0.9 from one of 0.5
+_MOST_DEVICES = 200_000  # of all chips of an expectation; fewer chips of large networks
+
+
+def prepare_on_card(arguments, kind, text):
+    """A job that prints ``text`` and what training sees of the card; ``kind`` is what was described."""
+    if kind != "network":
+        raise ValueError(f"--device is for a network on a card; {arguments.subject} is a {kind}")
+    named = SimpleNamespace(**{**vars(arguments), "network": arguments.subject})
+    network = Network.load(arguments.subject)
+    is_published = arguments.device.upper() == "TIO2" and not Path(arguments.device).exists()
+    device = TIO2 if is_published else load_device(arguments.device)
+    points, source = fitting_points(named, network)
+    layout = arrangement_of(arguments, Arrangement()).layout(network.shapes, device)
+    resistance = as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=LARGEST_RESISTANCE, unit="ohm")
+    rng = np.random.default_rng(as_count("--seed", arguments.seed, low=0))
+    n_simulated = _MOST_DEVICES // sum(rows * columns for rows, columns in layout.layer_shapes)
+    how = {"layout": layout, "wire_resistance": resistance, "n_simulated": max(75, min(_N_SIMULATED, n_simulated))}
+
+    def describe():
+        progress = ProgressLine(effects=1)
+        progress.start()
+        try:
+            found = compensability(network, _some(points, rng), device=device, rng=rng, **how)
+        finally:
+            progress.close()
+        print(f"{text}\n{source}\n{found}")
+
+    return describe
+
+
+def _some(points, rng):
+    """At most so many points as an expectation needs."""
+    if len(points) <= _N_POINTS:
+        return points
+    chosen = np.sort(rng.choice(len(points), _N_POINTS, replace=False))
+    return Dataset(points.points[chosen], points.labels[chosen])

@@ -1,0 +1,149 @@
+"""A whole network as a netlist: its arrays with all that stands between them, from the inputs to the answers.
+
+A signal of the network is a voltage in volts, 1 V for 1: ``x{k}_{i}`` is input i of layer k, ``s{k}_{j}`` sum j of layer k
+before its activation, ``logit{j}`` an answer, ``one`` what drives the bias. The nodes of an array have its number before
+their names, ``a0_w2_1``. Where an array carries several blocks it stands there once for each, ``a0r0_`` and ``a0r1_``: they
+are read one after the other. ``a0_out3`` is the amplifier behind bit line 3.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tiocross.circuit.biasing import custom
+from tiocross.circuit.matrices import transfer_matrix
+from tiocross.circuit.netlists.dialects import Dialect
+from tiocross.circuit.netlists.elements import array_lines, end_sources
+from tiocross.circuit.solver import solve
+from tiocross.transfers.outcomes import READ_VOLTAGE
+
+ACTIVATIONS = {  # of a sum; tanh and exp cannot overflow in any of them
+    "sigmoid": "0.5+0.5*tanh(0.5*{0})",
+    "tanh": "tanh({0})",
+    "relu": "max({0},0)",
+    "softplus": "max({0},0)+ln(1+exp(-abs({0})))",
+    "hardtanh": "min(max({0},-1),1)",
+    "linear": "{0}",
+}
+
+
+@dataclass(frozen=True)
+class Wired:
+    """A network on its chip: `Targets`, a crossbar for each of the layout's arrays, encoded points (n_points, n_inputs), and
+    the `Dialect` to write."""
+
+    network: object
+    targets: object
+    crossbars: list
+    encoded: np.ndarray
+    dialect: Dialect
+
+
+def network_deck(wired):
+    """Pieces of the text."""
+    network, dialect, last = wired.network, wired.dialect, len(wired.network.steps) - 1
+    n_outputs = network.arrays[-1].shape[1]
+    sizes = "-".join(map(str, (wired.encoded.shape[1], *(array.shape[1] for array in network.arrays))))
+    yield (f"* tiocross, {dialect.name}: network {sizes} on {len(wired.crossbars)} arrays; the answers are v(logit0) to "
+           f"v(logit{n_outputs - 1})\nVone one 0 1.0\n")
+    for i, values in enumerate(wired.encoded.T):
+        yield dialect.source(f"x0_{i}", f"x0_{i}", values.tolist())
+    for k, (step, volts_per_unit) in enumerate(zip(network.steps, read_scales(wired))):
+        sums = [[] for _ in range(network.arrays[k].shape[1])]
+        for block, crossbar, prefix in _blocks(wired, k):
+            yield from _block_lines(wired, block, crossbar, prefix, volts_per_unit)
+            for terms, more in zip(sums, _terms(wired, block, prefix, volts_per_unit)):
+                terms += more
+        yield from _units(wired, k, sums, [f"logit{j}" if k == last else f"x{k + 1}_{j}" for j in range(len(sums))])
+    yield dialect.ending(len(wired.encoded), [f"v(logit{j})" for j in range(n_outputs)])
+
+
+def _blocks(wired, k):
+    """(block, crossbar, prefix of its names) of each block of a layer."""
+    layout = wired.targets.layout
+    for array, crossbar, blocks in zip(layout.arrays, wired.crossbars, layout.blocks_of):
+        for number, block in enumerate(blocks):
+            if block.layer == k:
+                yield block, crossbar, f"a{array}_" if len(blocks) == 1 else f"a{array}r{number}_"
+
+
+def _block_lines(wired, block, crossbar, prefix, volts_per_unit):
+    """The array of a block, its drivers and its amplifiers."""
+    held = custom(crossbar, left=0.0, bottom=0.0)
+    yield from array_lines(crossbar, held, wired.dialect, prefix)
+    signals = dict(zip(block.word_lines.tolist(), _signals(wired, block)))
+    n_word_lines = crossbar.n_word_lines
+    for number, (name, node, _, _) in enumerate(end_sources(crossbar, held, prefix)):
+        if number < n_word_lines and number in signals:
+            yield f"E{name} {node} 0 {signals[number]} 0 {volts_per_unit!r}\n"
+        else:
+            yield f"V{name} {node} 0 0.0\n"
+    for j in block.bit_lines.tolist():
+        yield f"H{prefix}out{j} {prefix}out{j} 0 V{prefix}bottom{j} {_gain(wired, block, volts_per_unit)!r}\n"
+
+
+def _signals(wired, block):
+    """Nodes of the signals that drive the word lines of a block."""
+    n_inputs = len(wired.network.arrays[block.layer]) - 1
+    return [f"x{block.layer}_{row}" if row < n_inputs else "one" for row in block.layer_rows.tolist()]
+
+
+def _scale_of(wired, block):
+    """Difference of conductance per unit weight of each output, of a block whose word lines share it [S]."""
+    scale = wired.targets.layers[block.layer].scale[block.layer_rows[0]]
+    return np.broadcast_to(scale, wired.network.arrays[block.layer].shape[1])
+
+
+def _gain(wired, block, volts_per_unit):
+    """Transimpedance with which a weight of 1 gives 1 V for an input of 1 [ohm]."""
+    return float(1.0 / (volts_per_unit * _scale_of(wired, block).max()))
+
+
+def _terms(wired, block, prefix, volts_per_unit):
+    """What a block adds to the sum of each output: (factor, node) of its amplifiers."""
+    mapping, n_bit_lines = wired.targets.layout.mapping, wired.targets.layers[block.layer].conductances.shape[1]
+    worth = mapping.differences(np.eye(n_bit_lines))[block.layer_columns]
+    factors = worth / (volts_per_unit * _scale_of(wired, block) * _gain(wired, block, volts_per_unit))
+    nodes = [f"v({prefix}out{j})" for j in block.bit_lines.tolist()]
+    return [[(factor, node) for factor, node in zip(column, nodes) if factor] for column in factors.T.tolist()]
+
+
+def _units(wired, k, sums, names):
+    """Sums of one layer, with what is added in software, and their activations."""
+    layer, step = wired.targets.layers[k], wired.network.steps[k]
+    biases = np.zeros(len(sums)) if layer.digital_bias is None else layer.digital_bias
+    for j, (terms, bias, name) in enumerate(zip(sums, biases.tolist(), names)):
+        text = "".join(f"{'-' if factor < 0 else '+'}{'' if abs(factor) == 1.0 else f'{abs(factor)!r}*'}{node}"
+                       for factor, node in terms).removeprefix("+")
+        yield f"Bs{k}_{j} s{k}_{j} 0 v={wired.dialect.of(_wrapped(text + (f'+({bias!r})' if bias else '') or '0'))}\n"
+        yield f"B{name} {name} 0 v={wired.dialect.of(ACTIVATIONS[step.activation].format(f'v(s{k}_{j})'))}\n"
+
+
+def _wrapped(text, width=100):
+    """A long sum over several lines."""
+    lines = [""]
+    for part in text.replace("+v", " +v").replace("-v", " -v").split(" "):
+        if len(lines[-1]) + len(part) > width:
+            lines.append("+ ")
+        lines[-1] += part
+    return "\n".join(lines)
+
+
+def read_scales(wired):
+    """Voltage that stands for 1, of each layer: the largest input of a layer, bias included, is at the read voltage [V]."""
+    network, layout, signal, scales = wired.network, wired.targets.layout, wired.encoded, []
+    for k, step in enumerate(network.steps):
+        layer = wired.targets.layers[k]
+        inputs = np.concatenate([signal, np.ones((len(signal), 1))], axis=1)[:, : len(layer.conductances)]
+        scales.append(float(READ_VOLTAGE / np.abs(inputs).max(initial=1.0)))
+        sums = np.zeros((len(inputs), network.arrays[k].shape[1]))
+        for block, crossbar, _ in _blocks(wired, k):
+            voltages = np.zeros((len(inputs), crossbar.n_word_lines))
+            voltages[:, block.word_lines] = scales[-1] * inputs[:, block.layer_rows]
+            product = voltages @ transfer_matrix(crossbar) if crossbar.equivalent.iv is None else solve(
+                crossbar, voltages).bit_line_currents
+            currents = np.zeros((len(inputs), layer.conductances.shape[1]))
+            currents[:, block.layer_columns] = product[:, block.bit_lines]
+            sums += layout.mapping.differences(currents) / (scales[-1] * _scale_of(wired, block))
+        signal = step.activate(sums if layer.digital_bias is None else sums + layer.digital_bias)
+    return scales
