@@ -161,7 +161,7 @@ _HOMES = {
     "predict_logits": "transfers.prediction",
     "measure_logits": "transfers.prediction",
     "write_netlist": "transfers.netlists",
-    "compare_outputs": "transfers.prediction",
+    "compare_outputs": "transfers.comparing",
     # study: the paper's experiment and the comparison
     "train_robust": "study.methods",
     "ROBUST": "study.methods",
@@ -322,7 +322,7 @@ if TYPE_CHECKING:
     from tiocross.transfers.prediction import predict_logits as predict_logits
     from tiocross.transfers.prediction import measure_logits as measure_logits
     from tiocross.transfers.netlists import write_netlist as write_netlist
-    from tiocross.transfers.prediction import compare_outputs as compare_outputs
+    from tiocross.transfers.comparing import compare_outputs as compare_outputs
     from tiocross.study.methods import train_robust as train_robust
     from tiocross.study.methods import ROBUST as ROBUST
     from tiocross.report.write import write_report as write_report

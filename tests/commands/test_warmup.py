@@ -48,6 +48,12 @@ for n_outputs, activation in ((1, "tanh"), (3, "relu"), (1, "softplus")):
     data = Dataset(rng.uniform(0, 1, (70, 2)), np.arange(70) % max(n_outputs, 2))
     train(network, data, [NoiseInjection()], device=TIO2, rng=rng, settings=TrainingSettings(n_steps=2, n_chips=2))
     transfer(network, data, device=TIO2, wire_resistance=3.0, n_transfers=3, rng=rng)
+from dataclasses import replace
+from tiocross import Converter, Nonlinearity, Periphery, ReadNoise, Sensing
+device = replace(TIO2, read_noise=ReadNoise(0.01, "-"), nonlinearity=Nonlinearity(0.05, 0.2, "-"))
+mirror = Periphery(dac=Converter(4), adc=Converter(6), sensing=Sensing("mirror", saturation=1.0), subtraction="analogue")
+for own in (device, replace(device, nonlinearity=None)):
+    transfer(network, data, device=own, wire_resistance=3.0, periphery=mirror, n_transfers=3, rng=rng)
 from tiocross import AveragePool2d, Conv2d, Dense, MLP, Network, RangePenalty
 short = TrainingSettings(n_steps=2, n_chips=2)
 images = Dataset(rng.uniform(0, 1, (70, 36)), np.arange(70) % 3)

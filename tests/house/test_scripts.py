@@ -32,6 +32,12 @@ def test_paper_coordinates_prints_both_networks_under_both_mappings():
 
 
 @pytest.mark.slow
+def test_periphery_costs_prints_a_row_for_each_effect():
+    output = run("periphery_costs.py", "--seeds", "2", "--chips", "5", "--points", "20", "--steps", "3")
+    assert output.count(" +- ") == 2 * 16 and "ADC on each line, 8 bit" in output
+
+
+@pytest.mark.slow
 def test_crossbar_physics_draws_four_figures_and_prints_their_numbers(tmp_path):
     output = run("crossbar_physics.py", "--quick", "--out", str(tmp_path / "new" / "folder"))
     names = ("ir_drop", "read_schemes", "approximations", "half_select")

@@ -26,6 +26,13 @@ outcome = transfer(network, data, device=TIO2, wire_resistance=3.0, n_transfers=
 three = MLP(2, 4, 3, rng=rng, activation="tanh")
 classes = transfer(three, Dataset(data.points, np.arange(70) % 3), device=TIO2, n_transfers=2, rng=rng,
                    keep_correct=True)
+from dataclasses import replace
+from tiocross import PERIPHERY_6_BIT, Nonlinearity, ReadNoise, Sensing
+few = Dataset(data.points[:5], np.arange(5) % 3)
+followed = [transfer(three, few, device=replace(TIO2, read_noise=ReadNoise(0.05, "-"), nonlinearity=law), n_transfers=2,
+                     wire_resistance=wires, periphery=replace(PERIPHERY_6_BIT, sensing=Sensing(offset=0.05, saturation=1.0)),
+                     rng=np.random.default_rng(3), keep_correct=True).correct.astype(int).tolist()
+            for law, wires in ((None, 0.0), (Nonlinearity(0.3, 0.2, "-"), 5.0), (Nonlinearity(0.05, 0.2, "-"), 5.0))]
 wide = rng.uniform(1e-4, 5e-4, (14, 11))  # large enough for coarse crossbars below it
 volts = rng.uniform(-0.5, 0.5, 14)
 open_ends = np.where(np.arange(14) % 3 == 1, np.nan, volts)
@@ -56,7 +63,7 @@ json.dump({**general, "currents": solution.bit_line_currents.tolist(), "n_sweeps
            "trained": [array.tolist() for array in trained.arrays],
            "large": [array.tolist() for array in (*convolutional.arrays, *many.arrays)],
            "matrix": transfer_matrix(Crossbar(g, 20.0)).tolist(), "correct": outcome.correct.astype(int).tolist(),
-           "classes": classes.correct.astype(int).tolist()}, sys.stdout)
+           "followed": followed, "classes": classes.correct.astype(int).tolist()}, sys.stdout)
 """
 
 
@@ -78,6 +85,7 @@ def test_same_numbers_without_compilation_and_with_bounds_checked(compiled, envi
         environment = {**environment, "NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_OPT": "0"}
     plain = run(**environment)
     assert plain["correct"] == compiled["correct"] and plain["classes"] == compiled["classes"]
+    assert plain["followed"] == compiled["followed"]
     assert plain["n_sweeps"] == compiled["n_sweeps"] and plain["sweeps"] == compiled["sweeps"]
     assert plain["programmed"] == compiled["programmed"] and plain["drawn"] == compiled["drawn"]
     # Large ones swept until 1e-9 is left, so that rounding is seen through a residual 1e6 times as large.

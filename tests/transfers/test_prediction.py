@@ -5,7 +5,8 @@ import pytest
 
 from tiocross import (
     MLP, TIO2, Crossbar, Sinh, compensate_targets, map_weights, plan, plot, program, read_crossbar, transfer, transfer_matrix)
-from tiocross.transfers.prediction import compare_outputs, infer, measure_logits, predict_logits
+from tiocross.transfers.comparing import compare_outputs
+from tiocross.transfers.prediction import infer, measure_logits, predict_logits
 from tiocross.transfers.chips import Chips
 from tiocross.lab.report import InstrumentError
 from tiocross.mapping.arrangements import arrange, share_arrays

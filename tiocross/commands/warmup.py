@@ -1,6 +1,7 @@
 """``tiocross warmup``: compile beforehand what is otherwise compiled when it is first needed."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.laws import Sinh
 from tiocross.circuit.series import Selector
 from tiocross.circuit.solver import solve
+from tiocross.devices.reads import Nonlinearity, ReadNoise
 from tiocross.devices.tio2 import TIO2
 from tiocross.learning.layer_kinds import AveragePool1d, Conv1d, Dense
 from tiocross.learning.layered import Network
@@ -18,6 +20,8 @@ from tiocross.learning.network import MLP
 from tiocross.learning.techniques import NoiseInjection
 from tiocross.learning.settings import TrainingSettings
 from tiocross.learning.training import train
+from tiocross.periphery.parts import Sensing
+from tiocross.periphery.presets import PERIPHERY_8_BIT
 from tiocross.tasks.dataset import Dataset
 from tiocross.transfers.judging import transfer
 
@@ -89,6 +93,14 @@ def _transfer():
     transfer(_network(), _points(), device=TIO2, wire_resistance=2.0, n_transfers=2, rng=np.random.default_rng(0))
 
 
+def _follow_signals():
+    periphery = replace(PERIPHERY_8_BIT, sensing=Sensing(offset=0.01))
+    noisy = replace(TIO2, read_noise=ReadNoise(0.01, "any"))
+    for device in (noisy, replace(noisy, nonlinearity=Nonlinearity(0.3, 0.2, "any"))):
+        transfer(_network(), _points(), device=device, wire_resistance=2.0, n_transfers=2, periphery=periphery,
+                 rng=np.random.default_rng(0))
+
+
 def _network():
     return MLP(2, 3, 1, rng=np.random.default_rng(0))
 
@@ -107,4 +119,5 @@ _USES = {
     "training": _train,
     "large networks": _use_large,
     "classes of points on simulated chips": _transfer,
+    "signals through converters and sensing": _follow_signals,
 }

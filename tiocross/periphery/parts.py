@@ -39,7 +39,8 @@ class Converter(Part):
         Number of bits, 1 to 24 (unitless).
     low, high : float or None, optional
         Ends of its range, both or neither; automatic without them: from 0 V, or from ``-high`` where a signal may be
-        negative, to the largest signal that the network in software sends, on the points to be judged [V].
+        negative, to the largest signal that the network in software sends on the points to be judged, behind arrays with
+        a tenth to spare [V].
     power : float or None, optional
         What one converter takes while it works, if stated [W].
     energy : float or None, optional
@@ -96,8 +97,9 @@ class Converter(Part):
 
     def convert(self, signals: np.ndarray, low: float, high: float) -> np.ndarray:
         """The nearest levels of a converter with these ends, in the unit of the signals."""
-        step = (high - low) / self.n_steps(low, high)
-        return low + step * np.rint((np.clip(signals, low, high) - low) / step)
+        n_steps = self.n_steps(low, high)
+        codes = np.floor((np.clip(signals, low, high) - low) * (n_steps / (high - low)) + 0.5)
+        return low + (high - low) / n_steps * codes
 
     def __str__(self):
         ends = "automatic range" if self.is_automatic else f"{self.low / mV:g} to {self.high / mV:g} mV"

@@ -13,7 +13,7 @@ from tiocross.units import percent, uS
 
 if TYPE_CHECKING:
     from tiocross.devices.device import DisturbQuantiles, TuningError
-    from tiocross.transfers.prediction import Comparison
+    from tiocross.transfers.comparing import Comparison
 
 _MARKERS = ("o", "^", "s", "D", "v")
 _QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)  # of a disturb figure

@@ -16,6 +16,7 @@ from tiocross.lab.fab import SimulatedFab, array_stream, make_chip, program_chip
 from tiocross.lab.switching import require_switching
 from tiocross.mapping.faults import offset_known
 from tiocross.transfers.chips import Chips, Met
+from tiocross.transfers.conducting import whole_arrays
 from tiocross.transfers.programming_cost import Programming
 from tiocross.units import uS
 
@@ -150,13 +151,11 @@ class FabChips(Chips):
     def _read(self, programmed):
         arrays = [None] * len(programmed.layouts)
         for layout, chips in _by_layout(programmed.layouts):
-            whole = [np.stack([programmed.arrays[chip][k] for chip in chips]) for k in range(len(layout.arrays))]
-            for array, blocks in zip(whole, layout.blocks_of):  # what became of the devices in use since
-                for block in blocks:
-                    layer = programmed.conductances[block.layer][chips]
-                    array[(slice(None), *block.in_array)] = layer[(slice(None), *block.in_layer)]
-            if self.wire_resistance > 0:
-                whole = [transfer_matrix(Crossbar(array, self.wire_resistance)) for array in whole]
+            whole = whole_arrays(programmed, layout, chips)
+            source, sensing = self.periphery.resistances
+            if self.wire_resistance > 0 or source > 0 or sensing > 0:
+                whole = [transfer_matrix(Crossbar(array, self.wire_resistance, source_resistance=source,
+                                                  sense_resistance=sensing)) for array in whole]
             for chip, *parts in zip(chips, *whole):
                 arrays[chip] = parts
         matrices = _layers_of(arrays, programmed.layouts, self.layout.layer_shapes)

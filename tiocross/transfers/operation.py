@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from tiocross.checks import as_number
 from tiocross.devices.rewriting import TOLERANCE, Passes
+from tiocross.periphery.electronics import Periphery, require_periphery
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Operation:
 
     passes: int = 1
     after: float = 0.0
-    periphery: object | None = None
+    periphery: Periphery | None = None
     fab: object | None = None
     tolerance: float = TOLERANCE
 
@@ -25,3 +26,4 @@ class Operation:
         object.__setattr__(self, "passes", passes.number)
         object.__setattr__(self, "tolerance", passes.tolerance)
         object.__setattr__(self, "after", as_number("after", self.after, low=0.0, unit="s"))
+        require_periphery(self.periphery)

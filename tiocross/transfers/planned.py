@@ -18,18 +18,24 @@ from tiocross.learning.training import require_matching
 from tiocross.mapping.layout import lines_that_count
 from tiocross.tasks import Dataset
 from tiocross.transfers.budget import DRAWN, KNOWN, MEMORY, WIRED
+from tiocross.transfers.chips import Programmed
 from tiocross.transfers.conducting import conduct
 from tiocross.transfers.draws import draws_for, write_targets
 from tiocross.transfers.judging import judge_chips, require_judging, who_judges
 from tiocross.transfers.outcomes import Transfer
+from tiocross.transfers.on_table import goes_through, predict_through
+from tiocross.transfers.operation import Operation
 from tiocross.transfers.passing import STATE, Passing
+from tiocross.transfers.signals import require_path
 from tiocross.transfers.summary import Estimate
+from tiocross.periphery.electronics import Periphery, require_periphery
 from tiocross.records import short_text
 
 
 def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = True, wire_resistance: float = 0.0,
                n_transfers: int | range = 2_000, rng: np.random.Generator, workers: int = 1, memory: float = MEMORY,
-               keep_correct: bool = False, passes: int | Passes = 1, on_progress: Callable | None = None) -> Transfer:
+               keep_correct: bool = False, passes: int | Passes = 1, periphery: Periphery | None = None,
+               on_progress: Callable | None = None) -> Transfer:
     """Put a planned network on its chip thousands of times, and see which points it gets right each time.
 
     Parameters
@@ -57,6 +63,9 @@ def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = 
         Whether every verdict is kept, see `transfer`.
     passes : int or Passes, optional
         How often programming goes over the chip, see `transfer` (unitless).
+    periphery : Periphery, optional
+        Converters, drivers and sensing between the arrays, see `transfer`; ideal without it. Gains and offsets of its lines
+        are drawn anew each time.
     on_progress : callable, optional
         Called as ``on_progress(n_done, n_transfers)`` from time to time; raise from it to stop.
 
@@ -90,22 +99,26 @@ def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = 
     if not isinstance(map_known, bool):
         raise TypeError(f"map_known must be True or False; got {map_known!r}")
     device = plan.device.without("stuck", "lines") if map_known else plan.device
-    chips = _PlannedChips(plan, network, device, wire_resistance, rng, as_passes(passes))
+    operation = Operation(as_passes(passes), periphery=periphery)
+    chips = _PlannedChips(plan, network, device, wire_resistance, rng, operation)
     return judge_chips(dataset, chips, **how, on_progress=on_progress)
 
 
 class _PlannedChips:
     """One chip, programmed as planned again and again; what `judge_chips` needs of `Chips`."""
 
-    def __init__(self, plan, network, device, wire_resistance, rng, passes):
+    def __init__(self, plan, network, device, wire_resistance, rng, operation):
         self.network, self.layout, self.device = network, plan.layout, device
         self.wire_resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
+        self.periphery = operation.periphery or Periphery()
+        require_path(device, self.periphery, self.layout)
         self.targets = plan.targets_of(network)
         self._stuck = plan.layout.collect(plan.stuck)
         self._later = plan.layout.later_writes(plan.orders)
         self.entropy = int(rng.integers(2**63))
         self._draws = draws_for(device, plan.layout, self._later, self.entropy)
-        self._passing = Passing(device, plan.layout, self._later, self._draws, passes)
+        self._passing = Passing(device, plan.layout, self._later, self._draws,
+                                Passes(operation.passes, operation.tolerance))
 
     @property
     def notes(self):
@@ -126,8 +139,16 @@ class _PlannedChips:
         """As `Chips.split`."""
         return self._draws.split(numbers, most)
 
+    def pop_figures(self, numbers):
+        """As `Chips.pop_figures`."""
+
     def weights(self, numbers, *, on_progress=None):
         """As `Chips.weights`, of chips of one part."""
+        made = self.to_be_read(numbers)
+        return self.targets.weights(conduct(made.conductances, made.layouts, self.wire_resistance))
+
+    def to_be_read(self, numbers, *, on_progress=None):
+        """As `Chips.to_be_read`."""
         drawn, floor = self._draws.writes(numbers), self.layout.mapping.is_physical
         for writes, stuck in zip(drawn, self._stuck):
             writes.fix_devices(stuck)
@@ -135,7 +156,7 @@ class _PlannedChips:
             states = self._passing.program(list(self.targets), drawn, numbers, known=self._stuck, floor=floor)
         else:
             states = [write_targets(target, writes, floor=floor) for target, writes in zip(self.targets, drawn)]
-        return self.targets.weights(conduct(states, [self.layout] * len(numbers), self.wire_resistance))
+        return Programmed(states, list(self.targets.layers), [self.layout] * len(numbers))
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +200,8 @@ class ReadbackAccuracy:
 
 
 def judge_readback(plan: Plan, network: MLP, readbacks: list, dataset: Dataset, *,
-                   wire_resistance: float = 0.0) -> ReadbackAccuracy:
+                   wire_resistance: float = 0.0, periphery: Periphery | None = None,
+                   rng: np.random.Generator | None = None) -> ReadbackAccuracy:
     """How well a planned network works on its chip as that was read back.
 
     Parameters
@@ -195,6 +217,10 @@ def judge_readback(plan: Plan, network: MLP, readbacks: list, dataset: Dataset, 
         Test points.
     wire_resistance : float, optional
         Of one wire segment [ohm].
+    periphery : Periphery, optional
+        Converters, drivers and sensing between the arrays; ideal without it.
+    rng : numpy.random.Generator, optional
+        Source of chance, needed where lines of the periphery differ or readings are noisy.
 
     Returns
     -------
@@ -223,10 +249,20 @@ def judge_readback(plan: Plan, network: MLP, readbacks: list, dataset: Dataset, 
     _require_plan(plan, network)
     require_matching(network, dataset)
     resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
+    require_periphery(periphery)
     plan.weights(readbacks)  # checks them
+    if goes_through(periphery, plan.device):
+        crossbars = [Crossbar(np.nan_to_num(np.asarray(read, dtype=np.float64))[None], resistance) for read in readbacks]
+        logits = predict_through(network, plan.targets_of(network), crossbars, dataset.points, plan.device, periphery, rng)
+        return _accuracy(network, dataset, classify(logits[0]))
     matrices = readbacks if resistance == 0 else [
         _matrix(np.asarray(read, dtype=np.float64), used, resistance) for read, used in zip(readbacks, plan.layout.used)]
     given = classify(run_steps(network.steps, plan.weights(matrices), network.encode(dataset.points)))
+    return _accuracy(network, dataset, given)
+
+
+def _accuracy(network, dataset, given):
+    """`ReadbackAccuracy` of a chip that gives the points these classes."""
     nominal = network.predict(dataset.points)
     confusion = np.zeros((network.n_classes, network.n_classes), dtype=np.int64)
     np.add.at(confusion, (dataset.labels, given), 1)

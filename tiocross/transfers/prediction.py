@@ -1,10 +1,11 @@
 """What the chip on the table will answer: a network computed with the crossbars that were measured.
 
-Electronics is taken as ideal, as in `transfer`: inputs are driven as voltages, the currents of each pair of bit lines are
-subtracted, and what arrays of one layer measure is added digitally, scaled and driven into the next layer.
+Electronics is taken as ideal unless a `Periphery` is given, as in `transfer`: inputs are driven as voltages, the currents of
+each pair of bit lines are subtracted, and what arrays of one layer measure is added digitally, scaled and driven into the
+next layer.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,22 +15,24 @@ from tiocross.circuit.matrices import transfer_matrix
 from tiocross.circuit.solver import solve
 from tiocross.devices.device import Device
 from tiocross.devices.tio2 import TIO2
-from tiocross.checks import as_finite, kind_of, require_shape, transposed_hint
-from tiocross.intervals import t_quantile, weighted_median, wilson_interval
+from tiocross.checks import as_finite, kind_of, require_shape
+from tiocross.intervals import weighted_median
 from tiocross.lab.report import InstrumentError
 from tiocross.lab.safety import named, run_safely
+from tiocross.periphery.electronics import Periphery, require_periphery
+from tiocross.transfers.on_table import goes_through, measure_through, predict_through
 from tiocross.transfers.outcomes import READ_VOLTAGE
 from tiocross.learning.network import MLP, Network, classify
 from tiocross.learning.steps import run_steps
 from tiocross.mapping.targets import Targets, map_weights
 from tiocross.mapping.layout import Layout
-from tiocross.records import short_text
 
 _GAINS = (0.5, 2.0)  # pair differences over mapped weights outside it: another network or window, not a worn chip
 
 
 def infer(network: MLP, crossbars: list, points: ArrayLike, *, device: Device = TIO2,
-          layout: Layout | Targets | None = None) -> np.ndarray:
+          layout: Layout | Targets | None = None, periphery: Periphery | None = None,
+          rng: np.random.Generator | None = None) -> np.ndarray:
     """Class that the measured chip gives to each point.
 
     Parameters
@@ -45,6 +48,10 @@ def infer(network: MLP, crossbars: list, points: ArrayLike, *, device: Device = 
     layout : Layout or Targets, optional
         Which array carries what, and by which mapping; as for `map_weights` without it. Where the targets were compensated,
         or planned, give them, such as ``plan.targets_of(network)``: their scales hold the gains.
+    periphery : Periphery, optional
+        What drives and senses the arrays; ideal without it.
+    rng : numpy.random.Generator, optional
+        Source of chance, needed where lines of the periphery differ or readings are noisy.
 
     Returns
     -------
@@ -66,11 +73,12 @@ def infer(network: MLP, crossbars: list, points: ArrayLike, *, device: Device = 
     >>> bool((infer(network, crossbars, points) == network.predict(points)).all())
     True
     """
-    return classify(predict_logits(network, crossbars, points, device=device, layout=layout))
+    return classify(predict_logits(network, crossbars, points, device=device, layout=layout, periphery=periphery, rng=rng))
 
 
 def predict_logits(network: MLP, crossbars: list, points: ArrayLike, *, device: Device = TIO2,
-                   layout: Layout | Targets | None = None) -> np.ndarray:
+                   layout: Layout | Targets | None = None, periphery: Periphery | None = None,
+                   rng: np.random.Generator | None = None) -> np.ndarray:
     """Outputs that the measured chip computes for each point.
 
     Parameters
@@ -87,6 +95,10 @@ def predict_logits(network: MLP, crossbars: list, points: ArrayLike, *, device: 
     layout : Layout or Targets, optional
         Which array carries what, and by which mapping; as for `map_weights` without it. Where the targets were compensated,
         or planned, give them, such as ``plan.targets_of(network)``: their scales hold the gains.
+    periphery : Periphery, optional
+        What drives and senses the arrays; ideal without it.
+    rng : numpy.random.Generator, optional
+        Source of chance, needed where lines of the periphery differ or readings are noisy.
 
     Returns
     -------
@@ -98,9 +110,18 @@ def predict_logits(network: MLP, crossbars: list, points: ArrayLike, *, device: 
     ValueError
         If the crossbars do not have the shapes of the network, or their pair differences do not look like its weights.
 
+    Warns
+    -----
+    RuntimeWarning
+        If a converter or an amplifier cuts off more than one signal of a hundred, with the number.
+
     Notes
     -----
-    Ohmic devices: the transfer matrices are the layers, and voltages do not matter. Where a device obeys another law every
+    With a periphery, or a device with read noise or a nonlinearity, signals are followed as in `transfer`: the read voltage
+    and the automatic ranges are those of the network in software at these points, and the crossbars' own wires, sources and
+    sensing are there besides. A law of the crossbars stands in place of the device's.
+
+    Otherwise, with ohmic devices the transfer matrices are the layers. Where a device obeys another law every
     point is solved, with the largest magnitude among the inputs of a layer, bias included, at 0.2 V: an answer then
     depends a little on the points that share the scale with it.
 
@@ -118,10 +139,13 @@ def predict_logits(network: MLP, crossbars: list, points: ArrayLike, *, device: 
         require_crossbar(crossbar)
     shapes = [crossbar.conductances.shape for crossbar in crossbars]
     targets = _target(network, [shape[-2:] for shape in shapes], device, layout)
+    require_periphery(periphery)
     if len({shape[:-2] for shape in shapes}) > 1:
         raise ValueError(f"crossbars must have the same leading axes, one entry for each chip; got shapes {shapes}")
     encoded = network.encode(points)
     _require_likeness(targets, targets.layout.collect([crossbar.conductances for crossbar in crossbars]), network)
+    if goes_through(periphery, device):
+        return _predict_through(network, crossbars, points, targets, device, periphery, rng)
     if any(crossbar.iv is not None for crossbar in crossbars):
         if len(shapes[0]) > 2:
             raise ValueError(f"crossbars with a current-voltage law are answered for one chip at a time; got "
@@ -133,7 +157,7 @@ def predict_logits(network: MLP, crossbars: list, points: ArrayLike, *, device: 
 
 
 def measure_logits(network: MLP, instruments: list, points: ArrayLike, *, device: Device = TIO2,
-                   layout: Layout | Targets | None = None) -> np.ndarray:
+                   layout: Layout | Targets | None = None, periphery: Periphery | None = None) -> np.ndarray:
     """Outputs that the chips on the table give for each point, layer by layer.
 
     Parameters
@@ -150,6 +174,8 @@ def measure_logits(network: MLP, instruments: list, points: ArrayLike, *, device
     layout : Layout or Targets, optional
         Which array carries what, and by which mapping; as for `map_weights` without it. Where the targets were compensated,
         or planned, give them, such as ``plan.targets_of(network)``: their scales hold the gains.
+    periphery : Periphery, optional
+        Converters before and behind the arrays and the activation; drivers and sensing are those of the chip itself.
 
     Returns
     -------
@@ -188,8 +214,23 @@ def measure_logits(network: MLP, instruments: list, points: ArrayLike, *, device
             raise TypeError(f"instruments must have multiply(voltages); {kind_of(instrument)} lacks it")
     targets = _target(network, [tuple(instrument.shape) for instrument in instruments], device, layout)
     multiply = [_wrap(index, instrument) for index, instrument in enumerate(instruments)]
+    require_periphery(periphery)
     encoded = network.encode(points)
+    if periphery is not None:
+        return run_safely(instruments, lambda: (measure_through(network, targets, multiply, points, periphery), False))
     return run_safely(instruments, lambda: (_drive_layers(network, multiply, targets, encoded), False))
+
+
+def _predict_through(network, crossbars, points, targets, device, periphery, rng):
+    """`predict_logits` through a periphery: leading axes of the crossbars as one, and back."""
+    leading = crossbars[0].conductances.shape[:-2]
+    if leading and any(crossbar.iv is not None for crossbar in crossbars):
+        raise ValueError(f"crossbars with a current-voltage law are answered for one chip at a time; got {leading} chips. "
+                         "Call once for each")
+    flat = [replace(crossbar, conductances=crossbar.conductances.reshape(-1, *crossbar.conductances.shape[-2:]))
+            for crossbar in crossbars]
+    logits = predict_through(network, targets, flat, points, device, periphery, rng)
+    return logits.reshape(*leading, *logits.shape[1:])
 
 
 def _wrap(index, instrument):
@@ -278,114 +319,3 @@ def _drive_block(block, product, volts):
     voltages = np.zeros((len(volts), block.shape[0]))
     voltages[:, block.word_lines] = volts[:, block.layer_rows]
     return product(voltages)[:, block.bit_lines]
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Measured outputs against predicted ones; print it.
-
-    Parameters
-    ----------
-    predicted, measured : (n_points, n_outputs) ndarray
-        The outputs, in ``unit`` (unitless or as stated).
-    unit : str
-        What both are in, such as "A"; empty for logits.
-    rms, worst : (n_outputs,) ndarray
-        Root mean square and largest magnitude of measured - predicted, in ``unit`` (unitless or as stated).
-    offset, gain : (n_outputs, 3) ndarray
-        Of measured = offset + gain * predicted, least squares: value and ends of its 95 % interval; the offset in ``unit``
-        (unitless).
-    correlation : (n_outputs,) ndarray
-        Between predicted and measured (unitless).
-    same_class : tuple of float
-        Share of points that both put into the same class, and its 95 % Wilson interval (unitless).
-    """
-
-    predicted: np.ndarray
-    measured: np.ndarray
-    unit: str
-    rms: np.ndarray
-    worst: np.ndarray
-    offset: np.ndarray
-    gain: np.ndarray
-    correlation: np.ndarray
-    same_class: tuple
-
-    def __repr__(self):
-        return short_text(self)
-
-    def __str__(self):
-        n_points, n_outputs = self.predicted.shape
-        share, low, high = self.same_class
-        unit = f" ({self.unit})" if self.unit else ""
-        lines = [f"{n_points} points, measured against predicted{unit}; 95 % intervals in brackets",
-                 f"same class {100 * share:.1f} % [{100 * low:.1f}, {100 * high:.1f}]",
-                 f"{'output':>6}  {'rms':>9}  {'worst':>9}  {'offset':<33}{'gain':<27}correlation"]
-        for k in range(n_outputs):
-            offset = "{:.3g} [{:.3g}, {:.3g}]".format(*self.offset[k])
-            gain = "{:.4f} [{:.4f}, {:.4f}]".format(*self.gain[k])
-            lines.append(f"{k:>6}  {self.rms[k]:>9.3g}  {self.worst[k]:>9.3g}  {offset:<33}{gain:<27}"
-                         f"{self.correlation[k]:.5f}")
-        return "\n".join(lines)
-
-
-def compare_outputs(predicted: ArrayLike, measured: ArrayLike, *, unit: str = "") -> Comparison:
-    """How well a prediction meets what was measured.
-
-    Parameters
-    ----------
-    predicted, measured : (n_points, n_outputs) array_like
-        Logits, or other outputs whose sign or largest entry tells the class; three points or more (unitless or as stated).
-    unit : str, optional
-        What both are in, such as "A"; empty for logits.
-
-    Returns
-    -------
-    Comparison
-        Deviations, line of best fit and agreement.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, there are fewer than three points, a value is not finite, or an output never changes.
-
-    Notes
-    -----
-    The intervals of the line are those of least squares with deviations of one normal law at all points.
-
-    Examples
-    --------
-    >>> from tiocross import compare_outputs
-    >>> compare_outputs([[-1.0], [0.5], [2.0]], [[-1.1], [0.6], [2.0]]).gain.round(3).tolist()
-    [[1.033, 0.3, 1.767]]
-    """
-    predicted, measured = (as_finite(name, values, ndim=2) for name, values in
-                           (("predicted", predicted), ("measured", measured)))
-    if predicted.shape != measured.shape or len(predicted) < 3 or predicted.shape[1] == 0:
-        raise ValueError("predicted and measured must have the same shape (n_points, n_outputs), with three points or more; "
-                         f"got {predicted.shape} and {measured.shape}" + transposed_hint(predicted.shape, measured.shape))
-    for name, values in (("predicted", predicted), ("measured", measured)):
-        constant = np.ptp(values, axis=0) == 0
-        if constant.any():
-            raise ValueError(f"{name} must vary over the points; output {int(np.argmax(constant))} is always "
-                             f"{values[0, np.argmax(constant)]:g}")
-    apart = measured - predicted
-    offset, gain, correlation = _fit_lines(predicted, measured)
-    n_same = int((classify(predicted) == classify(measured)).sum())
-    same_class = (n_same / len(predicted), *wilson_interval(n_same, len(predicted)))
-    return Comparison(predicted, measured, unit, np.sqrt((apart**2).mean(axis=0)), np.abs(apart).max(axis=0), offset, gain,
-                      correlation, same_class)
-
-
-def _fit_lines(x, y):
-    """Offset and gain of y = offset + gain x, each with the ends of its interval, and the correlation, for each column."""
-    n = len(x)
-    middle, deviations = x.mean(axis=0), x - x.mean(axis=0)
-    spread = (deviations**2).sum(axis=0)
-    gain = (deviations * (y - y.mean(axis=0))).sum(axis=0) / spread
-    offset = y.mean(axis=0) - gain * middle
-    left = ((y - offset - gain * x) ** 2).sum(axis=0)
-    error = t_quantile(0.975, n - 2) * np.sqrt(left / (n - 2))
-    intervals = [np.stack([value, value - half, value + half], axis=1) for value, half in
-                 ((offset, error * np.sqrt(1 / n + middle**2 / spread)), (gain, error / np.sqrt(spread)))]
-    return *intervals, gain * np.sqrt(spread / ((y - y.mean(axis=0)) ** 2).sum(axis=0))
