@@ -97,7 +97,7 @@ def test_after_warming_up_nothing_is_compiled():
     kernels, warmed = json.loads(run(TYPICAL)[-1]), json.loads(warmed)
     assert len(kernels) >= 7
     assert kernels == {name: [warmed[name][0], 0] for name in kernels}  # the same kinds of arguments, and none was new
-    assert all(len(kinds) == 1 for kinds, _ in kernels.values())
+    assert all(len(kinds) <= 1 for kinds, _ in kernels.values())  # those of pulses and states are imported, not called
 
 
 @pytest.mark.slow
