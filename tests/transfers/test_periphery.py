@@ -74,13 +74,15 @@ class SlowChip:
         return solve(bent, volts, rtol=1e-12).bit_line_currents
 
     def hidden(self, sums):
-        return np.tanh(sums) if self.periphery.activation is None else self.periphery.activation.value(sums)
+        if self.periphery.activation is not None:
+            return self.periphery.activation.value(sums)
+        return np.tanh(sums) if self.network.activation == "tanh" else np.maximum(sums, 0.0)
 
     def ranges(self, points):
         """Of each layer: largest input, whether inputs have both signs, largest and least current, largest difference."""
         signals, found = self.network.encode(points), []
         for k, wanted in enumerate(self.wanted):
-            largest = max(1.0, np.abs(signals).max()) if k == 0 else 1.0
+            largest = max(1.0, np.abs(signals).max()) if k == 0 or self.network.activation == "relu" else 1.0
             driven = np.concatenate([signals, np.ones((len(signals), 1))], axis=1)
             lines = self.periphery.read_voltage * driven / largest @ wanted
             found.append((largest, (signals < 0).any(), lines.max(), lines.min(),
@@ -124,10 +126,12 @@ class SlowChip:
         return min(max(min(wanted), ends[0]), ends[1]) if wanted else None
 
 
-@pytest.mark.parametrize("name", PERIPHERIES)
-@pytest.mark.parametrize("law", [None, LAW], ids=["ohmic", "bent"])
-def test_chips_give_what_a_slow_loop_gives(network, points, name, law):
+@pytest.mark.parametrize(("name", "law", "activation"), [
+    *((name, law, "tanh") for name in PERIPHERIES for law in (None, LAW)), ("converters", None, "relu")])
+def test_chips_give_what_a_slow_loop_gives(network, points, name, law, activation):
     periphery, wires, device = PERIPHERIES[name], 2.0, replace(TIO2, nonlinearity=law)
+    if activation == "relu":
+        network = MLP(2, 5, 3, rng=np.random.default_rng(0), activation="relu").with_arrays(network.arrays)
     found = verdicts(network, points, device=device, periphery=periphery, wire_resistance=wires)
     chips = Chips(network, TIO2, operation=Operation(periphery=periphery), rng=np.random.default_rng(SEED))
     for number in range(N_CHIPS):

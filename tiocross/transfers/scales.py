@@ -10,7 +10,8 @@ from tiocross.learning.activations import find_activation
 from tiocross.periphery.electronics import Periphery
 
 _HEADROOM = 1.1  # of an automatic range behind the arrays over the largest current of the targets: devices err
-_BOUNDED = {name: 1.0 for name in ("sigmoid", "tanh", "hardtanh")}  # activations by their largest output
+_BOUNDED = ("sigmoid", "tanh", "hardtanh")  # activations that give 1 at most
+_POINTS_AT_ONCE = 1_024
 
 
 class LayerScale(NamedTuple):
@@ -48,16 +49,32 @@ def scales_for(network, targets, encoded, periphery=None):
 
 def what_is_sent(network, targets, encoded, curve=None):
     """`Sent` through each layer, with hidden units as the network's formula or a `MeasuredCurve` says."""
-    found, signal, last = [], encoded, len(network.steps) - 1
+    parts = [_sent_by_some(network, targets, encoded[first : first + _POINTS_AT_ONCE], curve)
+             for first in range(0, len(encoded), _POINTS_AT_ONCE)]
+    found = []
+    for k, (largest, signed, least, most, difference) in enumerate(zip(*ends) for ends in zip(*parts)):
+        known = _largest_output(network.steps[k - 1].activation, curve) if k else None
+        largest = max(1.0, *largest) if known is None else known
+        whole = float(targets.layers[k].conductances.max()) or 1.0  # of layers that nothing is sent through
+        most = max(most) / largest or whole
+        found.append(Sent(largest, any(signed), min(least) / largest, most, max(difference) / largest or most))
+    return found
+
+
+def _largest_output(activation, curve):
+    """Largest magnitude that units can give, 1 or more; None where only the points tell."""
+    if curve is not None and activation != "linear":
+        return max(1.0, curve.largest)
+    return 1.0 if activation in _BOUNDED else None
+
+
+def _sent_by_some(network, targets, signal, curve):
+    """`Sent` through each layer for some of the points, with currents for 1 V as an input of 1."""
+    found, last = [], len(network.steps) - 1
     for k, (step, array, layer) in enumerate(zip(network.steps, network.arrays, targets.layers)):
         seen = step.gather(signal)
         driven = seen.reshape(-1, seen.shape[-1])
-        known = 1.0
-        if k and curve is not None:
-            known = max(1.0, curve.largest)
-        bounded = k and (curve is not None or network.steps[k - 1].activation in _BOUNDED)
-        largest = known if bounded else max(1.0, float(np.abs(driven).max(initial=0.0)))
-        found.append(_sent(driven, largest, targets.layout, k, layer.conductances))
+        found.append(_sent(driven, targets.layout, k, layer.conductances))
         sums = (driven @ array[:-1] + array[-1]).reshape(len(signal), -1)
         signal = step.average(activated(step, sums, None if k == last else curve))
     return found
@@ -74,18 +91,17 @@ def with_bias(driven, n_word_lines):
     return np.concatenate([driven, np.ones((len(driven), 1))], axis=1)[:, :n_word_lines]
 
 
-def _sent(driven, largest, layout, k, conductances):
-    inputs = with_bias(driven, len(conductances)) / largest
-    least, most, difference = np.inf, 0.0, 0.0
+def _sent(driven, layout, k, conductances):
+    """`Sent` by these inputs of a layer, with currents for 1 V as an input of 1."""
+    inputs = with_bias(driven, len(conductances))
+    least, most, difference = 0.0, 0.0, 0.0
     for block in layout.blocks:
         if block.layer == k:
             currents = np.zeros((len(inputs), conductances.shape[1]))
             currents[:, block.layer_columns] = inputs[:, block.layer_rows] @ conductances[block.in_layer]
-            here = currents[:, block.layer_columns]
-            least, most = min(least, float(here.min(initial=0.0))), max(most, float(np.abs(here).max(initial=0.0)))
-            difference = max(difference, float(np.abs(layout.mapping.differences(currents)).max(initial=0.0)))
-    whole = float(conductances.max()) or 1.0  # of layers that nothing is sent through
-    return Sent(largest, bool((driven < 0).any()), min(least, 0.0), most or whole, difference or most or whole)
+            least, most = min(least, float(currents.min())), max(most, float(np.abs(currents).max()))
+            difference = max(difference, float(np.abs(layout.mapping.differences(currents)).max()))
+    return Sent(float(np.abs(driven).max(initial=0.0)), bool((driven < 0).any()), least, most, difference)
 
 
 def _scale_of(sent, periphery):
