@@ -22,10 +22,9 @@ tiocross --help lists all commands."""
 
 def add_commands(commands):
     """Add a parser for each command; the module of the same name has its ``prepare``."""
-from tiocross.commands.netlist_arguments import add_netlist
     for add_arguments in (_add_experiment, _add_compare, add_train, add_import, add_transfer, add_effects, add_tasks,
                           _add_plan, _add_program, _add_judge, _add_calibrate, _add_report, _add_describe, _add_solve,
-                          _add_example, _add_warmup):
+                          add_netlist, _add_example, _add_warmup):
         add_arguments(commands)
 
 
