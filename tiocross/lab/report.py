@@ -163,8 +163,8 @@ class ProgramReport:
             raise ValueError(f"the report is malformed: {error}") from None
         targets, n_pulses, readings = tables.values()
         readings = readings.reshape(-1, *targets.shape) if readings.size == 0 else readings
-        for name, table in (("mask", mask), ("outcomes", outcomes), ("n_pulses [-]", n_pulses), ("readings [S]", readings)):
-            require_shape(f"{name} of the report", table.shape[-2:], targets.shape, ", that of its targets")
+        for name, given in (("mask", mask), ("outcomes", outcomes), ("n_pulses [-]", n_pulses), ("readings [S]", readings)):
+            require_shape(f"{name} of the report", given.shape[-2:], targets.shape, ", that of its targets")
         if targets.ndim != 2 or readings.ndim != 3 or mask.dtype != bool or not isinstance(complete, bool):
             raise ValueError("the report is malformed: it needs tables of targets and readings, and true or false in mask "
                              "and complete")
