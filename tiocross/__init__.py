@@ -283,8 +283,8 @@ if TYPE_CHECKING:
     from tiocross.lab.report import InstrumentError as InstrumentError
     from tiocross.lab.log import EventLog as EventLog
     from tiocross.lab.log import read_events as read_events
-    from tiocross.lab.fab import SimulatedFab as SimulatedFab
     from tiocross.lab.simulated import SimulatedCrossbar as SimulatedCrossbar
+    from tiocross.lab.fab import SimulatedFab as SimulatedFab
     from tiocross.lab.switching import SwitchingModel as SwitchingModel
     from tiocross.lab.switching import TIO2_SWITCHING as TIO2_SWITCHING
     from tiocross.lab.characterisation import characterise as characterise
