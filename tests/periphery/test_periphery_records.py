@@ -9,6 +9,7 @@ from tiocross import (
     IDEAL_PERIPHERY, PERIPHERY_6_BIT, PERIPHERY_8_BIT, PERIPHERY_FOLLOW_UP, TIO2, TIO2_FOLLOW_UP, Converter, Driver,
     MeasuredCurve, Nonlinearity, Periphery, ReadNoise, Sensing, load_device, load_periphery, read_activation_csv,
     save_device, save_periphery)
+from tiocross.periphery.presets import find_periphery
 
 CURVE = MeasuredCurve([-0.2, -0.1, 0.0, 0.3], [0.0, 0.0, 0.4, 0.5], input_per_unit=0.1, power=1e-3, source="a bench")
 FULL = Periphery(dac=Converter(6, 0.0, 0.25, time=1e-8), driver=Driver(50.0, power=2e-3), activation=CURVE,
@@ -55,6 +56,13 @@ def test_files_give_back_what_was_saved(tmp_path):
         assert ("nonlinearity" in (tmp_path / "device.json").read_text()) == (device is noisy)
     assert noisy.without("read_noise", "nonlinearity") == TIO2 and "read_noise: each reading" in str(noisy)
     assert "read_noise" not in str(TIO2) and "nonlinearity" in noisy._repr_html_() and "read_noise" not in TIO2._repr_html_()
+
+
+def test_presets_and_files_are_found_by_name(tmp_path):
+    save_periphery(FULL, tmp_path / "board.json")
+    assert find_periphery("8bit") is PERIPHERY_8_BIT and find_periphery(str(tmp_path / "board.json")) == FULL
+    with pytest.raises(ValueError, match="'8 bits' is no preset and no file of a periphery; presets: ideal, 8bit, 6bit"):
+        find_periphery("8 bits")
 
 
 def test_records_say_what_they_are_and_where_it_comes_from():

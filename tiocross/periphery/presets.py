@@ -1,6 +1,9 @@
 """Peripheries to begin with. Those with bits are assumptions for comparison; none of them was measured."""
 
+from pathlib import Path
+
 from tiocross.periphery.electronics import Periphery
+from tiocross.periphery.files import load_periphery
 from tiocross.periphery.parts import Converter, Sensing
 from tiocross.units import kohm, mV, ns
 
@@ -26,3 +29,14 @@ PERIPHERY_FOLLOW_UP = Periphery(
     name="follow-up of Drolet et al.",
     source=_FOLLOW_UP,
 )
+PRESETS = {"ideal": IDEAL_PERIPHERY, "8bit": PERIPHERY_8_BIT, "6bit": PERIPHERY_6_BIT, "follow-up": PERIPHERY_FOLLOW_UP}
+
+
+def find_periphery(text):
+    """The preset of this name, or the periphery of the file at this path; ValueError if it is neither."""
+    if text in PRESETS:
+        return PRESETS[text]
+    if not Path(text).is_file():
+        raise ValueError(f"{text!r} is no preset and no file of a periphery; presets: {', '.join(PRESETS)}; files are "
+                         "written by tiocross.save_periphery")
+    return load_periphery(text)
