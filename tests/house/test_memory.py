@@ -22,7 +22,7 @@ NETWORK = tiocross.MLP(2, 1, rng=np.random.default_rng(7))
     (lambda rng: tiocross.program([[1e-4, 2e-4, 3e-4]], tiocross.TIO2, n_chips=10**12, rng=rng),
      r"1000000000000 chips of 3 devices would take 1.92e\+05 GB of memory, .*; give a smaller n_chips"),
     (lambda rng: tiocross.SimulatedCrossbar((10**6, 2 * 10**6), rng=rng),
-     r"an array of 1000000 x 2000000 devices would take 4e\+05 GB of memory, .*; simulate a smaller array"),
+     r"an array of 1000000 x 2000000 devices would take 8e\+05 GB of memory, .*; simulate a smaller array"),
     (lambda rng: tiocross.MLP(10**6, 2 * 10**6, rng=rng), r"weights and biases would take 1.6e\+04 GB .*; give smaller layers"),
     (lambda rng: tasks.generate_moons(rng=rng, n_train=10**12), r"points would take 1e\+05 GB of memory, .*; ask for fewer"),
 ])

@@ -9,8 +9,8 @@ def add_netlist(commands):
     add = add_command(commands, "netlist", "an array, or a network on its chip, for SPICE programs",
                       "Write a netlist: every wire segment and device of one array, or a whole network with its "
                       "differential pairs, amplifiers and activations, for many inputs in one file. ngspice -b -r found.raw "
-                      "circuit.cir solves it; i(vbottom0) is the current of bit line 0, v(logit0) the first answer of a network. Only "
-                      "ngspice was run; for Xyce and LTspice their manuals were followed.",
+                      "circuit.cir solves it; i(vbottom0) is the current of bit line 0, v(logit0) the first answer of a "
+                      "network. Only ngspice was run; for Xyce and LTspice their manuals were followed.",
                       "PLAN --out circuit.cir", "PLAN --readback PLAN_programmed --inputs 100 --out circuit.cir",
                       "conductances.csv --voltages voltages.csv --wire-resistance 2 --dialect ltspice --out circuit.cir")
     add("subject", metavar="PLAN|NETWORK|CONDUCTANCES.csv",

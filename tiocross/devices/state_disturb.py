@@ -109,7 +109,8 @@ class StateDisturb:
     def __str__(self):
         return (f"by state, {self.scheme} pulses: RESET as V^{self.reset_exponent:.3g}, SET as exp(V / "
                 f"{self.set_scale:.3g} V), voltages differ by {self.reset_spread / percent:.3g} % and "
-                f"{self.set_spread / percent:.3g} %; overshoot {self.overshoot_set / percent:.2g} % and {self.overshoot_reset / percent:.2g} %; drift "
+                f"{self.set_spread / percent:.3g} %; overshoot {self.overshoot_set / percent:.2g} % and "
+                f"{self.overshoot_reset / percent:.2g} %; drift "
                 f"{self.drift / uS:.2g} +- {self.drift_spread / uS:.2g} uS and fluctuation {self.fluctuation / uS:.2g} uS a "
                 f"write, settling in {self.settling:.3g}; before the first write {self.initial_low / uS:g} to "
                 f"{self.initial_high / uS:g} uS" + (f"; x {self.strength:g}" if self.strength != 1.0 else ""))

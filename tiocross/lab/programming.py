@@ -153,7 +153,7 @@ def program_array(instrument: CrossbarInstrument, targets: ArrayLike, scheme: Pu
     >>> chip = SimulatedCrossbar((3, 2), rng=np.random.default_rng(1))
     >>> report = program_array(chip, np.full((3, 2), 300e-6), PulseScheme())
     >>> report.complete, report.n_passes, int((report.outcomes == "converged").sum()), int(report.within.sum())
-    (True, 3, 6, 6)
+    (True, 2, 6, 6)
     """
     shape = require_instrument(instrument)
     require_scheme(scheme)

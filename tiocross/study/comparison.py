@@ -142,7 +142,7 @@ def with_stuck_rate(device, rate):
 
 
 def with_write_disturb(device, factor):
-    """The device with every change by later writes, or its doses, times a factor; one without write disturb stays without."""
+    """The device with every change by later writes, or its doses, times a factor; without write disturb it stays so."""
     factor = as_number("factor", factor, low=0.0)
     if device.disturb is None:
         return device
