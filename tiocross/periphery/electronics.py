@@ -107,6 +107,11 @@ class Periphery:
             and self.sensing.is_ideal
 
     @property
+    def resistances(self) -> tuple[float, float]:
+        """Of each driver, and of each sensing (ohm)."""
+        return self.driver.resistance, self.sensing.resistance
+
+    @property
     def is_random(self) -> bool:
         """Whether its lines differ, or its readings are noisy."""
         return self.sensing.without_chance() != self.sensing

@@ -96,8 +96,9 @@ class Converter(Part):
 
     def convert(self, signals: np.ndarray, low: float, high: float) -> np.ndarray:
         """The nearest levels of a converter with these ends, in the unit of the signals."""
-        step = (high - low) / self.n_steps(low, high)
-        return low + step * np.rint((np.clip(signals, low, high) - low) / step)
+        n_steps = self.n_steps(low, high)
+        codes = np.floor((np.clip(signals, low, high) - low) * (n_steps / (high - low)) + 0.5)
+        return low + (high - low) / n_steps * codes
 
     def __str__(self):
         ends = "automatic range" if self.is_automatic else f"{self.low / mV:g} to {self.high / mV:g} mV"

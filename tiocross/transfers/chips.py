@@ -21,12 +21,14 @@ from tiocross.mapping.faults import offset_known
 from tiocross.mapping.placement import place_around
 from tiocross.mapping.sensitivity import effects_per_siemens, sensitive_last, weight_effects
 from tiocross.mapping.targets import LayerTargets, map_weights, weights_of
+from tiocross.periphery.electronics import Periphery
 from tiocross.transfers.adaptation import REFITS, Adaptation, require_refittable
 from tiocross.transfers.budget import DRAWN, KNOWN, TRAINED, WIRED
 from tiocross.transfers.compensated import compensate_targets
 from tiocross.transfers.conducting import conduct
 from tiocross.transfers.draws import BlockDraws, draws_for, write_targets
 from tiocross.transfers.known_chips import KnownChips
+from tiocross.transfers.signals import require_path
 from tiocross.transfers.operation import Operation
 
 
@@ -63,7 +65,8 @@ class Chips:
             raise TypeError(f"adaptation must be Adaptation(...); got {adaptation!r}")
         self.network, self.device, self.adaptation, self.operation = network, device, adaptation, operation
         self._mapped = map_weights(network, device, layout=layout)
-        self.layout = self._mapped.layout
+        self.layout, self.periphery = self._mapped.layout, operation.periphery or Periphery()
+        require_path(device, self.periphery, self.layout, adaptation)
         adaptation.require_possible(self.layout)
         if adaptation.refit is not None:
             require_refittable(network)
@@ -134,13 +137,19 @@ class Chips:
         if len(parts) > 1:
             return [np.concatenate(layer) for layer in zip(*(self.weights(part, on_progress=on_progress) for part in parts))]
         if self.adaptation.layer_by_layer:
-            weights = self._program_layer_by_layer(numbers, on_progress)
+            weights = self._program_layer_by_layer(numbers, on_progress)[1]
         else:
             weights = self._read(self.programmed(numbers, on_progress=on_progress))
         if self.adaptation.refit is None:
             return weights
         refit = REFITS[self.adaptation.refit]
         return [*weights[:-1], refit(self.network, weights, self.adaptation.training, ridge=self.adaptation.ridge)]
+
+    def to_be_read(self, numbers, *, on_progress=None):
+        """`Programmed` of these chips, of one part that `split` gives, as they are when signals come."""
+        if self.adaptation.layer_by_layer:
+            return self._program_layer_by_layer(numbers, on_progress)[0]
+        return self.programmed(numbers, on_progress=on_progress)
 
     def programmed(self, numbers, *, on_progress=None):
         """`Programmed` of these chips, of one part that `split` gives."""
@@ -256,11 +265,11 @@ class Chips:
             networks[chip] = network
 
     def _program_layer_by_layer(self, numbers, on_progress):
-        """Weights of each layer: each is read back before what follows is trained again and programmed."""
+        """`Programmed`, and weights of each layer: each is read back before what follows is trained again and programmed."""
         n_chips = len(numbers)
         met, networks, rngs = self._meet(numbers), [self.network] * n_chips, self._draws.generators(numbers)
         states = [np.full((n_chips, *shape), np.nan) for shape in self.layout.layer_shapes]
-        measured = []
+        measured, written = [], []
         n_layers = len(self.targets)
         for layer in range(n_layers):
             chosen = list(range(n_chips)) if layer else met.damaged
@@ -269,14 +278,16 @@ class Chips:
                 self._retrain(networks, met, chosen, rngs, measured, part)
             targets = self._targets_of(networks, met)[layer]
             states[layer] = self._write(targets, met, layer)
-            matrices = conduct(states, met.layouts, self.wire_resistance, only=layer)
+            matrices = conduct(states, met.layouts, self.wire_resistance, only=layer, ends=self.periphery.resistances)
             measured.append(weights_of(targets, matrices[layer], self.layout.mapping))
-        return measured
+            written.append(targets)
+        return Programmed(states, written, met.layouts), measured
 
     # Conduct and read.
 
     def _read(self, programmed):
-        matrices = conduct(programmed.conductances, programmed.layouts, self.wire_resistance)
+        matrices = conduct(programmed.conductances, programmed.layouts, self.wire_resistance,
+                           ends=self.periphery.resistances)
         return [weights_of(layer, matrix, self.layout.mapping) for layer, matrix in zip(programmed.targets, matrices)]
 
 

@@ -19,10 +19,11 @@ class _Piece(NamedTuple):
     blocks: list
 
 
-def conduct(layers, layouts, wire_resistance, only=None):
+def conduct(layers, layouts, wire_resistance, only=None, ends=(0.0, 0.0)):
     """Transfer matrices of each layer of each chip, or of the layer ``only``, in the place of its conductances; both are
-    lists of ``(n_chips, n_word_lines, n_bit_lines)`` [S], with a layout for each chip. Devices not in use are open."""
-    if wire_resistance == 0:
+    lists of ``(n_chips, n_word_lines, n_bit_lines)`` [S], with a layout for each chip. Devices not in use are open; ``ends``
+    are the resistances of the sources and of the sensing [ohm]."""
+    if wire_resistance == 0 and not any(ends):
         return layers
     matrices = [np.empty(layer.shape) for layer in layers]
     for shape, pieces in _pieces_by_shape(layouts, only).items():
@@ -31,7 +32,7 @@ def conduct(layers, layouts, wire_resistance, only=None):
             for piece, here in _places(some):
                 for layer, in_layer, in_array in piece.blocks:
                     arrays[here][_of_all(in_array)] = _taken(layers[layer], piece.chips, in_layer)
-            found = transfer_matrix(Crossbar(arrays, wire_resistance))
+            found = transfer_matrix(Crossbar(arrays, wire_resistance, source_resistance=ends[0], sense_resistance=ends[1]))
             for piece, here in _places(some):
                 for layer, in_layer, in_array in piece.blocks:
                     _put(matrices[layer], piece.chips, in_layer, found[here][_of_all(in_array)])

@@ -14,6 +14,7 @@ from tiocross.devices.writes import apply_writes, draw_line_failures, draw_write
 from tiocross.mapping.draws import draw_chips
 
 CHIPS_PER_BLOCK = 500  # drawn from one stream, so that chip 17 does not depend on how many follow it
+_SENSING, _NOISE = 1_000_001, 1_000_002  # of the electronics: no layer, and no array, has such a number
 _BYTES_PER_WRITE = 64  # four draws, three coefficients and the outcome
 _EFFECTS = {"all": lambda device: device, "faults": lambda device: device.only("stuck", "lines"),
             "healthy": lambda device: device.without("stuck", "lines")}
@@ -171,6 +172,21 @@ def chip_stream(entropy, key):
     """Generator of what a write leaves behind on the chips of one block, the same for all kinds of chips with the seed
     ``entropy``; ``key`` holds the number of the layer, or what else is drawn, and of the block."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy, spawn_key=key)))
+
+
+def sensing_of_lines(entropy, number, n_lines):
+    """Normal numbers for the gains and offsets, (2, n), of the sensing of the ``n_lines[array]`` bit lines of one chip."""
+    stream = _stream_of_chip(entropy, _SENSING, number)
+    return [stream.standard_normal((2, n)) for n in n_lines]
+
+
+def stream_of_noise(entropy, number):
+    """Generator of the noise of the readings of one chip."""
+    return _stream_of_chip(entropy, _NOISE, number)
+
+
+def _stream_of_chip(entropy, kind, number):
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(entropy, spawn_key=(kind, number))))
 
 
 def _block_of(numbers):

@@ -21,6 +21,7 @@ from tiocross.transfers.chips import Chips
 from tiocross.transfers.classifying import classifier_for
 from tiocross.transfers.draws import CHIPS_PER_BLOCK
 from tiocross.transfers.operation import Operation
+from tiocross.transfers.signals import SignalPath, needs_path
 from tiocross.transfers.outcomes import Transfer, make_transfer
 from tiocross.transfers.stopping import as_until, describe_end, looks_at, robust_share_so_far
 from tiocross.transfers.tallies import Counter, Tally, order_of_points
@@ -30,13 +31,14 @@ from tiocross.intervals import MOST_GROUPS
 from tiocross.learning.network import MLP
 from tiocross.learning.training import require_matching
 from tiocross.mapping.layout import Layout
+from tiocross.periphery.electronics import Periphery
 
 
 def transfer(network: MLP, dataset: Dataset, *, device: Device, layout: Layout | None = None, wire_resistance: float = 0.0,
              adaptation: Adaptation = Adaptation(), n_transfers: int | range = 2_000, rng: np.random.Generator,
              workers: int = 1, executor: Executor | None = None, memory: float = MEMORY, keep_correct: bool = False,
              until: float | None = None, chips: object | None = None, passes: int = 1, after: float = 0.0,
-             periphery: object | None = None, on_progress: Callable | None = None) -> Transfer:
+             periphery: Periphery | None = None, on_progress: Callable | None = None) -> Transfer:
     """Put a network on thousands of simulated chips and see which points each gets right.
 
     Parameters
@@ -160,7 +162,8 @@ class Judge:
     def __init__(self, chips, dataset, memory, by=1, keep_correct=False):
         self._chips, self._labels, self._keeps = chips, dataset.labels, keep_correct
         self._order = order_of_points(chips.entropy, len(dataset))
-        self._classifier = classifier_for(chips.network, dataset.points[self._order])
+        points, self._has_path = dataset.points[self._order], needs_path(chips.device, chips.periphery)
+        self._classifier = SignalPath(chips, points) if self._has_path else classifier_for(chips.network, points)
         self._at_once = chips_at_once(chips, self._classifier, memory, by if isinstance(by, int) else 1)
 
     @property
@@ -180,13 +183,19 @@ class Judge:
         for part in self.parts(numbers):
             n_before = part.start - numbers.start
             progress = on_progress and (lambda share, part=part, n=n_before: on_progress(n + share * len(part)))
-            classes = self._classifier.classify(self._chips.weights(part, on_progress=progress))
-            counter.count(classes)
+            classes, cut = self._classify(part, progress)
+            counter.count(classes, cut)
             if self._keeps:
                 correct[n_before : n_before + len(part), self._order] = classes == self._labels[self._order]
             if on_progress and part.stop < numbers.stop:
                 on_progress(n_before + len(part))
         return counter.tally(correct)
+
+    def _classify(self, part, on_progress):
+        """Classes that chips give to the points, and how many signals were cut off on the way, or None."""
+        if self._has_path:
+            return self._classifier.classify(self._chips.to_be_read(part, on_progress=on_progress), part)
+        return self._classifier.classify(self._chips.weights(part, on_progress=on_progress)), None
 
 
 class _Threads:

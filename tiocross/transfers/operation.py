@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tiocross.checks import as_count, as_number
+from tiocross.periphery.electronics import Periphery, require_periphery
 
 
 @dataclass(frozen=True)
@@ -14,9 +15,10 @@ class Operation:
 
     passes: int = 1
     after: float = 0.0
-    periphery: object | None = None
+    periphery: Periphery | None = None
     fab: object | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "passes", as_count("passes", self.passes))
         object.__setattr__(self, "after", as_number("after", self.after, low=0.0, unit="s"))
+        require_periphery(self.periphery)

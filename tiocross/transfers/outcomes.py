@@ -10,6 +10,7 @@ from tiocross.checks import as_path, kind_of
 from tiocross.intervals import MOST_GROUPS
 from tiocross.records import short_text
 from tiocross.storage import replacing
+from tiocross.transfers.signals import describe_cut
 from tiocross.transfers.summary import GroupSums, Summary, sum_groups, summarise_sums
 from tiocross.transfers.tallies import order_of_points, smallest
 
@@ -180,14 +181,16 @@ def _from_file(content):
 def make_transfer(tally, chips, dataset):
     """`Transfer` from the `Tally` of some of the ``chips``, a `Chips`, on the dataset."""
     network, n_chips, n_points = chips.network, tally.n_chips, len(dataset)
+    largest = max(1.0, float(np.abs(network.encode(dataset.points)).max()))
+    notes = (*chips.notes, *(() if tally.cut is None else describe_cut(tally.cut)))
     counts = np.empty(n_points)
     counts[order_of_points(tally.seed, n_points)] = tally.by_chips.sum(axis=0, dtype=np.float64)
     by_position = np.roll(tally.by_chips, -(tally.first % MOST_GROUPS), axis=0)[:n_chips]
     return Transfer(accuracies=tally.by_points.sum(axis=1, dtype=np.float64) / n_points, rates=counts / n_chips,
                     confusion=tally.confusion, nominally_correct=network.predict(dataset.points) == dataset.labels,
                     n_devices=chips.targets.n_devices, wire_resistance=chips.wire_resistance,
-                    volts_per_input=READ_VOLTAGE / max(1.0, float(np.abs(network.encode(dataset.points)).max())),
-                    chips=(ChipRange(tally.seed, tally.first, n_chips),), notes=tuple(chips.notes),
+                    volts_per_input=chips.periphery.read_voltage / largest,
+                    chips=(ChipRange(tally.seed, tally.first, n_chips),), notes=notes,
                     sums=GroupSums(by_position, tally.by_points), verdicts=tally.correct)
 
 

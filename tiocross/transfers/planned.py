@@ -22,6 +22,7 @@ from tiocross.transfers.draws import draws_for, write_targets
 from tiocross.transfers.judging import judge_chips, require_judging, who_judges
 from tiocross.transfers.outcomes import Transfer
 from tiocross.transfers.summary import Estimate
+from tiocross.periphery.electronics import Periphery
 from tiocross.records import short_text
 
 
@@ -96,6 +97,7 @@ class _PlannedChips:
     def __init__(self, plan, network, device, wire_resistance, rng):
         self.network, self.layout, self.device = network, plan.layout, device
         self.wire_resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
+        self.periphery = Periphery()
         self.targets = plan.targets_of(network)
         self._stuck = plan.layout.collect(plan.stuck)
         self._later = plan.layout.later_writes(plan.orders)

@@ -32,6 +32,8 @@ class Tally:
         How often a point of class i was given class j (unitless).
     correct : (n_chips, n_points) bool ndarray or None
         Every verdict, with the points as in the dataset, if it was asked for.
+    cut : (n_layers, 4, 2) int ndarray or None
+        Signals that electronics cut off, of how many, at each place of `signals.KINDS`; None where it is ideal (unitless).
     """
 
     seed: int
@@ -40,6 +42,7 @@ class Tally:
     by_points: np.ndarray
     confusion: np.ndarray
     correct: np.ndarray | None = None
+    cut: np.ndarray | None = None
 
     def __repr__(self):
         return short_text(self)
@@ -57,7 +60,7 @@ class Tally:
     @classmethod
     def merged(cls, tallies: Iterable["Tally"]) -> "Tally":
         """One tally of the chips of all, which follow each other; taken one by one, so they may come from a generator."""
-        parts, by_chips, confusion, first = [], None, 0, None
+        parts, by_chips, confusion, cut, first = [], None, 0, None, None
         for tally in tallies:
             if not isinstance(tally, Tally):
                 raise TypeError(f"only tallies can be merged; got {kind_of(tally)}")
@@ -66,14 +69,14 @@ class Tally:
             else:
                 _require_next(tally, first, first.first + sum(len(part[0]) for part in parts))
                 by_chips += tally.by_chips
-            confusion = confusion + tally.confusion
+            confusion, cut = confusion + tally.confusion, add_cut(cut, tally.cut)
             parts.append((tally.by_points, tally.correct))
         if first is None:
             raise ValueError("there must be at least one tally to merge; got none")
         by_points, correct = ([part[k] for part in parts] for k in (0, 1))
         by_points = np.concatenate(by_points)
         return cls(first.seed, first.first, by_chips.astype(_type_of_sums(len(by_points))), by_points, confusion,
-                   None if first.correct is None else np.concatenate(correct))
+                   None if first.correct is None else np.concatenate(correct), cut)
 
 
 class Counter:
@@ -86,10 +89,11 @@ class Counter:
         self._labels = labels[self.order].astype(np.uint8)
         self._by_chips = np.zeros((MOST_GROUPS, len(labels)), dtype=_type_of_sums(n_chips))
         self._by_points = np.zeros((n_chips, n_groups), dtype=np.min_scalar_type(-(-len(labels) // n_groups)))
-        self._wrong = np.zeros((n_classes, n_classes), dtype=np.int64)
+        self._wrong, self._cut = np.zeros((n_classes, n_classes), dtype=np.int64), None
 
-    def count(self, classes):
-        """(n_chips, n_points) uint8 classes that the next chips give to the points in their order."""
+    def count(self, classes, cut=None):
+        """(n_chips, n_points) uint8 classes that the next chips give to the points in their order, and what was cut off."""
+        self._cut = add_cut(self._cut, cut)
         here = slice(self._n_counted, self._n_counted + len(classes))
         group = (self._first + self._n_counted) % MOST_GROUPS
         count_verdicts(classes, self._labels, group, self._by_chips, self._by_points[here], self._wrong)
@@ -102,7 +106,12 @@ class Counter:
         confusion = self._wrong + np.diag(right)
         if n_classes == 2:
             confusion[[0, 1], [1, 0]] = np.bincount(self._labels, minlength=2) * self._n_counted - right
-        return Tally(self._seed, self._first, self._by_chips, self._by_points, confusion, correct)
+        return Tally(self._seed, self._first, self._by_chips, self._by_points, confusion, correct, self._cut)
+
+
+def add_cut(one, other):
+    """Counts of signals that were cut off, added; either may be None, for none."""
+    return other if one is None else one if other is None else one + other
 
 
 def order_of_points(seed, n_points):
