@@ -8,7 +8,7 @@ import pytest
 from tiocross import (
     MLP, PERIPHERY_6_BIT, PERIPHERY_8_BIT, TIO2, TIO2_8X8, Conv1d, Converter, Dataset, Dense, Driver, MeasuredCurve, Network,
     NoiseInjection, Nonlinearity, Periphery, PeripheryInLoop, ReadNoise, Sensing, TrainingSettings, WiresInLoop,
-    check_pullback, map_weights, train,
+    check_pullback, map_weights, train, transfer,
 )
 from tiocross.learning import signals as lines_of
 from tiocross.learning.forward import Forward
@@ -78,6 +78,38 @@ def test_ideal_parts_change_nothing():
     logits = logits_of(convolved, points, PeripheryInLoop(), TIO2.ideal())
     np.testing.assert_allclose(logits(Tensor(column(convolved))).value[0, 0], convolved.logits(points), atol=1e-12)
     check_pullback(logits, column(convolved), rng=RNG(3))
+
+
+ROUNDED = [Periphery(dac=Converter(5), adc=Converter(5)), Periphery(adc=Converter(6), subtraction="analogue"),
+           Periphery(sensing=Sensing(kind="mirror", saturation=0.1, gain_low=300.0, gain_high=300.0)),
+           Periphery(driver=Driver(200.0), sensing=Sensing(resistance=100.0), activation=CURVE),
+           Periphery(adc=Converter(5, 0.0, 0.05), sensing=Sensing(gain_low=100.0, gain_high=6e3))]
+
+
+@pytest.mark.parametrize("periphery", ROUNDED)
+def test_what_is_trained_is_what_transfer_simulates(periphery, network, moons):
+    """Without chance there is one chip: the classes of 4 000 points are the same, whichever way signals are followed."""
+    device = replace(TIO2_8X8.ideal(), nonlinearity=None if any(periphery.resistances) else READ.nonlinearity)
+    layout = arrange(network.shapes, (4, 8))
+    logits = logits_of(network, moons.test.points, PeripheryInLoop(periphery), device, layout, n_chips=1)
+    right = (logits(Tensor(column(network))).value[0, 0, :, 0] > 0) == moons.test.labels
+    outcome = transfer(network, moons.test, device=device, layout=layout, periphery=periphery, n_transfers=1, rng=RNG(0),
+                       keep_correct=True)
+    assert (right != outcome.correct[0]).sum() <= 2  # rounding at a level's edge
+    assert not np.array_equal(right, network.predict(moons.test.points) == moons.test.labels)
+
+
+def test_chance_at_read_is_that_of_transfer(network, moons):
+    few = Dataset(moons.test.points[:300], moons.test.labels[:300])
+    device, periphery = replace(TIO2.ideal(), read_noise=ReadNoise(0.1, "a test")), Periphery(
+        sensing=Sensing(offset=0.03, gain_spread=0.05, noise=0.02))
+    logits = logits_of(network, few.points, PeripheryInLoop(periphery), device, n_chips=400)
+    right = (logits(Tensor(column(network))).value[0, :, :, 0] > 0) == few.labels
+    outcome = transfer(network, few, device=device, periphery=periphery, n_transfers=400, rng=RNG(0))
+    ours, theirs = right.mean(axis=1), outcome.accuracies
+    for of in (np.mean, np.std):
+        error = np.hypot(ours.std(), theirs.std()) / np.sqrt(400)
+        assert abs(of(ours) - of(theirs)) < 4 * error
 
 
 def test_rounding_passes_gradients_within_the_range_and_none_beyond():

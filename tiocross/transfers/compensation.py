@@ -167,10 +167,10 @@ def compensability(network: MLP, dataset: Dataset, *, device: Device, layout: La
     With g_k the gradient that training takes on chip k and d_k the derivative of the loss on chip k, from central
     differences with the same chance on both sides, the agreement is the cosine between the means of g and of d. Both hold
     the gradient in software, which may hide the effect: the agreement of its own part is that of g and d less those in
-    software. They are compared along every weight of small networks and along 64 random directions of large ones. Products of different groups
-    of chips alone are averaged, so that what two gradients share by chance does not count; intervals come from leaving out
-    one group after the other. Where a gradient vanishes within its error, its direction is not known, and the interval is
-    [-1, 1].
+    software. They are compared along every weight of small networks and along 64 random directions of large ones. Products
+    of different groups of chips alone are averaged, so that what two gradients share by chance does not count; intervals
+    come from leaving out one group after the other. Where a gradient vanishes within its error, its direction is not known,
+    and the interval is [-1, 1].
 
     Examples
     --------
