@@ -141,6 +141,7 @@ _HOMES = {
     "read_tuning_csv": "lab.tables",
     # transfers: networks on chips
     "WiresInLoop": "transfers.wires",
+    "PeripheryInLoop": "transfers.electronics",
     "compensate_targets": "transfers.compensated",
     "Adaptation": "transfers.adaptation",
     "refit_output": "transfers.adaptation",
@@ -302,6 +303,7 @@ if TYPE_CHECKING:
     from tiocross.lab.tables import read_disturb_csv as read_disturb_csv
     from tiocross.lab.tables import read_tuning_csv as read_tuning_csv
     from tiocross.transfers.wires import WiresInLoop as WiresInLoop
+    from tiocross.transfers.electronics import PeripheryInLoop as PeripheryInLoop
     from tiocross.transfers.compensated import compensate_targets as compensate_targets
     from tiocross.transfers.adaptation import Adaptation as Adaptation
     from tiocross.transfers.adaptation import refit_output as refit_output

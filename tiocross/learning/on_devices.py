@@ -100,9 +100,12 @@ class WeightsOnDevices:
 
     def sample_generally(self, weights, scale, writes, conduct=lambda programmed: programmed):
         """What the chips of these ``writes`` compute with, (n_networks, n_chips, n_weights, 1): Tensors all the way."""
+        return self.weights(conduct(self.program(weights, scale, writes)), scale, weights)
+
+    def program(self, weights, scale, writes):
+        """Conductances (n_networks, n_chips, n_devices, 1) that these ``writes`` leave behind [S], a Tensor."""
         targets = self.conductances(stop_gradient(weights, self.touched(writes.stuck)), scale)
-        programmed = apply_writes(targets, writes, floor=self.mapping.is_physical)
-        return self.weights(conduct(programmed), scale, weights)
+        return apply_writes(targets, writes, floor=self.mapping.is_physical)
 
     def sample_pairs(self, weights, scale, writes):
         """The same for differential pairs, as one operation whose gradient is written out. Targets, which all chips of a
@@ -183,19 +186,24 @@ class ChipSampler:
     def __init__(self, techniques, device, layout, sizes):
         self.effects = tuple(dict.fromkeys(effect for technique in techniques for effect in technique.effects))
         conducting = [technique for technique in techniques if uses(technique, "conduct")]
-        self.is_on = bool(self.effects or conducting)
+        follows = any(uses(technique, "follow") for technique in techniques)
+        self.is_on = bool(self.effects or conducting or follows)
         self.is_large = False
         if not self.is_on:
             return
         if device is None:
-            named = next(technique for technique in techniques if technique.effects or technique in conducting)
+            named = next(technique for technique in techniques if technique.effects or technique in conducting
+                         or uses(technique, "follow"))
             raise ValueError(f"{type(named).__name__} simulates a device: say which, for example train(..., device=TIO2)")
         if conducting and not layout.mapping.is_physical:
             raise ValueError(f"wires join conductances: {type(conducting[0]).__name__} needs a physical mapping; got "
                              f"{layout.mapping!r}")
         self.device, self._conducting = device.only(*self.effects), conducting
         self._on_devices = WeightsOnDevices(self.device, layout, sizes)
-        self._are_plain_pairs = type(layout.mapping) is DifferentialPairs and not conducting
+        if follows and not layout.mapping.is_physical:
+            raise ValueError(f"signals flow through conductances, which {layout.mapping!r} does not give; train for "
+                             "DifferentialPairs")
+        self._are_plain_pairs = type(layout.mapping) is DifferentialPairs and not conducting and not follows
         self.is_large = sum(rows * columns for rows, columns in layout.layer_shapes) > LARGE
 
     @cached_property
@@ -245,6 +253,15 @@ class ChipSampler:
         if writes.stuck.shape[1] <= at_once:
             return view.sample_generally(weights, scale, writes)
         return _sample_in_pieces(view.sample_generally, weights, scale, writes, at_once)
+
+    def flow(self, weights, writes, course, *, through_scale=False):
+        """(n_networks, n_chips, n_devices) Tensor of what the arrays of each chip conduct [S]; the targets (n_networks,
+        n_devices) [S]; and the scale of each weight on devices [S]."""
+        view = self._on_devices
+        scale = view.scale_of(weights if through_scale else weights.value)
+        targets = view.conductances(Tensor(weights.value), getattr(scale, "value", scale)).value
+        conducted = self._conduct(view.program(weights, scale, writes), course)
+        return conducted.reshape(*conducted.shape[:-1]), targets.reshape(len(targets), -1), scale
 
     def _conduct(self, programmed, course):
         """What flows for programmed conductances."""

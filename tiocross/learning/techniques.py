@@ -26,6 +26,17 @@ class Course(NamedTuple):
     layout: Layout | None
 
 
+class Flow(NamedTuple):
+    """What a technique follows signals through: the arrays as they conduct, and what is driven into them."""
+
+    conductances: Tensor  # (n_networks, n_chips, n_devices) [S], layer by layer and word line by word line
+    targets: np.ndarray  # (n_networks, n_devices), the same as they were to be programmed [S]
+    scale: Tensor | np.ndarray  # (n_networks, 1, n_weights on devices, 1), difference of conductance per unit weight [S]
+    weights: Tensor  # (n_networks, 1, n_weights, 1), those on no device among them (unitless)
+    inputs: np.ndarray  # (n_networks, n_points, n_inputs), encoded (unitless)
+    steps: list  # of the layers of each network
+
+
 class Technique:
     """Base of all techniques; every hook does nothing until a subclass says otherwise.
 
@@ -44,6 +55,14 @@ class Technique:
     def conduct(self, programmed: Tensor, course: Course) -> Tensor:
         """What flows for the ``(n_networks, n_chips, n_devices)`` Tensor of conductances [S]: of the same shape [S]."""
         return programmed
+
+    def follow(self, flow: Flow, course: Course) -> Tensor | None:
+        """``(n_networks, n_chips, n_points, n_outputs)`` Tensor of logits, from signals followed line by line through what
+        flows; None where weights say it all. One technique alone may follow them."""
+        return None
+
+    def require_company(self, techniques: list) -> None:
+        """Raise ValueError where another of the techniques of a training contradicts this one."""
 
     def penalty(self, arrays: list[Tensor]) -> Tensor | None:
         """Tensor to add to the loss, or None, from Tensors ``(n_networks, 1, n_inputs + 1, n_outputs)``, one a layer."""
@@ -79,6 +98,14 @@ def require_techniques(techniques):
     for technique in techniques:
         if not isinstance(technique, Technique):
             raise TypeError(f"techniques must be objects such as NoiseInjection() or RangePenalty(1e-4); got {technique!r}")
+    following = [technique for technique in techniques if uses(technique, "follow")]
+    weighing = [technique for technique in techniques if uses(technique, "perturb")]
+    if len(following) + bool(following and weighing) > 1:
+        others = " and ".join(type(technique).__name__ for technique in (*following, *weighing))
+        raise ValueError("where signals are followed line by line there are no weights left to disturb; give one of "
+                         f"{others}")
+    for technique in techniques:
+        technique.require_company(techniques)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ the wires, and each part of the periphery that is not ideal. Switching one off l
 was.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -12,9 +13,44 @@ from tiocross.devices.device import EFFECTS, Device
 from tiocross.transfers.operation import Operation
 
 WIRES = "wires"
+_AGEING = ("retention",)  # of the device: what time alone does
 _LABELS = {"tuning": "tuning error", "disturb": "write disturb", "stuck": "stuck devices", "lines": "failed lines",
            "nonlinearity": "I-V nonlinearity", WIRES: "wire resistance"}
-_AGEING = ("retention",)  # of the device: what time alone does
+
+
+class _Part(NamedTuple):
+    """A part of the periphery that can be switched off: its name for people, whether it is on, and all else without it."""
+
+    label: str
+    is_on: Callable
+    off: Callable
+
+
+def _of_sensing(label, name, off=0.0):
+    """A number of the sensing that is ``off`` where it does nothing."""
+    return _Part(label, lambda periphery: getattr(periphery.sensing, name) != off,
+                 lambda periphery: replace(periphery, sensing=replace(periphery.sensing, **{name: off})))
+
+
+def _whole(label, name):
+    """A part that is None where signals pass as they are."""
+    return _Part(label, lambda periphery: getattr(periphery, name) is not None,
+                 lambda periphery: replace(periphery, **{name: None}))
+
+
+PARTS = {
+    "dac": _whole("DAC", "dac"),
+    "driver": _Part("driver resistance", lambda periphery: periphery.driver.resistance > 0,
+                    lambda periphery: replace(periphery, driver=replace(periphery.driver, resistance=0.0))),
+    "sensing_resistance": _of_sensing("sensing resistance", "resistance"),
+    "mirror": _of_sensing("one-way mirror", "kind", "transimpedance"),
+    "gain_spread": _of_sensing("gain spread", "gain_spread"),
+    "offset": _of_sensing("sense offset", "offset"),
+    "noise": _of_sensing("sense noise", "noise"),
+    "saturation": _of_sensing("saturation", "saturation", None),
+    "adc": _whole("ADC", "adc"),
+    "activation": _whole("measured activation", "activation"),
+}
 
 
 class Conditions(NamedTuple):
@@ -25,12 +61,18 @@ class Conditions(NamedTuple):
     operation: Operation = Operation()
 
     @property
+    def periphery(self):
+        """What stands between the arrays, None where it is ideal."""
+        return self.operation.periphery
+
+    @property
     def effects(self):
         """Names of the effects that are on, in the order in which they come to bear."""
         on = [name for name in EFFECTS if getattr(self.device, name) is not None]
         if self.operation.after == 0:
             on = [name for name in on if name not in _AGEING]
-        return tuple(on) + (WIRES,) * (self.wire_resistance > 0)
+        parts = [name for name, part in PARTS.items() if self.periphery is not None and part.is_on(self.periphery)]
+        return (*on, *(WIRES,) * (self.wire_resistance > 0), *parts)
 
     def without(self, *effects):
         """The same with some effects switched off."""
@@ -38,6 +80,9 @@ class Conditions(NamedTuple):
         operation = self.operation
         if any(name in _AGEING for name in effects):
             operation = replace(operation, after=0.0)
+        for name in effects:
+            if name in PARTS and operation.periphery is not None:
+                operation = replace(operation, periphery=PARTS[name].off(operation.periphery))
         return Conditions(device, 0.0 if WIRES in effects else self.wire_resistance, operation)
 
     def only(self, *effects):
@@ -47,4 +92,4 @@ class Conditions(NamedTuple):
 
 def label_of(effect):
     """What people call an effect."""
-    return _LABELS.get(effect, effect.replace("_", " "))
+    return PARTS[effect].label if effect in PARTS else _LABELS.get(effect, effect.replace("_", " "))

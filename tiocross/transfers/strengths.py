@@ -9,6 +9,7 @@ from tiocross.devices.device import EFFECTS
 from tiocross.learning.techniques import Technique
 from tiocross.transfers.chips import Chips
 from tiocross.transfers.conditions import WIRES, Conditions
+from tiocross.transfers.electronics import PeripheryInLoop
 from tiocross.transfers.wires import WiresInLoop
 from tiocross.units import percent, uS
 
@@ -19,8 +20,14 @@ _GROWING = {  # fields that grow with an effect
     "stuck": ("probability_lrs", "probability_hrs"), "lines": ("probability_word_line", "probability_bit_line"),
     "read_noise": ("relative",),
 }
+_IN_PERIPHERY = {  # part and field that grows with an effect, and the unit in which it is told
+    "driver": ("driver", "resistance", "ohm"), "sensing_resistance": ("sensing", "resistance", "ohm"),
+    "gain_spread": ("sensing", "gain_spread", "1 % of spread"), "offset": ("sensing", "offset", "1 % of full scale"),
+    "noise": ("sensing", "noise", "1 % of full scale"),
+}
+_CONVERTERS = ("dac", "adc")
 _COUNTED = {"stuck": "1 % of devices", "lines": "1 % of lines", "read_noise": "1 % of noise"}  # by the sum of these fields
-_CHANGES_CONDUCTANCES = ("tuning", "disturb", "retention")
+_AT_READ = ("read_noise", "nonlinearity")  # effects of the device that act on signals
 
 
 class Strength(NamedTuple):
@@ -44,14 +51,18 @@ class LetIn(Technique):
 
 def techniques_against(conditions):
     """Techniques that let all of the conditions' effects into training."""
-    techniques = [LetIn(tuple(name for name in conditions.effects if name in EFFECTS))]
-    if conditions.wire_resistance > 0:
-        techniques.append(WiresInLoop(conditions.wire_resistance))
-    return techniques
+    on, device = conditions.effects, conditions.device
+    techniques = [LetIn(tuple(name for name in on if name in EFFECTS and name not in _AT_READ))]
+    is_ideal = conditions.periphery is None or conditions.periphery.is_ideal
+    if not is_ideal or any(getattr(device, name, None) is not None for name in _AT_READ):
+        return [*techniques, PeripheryInLoop(conditions.periphery, conditions.wire_resistance)]
+    return [*techniques, WiresInLoop(conditions.wire_resistance)] if conditions.wire_resistance > 0 else techniques
 
 
 def strength_of(conditions, effect, network, layout):
     """`Strength` of an effect under conditions where it is on; None where it is unknown what makes it grow."""
+    if effect in _CONVERTERS:
+        return _bit_fewer(conditions, effect)
     more, less = (_scaled(conditions, effect, factor) for factor in (_MORE, _LESS))
     if more is None or less is None:
         return None
@@ -59,23 +70,51 @@ def strength_of(conditions, effect, network, layout):
     return Strength((more, less), (_MORE - _LESS) * amount, unit)
 
 
+def _bit_fewer(conditions, effect):
+    converter = getattr(conditions.periphery, effect)
+    if converter.bits == 1:
+        return None
+    coarser = replace(conditions.periphery, **{effect: replace(converter, bits=converter.bits - 1)})
+    return Strength((_with_periphery(conditions, coarser), conditions), 1.0, "bit fewer")
+
+
+def _with_periphery(conditions, periphery):
+    return conditions._replace(operation=replace(conditions.operation, periphery=periphery))
+
+
 def _scaled(conditions, effect, factor):
     """The conditions with one effect so many times as strong; None where nobody can say how."""
     if effect == WIRES:
         return conditions._replace(wire_resistance=conditions.wire_resistance * factor)
+    if effect in _IN_PERIPHERY:
+        part, name, _ = _IN_PERIPHERY[effect]
+        record = getattr(conditions.periphery, part)
+        grown = replace(record, **{name: getattr(record, name) * factor})
+        return _with_periphery(conditions, replace(conditions.periphery, **{part: grown}))
     record = getattr(conditions.device, effect, None)
+    if effect == "nonlinearity":
+        return _with_effect(conditions, effect, replace(record, v0=record.v0 / np.sqrt(factor)))
     if effect not in _GROWING or not all(hasattr(record, name) for name in _GROWING[effect]):
         return None
-    grown = replace(record, **{name: getattr(record, name) * factor for name in _GROWING[effect]})
-    return conditions._replace(device=replace(conditions.device, **{effect: grown}))
+    grown = {name: getattr(record, name) * factor for name in _GROWING[effect]}
+    return _with_effect(conditions, effect, replace(record, **grown))
+
+
+def _with_effect(conditions, effect, record):
+    return conditions._replace(device=replace(conditions.device, **{effect: record}))
 
 
 def _amount(conditions, effect, network, layout):
     """How much of an effect there is, and the unit."""
     if effect == WIRES:
         return conditions.wire_resistance, "ohm"
+    if effect in _IN_PERIPHERY:
+        part, name, unit = _IN_PERIPHERY[effect]
+        return getattr(getattr(conditions.periphery, part), name) / (1.0 if unit == "ohm" else percent), unit
+    record = getattr(conditions.device, effect)
+    if effect == "nonlinearity":
+        return (1 - record.at_zero) / percent, "1 % less current near 0 V"
     if effect in _COUNTED:
-        record = getattr(conditions.device, effect)
         return sum(getattr(record, name) for name in _GROWING[effect]) / percent, _COUNTED[effect]
     some = conditions.only(effect)
     chips = Chips(network, some.device, layout=layout, operation=some.operation, rng=np.random.default_rng(0))

@@ -37,40 +37,51 @@ class WiresInLoop(Technique):
 
     def conduct(self, programmed: Tensor, course: Course) -> Tensor:
         """Entries of the transfer matrices at the places of the devices, ``(n_networks, n_chips, n_devices)`` Tensor [S]."""
-        if self.wire_resistance == 0:
-            return programmed
-        flat = programmed.value.reshape(-1, programmed.shape[-1]).astype(np.float64, copy=False)
-        groups = _places_of_arrays(course.layout)
-        conducted = _conduct_whole if flat.size <= _AT_ONCE else _conduct_in_pieces
-        matrices, found = np.empty_like(flat), []
-        for places in groups:
-            matrix, pull_back = conducted(_pick(flat, places).reshape(-1, *places.shape[1:]), self.wire_resistance)
-            _put(matrices, places, matrix.reshape(-1, *places.shape))
-            found.append((places, pull_back))
-
-        def pull(g):
-            g, gradient = g.reshape(flat.shape), np.empty_like(flat)
-            for places, pull_back in found:
-                part = pull_back(_pick(g, places).reshape(-1, *places.shape[1:]))
-                _put(gradient, places, part.reshape(-1, *places.shape))
-            return (gradient.reshape(programmed.shape),)
-
-        return Tensor(matrices.reshape(programmed.shape), (programmed,), pull)
+        return solve_arrays(programmed, course.layout, (self.wire_resistance, 0.0, 0.0))
 
 
-def _conduct_whole(arrays, resistance):
+def solve_arrays(programmed, layout, resistances):
+    """Entries of the transfer matrices at the places of the devices, (n_networks, n_chips, n_devices) Tensor [S], with the
+    resistances of wire segments, sources and sensing [ohm]."""
+    if not any(resistances):
+        return programmed
+    flat = programmed.value.reshape(-1, programmed.shape[-1]).astype(np.float64, copy=False)
+    groups = _places_of_arrays(layout)
+    conducted = _conduct_whole if flat.size <= _AT_ONCE else _conduct_in_pieces
+    matrices, found = np.empty_like(flat), []
+    for places in groups:
+        matrix, pull_back = conducted(_pick(flat, places).reshape(-1, *places.shape[1:]), resistances)
+        _put(matrices, places, matrix.reshape(-1, *places.shape))
+        found.append((places, pull_back))
+
+    def pull(g):
+        g, gradient = g.reshape(flat.shape), np.empty_like(flat)
+        for places, pull_back in found:
+            part = pull_back(_pick(g, places).reshape(-1, *places.shape[1:]))
+            _put(gradient, places, part.reshape(-1, *places.shape))
+        return (gradient.reshape(programmed.shape),)
+
+    return Tensor(matrices.reshape(programmed.shape), (programmed,), pull)
+
+
+def _crossbar(arrays, resistances):
+    wires, source, sense = resistances
+    return Crossbar(arrays, wires, source_resistance=source, sense_resistance=sense)
+
+
+def _conduct_whole(arrays, resistances):
     """Transfer matrices of all arrays together, and their pullback."""
-    return transfer_matrix_with_pullback(Crossbar(arrays, resistance))
+    return transfer_matrix_with_pullback(_crossbar(arrays, resistances))
 
 
-def _conduct_in_pieces(arrays, resistance):
+def _conduct_in_pieces(arrays, resistances):
     """The same, some arrays at a time: nothing is kept, and on the way back they are solved again."""
     step = max(1, _AT_ONCE // arrays[0].size)
     pieces = [slice(first, first + step) for first in range(0, len(arrays), step)]
-    matrices = np.concatenate([transfer_matrix(Crossbar(arrays[piece], resistance)) for piece in pieces])
+    matrices = np.concatenate([transfer_matrix(_crossbar(arrays[piece], resistances)) for piece in pieces])
 
     def pull(gradient):
-        return np.concatenate([_conduct_whole(arrays[piece], resistance)[1](gradient[piece]) for piece in pieces])
+        return np.concatenate([_conduct_whole(arrays[piece], resistances)[1](gradient[piece]) for piece in pieces])
 
     return matrices, pull
 
