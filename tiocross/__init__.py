@@ -40,8 +40,12 @@ _HOMES = {
     "DisturbQuantiles": "devices.device",
     "StuckDevices": "devices.device",
     "LineFailures": "devices.device",
+    "Retention": "devices.retention",
     "TIO2": "devices.tio2",
     "TIO2_8X8": "devices.tio2",
+    "TIO2_RETENTION": "devices.retention_cards",
+    "RRAM_B": "devices.retention_cards",
+    "RRAM_C": "devices.retention_cards",
     "load_device": "devices.files",
     "save_device": "devices.files",
     "program": "devices.writes",
@@ -178,8 +182,12 @@ if TYPE_CHECKING:
     from tiocross.devices.device import DisturbQuantiles as DisturbQuantiles
     from tiocross.devices.device import StuckDevices as StuckDevices
     from tiocross.devices.device import LineFailures as LineFailures
+    from tiocross.devices.retention import Retention as Retention
     from tiocross.devices.tio2 import TIO2 as TIO2
     from tiocross.devices.tio2 import TIO2_8X8 as TIO2_8X8
+    from tiocross.devices.retention_cards import TIO2_RETENTION as TIO2_RETENTION
+    from tiocross.devices.retention_cards import RRAM_B as RRAM_B
+    from tiocross.devices.retention_cards import RRAM_C as RRAM_C
     from tiocross.devices.files import load_device as load_device
     from tiocross.devices.files import save_device as save_device
     from tiocross.devices.writes import program as program

@@ -1,7 +1,7 @@
 """What is known of one kind of memristive cell: its tuning window, and what a write leaves behind.
 
-Each effect of a write is a record of its own: `TuningError`, `DisturbQuantiles`, `StuckDevices`, `LineFailures`. A `Device`
-holds at most one of each. How chips are drawn from them is in `tiocross.devices.writes`.
+Each effect is a record of its own: `TuningError`, `DisturbQuantiles`, `StuckDevices`, `LineFailures`, and for the time after
+the write `Retention`. A `Device` holds at most one of each. How chips are drawn from them is in `tiocross.devices.writes`.
 """
 
 from dataclasses import dataclass, replace
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tiocross.checks import LARGEST_CONDUCTANCE, as_count, as_shape, require_name, require_text, siemens_cure, with_article
+from tiocross.devices.retention import Retention
 from tiocross.records import ArrayRecord, array, check_fields, number, stated
 from tiocross.shown import records_table
 from tiocross.units import mS, percent, uS
@@ -182,7 +183,9 @@ class LineFailures:
                 f"bit lines fail at a conductance log-uniform in {self.g_low / uS:g} to {self.g_high / uS:g} uS")
 
 
-EFFECTS = {"tuning": TuningError, "disturb": DisturbQuantiles, "stuck": StuckDevices, "lines": LineFailures}
+EFFECTS = {"tuning": TuningError, "disturb": DisturbQuantiles, "stuck": StuckDevices, "lines": LineFailures,
+           "retention": Retention}
+YOUNGER = ("retention",)  # effects that most cards lack: neither shown nor saved where they are off
 
 
 @dataclass(frozen=True)
@@ -208,6 +211,8 @@ class Device:
     array_shape : tuple of int or None, optional
         (n_word_lines, n_bit_lines) of the physical arrays: the default for layouts that are made without one. It is used
         once, when a network is mapped. None: each layer has one array of its own size (unitless).
+    retention : Retention or None, optional
+        What time does after the write; it comes into play where a time is given, as by ``transfer(..., after=...)``.
     """
 
     g_min: float = number("S", low=0.0, high=LARGEST_CONDUCTANCE, shown="uS")
@@ -219,6 +224,7 @@ class Device:
     source: str = "not stated"
     lines: LineFailures | None = None
     array_shape: tuple[int, int] | None = stated("-", default=None)
+    retention: Retention | None = None
 
     def __post_init__(self):
         check_fields(self)
@@ -261,7 +267,7 @@ class Device:
         Parameters
         ----------
         *effects : str
-            Any of "tuning", "disturb", "stuck", "lines".
+            Any of "tuning", "disturb", "stuck", "lines", "retention".
 
         Returns
         -------
@@ -289,7 +295,7 @@ class Device:
         Parameters
         ----------
         *effects : str
-            Any of "tuning", "disturb", "stuck", "lines".
+            Any of "tuning", "disturb", "stuck", "lines", "retention".
 
         Returns
         -------
@@ -315,8 +321,8 @@ class Device:
             lines.append(f"  arrays of {self.array_shape[0]} x {self.array_shape[1]}")
         for effect in EFFECTS:
             value = getattr(self, effect)
-            if effect == "lines" and value is None:
-                continue  # most cards know no failed lines; the others' "off" says that something was switched off
+            if value is None and effect in ("lines", *YOUNGER):
+                continue  # the others' "off" says that something was switched off
             lines.append(f"  {effect}: {'off' if value is None else value}")
             if value is not None:
                 lines.append(f"    source: {value.source}")
@@ -324,7 +330,13 @@ class Device:
 
     def _repr_html_(self):
         """The card as a table of all values with their units and sources, for notebooks."""
-        return records_table(self.name, {"window": self, **{effect: getattr(self, effect) for effect in EFFECTS}})
+        return records_table(self.name, {"window": self, **effects_shown(self)})
+
+
+def effects_shown(device):
+    """The effects of a device by name, None where one is off; those that most cards lack only where they are on."""
+    effects = {effect: getattr(device, effect) for effect in EFFECTS}
+    return {effect: value for effect, value in effects.items() if value is not None or effect not in YOUNGER}
 
 
 def require_device(device):

@@ -3,11 +3,11 @@
 from os import PathLike
 
 from tiocross import records
-from tiocross.devices.device import EFFECTS, Device
+from tiocross.devices.device import EFFECTS, YOUNGER, Device, effects_shown
 from tiocross.storage import read_json, save_json
 
 FORMAT = "tiocross device 1"
-_YOUNGER = ("lines", "array_shape [-]")  # keys that files written before them lack
+_YOUNGER = ("lines", "array_shape [-]", *YOUNGER)  # keys that files written before them lack
 
 
 def save_device(device: Device, path: str | PathLike) -> None:
@@ -69,8 +69,7 @@ def load_device(path: str | PathLike) -> Device:
 def to_json(device):
     """Content of a device file: plain numbers, texts, lists and dicts, the unit in every key of a number."""
     content = {"format": FORMAT, "name": device.name, **records.to_json(device)}
-    for effect in EFFECTS:
-        value = getattr(device, effect)
+    for effect, value in effects_shown(device).items():
         content[effect] = None if value is None else records.to_json(value)
     return content
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tiocross.devices.device import EFFECTS
+from tiocross.devices.device import effects_shown
 from tiocross.devices.files import from_json
 from tiocross.report.page import folded, paragraph, scrolling
 from tiocross.shown import element, join, records_table, table
@@ -15,15 +15,17 @@ _SAYINGS = {
     "disturb": "A device changes by a random amount after k later writes in the same array; the table has its quantiles.",
     "stuck": "Some devices answer to no write; they are drawn anew for each chip.",
     "lines": "Some lines fail as a whole; they are drawn anew for each chip.",
+    "retention": "With the time since its write a device moves along lines in log t, at a pace of its own.",
 }
 
 
 def device_card(content):
     """The device of a results folder, ``content`` being that of a device file, as parts of a page."""
     device = from_json(content)
-    groups = {"tuning window": device, **{effect: getattr(device, effect) for effect in EFFECTS}}
-    effects = join(*(paragraph(element("strong", effect), f": {_SAYINGS[effect]}") for effect in EFFECTS
-                     if getattr(device, effect) is not None))
+    shown = effects_shown(device)
+    groups = {"tuning window": device, **shown}
+    effects = join(*(paragraph(element("strong", effect), f": {_SAYINGS[effect]}") for effect, value in shown.items()
+                     if value is not None))
     caption = f"Device card: {device.name}. Every value has its unit; the source stands above each group."
     card = records_table(caption, groups)
     return join(scrolling(card, "device card"), effects, _disturb_table(device.disturb) if device.disturb else "")
