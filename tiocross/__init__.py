@@ -30,6 +30,7 @@ _HOMES = {
     "NoiseInjection": "learning.techniques",
     "ConductanceDropout": "learning.techniques",
     "RangePenalty": "learning.techniques",
+    "Ageing": "learning.ageing",
     "MeanLoss": "learning.losses",
     "PointErrorRate": "learning.losses",
     "TailLoss": "learning.losses",
@@ -54,6 +55,7 @@ _HOMES = {
     "fit_tuning": "devices.calibration.tuning",
     "fit_disturb": "devices.calibration.disturb",
     "fit_faults": "devices.calibration.faults",
+    "fit_retention": "devices.calibration.retention",
     # mapping: weights <-> conductances, layouts, known faults
     "Mapping": "mapping.mappings",
     "DifferentialPairs": "mapping.mappings",
@@ -173,6 +175,7 @@ if TYPE_CHECKING:
     from tiocross.learning.techniques import NoiseInjection as NoiseInjection
     from tiocross.learning.techniques import ConductanceDropout as ConductanceDropout
     from tiocross.learning.techniques import RangePenalty as RangePenalty
+    from tiocross.learning.ageing import Ageing as Ageing
     from tiocross.learning.losses import MeanLoss as MeanLoss
     from tiocross.learning.losses import PointErrorRate as PointErrorRate
     from tiocross.learning.losses import TailLoss as TailLoss
@@ -196,6 +199,7 @@ if TYPE_CHECKING:
     from tiocross.devices.calibration.tuning import fit_tuning as fit_tuning
     from tiocross.devices.calibration.disturb import fit_disturb as fit_disturb
     from tiocross.devices.calibration.faults import fit_faults as fit_faults
+    from tiocross.devices.calibration.retention import fit_retention as fit_retention
     from tiocross.mapping.mappings import Mapping as Mapping
     from tiocross.mapping.mappings import DifferentialPairs as DifferentialPairs
     from tiocross.mapping.mappings import ReferenceColumn as ReferenceColumn

@@ -151,26 +151,29 @@ class Retention(ArrayRecord):
         tuple of three ndarray
             Each of the shape of ``conductances`` [S].
         """
+        after = as_number("after", after, low=0.0, unit="s")
         return tuple(np.interp(conductances, self.conductances, row) for row in self._rows(after))
 
-    def slopes(self, after: float, conductances: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Derivatives of `moments` by the conductance (unitless)."""
-        states = self.conductances
-        at = np.searchsorted(states, conductances, side="right") - 1
-        inside = at < len(states) - 1
-        at = np.minimum(at, len(states) - 2)
-        return tuple((np.diff(row) / np.diff(states))[at] * inside for row in self._rows(after))
+    def segments(self, conductances):
+        """Which of `lines` holds at each conductance."""
+        return np.searchsorted(self.conductances, conductances, side="right") - 1
+
+    def lines(self, after):
+        """Constants [S] and slopes (unitless), (3, *times, n_states), of the lines that mean, spread and fluctuation are
+        from each state on, at an array of times [s]."""
+        rows, states = self._rows(after), self.conductances
+        slopes = np.concatenate([np.diff(rows) / np.diff(states), np.zeros((*rows.shape[:-1], 1))], axis=-1)
+        return rows - slopes * states, slopes
 
     def _rows(self, after):
-        """Mean, spread and fluctuation of each state at a time."""
-        after = as_number("after", after, low=0.0, unit="s")
-        if after <= self.times[0]:
-            return np.zeros((3, len(self.conductances)))
-        logs = np.log10(self.times)
-        k = min(int(np.searchsorted(self.times, after)), len(logs) - 1)
-        share = (np.log10(after) - logs[k - 1]) / (logs[k] - logs[k - 1])
-        means, spreads = (table[k - 1] + share * (table[k] - table[k - 1]) for table in (self.means, self.spreads))
-        return np.array([means, np.maximum(spreads, 0.0), self.fluctuations])
+        """(3, *times, n_states) mean, spread and fluctuation of each state at a time, or several [S]."""
+        after, logs = np.asarray(after), np.log10(self.times)
+        k = np.clip(np.searchsorted(self.times, after), 1, len(logs) - 1)
+        share = (np.log10(np.maximum(after, self.times[0])) - logs[k - 1]) / (logs[k] - logs[k - 1])
+        means, spreads = (table[k - 1] + share[..., None] * (table[k] - table[k - 1])
+                          for table in (self.means, self.spreads))
+        anew = np.where((after > self.times[0])[..., None], self.fluctuations, 0.0)
+        return np.array([means, np.maximum(spreads, 0.0), anew])
 
     def __str__(self):
         top = self.conductances[-1]
@@ -198,6 +201,11 @@ def age(conductances, retention, after, own, anew, held):
     mean += conductances
     aged = np.maximum(mean, 0.0, out=mean)
     return np.where(held, conductances, aged).astype(conductances.dtype, copy=False)
+
+
+def time_words(after):
+    """Two whole numbers that tell a time [s] from every other: seeds of what is new at every time."""
+    return tuple(int(word) for word in np.array([after], dtype=np.float64).view(np.uint32))
 
 
 def require_retention(device, after):

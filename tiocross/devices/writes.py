@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tiocross.devices.device import Device, require_device
-from tiocross.checks import as_conductances, as_count, as_reals, require_generator, require_memory
+from tiocross.devices.retention import age, require_retention, time_words
+from tiocross.checks import as_conductances, as_count, as_number, as_reals, require_generator, require_memory
 
 _BYTES_PER_WRITE = 64  # four draws, three coefficients and the outcome
 
@@ -59,7 +60,7 @@ def stack_writes(drawn, axis=0):
 
 
 def program(targets: ArrayLike, device: Device, *, rng: np.random.Generator, n_chips: int | None = None,
-            order: ArrayLike | None = None) -> np.ndarray:
+            order: ArrayLike | None = None, after: float = 0.0) -> np.ndarray:
     """Conductances that a write of ``targets`` leaves behind on simulated chips.
 
     Parameters
@@ -75,6 +76,8 @@ def program(targets: ArrayLike, device: Device, *, rng: np.random.Generator, n_c
     order : (n_word_lines, n_bit_lines) array_like of int, optional
         Turn of each device, a permutation of 0 to n_devices - 1; raster order, word line by word line, without it
         (unitless).
+    after : float, optional
+        Time since the last write, in which devices relax and lose what they were written to [s].
 
     Returns
     -------
@@ -84,12 +87,13 @@ def program(targets: ArrayLike, device: Device, *, rng: np.random.Generator, n_c
     Raises
     ------
     ValueError
-        If targets are not conductances or lie outside the window, or ``order`` is no permutation.
+        If targets are not conductances or lie outside the window, ``order`` is no permutation, or time should pass
+        for a device without retention.
 
     Notes
     -----
     Tuning, then disturb by the k devices of the array that are programmed later, then stuck devices, which keep their
-    own conductance, then failed lines, whose devices all have the line's. Draws are independent between devices (or
+    own conductance, then failed lines, whose devices all have the line's; then time, for all others. Draws are independent between devices (or
     lines) and chips.
 
     Examples
@@ -110,11 +114,17 @@ def program(targets: ArrayLike, device: Device, *, rng: np.random.Generator, n_c
         raise ValueError(f"targets must have shape (n_word_lines, n_bit_lines); got {targets.shape}")
     require_generator(rng)
     require_within_window("targets", targets, device)
+    require_retention(device, after := as_number("after", after, low=0.0, unit="s"))
     count = 1 if n_chips is None else as_count("n_chips", n_chips)
     require_memory(f"{count} chips of {targets.size} devices", _BYTES_PER_WRITE * count * targets.size,
                    "give a smaller n_chips, and go on with what was drawn in a loop")
     writes = draw_array_writes(device, _later_targets(wanted, count_later_writes(targets.shape, order)), count, rng)
-    programmed = np.where(wanted, apply_writes(np.where(wanted, targets, device.g_min), writes), np.nan)
+    programmed = apply_writes(np.where(wanted, targets, device.g_min), writes)
+    if after > 0:
+        own, seed = rng.standard_normal(programmed.shape), int(rng.integers(2**63))
+        anew = np.random.default_rng([seed, *time_words(after)]).standard_normal(programmed.shape)
+        programmed = age(programmed, device.retention, after, own, anew, writes.stuck)
+    programmed = np.where(wanted, programmed, np.nan)
     return programmed[0] if n_chips is None else programmed
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from tiocross.devices.large_draws import LARGE, LargeDraws
 from tiocross.devices.writes import Writes, apply_writes, slope_of_writes, stack_writes
+from tiocross.learning.ageing import AgedWrites, age_writes, ageing_among, draw_ages, shortened
 from tiocross.learning.large_pairs import sample_large_pairs
 from tiocross.learning.techniques import join, require_tensor, split_layers, uses
 from tiocross.learning.tensor import Tensor, stop_gradient
@@ -188,6 +189,9 @@ class ChipSampler:
         self._on_devices = WeightsOnDevices(self.device, layout, sizes)
         self._are_plain_pairs = type(layout.mapping) is DifferentialPairs and not conducting
         self.is_large = sum(rows * columns for rows, columns in layout.layer_shapes) > LARGE
+        self._ageing = ageing_among(techniques, self.device)
+        if self._ageing is not None and not layout.mapping.is_physical:
+            raise ValueError(f"time passes for conductances, which {layout.mapping!r} does not give; train for DifferentialPairs")
 
     @cached_property
     def _large_draws(self):
@@ -197,6 +201,10 @@ class ChipSampler:
     def draw(self, n_chips, rngs):
         """Writes of shape (n_networks, n_chips, n_devices, 1), ``n_chips`` from each generator; of single precision for
         large networks, whose chips are drawn one after the other."""
+        writes = self._draw_writes(n_chips, rngs)
+        return writes if self._ageing is None else draw_ages(writes, self._ageing, self.device.retention, rngs)
+
+    def _draw_writes(self, n_chips, rngs):
         view = self._on_devices
         if not self.is_large:
             return view.draw(self.device, view.layout.n_later_writes, n_chips, rngs)
@@ -211,6 +219,8 @@ class ChipSampler:
         """The same writes in single precision, 1e-7 of the largest weight, where `sample` needs no more."""
         if not self._are_plain_pairs or self.is_large:
             return writes
+        if isinstance(writes, AgedWrites):
+            return shortened(writes, self.shorten(writes.writes))
         parts = (writes.constant, writes.linear, writes.quadratic)
         return Writes(*(values.astype(np.float32) for values in parts), writes.stuck)
 
@@ -220,6 +230,9 @@ class ChipSampler:
         something."""
         view = self._on_devices
         scale = view.scale_of(weights if through_scale else weights.value)
+        if isinstance(writes, AgedWrites):
+            targets = view.conductances(weights.value, getattr(scale, "value", scale)).reshape(len(weights.value), 1, -1, 1)
+            writes = age_writes(writes, targets, self.device.retention)
         if self._are_plain_pairs and self.is_large:
             return sample_large_pairs(weights, scale, writes, (view.places, view.others), g_min=self.device.g_min)
         if self._are_plain_pairs:

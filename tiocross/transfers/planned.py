@@ -8,6 +8,7 @@ import numpy as np
 from tiocross.checks import as_number, kind_of, require_generator
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.matrices import transfer_matrix
+from tiocross.devices.retention import retention_notes
 from tiocross.devices.writes import disturb_notes
 from tiocross.intervals import wilson_interval
 from tiocross.lab.plans import Plan
@@ -16,6 +17,7 @@ from tiocross.learning.steps import run_steps
 from tiocross.learning.training import require_matching
 from tiocross.mapping.layout import lines_that_count
 from tiocross.tasks import Dataset
+from tiocross.transfers.ageing import AGED, age_layers, require_ageing
 from tiocross.transfers.budget import DRAWN, KNOWN, MEMORY, WIRED
 from tiocross.transfers.conducting import conduct
 from tiocross.transfers.draws import draws_for, write_targets
@@ -26,8 +28,9 @@ from tiocross.records import short_text
 
 
 def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = True, wire_resistance: float = 0.0,
-               n_transfers: int | range = 2_000, rng: np.random.Generator, workers: int = 1, memory: float = MEMORY,
-               keep_correct: bool = False, on_progress: Callable | None = None) -> Transfer:
+               after: float = 0.0, n_transfers: int | range = 2_000, rng: np.random.Generator, workers: int = 1,
+               memory: float = MEMORY, keep_correct: bool = False,
+               on_progress: Callable | None = None) -> Transfer:
     """Put a planned network on its chip thousands of times, and see which points it gets right each time.
 
     Parameters
@@ -43,6 +46,8 @@ def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = 
         may fail, as often as the plan's device says.
     wire_resistance : float, optional
         Of one wire segment [ohm].
+    after : float, optional
+        Time since the last write, in which devices relax and lose what they were written to [s].
     n_transfers : int or range, optional
         How often the chip is programmed; or which of these times, see `transfer` (unitless).
     rng : numpy.random.Generator
@@ -64,7 +69,8 @@ def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = 
     Raises
     ------
     ValueError
-        If the plan is for another network, the dataset does not fit, or the resistance is negative.
+        If the plan is for another network, the dataset does not fit, the resistance is negative, or time should pass for
+        a device without retention.
 
     Examples
     --------
@@ -86,16 +92,19 @@ def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = 
     if not isinstance(map_known, bool):
         raise TypeError(f"map_known must be True or False; got {map_known!r}")
     device = plan.device.without("stuck", "lines") if map_known else plan.device
-    chips = _PlannedChips(plan, network, device, wire_resistance, rng)
+    chips = _PlannedChips(plan, network, device, (wire_resistance, after), rng)
     return judge_chips(dataset, chips, **how, on_progress=on_progress)
 
 
 class _PlannedChips:
     """One chip, programmed as planned again and again; what `judge_chips` needs of `Chips`."""
 
-    def __init__(self, plan, network, device, wire_resistance, rng):
+    def __init__(self, plan, network, device, conditions, rng):
+        wire_resistance, after = conditions
         self.network, self.layout, self.device = network, plan.layout, device
         self.wire_resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
+        self.after = as_number("after", after, low=0.0, unit="s")
+        require_ageing(device, plan.layout.mapping, self.after)
         self.targets = plan.targets_of(network)
         self._stuck = plan.layout.collect(plan.stuck)
         self._later = plan.layout.later_writes(plan.orders)
@@ -105,12 +114,13 @@ class _PlannedChips:
     @property
     def notes(self):
         """As `Chips.notes`."""
-        return disturb_notes(self.device, max(int(later.max()) for later in self._later))
+        return [*disturb_notes(self.device, max(int(later.max()) for later in self._later)),
+                *retention_notes(self.device, self.after)]
 
     @property
     def bytes_per_device(self):
         """As `Chips.bytes_per_device`."""
-        return DRAWN + KNOWN + (WIRED if self.wire_resistance > 0 else 0)
+        return DRAWN + KNOWN + (WIRED if self.wire_resistance > 0 else 0) + (AGED if self.after > 0 else 0)
 
     @property
     def block_bytes(self):
@@ -123,10 +133,12 @@ class _PlannedChips:
 
     def weights(self, numbers, *, on_progress=None):
         """As `Chips.weights`, of chips of one part."""
-        states = []
-        for target, writes, stuck in zip(self.targets, self._draws.writes(numbers), self._stuck):
+        states, drawn = [], self._draws.writes(numbers)
+        for target, writes, stuck in zip(self.targets, drawn, self._stuck):
             writes.fix_devices(stuck)
             states.append(write_targets(target, writes, floor=self.layout.mapping.is_physical))
+        if self.after > 0:
+            states = age_layers(states, [writes.stuck for writes in drawn], self._draws, numbers, self.device, self.after)
         return self.targets.weights(conduct(states, [self.layout] * len(numbers), self.wire_resistance))
 
 
