@@ -129,6 +129,8 @@ _HOMES = {
     "refit_output": "transfers.adaptation",
     "retrain_around": "transfers.adaptation",
     "transfer": "transfers.judging",
+    "refresh_schedule": "transfers.refresh",
+    "RefreshSchedule": "transfers.refresh",
     "tabulate_summaries": "transfers.summary",
     "judge_plan": "transfers.planned",
     "judge_readback": "transfers.planned",
@@ -269,6 +271,8 @@ if TYPE_CHECKING:
     from tiocross.transfers.adaptation import refit_output as refit_output
     from tiocross.transfers.adaptation import retrain_around as retrain_around
     from tiocross.transfers.judging import transfer as transfer
+    from tiocross.transfers.refresh import refresh_schedule as refresh_schedule
+    from tiocross.transfers.refresh import RefreshSchedule as RefreshSchedule
     from tiocross.transfers.summary import tabulate_summaries as tabulate_summaries
     from tiocross.transfers.planned import judge_plan as judge_plan
     from tiocross.transfers.planned import judge_readback as judge_readback

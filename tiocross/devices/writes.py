@@ -93,8 +93,8 @@ def program(targets: ArrayLike, device: Device, *, rng: np.random.Generator, n_c
     Notes
     -----
     Tuning, then disturb by the k devices of the array that are programmed later, then stuck devices, which keep their
-    own conductance, then failed lines, whose devices all have the line's; then time, for all others. Draws are independent between devices (or
-    lines) and chips.
+    own conductance, then failed lines, whose devices all have the line's; then time, for all others. Draws are independent
+    between devices (or lines) and chips.
 
     Examples
     --------

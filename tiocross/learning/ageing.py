@@ -1,7 +1,7 @@
 """Training against time: what weights are a while after they were written.
 
-With its draws given, the change of a device is a straight line in the conductance, between two states of the card. So an aged
-write is again a polynomial of the target, and goes where writes go; the line is that of the target.
+With its draws given, the change of a device is a straight line in the conductance between two states of the card. So an
+aged write is again a polynomial of the target, and goes where writes go; the line is that of the target.
 """
 
 import warnings
@@ -100,7 +100,7 @@ def draw_ages(writes, ageing, retention, rngs):
 
 
 def age_writes(aged, targets, retention):
-    """`Writes` that end where `AgedWrites` of these targets (n_networks, 1, n_devices, 1) [S] do: lines about the targets."""
+    """`Writes` that end where `AgedWrites` of targets (n_networks, 1, n_devices, 1) [S] do: lines about the targets."""
     writes, kind = aged.writes, aged.writes.linear.dtype
     constants, slopes = retention.lines(aged.after)  # (3, n_networks, n_chips, n_states)
     at = retention.segments(targets[:, 0, :, 0])[None, :, None]

@@ -191,7 +191,8 @@ class ChipSampler:
         self.is_large = sum(rows * columns for rows, columns in layout.layer_shapes) > LARGE
         self._ageing = ageing_among(techniques, self.device)
         if self._ageing is not None and not layout.mapping.is_physical:
-            raise ValueError(f"time passes for conductances, which {layout.mapping!r} does not give; train for DifferentialPairs")
+            raise ValueError(f"time passes for conductances, which {layout.mapping!r} does not give; train for "
+                             "DifferentialPairs")
 
     @cached_property
     def _large_draws(self):

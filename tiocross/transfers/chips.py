@@ -309,8 +309,9 @@ class Chips:
 
     def _aged(self, programmed, numbers):
         """`Programmed` at the time of use."""
-        states = age_layers(programmed.conductances, programmed.held, self._draws, numbers, self.device, self.operation.after)
-        return programmed._replace(conductances=states)
+        states, held = programmed.conductances, programmed.held
+        aged = age_layers(states, held, self._draws, numbers, self.device, self.operation.after)
+        return programmed._replace(conductances=aged)
 
     def _read(self, programmed):
         matrices = conduct(programmed.conductances, programmed.layouts, self.wire_resistance)
