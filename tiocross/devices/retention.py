@@ -152,28 +152,7 @@ class Retention(ArrayRecord):
             Each of the shape of ``conductances`` [S].
         """
         after = as_number("after", after, low=0.0, unit="s")
-        return tuple(np.interp(conductances, self.conductances, row) for row in self._rows(after))
-
-    def segments(self, conductances):
-        """Which of `lines` holds at each conductance."""
-        return np.searchsorted(self.conductances, conductances, side="right") - 1
-
-    def lines(self, after):
-        """Constants [S] and slopes (unitless), (3, *times, n_states), of the lines that mean, spread and fluctuation are
-        from each state on, at an array of times [s]."""
-        rows, states = self._rows(after), self.conductances
-        slopes = np.concatenate([np.diff(rows) / np.diff(states), np.zeros((*rows.shape[:-1], 1))], axis=-1)
-        return rows - slopes * states, slopes
-
-    def _rows(self, after):
-        """(3, *times, n_states) mean, spread and fluctuation of each state at a time, or several [S]."""
-        after, logs = np.asarray(after), np.log10(self.times)
-        k = np.clip(np.searchsorted(self.times, after), 1, len(logs) - 1)
-        share = (np.log10(np.maximum(after, self.times[0])) - logs[k - 1]) / (logs[k] - logs[k - 1])
-        means, spreads = (table[k - 1] + share[..., None] * (table[k] - table[k - 1])
-                          for table in (self.means, self.spreads))
-        anew = np.where((after > self.times[0])[..., None], self.fluctuations, 0.0)
-        return np.array([means, np.maximum(spreads, 0.0), anew])
+        return tuple(np.interp(conductances, self.conductances, row) for row in _rows_of(self, after))
 
     def __str__(self):
         top = self.conductances[-1]
@@ -187,6 +166,30 @@ class Retention(ArrayRecord):
         anew = f", +- {self.fluctuations.max() / uS:.3g} uS at most anew at every time" if self.fluctuations.any() else ""
         return (f"from {self.times[0]:.3g} s on along lines in log t, after {self.until:.3g} s " + ", ".join(parts)
                 + f"{anew}; measured until {self.until:.3g} s")
+
+
+def segments_of(retention, conductances):
+    """Which of the lines of `lines_of` holds at each conductance."""
+    return np.searchsorted(retention.conductances, conductances, side="right") - 1
+
+
+def lines_of(retention, after):
+    """Constants [S] and slopes (unitless), (3, *times, n_states), of the lines that mean, spread and fluctuation follow from
+    each state on, at an array of times [s]."""
+    rows, states = _rows_of(retention, after), retention.conductances
+    slopes = np.concatenate([np.diff(rows) / np.diff(states), np.zeros((*rows.shape[:-1], 1))], axis=-1)
+    return rows - slopes * states, slopes
+
+
+def _rows_of(retention, after):
+    """(3, *times, n_states) mean, spread and fluctuation of each state at a time, or several [S]."""
+    after, logs = np.asarray(after), np.log10(retention.times)
+    k = np.clip(np.searchsorted(retention.times, after), 1, len(logs) - 1)
+    share = (np.log10(np.maximum(after, retention.times[0])) - logs[k - 1]) / (logs[k] - logs[k - 1])
+    means, spreads = (table[k - 1] + share[..., None] * (table[k] - table[k - 1])
+                      for table in (retention.means, retention.spreads))
+    anew = np.where((after > retention.times[0])[..., None], retention.fluctuations, 0.0)
+    return np.array([means, np.maximum(spreads, 0.0), anew])
 
 
 def age(conductances, retention, after, own, anew, held):

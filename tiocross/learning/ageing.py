@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from tiocross.checks import as_number, short_repr
-from tiocross.devices.retention import require_retention, retention_notes
+from tiocross.devices.retention import lines_of, require_retention, retention_notes, segments_of
 from tiocross.devices.writes import Writes
 from tiocross.learning.techniques import Technique
 
@@ -102,8 +102,8 @@ def draw_ages(writes, ageing, retention, rngs):
 def age_writes(aged, targets, retention):
     """`Writes` that end where `AgedWrites` of targets (n_networks, 1, n_devices, 1) [S] do: lines about the targets."""
     writes, kind = aged.writes, aged.writes.linear.dtype
-    constants, slopes = retention.lines(aged.after)  # (3, n_networks, n_chips, n_states)
-    at = retention.segments(targets[:, 0, :, 0])[None, :, None]
+    constants, slopes = lines_of(retention, aged.after)  # (3, n_networks, n_chips, n_states)
+    at = segments_of(retention, targets[:, 0, :, 0])[None, :, None]
 
     def sum_of(lines):
         mean, spread, fluctuation = np.take_along_axis(lines.astype(kind), at, axis=-1)[..., None]

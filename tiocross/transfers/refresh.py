@@ -40,7 +40,7 @@ class RefreshSchedule:
     times : tuple of float
         Times since the last write that were looked at, 0 the first [s].
     shares : tuple of Estimate
-        Share of robust points at each, with its 95 % interval over chips alone (unitless).
+        Share of robust points at each, with its 95 % interval over chips alone.
     n_devices : int
         Devices that a refresh programs (unitless).
     until : float
