@@ -181,6 +181,16 @@ def lines_of(retention, after):
     return rows - slopes * states, slopes
 
 
+def moments_over(retention, after, conductances, *, relative=False):
+    """Mean and standard deviation of the change of devices with these conductances [S], all alike many; of the change
+    relative to the conductance (unitless) where it is ``relative``."""
+    mean, spread, fluctuation = retention.moments(after, conductances)
+    unit = np.asarray(conductances) if relative else 1.0
+    middle = float((mean / unit).mean())
+    squares = ((mean / unit - middle) ** 2 + (spread**2 + fluctuation**2) / np.square(unit)).mean()
+    return middle, float(np.sqrt(squares))
+
+
 def _rows_of(retention, after):
     """(3, *times, n_states) mean, spread and fluctuation of each state at a time, or several [S]."""
     after, logs = np.asarray(after), np.log10(retention.times)
