@@ -30,6 +30,7 @@ _HOMES = {
     "NoiseInjection": "learning.techniques",
     "ConductanceDropout": "learning.techniques",
     "RangePenalty": "learning.techniques",
+    "Ageing": "learning.ageing",
     "MeanLoss": "learning.losses",
     "PointErrorRate": "learning.losses",
     "TailLoss": "learning.losses",
@@ -43,11 +44,15 @@ _HOMES = {
     "LineFailures": "devices.device",
     "ReadNoise": "devices.reads",
     "Nonlinearity": "devices.reads",
+    "Retention": "devices.retention",
     "TIO2": "devices.tio2",
     "TIO2_8X8": "devices.tio2",
     "TIO2_STATE": "devices.tio2_state",
     "TIO2_STATE_8X8": "devices.tio2_state",
     "TIO2_FOLLOW_UP": "devices.follow_up",
+    "TIO2_RETENTION": "devices.retention_cards",
+    "RRAM_B": "devices.retention_cards",
+    "RRAM_C": "devices.retention_cards",
     "load_device": "devices.files",
     "save_device": "devices.files",
     "program": "devices.programming",
@@ -59,6 +64,7 @@ _HOMES = {
     "fit_faults": "devices.calibration.faults",
     "fit_state_disturb": "devices.calibration.state",
     "ArrayRuns": "devices.calibration.state",
+    "fit_retention": "devices.calibration.retention",
     # mapping: weights <-> conductances, layouts, known faults
     "Mapping": "mapping.mappings",
     "DifferentialPairs": "mapping.mappings",
@@ -147,6 +153,8 @@ _HOMES = {
     "refit_output": "transfers.adaptation",
     "retrain_around": "transfers.adaptation",
     "transfer": "transfers.judging",
+    "refresh_schedule": "transfers.refresh",
+    "RefreshSchedule": "transfers.refresh",
     "tabulate_summaries": "transfers.summary",
     "effect_costs": "transfers.costs",
     "EffectCosts": "transfers.costs",
@@ -198,6 +206,7 @@ if TYPE_CHECKING:
     from tiocross.learning.techniques import NoiseInjection as NoiseInjection
     from tiocross.learning.techniques import ConductanceDropout as ConductanceDropout
     from tiocross.learning.techniques import RangePenalty as RangePenalty
+    from tiocross.learning.ageing import Ageing as Ageing
     from tiocross.learning.losses import MeanLoss as MeanLoss
     from tiocross.learning.losses import PointErrorRate as PointErrorRate
     from tiocross.learning.losses import TailLoss as TailLoss
@@ -210,11 +219,15 @@ if TYPE_CHECKING:
     from tiocross.devices.device import LineFailures as LineFailures
     from tiocross.devices.reads import ReadNoise as ReadNoise
     from tiocross.devices.reads import Nonlinearity as Nonlinearity
+    from tiocross.devices.retention import Retention as Retention
     from tiocross.devices.tio2 import TIO2 as TIO2
     from tiocross.devices.tio2 import TIO2_8X8 as TIO2_8X8
     from tiocross.devices.tio2_state import TIO2_STATE as TIO2_STATE
     from tiocross.devices.tio2_state import TIO2_STATE_8X8 as TIO2_STATE_8X8
     from tiocross.devices.follow_up import TIO2_FOLLOW_UP as TIO2_FOLLOW_UP
+    from tiocross.devices.retention_cards import TIO2_RETENTION as TIO2_RETENTION
+    from tiocross.devices.retention_cards import RRAM_B as RRAM_B
+    from tiocross.devices.retention_cards import RRAM_C as RRAM_C
     from tiocross.devices.files import load_device as load_device
     from tiocross.devices.files import save_device as save_device
     from tiocross.devices.programming import program as program
@@ -226,6 +239,7 @@ if TYPE_CHECKING:
     from tiocross.devices.calibration.faults import fit_faults as fit_faults
     from tiocross.devices.calibration.state import fit_state_disturb as fit_state_disturb
     from tiocross.devices.calibration.state import ArrayRuns as ArrayRuns
+    from tiocross.devices.calibration.retention import fit_retention as fit_retention
     from tiocross.mapping.mappings import Mapping as Mapping
     from tiocross.mapping.mappings import DifferentialPairs as DifferentialPairs
     from tiocross.mapping.mappings import ReferenceColumn as ReferenceColumn
@@ -309,6 +323,8 @@ if TYPE_CHECKING:
     from tiocross.transfers.adaptation import refit_output as refit_output
     from tiocross.transfers.adaptation import retrain_around as retrain_around
     from tiocross.transfers.judging import transfer as transfer
+    from tiocross.transfers.refresh import refresh_schedule as refresh_schedule
+    from tiocross.transfers.refresh import RefreshSchedule as RefreshSchedule
     from tiocross.transfers.summary import tabulate_summaries as tabulate_summaries
     from tiocross.transfers.costs import effect_costs as effect_costs
     from tiocross.transfers.costs import EffectCosts as EffectCosts

@@ -1,7 +1,8 @@
 """What is known of one kind of memristive cell: its tuning window, and what a write leaves behind.
 
-Each effect of a write is a record of its own: `TuningError`, `DisturbQuantiles` or `StateDisturb`, `StuckDevices`,
-`LineFailures`. A `Device` holds at most one of each. How chips are drawn from them is in `tiocross.devices.writes`.
+Each effect is a record of its own: `TuningError`, `DisturbQuantiles` or `StateDisturb`, `StuckDevices`, `LineFailures`, for
+the time after the write `Retention`, for readings `ReadNoise` and `Nonlinearity`. A `Device` holds at most one of each. How
+chips are drawn from them is in `tiocross.devices.writes`.
 """
 
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ import numpy as np
 
 from tiocross.checks import LARGEST_CONDUCTANCE, as_count, as_shape, require_name, require_text, siemens_cure, with_article
 from tiocross.devices.reads import Nonlinearity, ReadNoise
+from tiocross.devices.retention import Retention
 from tiocross.devices.state_disturb import StateDisturb
 from tiocross.records import ArrayRecord, array, check_fields, number, stated
 from tiocross.shown import records_table
@@ -185,8 +187,8 @@ class LineFailures:
 
 
 EFFECTS = {"tuning": TuningError, "disturb": (DisturbQuantiles, StateDisturb), "stuck": StuckDevices, "lines": LineFailures,
-           "read_noise": ReadNoise, "nonlinearity": Nonlinearity}
-YOUNG = ("read_noise", "nonlinearity")  # effects that most cards do not know: shown and written where there are any
+           "retention": Retention, "read_noise": ReadNoise, "nonlinearity": Nonlinearity}
+YOUNG = ("retention", "read_noise", "nonlinearity")  # effects that most cards do not know: shown and saved where they are on
 
 
 def kinds_of(effect):
@@ -222,6 +224,8 @@ class Device:
         Noise of each reading.
     nonlinearity : Nonlinearity or None, optional
         Current-voltage law; Ohm's without it.
+    retention : Retention or None, optional
+        What time does after the write; it comes into play where a time is given, as by ``transfer(..., after=...)``.
     """
 
     g_min: float = number("S", low=0.0, high=LARGEST_CONDUCTANCE, shown="uS")
@@ -235,6 +239,7 @@ class Device:
     array_shape: tuple[int, int] | None = stated("-", default=None)
     read_noise: ReadNoise | None = None
     nonlinearity: Nonlinearity | None = None
+    retention: Retention | None = None
 
     def __post_init__(self):
         check_fields(self)
@@ -278,7 +283,7 @@ class Device:
         Parameters
         ----------
         *effects : str
-            Any of "tuning", "disturb", "stuck", "lines", "read_noise", "nonlinearity".
+            Any of "tuning", "disturb", "stuck", "lines", "retention", "read_noise", "nonlinearity".
 
         Returns
         -------
@@ -306,7 +311,7 @@ class Device:
         Parameters
         ----------
         *effects : str
-            Any of "tuning", "disturb", "stuck", "lines", "read_noise", "nonlinearity".
+            Any of "tuning", "disturb", "stuck", "lines", "retention", "read_noise", "nonlinearity".
 
         Returns
         -------
@@ -341,8 +346,13 @@ class Device:
 
     def _repr_html_(self):
         """The card as a table of all values with their units and sources, for notebooks."""
-        shown = {effect: value for effect in EFFECTS if (value := getattr(self, effect)) is not None or effect not in YOUNG}
-        return records_table(self.name, {"window": self, **shown})
+        return records_table(self.name, {"window": self, **effects_shown(self)})
+
+
+def effects_shown(device):
+    """The effects of a device by name, None where one is off; those that most cards lack only where they are on."""
+    effects = {effect: getattr(device, effect) for effect in EFFECTS}
+    return {effect: value for effect, value in effects.items() if value is not None or effect not in YOUNG}
 
 
 def require_device(device):

@@ -4,7 +4,7 @@ from os import PathLike
 
 from tiocross import records
 from tiocross.checks import require_name
-from tiocross.devices.device import EFFECTS, YOUNG, Device, kinds_of
+from tiocross.devices.device import EFFECTS, YOUNG, Device, effects_shown, kinds_of
 from tiocross.storage import read_json, save_json
 
 FORMAT = "tiocross device 1"
@@ -70,10 +70,8 @@ def load_device(path: str | PathLike) -> Device:
 def to_json(device):
     """Content of a device file: plain numbers, texts, lists and dicts, the unit in every key of a number."""
     content = {"format": FORMAT, "name": device.name, **records.to_json(device)}
-    for effect in EFFECTS:
-        value = getattr(device, effect)
-        if value is not None or effect not in YOUNG:  # files of cards without them stay as they were
-            content[effect] = None if value is None else _named(effect, value)
+    for effect, value in effects_shown(device).items():
+        content[effect] = None if value is None else _named(effect, value)
     return content
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tiocross.checks import as_conductances, as_count, as_reals, require_generator, require_memory
+from tiocross.checks import as_conductances, as_count, as_number, as_reals, require_generator, require_memory
 from tiocross.devices.device import Device, require_device
+from tiocross.devices.retention import age, require_retention, time_words
 from tiocross.devices.rewriting import Passes, Row, as_passes, draw_fresh, program_row
 from tiocross.devices.state_disturb import StateDisturb, Wiring, draw_states
 from tiocross.devices.writes import (
@@ -17,7 +18,7 @@ _BYTES_PER_REWRITE = 160  # the same again, and the state of each device
 
 
 def program(targets: ArrayLike, device: Device, *, rng: np.random.Generator, n_chips: int | None = None,
-            order: ArrayLike | None = None, passes: int | Passes = 1) -> np.ndarray:
+            order: ArrayLike | None = None, passes: int | Passes = 1, after: float = 0.0) -> np.ndarray:
     """Conductances that a write of ``targets`` leaves behind on simulated chips.
 
     Parameters
@@ -37,6 +38,8 @@ def program(targets: ArrayLike, device: Device, *, rng: np.random.Generator, n_c
     passes : int or Passes, optional
         How often programming goes over the array: from the second pass on it writes again what is farther than 1 % from
         its target, or than the tolerance of `Passes` (unitless).
+    after : float, optional
+        Time since the last write, in which devices relax and lose what they were written to [s].
 
     Returns
     -------
@@ -46,13 +49,15 @@ def program(targets: ArrayLike, device: Device, *, rng: np.random.Generator, n_c
     Raises
     ------
     ValueError
-        If targets are not conductances or lie outside the window, or ``order`` is no permutation.
+        If targets are not conductances or lie outside the window, ``order`` is no permutation, or time should pass
+        for a device without retention.
 
     Notes
     -----
     Tuning, then disturb by the k devices of the array that are programmed later, then stuck devices, which keep their
-    own conductance, then failed lines, whose devices all have the line's. Draws are independent between devices (or
-    lines) and chips. A disturb by state takes the state before the first write from chance; devices without a target are
+    own conductance, then failed lines, whose devices all have the line's; then time, for all others. Draws are
+    independent between devices (or lines) and chips. A disturb by state takes the state before the first write from
+    chance; devices without a target are
     not written, and stay out of it.
 
     In later passes stuck devices stay, and the others are disturbed by all writes since their own.
@@ -75,6 +80,7 @@ def program(targets: ArrayLike, device: Device, *, rng: np.random.Generator, n_c
         raise ValueError(f"targets must have shape (n_word_lines, n_bit_lines); got {targets.shape}")
     require_generator(rng)
     require_within_window("targets", targets, device)
+    require_retention(device, after := as_number("after", after, low=0.0, unit="s"))
     count = 1 if n_chips is None else as_count("n_chips", n_chips)
     passes = as_passes(passes)
     plain = passes.number == 1 and not isinstance(device.disturb, StateDisturb)
@@ -93,8 +99,17 @@ def program(targets: ArrayLike, device: Device, *, rng: np.random.Generator, n_c
         row = Row(device, Wiring.of_array(later), held.reshape(1, -1), wanted.reshape(1, -1))
         flat = Writes(*(getattr(writes, part).reshape(count, -1) for part in ("constant", "linear", "quadratic", "stuck")))
         programmed = program_row(row, flat, _Drawn(numbers, rng), passes, floor=True).reshape(count, *targets.shape)
-    programmed = np.where(wanted, programmed, np.nan)
+    programmed = np.where(wanted, _aged(programmed, device, after, writes.stuck, rng), np.nan)
     return programmed[0] if n_chips is None else programmed
+
+
+def _aged(conductances, device, after, held, rng):
+    """Conductances [S] a time ``after`` [s]; devices that are ``held`` by a fault stay."""
+    if after == 0:
+        return conductances
+    own, seed = rng.standard_normal(conductances.shape), int(rng.integers(2**63))
+    anew = np.random.default_rng([seed, *time_words(after)]).standard_normal(conductances.shape)
+    return age(conductances, device.retention, after, own, anew, held)
 
 
 class _Drawn:

@@ -14,6 +14,7 @@ from tiocross.devices.large_draws import LARGE, LargeDraws
 from tiocross.devices.rewriting import StateWrites, at_targets
 from tiocross.devices.state_disturb import StateDisturb, StateDraws, draw_states
 from tiocross.devices.writes import Writes, apply_writes, slope_of_writes, stack_writes
+from tiocross.learning.ageing import AgedWrites, age_writes, ageing_among, draw_ages, shortened
 from tiocross.learning.large_pairs import sample_large_pairs
 from tiocross.learning.techniques import join, require_tensor, split_layers, uses
 from tiocross.learning.tensor import Tensor, stop_gradient
@@ -205,6 +206,10 @@ class ChipSampler:
                              "DifferentialPairs")
         self._are_plain_pairs = type(layout.mapping) is DifferentialPairs and not conducting and not follows
         self.is_large = sum(rows * columns for rows, columns in layout.layer_shapes) > LARGE
+        self._ageing = ageing_among(techniques, self.device)
+        if self._ageing is not None and not layout.mapping.is_physical:
+            raise ValueError(f"time passes for conductances, which {layout.mapping!r} does not give; train for "
+                             "DifferentialPairs")
 
     @cached_property
     def _large_draws(self):
@@ -219,6 +224,10 @@ class ChipSampler:
     def draw(self, n_chips, rngs):
         """Writes of shape (n_networks, n_chips, n_devices, 1), ``n_chips`` from each generator; of single precision for
         large networks, whose chips are drawn one after the other."""
+        writes = self._draw_writes(n_chips, rngs)
+        return writes if self._ageing is None else draw_ages(writes, self._ageing, self.device.retention, rngs)
+
+    def _draw_writes(self, n_chips, rngs):
         view = self._on_devices
         if not self.is_large:
             return view.draw(self.device, view.layout.n_later_writes, n_chips, rngs)
@@ -233,6 +242,8 @@ class ChipSampler:
         """The same writes in single precision, 1e-7 of the largest weight, where `sample` needs no more."""
         if not self._are_plain_pairs or self.is_large:
             return writes
+        if isinstance(writes, AgedWrites):
+            return shortened(writes, self.shorten(writes.writes))
         return replace(writes, **{part: getattr(writes, part).astype(np.float32) for part in _PARTS_OF_WRITES[:3]})
 
     def sample(self, weights, writes, course, *, through_scale=False):
@@ -241,8 +252,7 @@ class ChipSampler:
         something."""
         view = self._on_devices
         scale = view.scale_of(weights if through_scale else weights.value)
-        if isinstance(writes, StateWrites):
-            writes = at_targets(self.device.disturb, self._wiring, view.targets(weights.value, scale), writes)
+        writes = self._settled(weights, scale, writes)
         if self._are_plain_pairs and self.is_large:
             return sample_large_pairs(weights, scale, writes, (view.places, view.others), g_min=self.device.g_min)
         if self._are_plain_pairs:
@@ -254,13 +264,24 @@ class ChipSampler:
             return view.sample_generally(weights, scale, writes)
         return _sample_in_pieces(view.sample_generally, weights, scale, writes, at_once)
 
+    def _settled(self, weights, scale, writes):
+        """`Writes` of these weights' targets: what depends on the targets of others, and on the time since, included."""
+        view, aged = self._on_devices, writes if isinstance(writes, AgedWrites) else None
+        writes = writes if aged is None else aged.writes
+        if isinstance(writes, StateWrites):
+            writes = at_targets(self.device.disturb, self._wiring, view.targets(weights.value, scale), writes)
+        if aged is None:
+            return writes
+        targets = view.conductances(weights.value, getattr(scale, "value", scale)).reshape(len(weights.value), 1, -1, 1)
+        return age_writes(replace(aged, writes=writes), targets, self.device.retention)
+
     def flow(self, weights, writes, course, *, through_scale=False):
         """(n_networks, n_chips, n_devices) Tensor of what the arrays of each chip conduct [S]; the targets (n_networks,
         n_devices) [S]; and the scale of each weight on devices [S]."""
         view = self._on_devices
         scale = view.scale_of(weights if through_scale else weights.value)
         targets = view.conductances(Tensor(weights.value), getattr(scale, "value", scale)).value
-        conducted = self._conduct(view.program(weights, scale, writes), course)
+        conducted = self._conduct(view.program(weights, scale, self._settled(weights, scale, writes)), course)
         return conducted.reshape(*conducted.shape[:-1]), targets.reshape(len(targets), -1), scale
 
     def _conduct(self, programmed, course):

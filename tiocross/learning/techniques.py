@@ -45,7 +45,7 @@ class Technique:
     generators, device, layout. A hook that returns tensors must be differentiable; `check_pullback` tests a gradient.
     """
 
-    effects: ClassVar[tuple[str, ...]] = ()  # of the device, let into training: "tuning", "disturb", "stuck", "lines"
+    effects: ClassVar[tuple[str, ...]] = ()  # of the device, let into training: names of `EFFECTS`
     source: ClassVar[str] = ""  # where the method comes from
 
     def perturb(self, weights: Tensor, course: Course) -> Tensor:

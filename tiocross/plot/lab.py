@@ -13,6 +13,7 @@ from tiocross.units import percent, uS
 
 if TYPE_CHECKING:
     from tiocross.devices.device import DisturbQuantiles, TuningError
+    from tiocross.devices.retention import Retention
     from tiocross.transfers.comparing import Comparison
 
 _MARKERS = ("o", "^", "s", "D", "v")
@@ -56,6 +57,59 @@ def tuning_fit(axes: Axes, targets: ArrayLike, programmed: ArrayLike, tuning: "T
                       alpha=0.2, linewidth=0, label="fitted, 2 standard deviations")
     axes.axhline(tuning.offset_mean / percent, color=BLUE, linestyle=DASHES[1], label="fitted mean")
     axes.set(title=title, xlabel="target conductance (µS)", ylabel="relative error of the write (%)")
+    axes.grid(alpha=0.25)
+    axes.legend(fontsize=8)
+    return axes
+
+
+def retention_course(axes: Axes, retention: "Retention", conductances: ArrayLike, *, measured: dict | None = None,
+                     relative: bool = False, title: str = "") -> Axes:
+    """Mean and standard deviation of the change against the time since the write: lines of a card, points of its source.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+        Where to draw.
+    retention : Retention
+        The law; beyond the end of what was measured its lines are dashed.
+    conductances : array_like
+        Conductances of the devices that the figures are of [S].
+    measured : dict of float to tuple, optional
+        For a time [s] the mean and the standard deviation of the change, None for one that is not known [S, or unitless
+        where relative].
+    relative : bool, optional
+        Whether changes are relative to the conductance.
+    title : str, optional
+        Title of the axes.
+
+    Returns
+    -------
+    matplotlib Axes
+        ``axes``.
+
+    Examples
+    --------
+    >>> from tiocross import RRAM_C, plot
+    >>> axes = plot.new_figure()[1][0, 0]
+    >>> axes = plot.retention_course(axes, RRAM_C.retention, [20e-6], measured={1.0: (None, 2.05e-6)})
+    >>> axes.get_ylabel()
+    'change of conductance (µS)'
+    """
+    scale, unit = (percent, "%") if relative else (uS, "µS")
+    times = np.geomspace(retention.times[0], 10 * retention.until, 241)
+    courses = np.array([retention.moments_over(time, conductances, relative=relative) for time in times]).T / scale
+    names = ("mean", "standard deviation between devices")
+    within = times <= retention.until
+    for course, name, colour, marker, k in zip(courses, names, (BLUE, VERMILION), _MARKERS, (0, 1)):
+        axes.plot(times[within], course[within], color=colour, label=name)
+        axes.plot(times[~within], course[~within], color=colour, linestyle=DASHES[1])
+        known = {time: pair[k] / scale for time, pair in (measured or {}).items() if pair[k] is not None}
+        if known:
+            axes.plot(list(known), list(known.values()), marker, color=colour, markersize=5, label=f"{name}, source")
+    axes.axvline(retention.until, color=BLACK, linewidth=0.8, linestyle=DASHES[2])
+    axes.annotate("measured until here", (retention.until, 0.02), xycoords=("data", "axes fraction"), rotation=90, fontsize=7,
+                  ha="right", va="bottom")
+    axes.set(title=title, xscale="log", xlabel="time since the write (s)", ylabel=f"change of conductance ({unit})")
     axes.grid(alpha=0.25)
     axes.legend(fontsize=8)
     return axes

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tiocross.devices.device import EFFECTS, DisturbQuantiles
+from tiocross.devices.device import DisturbQuantiles, effects_shown
 from tiocross.devices.files import from_json
 from tiocross.report.page import folded, paragraph, scrolling
 from tiocross.shown import element, join, records_table, table
@@ -17,17 +17,19 @@ _SAYINGS = {
                         "the state of each.",
     "stuck": "Some devices answer to no write; they are drawn anew for each chip.",
     "lines": "Some lines fail as a whole; they are drawn anew for each chip.",
+    "retention": "With the time since its write a device moves along lines in log t, at a pace of its own.",
 }
 
 
 def device_card(content):
     """The device of a results folder, ``content`` being that of a device file, as parts of a page."""
     device = from_json(content)
-    groups = {"tuning window": device, **{effect: getattr(device, effect) for effect in EFFECTS}}
+    shown = effects_shown(device)
+    groups = {"tuning window": device, **shown}
     has_table = isinstance(device.disturb, DisturbQuantiles)
     by_state = device.disturb is not None and not has_table
-    effects = join(*(paragraph(element("strong", effect), f": {_SAYINGS[_by_state(effect, by_state)]}") for effect in EFFECTS
-                     if getattr(device, effect) is not None))
+    effects = join(*(paragraph(element("strong", effect), f": {_SAYINGS[_by_state(effect, by_state)]}")
+                     for effect, value in shown.items() if value is not None))
     caption = f"Device card: {device.name}. Every value has its unit; the source stands above each group."
     card = records_table(caption, groups)
     return join(scrolling(card, "device card"), effects, _disturb_table(device.disturb) if has_table else "")

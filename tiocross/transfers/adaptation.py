@@ -79,9 +79,10 @@ def refit_output(network: MLP, weights: list, dataset: Dataset, *, ridge: float 
     return np.swapaxes(found, -1, -2)
 
 
-def refit_gain(network, weights, dataset, *, ridge=RIDGE, teacher="network"):
+def refit_gain(network, weights, dataset, *, ridge=RIDGE, teacher="network", later=None):
     """Output layers, ``(..., n_hidden + 1, n_outputs)``, with a digital gain and offset for each output in them; the output
-    layer itself stays on its devices. Arguments as of `refit_output`; the ridge draws to a gain of 1 and no offset."""
+    layer itself stays on its devices, and may be another ``later`` on. Arguments as of `refit_output`; the ridge draws to a
+    gain of 1 and no offset."""
     def features(arrays):
         logits = run_steps(network.steps, arrays, network.encode(dataset.points))
         return _with_ones(np.swapaxes(logits, -1, -2)[..., None])
@@ -89,7 +90,7 @@ def refit_gain(network, weights, dataset, *, ridge=RIDGE, teacher="network"):
     require_refittable(network)
     start = np.tile([1.0, 0.0], (network.sizes[-1], 1))
     gains = _refit(network, weights, dataset, (ridge, teacher), features, start)
-    outputs = weights[-1] * gains[..., None, :, 0]
+    outputs = (weights[-1] if later is None else later) * gains[..., None, :, 0]
     outputs[..., -1, :] += gains[..., 1]
     return outputs
 
@@ -192,7 +193,12 @@ def retrain_around(network: MLP, dataset: Dataset, device: Device, stuck: list, 
     return train_many([network], dataset, [technique], rngs=[rng], settings=settings)[0]
 
 
-REFITS = {"output": refit_output, "gain": refit_gain}
+def _refit_in_software(network, weights, dataset, *, ridge, later):
+    """`refit_output`, which nothing later touches."""
+    return refit_output(network, weights, dataset, ridge=ridge)
+
+
+REFITS = {"output": _refit_in_software, "gain": refit_gain}
 
 
 @dataclass(frozen=True)

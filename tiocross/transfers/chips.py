@@ -1,4 +1,4 @@
-"""Simulated chips of one network: drawn, placed, programmed, conducting, read.
+"""Simulated chips of one network: drawn, placed, programmed, ageing, conducting, read.
 
 Without an `Adaptation` nothing is known of a chip: all get the same targets on the same layout, and the stages in between do
 nothing. Devices are linear, so a read chip is a matrix per layer: with wires it is the transfer matrix of the solved arrays,
@@ -15,6 +15,7 @@ import numpy as np
 
 from tiocross.checks import as_number, require_generator
 from tiocross.devices.device import require_device
+from tiocross.devices.retention import retention_notes
 from tiocross.devices.rewriting import Passes
 from tiocross.devices.writes import disturb_notes
 from tiocross.learning.training import require_matching, train_many
@@ -24,6 +25,7 @@ from tiocross.mapping.sensitivity import effects_per_siemens, sensitive_last, we
 from tiocross.mapping.targets import LayerTargets, map_weights, weights_of
 from tiocross.periphery.electronics import Periphery
 from tiocross.transfers.adaptation import REFITS, Adaptation, require_refittable
+from tiocross.transfers.ageing import AGED, age_layers, require_ageing
 from tiocross.transfers.budget import DRAWN, KNOWN, TRAINED, WIRED
 from tiocross.transfers.compensated import compensate_targets
 from tiocross.transfers.conducting import conduct
@@ -36,11 +38,12 @@ from tiocross.transfers.passing import STATE, Passing
 
 class Programmed(NamedTuple):
     """Chips after programming, with a leading axis of chips: conductances of each layer [S], the `LayerTargets` that they
-    were written for, and a layout for each chip."""
+    were written for, a layout for each chip, and, where time will pass, which devices of each layer a fault holds."""
 
     conductances: list
     targets: list
     layouts: list
+    held: list | None = None
 
 
 class Met(NamedTuple):
@@ -69,6 +72,7 @@ class Chips:
         self._mapped = map_weights(network, device, layout=layout)
         self.layout, self.periphery = self._mapped.layout, operation.periphery or Periphery()
         require_path(device, self.periphery, self.layout, adaptation)
+        require_ageing(device, self.layout.mapping, operation.after)
         adaptation.require_possible(self.layout)
         if adaptation.refit is not None:
             require_refittable(network)
@@ -100,7 +104,8 @@ class Chips:
         wired = WIRED if self.wire_resistance > 0 else 0
         known = KNOWN if self.adaptation.map_known or self.adaptation.layer_by_layer else 0
         trained = 0 if self.adaptation.retraining is None else TRAINED * self.adaptation.retraining.n_chips
-        return DRAWN + wired + known + trained + (STATE if self._passing.is_on else 0)
+        return (DRAWN + wired + known + trained + (STATE if self._passing.is_on else 0)
+                + (AGED if self._ages else 0))
 
     @property
     def block_bytes(self):
@@ -117,6 +122,20 @@ class Chips:
         other._set_wires(wire_resistance)
         return other
 
+    def with_after(self, after):
+        """The same chips a time ``after`` [s] their programming, which is kept and shared."""
+        if self._kept is None and self.is_small and not self.adaptation.layer_by_layer:
+            self._kept = {}
+        other = copy(self)
+        other.operation = replace(self.operation, after=after)
+        require_ageing(other.device, other.layout.mapping, other.operation.after)
+        return other
+
+    @property
+    def _ages(self):
+        """Whether devices change between programming and use."""
+        return self.operation.after > 0
+
     def _set_wires(self, wire_resistance):
         self.wire_resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
         if self.wire_resistance > 0 and not self.layout.mapping.is_physical:
@@ -127,7 +146,8 @@ class Chips:
     @property
     def notes(self):
         """What of the device's model is stretched beyond what was measured, in sentences."""
-        return disturb_notes(self.device, max(int(later.max()) for later in self._n_later_writes))
+        return [*disturb_notes(self.device, max(int(later.max()) for later in self._n_later_writes)),
+                *retention_notes(self.device, self.operation.after)]
 
     def split(self, numbers, most):
         """Parts of at most ``most`` of these chips, as the other methods take them: each drawn together."""
@@ -141,26 +161,31 @@ class Chips:
         if len(parts) > 1:
             return [np.concatenate(layer) for layer in zip(*(self.weights(part, on_progress=on_progress) for part in parts))]
         if self.adaptation.layer_by_layer:
-            weights = self._program_layer_by_layer(numbers, on_progress)[1]
+            made, fresh = self._program_layer_by_layer(numbers, on_progress)
         else:
-            weights = self._read(self.programmed(numbers, on_progress=on_progress))
-        if self.adaptation.refit is None:
+            made, fresh = self.programmed(numbers, on_progress=on_progress), None
+        refit = self.adaptation.refit and REFITS[self.adaptation.refit]
+        if fresh is None and (refit or not self._ages):
+            fresh = self._read(made)
+        weights = self._read(self._aged(made, numbers)) if self._ages else fresh
+        if not refit:
             return weights
-        refit = REFITS[self.adaptation.refit]
-        return [*weights[:-1], refit(self.network, weights, self.adaptation.training, ridge=self.adaptation.ridge)]
+        last = refit(self.network, fresh, self.adaptation.training, ridge=self.adaptation.ridge, later=weights[-1])
+        return [*weights[:-1], last]
 
     def to_be_read(self, numbers, *, on_progress=None):
         """`Programmed` of these chips, of one part that `split` gives, as they are when signals come."""
-        if self.adaptation.layer_by_layer:
-            return self._program_layer_by_layer(numbers, on_progress)[0]
-        return self.programmed(numbers, on_progress=on_progress)
+        made = (self._program_layer_by_layer(numbers, on_progress)[0] if self.adaptation.layer_by_layer
+                else self.programmed(numbers, on_progress=on_progress))
+        return self._aged(made, numbers) if self._ages else made
 
     def programmed(self, numbers, *, on_progress=None):
-        """`Programmed` of these chips, of one part that `split` gives."""
+        """`Programmed` of these chips, of one part that `split` gives, just after the last write."""
         if self._kept is None:
             return self._program(numbers, on_progress)
         start = self._draws.start_of_block(numbers.start)
-        if start not in self._kept or len(self._kept[start].layouts) < numbers.stop - start:
+        kept = self._kept.get(start)
+        if kept is None or len(kept.layouts) < numbers.stop - start or (self._ages and kept.held is None):
             self._kept[start] = self._program(range(start, numbers.stop), on_progress)
         return _some(self._kept[start], slice(numbers.start - start, numbers.stop - start))
 
@@ -222,13 +247,20 @@ class Chips:
 
     def _program(self, numbers, on_progress):
         if not self.adaptation.map_known and not self._passing.is_on:  # the same targets at the same places on all chips
-            states = self._draws.program(list(self.targets), numbers, floor=self.layout.mapping.is_physical)
-            return Programmed(states, list(self.targets.layers), [self.layout] * len(numbers))
+            floor, held = self.layout.mapping.is_physical, None
+            if self._ages:
+                writes = self._draws.writes(numbers)
+                states = [write_targets(target, layer, floor=floor) for target, layer in zip(self.targets, writes)]
+                held = [layer.stuck for layer in writes]
+            else:
+                states = self._draws.program(list(self.targets), numbers, floor=floor)
+            return Programmed(states, list(self.targets.layers), [self.layout] * len(numbers), held)
         met, networks = self._meet(numbers), [self.network] * len(numbers)
         if self.adaptation.retraining is not None and met.damaged:
             self._retrain(networks, met, met.damaged, self._draws.generators(numbers), [], on_progress)
         targets = self._targets_of(networks, met)
-        return Programmed(self._write(targets, met, numbers), targets, met.layouts)
+        states = self._write(targets, met, numbers)
+        return Programmed(states, targets, met.layouts, [layer.stuck for layer in met.writes])
 
     def _write(self, targets, met, numbers, only=None):
         """(n_chips, n_word_lines, n_bit_lines) conductances of the layers, or of one alone, after programming [S]."""
@@ -297,9 +329,15 @@ class Chips:
             matrices = conduct(states, met.layouts, self.wire_resistance, only=layer, ends=self.periphery.resistances)
             measured.append(weights_of(targets[layer], matrices[layer], self.layout.mapping))
             written.append(targets[layer])
-        return Programmed(states, written, met.layouts), measured
+        return Programmed(states, written, met.layouts, [writes.stuck for writes in met.writes]), measured
 
-    # Conduct and read.
+    # Age, conduct and read.
+
+    def _aged(self, programmed, numbers):
+        """`Programmed` at the time of use."""
+        states, held = programmed.conductances, programmed.held
+        aged = age_layers(states, held, self._draws, numbers, self.device, self.operation.after)
+        return programmed._replace(conductances=aged)
 
     def _read(self, programmed):
         matrices = conduct(programmed.conductances, programmed.layouts, self.wire_resistance,
@@ -324,4 +362,5 @@ def _some(programmed, chips):
                LayerTargets(layer.conductances[chips], layer.scale[chips],
                             None if layer.digital_bias is None else layer.digital_bias[chips])
                for layer in programmed.targets]
-    return Programmed([state[chips] for state in programmed.conductances], targets, programmed.layouts[chips])
+    held = programmed.held and [layer[chips] for layer in programmed.held]
+    return Programmed([state[chips] for state in programmed.conductances], targets, programmed.layouts[chips], held)

@@ -96,6 +96,11 @@ class BlockDraws:
         return [np.random.default_rng(np.random.SeedSequence(self.entropy, spawn_key=(first, *divmod(n, CHIPS_PER_BLOCK))))
                 for n in numbers]
 
+    def normals(self, numbers, kind, shape):
+        """Numbers of N(0, 1) for these chips, (n_chips, *shape): one set for each ``kind``, a tuple of whole numbers."""
+        block, here = _block_of(numbers)
+        return chip_stream(self.entropy, (kind[0], block, *kind[1:])).standard_normal((CHIPS_PER_BLOCK, *shape))[here]
+
     def _draw(self, block, which):
         streams = [chip_stream(self.entropy, (layer, block)) for layer in range(len(self.n_later_writes))]
         return draw_chips(_EFFECTS[which](self.device), self.layout, self.n_later_writes, CHIPS_PER_BLOCK, streams)
@@ -163,6 +168,11 @@ class SingleDraws(BlockDraws):
         return [np.concatenate([self._whole_array(used, chip, stream)
                                 for chip, stream in zip(values[:, None], self._streams_of_array(index, numbers))])
                 for index, (used, values) in enumerate(zip(self.layout.used, in_use))]
+
+    def normals(self, numbers, kind, shape):
+        """As `BlockDraws.normals`, in single precision."""
+        keys = (np.random.SeedSequence(self.entropy, spawn_key=(kind[0], number, *kind[1:])) for number in numbers)
+        return np.stack([np.random.Generator(np.random.SFC64(key)).standard_normal(shape, dtype=np.float32) for key in keys])
 
     def _whole_array(self, used, values, stream):
         lines = None  # drawn first, so that they are found without the spare devices, too

@@ -12,6 +12,7 @@ import numpy as np
 from tiocross.checks import kind_of
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.matrices import transfer_matrix
+from tiocross.devices.retention import retention_notes
 from tiocross.lab.fab import SimulatedFab, array_stream, make_chip, program_chip
 from tiocross.lab.switching import require_switching
 from tiocross.mapping.faults import offset_known
@@ -66,12 +67,20 @@ class FabChips(Chips):
         largest = max(self.layout.shapes, key=lambda shape: shape[0] * shape[1])
         stretched = [f"chips programmed pulse by pulse: the switching model was fitted to arrays of 8 x 8; one of "
                      f"{largest[0]} x {largest[1]} is an extrapolation"] if max(largest) > 16 else []
-        return stretched
+        return [*stretched, *retention_notes(self.device, self.operation.after)]
 
     def with_wires(self, wire_resistance):
         """The same chips with other wires; they are programmed anew, for pulses go through the wires too."""
         kept, self._kept = self._kept, {}
         other = super().with_wires(wire_resistance)
+        other._kept = self._kept = kept
+        other._figures = {}
+        return other
+
+    def with_after(self, after):
+        """The same chips a time ``after`` [s] their programming, which is done anew."""
+        kept, self._kept = self._kept, {}
+        other = super().with_after(after)
         other._kept = self._kept = kept
         other._figures = {}
         return other

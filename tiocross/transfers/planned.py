@@ -8,6 +8,7 @@ import numpy as np
 from tiocross.checks import as_number, kind_of, require_generator
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.matrices import transfer_matrix
+from tiocross.devices.retention import retention_notes
 from tiocross.devices.rewriting import Passes, as_passes
 from tiocross.devices.writes import disturb_notes
 from tiocross.intervals import wilson_interval
@@ -17,6 +18,7 @@ from tiocross.learning.steps import run_steps
 from tiocross.learning.training import require_matching
 from tiocross.mapping.layout import lines_that_count
 from tiocross.tasks import Dataset
+from tiocross.transfers.ageing import AGED, age_layers, require_ageing
 from tiocross.transfers.budget import DRAWN, KNOWN, MEMORY, WIRED
 from tiocross.transfers.chips import Programmed
 from tiocross.transfers.conducting import conduct
@@ -34,7 +36,7 @@ from tiocross.records import short_text
 
 def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = True, wire_resistance: float = 0.0,
                n_transfers: int | range = 2_000, rng: np.random.Generator, workers: int = 1, memory: float = MEMORY,
-               keep_correct: bool = False, passes: int | Passes = 1, periphery: Periphery | None = None,
+               keep_correct: bool = False, passes: int | Passes = 1, after: float = 0.0, periphery: Periphery | None = None,
                on_progress: Callable | None = None) -> Transfer:
     """Put a planned network on its chip thousands of times, and see which points it gets right each time.
 
@@ -51,6 +53,8 @@ def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = 
         may fail, as often as the plan's device says.
     wire_resistance : float, optional
         Of one wire segment [ohm].
+    after : float, optional
+        Time since the last write, in which devices relax and lose what they were written to [s].
     n_transfers : int or range, optional
         How often the chip is programmed; or which of these times, see `transfer` (unitless).
     rng : numpy.random.Generator
@@ -77,7 +81,8 @@ def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = 
     Raises
     ------
     ValueError
-        If the plan is for another network, the dataset does not fit, or the resistance is negative.
+        If the plan is for another network, the dataset does not fit, the resistance is negative, or time should pass for
+        a device without retention.
 
     Examples
     --------
@@ -99,7 +104,7 @@ def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = 
     if not isinstance(map_known, bool):
         raise TypeError(f"map_known must be True or False; got {map_known!r}")
     device = plan.device.without("stuck", "lines") if map_known else plan.device
-    operation = Operation(as_passes(passes), periphery=periphery)
+    operation = Operation(as_passes(passes), after, periphery=periphery)
     chips = _PlannedChips(plan, network, device, wire_resistance, rng, operation)
     return judge_chips(dataset, chips, **how, on_progress=on_progress)
 
@@ -110,8 +115,9 @@ class _PlannedChips:
     def __init__(self, plan, network, device, wire_resistance, rng, operation):
         self.network, self.layout, self.device = network, plan.layout, device
         self.wire_resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
-        self.periphery = operation.periphery or Periphery()
+        self.periphery, self.after = operation.periphery or Periphery(), operation.after
         require_path(device, self.periphery, self.layout)
+        require_ageing(device, plan.layout.mapping, self.after)
         self.targets = plan.targets_of(network)
         self._stuck = plan.layout.collect(plan.stuck)
         self._later = plan.layout.later_writes(plan.orders)
@@ -123,12 +129,14 @@ class _PlannedChips:
     @property
     def notes(self):
         """As `Chips.notes`."""
-        return disturb_notes(self.device, max(int(later.max()) for later in self._later))
+        return [*disturb_notes(self.device, max(int(later.max()) for later in self._later)),
+                *retention_notes(self.device, self.after)]
 
     @property
     def bytes_per_device(self):
         """As `Chips.bytes_per_device`."""
-        return DRAWN + KNOWN + (WIRED if self.wire_resistance > 0 else 0) + (STATE if self._passing.is_on else 0)
+        return (DRAWN + KNOWN + (WIRED if self.wire_resistance > 0 else 0) + (STATE if self._passing.is_on else 0)
+                + (AGED if self.after > 0 else 0))
 
     @property
     def block_bytes(self):
@@ -156,7 +164,10 @@ class _PlannedChips:
             states = self._passing.program(list(self.targets), drawn, numbers, known=self._stuck, floor=floor)
         else:
             states = [write_targets(target, writes, floor=floor) for target, writes in zip(self.targets, drawn)]
-        return Programmed(states, list(self.targets.layers), [self.layout] * len(numbers))
+        held = [writes.stuck for writes in drawn]
+        if self.after > 0:
+            states = age_layers(states, held, self._draws, numbers, self.device, self.after)
+        return Programmed(states, list(self.targets.layers), [self.layout] * len(numbers), held)
 
 
 @dataclass(frozen=True, eq=False)

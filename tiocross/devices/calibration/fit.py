@@ -1,7 +1,7 @@
 """What every fit of measured data gives, and how it is shown to people."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,14 @@ _MOST_ROWS = 6  # of a table, when it is shown to people
 class Fit:
     """One effect of a device, fitted to measured data; print it. Estimates and intervals are in the units of ``value``."""
 
-    value: Any  # TuningError, DisturbQuantiles, StuckDevices or LineFailures
+    value: Any  # TuningError, DisturbQuantiles, StuckDevices, LineFailures or Retention
     estimates: dict  # name -> float, or (n_k,) ndarray that belongs to the `n_later_writes` of ``value``
     intervals: dict  # name -> ends (low, high) of the 95 % interval; what the data do not tell has none
     n_samples: int  # measured values used
     test: str  # name of the test of goodness
     goodness: float  # its p-value: the probability of data at least as odd if the model is right
     warning: str = ""  # what does not fit
+    units: dict = field(default_factory=dict)  # of estimates that are no fields of ``value``: unit, and that for people
 
     def __repr__(self):
         warning = f"; WARNING: {self.warning}" if self.warning else ""
@@ -46,6 +47,8 @@ class Fit:
                 "goodness [-]": float(self.goodness), "warning": self.warning, "estimates": estimates}
 
     def _rules(self, name):
+        if name in self.units:
+            return dict(zip(("unit", "shown"), self.units[name]))
         return declared(self.value)["changes" if name in _ARE_CHANGES else name]
 
     def __str__(self):
