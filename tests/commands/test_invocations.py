@@ -114,6 +114,11 @@ transfer network.npz --task moons --points all                       -> --points
 transfer network.npz --task moons --layout hollow                    -> hollow/plan.json: No such file
 transfer network.npz --task moons --layout hollow --array-shape 8x8  -> --layout states where everything lies
 transfer network.npz --task moons --out network.npz --overwrite      -> would take the place of network.npz, which is read
+transfer network.npz --task moons --after 10                         -> has no retention: name a card that has it
+transfer network.npz --task moons --after -1 --device TIO2_RETENTION -> --after must be finite and at least 0
+transfer network.npz --task moons --passes 0                         -> --passes must be at least 1; got 0
+transfer network.npz --task moons --periphery 9bit                   -> '9bit' is no preset and no file of a periphery
+transfer network.npz --task moons --device RRAM_D                    -> RRAM_D is no file; cards that come with tiocross
 effects                                                              -> the following arguments are required: NETWORK
 effects network.npz                                                  -> has no record of training beside it
 effects network.npz --task moons --transfers 0                       -> --transfers must be at least 1; got 0

@@ -7,7 +7,7 @@ import numpy as np
 from tiocross.checks import nearest_name
 from tiocross.commands.points import GENERATED, SEED, chosen_task, named_task
 from tiocross.commands.studies import prepare_run, settings_from
-from tiocross.devices.files import load_device
+from tiocross.devices.published import find_device
 from tiocross.devices.tio2 import TIO2_8X8
 from tiocross.study.comparison import kind_of_method, make_comparison
 from tiocross.study.effort import describe_effort
@@ -27,7 +27,7 @@ def prepare(arguments):
     recipes = choose_recipes(arguments.only, arguments.quick)
     settings = settings_from(arguments, recipes, n_seeds=2 if arguments.quick else 10,
                              n_transfers=2_000 if arguments.quick else 5_000, first_seed=_FIRST_SEED)
-    device = TIO2_8X8 if arguments.device is None else load_device(arguments.device)
+    device = TIO2_8X8 if arguments.device is None else find_device(arguments.device)
     task = make_task(arguments)
     return prepare_run(make_comparison(task, device, settings, quick=arguments.quick), arguments, announce=describe_effort)
 

@@ -12,6 +12,7 @@ from tiocross.commands.on_card import OF_A_CARD, prepare_on_card
 from tiocross.commands.points import describe_points
 from tiocross.commands.recognition import recognise
 from tiocross.devices.files import load_device
+from tiocross.devices.published import find_device, names_card
 from tiocross.devices.tio2 import TIO2
 from tiocross.study.tables import WIDTH, format_table
 from tiocross.lab.resistance_maps import read_lab_map
@@ -32,8 +33,8 @@ _ROUNDING = 1e-9  # of values in other units than siemens
 def prepare(arguments):
     """The description of what the command line names, ready to be printed."""
     path = Path(arguments.subject)
-    if arguments.subject.upper() == "TIO2" and not path.exists():
-        kind, text = "device", str(TIO2)
+    if names_card(arguments.subject):
+        kind, text = "device", str(find_device(arguments.subject))
     else:
         kind = recognise(path)
         text = f"{path}: {kind}\n" + _DESCRIPTIONS[kind](path)

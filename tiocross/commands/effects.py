@@ -6,6 +6,7 @@ import numpy as np
 
 from tiocross import plot
 from tiocross.commands.networks import file_sha256
+from tiocross.commands.operation import as_operation, describe_operation, operation_record
 from tiocross.commands.progress import ProgressLine
 from tiocross.commands.studies import count_workers
 from tiocross.commands.transfer import GB, what_to_judge
@@ -20,26 +21,26 @@ _WIDTH, _HEIGHT, _PER_EFFECT = 6.4, 1.8, 0.5  # [inch]
 
 def prepare(arguments):
     """The comparison that the command line asks for, ready to be called."""
-    network, device, points, source, layout = what_to_judge(arguments)
-    conditions = Conditions(device, arguments.wire_resistance)
+    network, device, points, source, layout, how = what_to_judge(arguments)
+    conditions = Conditions(device, arguments.wire_resistance, as_operation(how))
     n_all = len(settings_of(conditions))
     folder = Path(arguments.out)
     require_folder(folder)
     there = [folder / name for name in _FILES if (folder / name).exists()]
     if there and not arguments.overwrite:
         raise ValueError(f"{there[0]} exists already; choose another folder with --out, or replace it with --overwrite")
-    return lambda: _compare(arguments, (network, device, points, layout), source, n_all)
+    return lambda: _compare(arguments, (network, device, points, layout, how), source, n_all)
 
 
 def _compare(arguments, judged, source, n_all):
-    network, device, points, layout = judged
+    network, device, points, layout, operation = judged
     progress = ProgressLine(chips=arguments.transfers * n_all)
     progress.start()
     try:
         costs = effect_costs(network, points, device=device, layout=layout, wire_resistance=arguments.wire_resistance,
                              n_transfers=arguments.transfers, rng=np.random.default_rng(arguments.seed),
                              workers=count_workers(arguments.workers), memory=arguments.memory * GB,
-                             on_progress=lambda done, total: progress.update("chips", done))
+                             **operation, on_progress=lambda done, total: progress.update("chips", done))
     finally:
         progress.close()
     folder = Path(arguments.out)
@@ -47,10 +48,11 @@ def _compare(arguments, judged, source, n_all):
     save_json(folder / _FILES[0], {
         "format": EFFECTS_RECORD, "network": str(arguments.network), "network_sha256": file_sha256(arguments.network),
         "points": source, "device": device.name, "wire_resistance [ohm]": arguments.wire_resistance,
-        "seed": arguments.seed, **costs.to_dict()})
+        "seed": arguments.seed, **operation_record(operation), **costs.to_dict()})
     save_text(folder / _FILES[1], costs.to_csv())
     _draw(costs, folder)
-    print(f"{network!r}, {arguments.wire_resistance:g} ohm per wire segment\n{source}\n{costs}\n"
+    print(f"{network!r}, {arguments.wire_resistance:g} ohm per wire segment\n"
+          + "".join(f"{line}\n" for line in (describe_operation(operation), source) if line) + f"{costs}\n"
           f"table and figure are in {folder}: {', '.join(_FILES)}")
 
 

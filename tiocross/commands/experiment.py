@@ -5,7 +5,7 @@ from dataclasses import replace
 from tiocross.checks import as_count
 from tiocross.commands.points import chosen_task
 from tiocross.commands.studies import prepare_run, settings_from
-from tiocross.devices.files import load_device
+from tiocross.devices.published import find_device
 from tiocross.devices.tio2 import TIO2
 from tiocross.study.experiment import MORE_ROWS, QUICK_ROWS, ROWS, make_experiment
 
@@ -17,7 +17,7 @@ def prepare(arguments):
         rows = with_hidden(rows, arguments.hidden)
     settings = settings_from(arguments, rows,
                              n_seeds=1 if arguments.quick else 3, n_transfers=2_000 if arguments.quick else 20_000)
-    device = TIO2 if arguments.device is None else load_device(arguments.device)
+    device = TIO2 if arguments.device is None else find_device(arguments.device)
     return prepare_run(make_experiment(chosen_task(arguments), device, settings), arguments)
 
 

@@ -14,7 +14,7 @@ from tiocross.commands.networks import arrangement_of
 from tiocross.commands.plan import load_planned
 from tiocross.commands.recognition import recognise
 from tiocross.commands.solve import as_law
-from tiocross.devices.files import load_device
+from tiocross.devices.published import find_device
 from tiocross.devices.tio2 import TIO2
 from tiocross.lab.tables import read_conductance_csv, read_voltage_csv
 from tiocross.learning.network import Network
@@ -85,7 +85,7 @@ def _plan(arguments):
 
 def _network(arguments):
     network = Network.load(arguments.subject)
-    device = TIO2 if arguments.device is None else load_device(arguments.device)
+    device = TIO2 if arguments.device is None else find_device(arguments.device)
     nothing = SimpleNamespace(task=None, data=arguments.data, label=None, without=None, split_seed=0, points=None)
     data, _ = points_to_judge(nothing, arguments.subject)
     require_matching(network, data)

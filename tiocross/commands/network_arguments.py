@@ -33,7 +33,8 @@ def add_on_card(add):
 
 def add_arrays(add):
     """Arguments that say on which arrays a network lies."""
-    add("--device", metavar="FILE", help="device as JSON (default: the published TiO2 card)")
+    add("--device", metavar="CARD",
+        help="a device as JSON, or the name of a card, such as TIO2_RETENTION (default: TIO2, the published card)")
     _add_shapes(add)
 
 
@@ -42,6 +43,18 @@ def _add_shapes(add):
         help="word lines and bit lines of every array, unitless (default: those of the device, or one array a layer)")
     add("--share-arrays", action="store_true",
         help="put blocks of all layers on shared arrays, the output bias in software")
+
+
+def add_operation(add):
+    """Arguments that say how chips are programmed, how long ago, and what stands between their arrays."""
+    add("--passes", type=whole(), metavar="N",
+        help="times that programming goes over an array, unitless: from the second on it writes again what is farther than "
+             "1 %% from its target (default: 1; pulse by pulse 3)")
+    add("--after", type=real, default=0.0, metavar="SECONDS",
+        help="time since the last write in seconds; the device must have a retention, as TIO2_RETENTION has "
+             "(default: %(default)s)")
+    add("--periphery", metavar="NAME",
+        help="converters, drivers and sensing: ideal, 8bit, 6bit, follow-up or a JSON file (default: ideal)")
 
 
 def add_train(commands):
@@ -113,6 +126,9 @@ def add_transfer(commands):
     add("--layout", metavar="PLAN", help="in place of shapes: the layout of the plan in this folder")
     add("--wire-resistance", type=real, default=0.0, metavar="OHM",
         help="of one wire segment in ohm (default: %(default)s)")
+    add_operation(add)
+    add("--pulse-by-pulse", action="store_true",
+        help="program every chip by simulated pulses, in place of the statistics of the card")
     add("--transfers", type=whole(), default=2_000, metavar="N", help="simulated chips (default: %(default)s)")
     add("--until", type=real, metavar="SHARE",
         help="judge no more chips once the share of points right on 95 %% of the chips is known to +- SHARE, such as 0.002 "
@@ -141,6 +157,7 @@ def add_effects(commands):
     add("--layout", metavar="PLAN", help="in place of shapes: the layout of the plan in this folder")
     add("--wire-resistance", type=real, default=0.0, metavar="OHM",
         help="of one wire segment in ohm (default: %(default)s)")
+    add_operation(add)
     add("--transfers", type=whole(), default=2_000, metavar="N",
         help="simulated chips under each condition (default: %(default)s)")
     add("--seed", type=whole(), default=0, metavar="N", help="of the chips, unitless (default: %(default)s)")

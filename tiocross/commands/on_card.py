@@ -1,6 +1,5 @@
 """The part of ``tiocross describe`` that simulates: what training sees of a card's effects, for a network on it."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,8 +9,7 @@ from tiocross.circuit.crossbar import LARGEST_RESISTANCE
 from tiocross.commands.judged_points import fitting_points
 from tiocross.commands.networks import arrangement_of
 from tiocross.commands.progress import ProgressLine
-from tiocross.devices.files import load_device
-from tiocross.devices.tio2 import TIO2
+from tiocross.devices.published import find_device
 from tiocross.learning.network import Network
 from tiocross.study.recipes import Arrangement
 from tiocross.tasks import Dataset
@@ -28,8 +26,7 @@ def prepare_on_card(arguments, kind, text):
         raise ValueError(f"--device is for a network on a card; {arguments.subject} is a {kind}")
     named = SimpleNamespace(**{**vars(arguments), "network": arguments.subject})
     network = Network.load(arguments.subject)
-    is_published = arguments.device.upper() == "TIO2" and not Path(arguments.device).exists()
-    device = TIO2 if is_published else load_device(arguments.device)
+    device = find_device(arguments.device)
     points, source = fitting_points(named, network)
     layout = arrangement_of(arguments, Arrangement()).layout(network.shapes, device)
     resistance = as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=LARGEST_RESISTANCE, unit="ohm")

@@ -12,7 +12,7 @@ from tiocross.commands.points import task_of
 from tiocross.commands.recognition import recognise
 from tiocross.storage import new_folder, require_new_folder, save_json
 from tiocross.tasks import load_moons
-from tiocross.devices.files import load_device
+from tiocross.devices.published import find_device
 from tiocross.devices.tio2 import TIO2
 from tiocross.lab.resistance_maps import read_lab_map
 from tiocross.lab.tables import read_conductance_csv
@@ -40,7 +40,7 @@ def prepare(arguments):
     """The plan that the command line asks for, made and ready to be written."""
     require_new_folder(arguments.out)
     network = Network.load(arguments.network)
-    device = TIO2 if arguments.device is None else load_device(arguments.device)
+    device = TIO2 if arguments.device is None else find_device(arguments.device)
     scheme = None
     if arguments.scheme_from is not None:
         scheme = PulseScheme.from_lab_header(read_lab_map(arguments.scheme_from).header)

@@ -9,7 +9,7 @@ from tiocross.checks import as_count, as_number, nearest_name
 from tiocross.commands.networks import arrangement_of, require_fitting, require_free, save_network
 from tiocross.commands.points import chosen_task, describe_points
 from tiocross.commands.progress import ProgressLine
-from tiocross.devices.files import load_device
+from tiocross.devices.published import find_device
 from tiocross.devices.tio2 import TIO2
 from tiocross.learning.network import Network
 from tiocross.learning.settings import TrainingSettings
@@ -27,7 +27,7 @@ RECIPES = {recipe.name: recipe for recipe in (*COMPARED, *MORE_ROWS)}  # of equa
 def prepare(arguments):
     """The training that the command line asks for, ready to be called."""
     recipe = recipe_of(arguments)
-    device = TIO2 if arguments.device is None else load_device(arguments.device)
+    device = TIO2 if arguments.device is None else find_device(arguments.device)
     task = chosen_task(arguments)
     recipe = replace(recipe, arrangement=arrangement_of(arguments, recipe.arrangement), weight_decay=0.0,
                      training=settings_of(arguments, recipe, len(task.train)))

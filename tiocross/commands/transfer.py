@@ -6,14 +6,16 @@ from tiocross.checks import as_count, as_number
 from tiocross.circuit.crossbar import LARGEST_RESISTANCE
 from tiocross.commands.judged_points import fitting_points
 from tiocross.commands.networks import arrangement_of, file_sha256, record_path, require_free
+from tiocross.commands.operation import as_operation, describe_operation, operation_of, operation_record
 from tiocross.commands.plan import load_planned
 from tiocross.commands.progress import ProgressLine
 from tiocross.commands.studies import count_workers
-from tiocross.devices.files import load_device
+from tiocross.devices.published import find_device
 from tiocross.devices.tio2 import TIO2
 from tiocross.learning.network import Network
 from tiocross.storage import save_json
 from tiocross.study.recipes import Arrangement
+from tiocross.transfers.fabricated import make_chips
 from tiocross.transfers.judging import transfer
 from tiocross.transfers.stopping import as_until
 
@@ -24,24 +26,28 @@ _LEAST_MEMORY = 0.001  # [GB]
 
 def prepare(arguments):
     """The transfer that the command line asks for, ready to be called."""
-    network, device, points, source, layout = what_to_judge(arguments)
+    network, device, points, source, layout, operation = what_to_judge(arguments)
     as_until(arguments.until)
     if arguments.out is not None:
         require_free(arguments.out, arguments.overwrite, arguments.network, *filter(None, [arguments.data]))
-    return lambda: _transfer(arguments, network, device, points, layout, source)
+    return lambda: _transfer(arguments, (network, device, points, layout, operation), source)
 
 
 def what_to_judge(arguments):
-    """Network, device, points, what these are, and layout, as the command line names them; its numbers are checked, too."""
+    """Network, device, points, what these are, layout and operation, as the command line names them; its numbers are
+    checked, too."""
     network = Network.load(arguments.network)
-    device = TIO2 if arguments.device is None else load_device(arguments.device)
+    device = TIO2 if arguments.device is None else find_device(arguments.device)
     points, source = fitting_points(arguments, network)
     layout = _layout(arguments, network, device)
     as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=LARGEST_RESISTANCE, unit="ohm")
     for name, low in (("transfers", 1), ("seed", 0)):
         as_count(f"--{name}", getattr(arguments, name), low=low)
     as_number("--memory", arguments.memory, low=_LEAST_MEMORY, unit="GB")
-    return network, device, points, source, layout
+    operation = operation_of(arguments, device)
+    make_chips(network, device, layout=layout, wire_resistance=arguments.wire_resistance, rng=np.random.default_rng(0),
+               operation=as_operation(operation))  # what cannot be is refused before any work
+    return network, device, points, source, layout, operation
 
 
 def _layout(arguments, network, device):
@@ -56,13 +62,15 @@ def _layout(arguments, network, device):
     return made.layout
 
 
-def _transfer(arguments, network, device, points, layout, source):
+def _transfer(arguments, judged, source):
+    network, device, points, layout, operation = judged
     progress = ProgressLine(chips=arguments.transfers)
     progress.start()
     try:
         outcome = transfer(network, points, device=device, layout=layout, wire_resistance=arguments.wire_resistance,
                            n_transfers=arguments.transfers, rng=np.random.default_rng(arguments.seed),
-                           workers=count_workers(arguments.workers), memory=arguments.memory * GB, until=arguments.until,
+                           workers=count_workers(arguments.workers), memory=arguments.memory * GB,
+                           until=arguments.until, **operation,
                            on_progress=lambda done, total: progress.update("chips", done))
         summary = outcome.summary()
     finally:
@@ -73,8 +81,8 @@ def _transfer(arguments, network, device, points, layout, source):
             "format": TRANSFER_RECORD, "network": str(arguments.network), "network_sha256": file_sha256(arguments.network),
             "points": source,
             "device": device.name, "wire_resistance": arguments.wire_resistance, "seed": arguments.seed,
-            "n_devices": outcome.n_devices, **summary.to_dict()})
+            **operation_record(operation), "n_devices": outcome.n_devices, **summary.to_dict()})
     print(f"{network!r}, {outcome.n_devices} devices of {device.name}, {arguments.wire_resistance:g} ohm per wire segment\n"
-          f"{source}\n{summary}")
+          + "".join(f"{line}\n" for line in (describe_operation(operation), source) if line) + str(summary))
     if arguments.out is not None:
         print(f"the outcome is in {arguments.out}, its summary in {record_path(arguments.out)}")

@@ -14,10 +14,12 @@ import numpy as np
 
 from tiocross.checks import require_generator
 from tiocross.devices.device import Device, require_device
+from tiocross.devices.rewriting import Passes
 from tiocross.intervals import ROUNDING, Groups
 from tiocross.learning.network import MLP
 from tiocross.learning.training import require_matching
 from tiocross.mapping.layout import Layout
+from tiocross.periphery.electronics import Periphery
 from tiocross.shown import table
 from tiocross.tasks import Dataset
 from tiocross.transfers.adaptation import Adaptation
@@ -123,7 +125,7 @@ class EffectCosts:
 def effect_costs(network: MLP, dataset: Dataset, *, device: Device, layout: Layout | None = None,
                  wire_resistance: float = 0.0, adaptation: Adaptation = Adaptation(), n_transfers: int | range = 2_000,
                  rng: np.random.Generator, workers: int = 1, executor: Executor | None = None, memory: float = MEMORY,
-                 chips: object | None = None, passes: int = 1, after: float = 0.0, periphery: object | None = None,
+                 passes: int | Passes = 1, after: float = 0.0, periphery: Periphery | None = None,
                  on_progress: Callable | None = None) -> EffectCosts:
     """What each effect of the chips costs a network, one switched off and one left on at a time.
 
@@ -135,7 +137,7 @@ def effect_costs(network: MLP, dataset: Dataset, *, device: Device, layout: Layo
         Test points.
     device : Device
         Its effects are those of `Device.only`; an effect that is off is not looked at.
-    layout, wire_resistance, adaptation, n_transfers, rng, workers, executor, memory, chips, passes, after, periphery
+    layout, wire_resistance, adaptation, n_transfers, rng, workers, executor, memory, passes, after, periphery
         As for `transfer`, which gives the same chips with the same generator. Wires, age and each part of the periphery that
         is not ideal are effects, too.
     on_progress : callable, optional
@@ -170,7 +172,7 @@ def effect_costs(network: MLP, dataset: Dataset, *, device: Device, layout: Layo
     require_matching(network, dataset)
     how = require_judging(dataset, n_transfers=n_transfers, by=who_judges(workers, executor), memory=memory,
                           keep_correct=False)
-    conditions = Conditions(device, wire_resistance, Operation(passes, after, periphery, chips))
+    conditions = Conditions(device, wire_resistance, Operation(passes, after, periphery))
 
     def make(some):
         return Chips(network, some.device, layout=layout, wire_resistance=some.wire_resistance, adaptation=adaptation,
