@@ -1,6 +1,6 @@
-"""Card and chip reconciled: ROBUST networks on chips by statistics and on chips programmed pulse by pulse, a table and a figure.
+"""Card and chip reconciled: ROBUST networks on chips by statistics and on chips programmed pulse by pulse.
 
-Arrays are 8 x 8. Errors are those of devices with targets of 200 uS or more, as read, stuck ones left out: of the networks'
+A table and a figure. Arrays are 8 x 8. Errors are those of devices with targets of 200 uS or more, as read, stuck ones left out: of the networks'
 own targets. Intervals of 95 % are over networks, each trained with a seed of its own.
 
     python scripts/reconcile.py [--out DIR] [--seeds N] [--chips N] [--points N] [--steps N]

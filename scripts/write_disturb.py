@@ -6,18 +6,21 @@ simulated and a measured figure do not meet, the simulation does not follow: the
 intervals resample chips; measured ones are order statistics, as if all samples were independent.
 
 The table and the figure are those of the first seed. The counts are of all seeds, with targets uniform in the window and
-with those that networks have: of those measured neither the order nor the targets are known.
+with those that networks have: of those measured neither the order nor the targets are known. The last count is that of
+the card TIO2_STATE under the assumption that arrays were written row by row to uniform targets.
 
     python scripts/write_disturb.py [--out DIR] [--chips N] [--seed N] [--seeds N]
 """
 
 import argparse
+from types import SimpleNamespace
 
 import numpy as np
 from fit_state_disturb import targets_of
 from options import make_folder, whole
 
-from tiocross import TIO2, PulseScheme, SimulatedCrossbar, plot
+from tiocross import TIO2, TIO2_STATE, TIO2_SWITCHING, PulseScheme, SimulatedCrossbar, plot
+from tiocross.devices.calibration.state import simulate_changes
 from tiocross.intervals import t_quantile
 from tiocross.lab.characterisation import characterise
 from tiocross.storage import replacing
@@ -29,6 +32,7 @@ MEASURED = {1: 1259, 2: 1163, 3: 1070, 4: 994, 6: 855, 8: 746, 12: 568, 16: 429,
 LEVELS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 CUT = 40 * uS
 N_RESAMPLED = 400
+KINDS = {"uniform": "uniform targets", "network": "network-like targets", "by state": "TIO2_STATE, uniform targets"}
 
 
 @plot.house_style()
@@ -46,7 +50,7 @@ def main():
     seeds = range(arguments.seed, arguments.seed + arguments.seeds)
     counts = {kind: np.array([followed(comparison if (kind, seed) == ("uniform", arguments.seed)
                                        else compare(kind, seed, arguments.chips)[1]) for seed in seeds])
-              for kind in ("uniform", "network")}
+              for kind in KINDS}
     report = "\n\n".join([format_tuning(chips), format_table(comparison), format_verdict(comparison),
                           format_counts(counts)]) + "\n"
     print(report, end="")
@@ -61,7 +65,10 @@ def main():
 
 def compare(kind, seed, n_chips):
     """Chips of a seed with targets of a kind, and the `Row` of each number of later writes."""
-    chips = [program_chip(seed, number, kind) for number in range(n_chips)]
+    if kind == "by state":
+        chips = by_the_card(seed, n_chips)
+    else:
+        chips = [program_chip(seed, number, kind) for number in range(n_chips)]
     rng = np.random.default_rng(seed)
     return chips, {k: Row(k, chips, rng) for k in MEASURED}
 
@@ -71,6 +78,15 @@ def program_chip(seed, number, kind="uniform"):
     rng = np.random.default_rng([seed, number])
     chip = SimulatedCrossbar(SHAPE, rng=rng)
     return characterise(chip, targets_of(kind, rng), PulseScheme())
+
+
+def by_the_card(seed, n_chips):
+    """What the write disturb by state of the card does to as many chips, read as the simulated chips are."""
+    rng, model = np.random.default_rng([seed, 1]), TIO2_SWITCHING
+    targets = rng.uniform(TIO2.g_min, TIO2.g_max, (n_chips, *SHAPE))
+    later, changes = simulate_changes(TIO2_STATE.disturb, targets, rng, read_noise=model.read_noise,
+                                      read_step=model.read_step / model.read_voltage)
+    return [SimpleNamespace(n_later_writes=later, changes=each) for each in changes]
 
 
 def followed(comparison):
@@ -152,7 +168,7 @@ def format_counts(counts):
         parts = [f"{mean:.1f} +- {half:.1f} of {total} {what} ({least} to {most})" for mean, half, total, what, least, most
                  in zip(means, halves, (len(MEASURED) * len(LEVELS), len(MEASURED)), ("quantiles", "medians"),
                         found.min(axis=0), found.max(axis=0))]
-        lines.append(f"  {kind + ' targets':<16} {', '.join(parts)}; by seed {' '.join(map(str, found[:, 0]))}")
+        lines.append(f"  {KINDS[kind]:<28} {', '.join(parts)}; by seed {' '.join(map(str, found[:, 0]))}")
     return "\n".join(lines)
 
 

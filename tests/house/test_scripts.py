@@ -86,8 +86,8 @@ def test_write_disturb_compares_every_quantile(tmp_path):
     assert [float(value) for value in first] == pytest.approx([-27.0, -9.0, -2.4, -0.1, 2.2, 7.7, 19.8], abs=0.06)
     n_apart = int(re.search(r"it does not follow at (\d+) of 105 places", output)[1])
     assert n_apart == sum(row.count("*") for row in rows)
-    counts = re.findall(r"^  (\w+) targets .* of 105 quantiles .* of 15 medians .*by seed (\d+) \d+$", output, re.MULTILINE)
-    assert [kind for kind, _ in counts] == ["uniform", "network"] and int(counts[0][1]) == 105 - n_apart
+    counts = re.findall(r"^  (\w+)\S* .*targets .* of 105 quantiles .* of 15 medians .*by seed (\d+) \d+$", output, re.MULTILINE)
+    assert [kind for kind, _ in counts] == ["uniform", "network", "TIO2_STATE"] and int(counts[0][1]) == 105 - n_apart
 
 
 @pytest.mark.slow
