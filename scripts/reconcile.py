@@ -135,7 +135,7 @@ def format_table(found):
 
 
 def draw(found):
-    figure, axes = plot.new_figure(1, 3, width=13.5, height=4.6)
+    figure, axes = plot.new_figure(1, 3, width=15, height=4.6)
     places = np.arange(len(found))[::-1]
     means = np.array([values.mean(axis=0) for values in found.values()])
     halves = np.array([half_width(values) for values in found.values()])
