@@ -49,8 +49,8 @@ WAYS = {
     "pulse by pulse, three passes": by_pulses(3),
     "V/3, one pass": by_pulses(1, biasing="V/3"),
     "V/3, three passes": by_pulses(3, biasing="V/3"),
-    "reset first, then SET only, one pass": by_pulses(1, strategy="reset first"),
-    "reset first, then SET only, three": by_pulses(3, strategy="reset first"),
+    "reset first, then SET only, 1 pass": by_pulses(1, strategy="reset first"),
+    "reset first, then SET only, 3 passes": by_pulses(3, strategy="reset first"),
 }
 FIGURES = ("mean error (uS)", "sd (uS)", "robust share", "mean accuracy", "5th percentile", "pulses", "time (s)")
 
@@ -151,8 +151,8 @@ def draw(found):
     axes[0, 1].set_xlabel("share of points right on 95 % of the chips")
     axes[0, 2].set_xlabel("accuracy")
     n_networks = len(next(iter(found.values())))
-    figure.suptitle(f"ROBUST on half moons, {n_networks} networks. Blue: cards; other: pulse by pulse. Bars: 95 % over "
-                    "networks, but in the first panel.", fontsize=10)
+    figure.suptitle(f"ROBUST on half moons, {n_networks} networks. Black: cards; blue: pulse by pulse. Bars: 95 % over "
+                    "networks; in the first panel sd of devices.", fontsize=10)
     return figure
 
 
