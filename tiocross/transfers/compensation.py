@@ -20,6 +20,7 @@ from tiocross.learning.network import MLP
 from tiocross.learning.training import require_matching
 from tiocross.mapping.layout import Layout
 from tiocross.mapping.targets import layout_for
+from tiocross.periphery.electronics import Periphery
 from tiocross.tasks import Dataset
 from tiocross.transfers.chips import Chips
 from tiocross.transfers.conditions import Conditions, label_of
@@ -128,7 +129,7 @@ class Compensability:
 
 
 def compensability(network: MLP, dataset: Dataset, *, device: Device, layout: Layout | None = None,
-                   wire_resistance: float = 0.0, after: float = 0.0, periphery: object | None = None, n_chips: int = 8,
+                   wire_resistance: float = 0.0, after: float = 0.0, periphery: Periphery | None = None, n_chips: int = 8,
                    n_simulated: int = 1_000, loss: Loss = MeanLoss(), rng: np.random.Generator,
                    on_progress: Callable | None = None) -> Compensability:
     """What training can compensate of each effect of a device, wires, age and periphery, for a network as it is.
