@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from effect_cases import everything
 
 from tiocross import MLP, TIO2, TIO2_8X8, Dataset, Device, TuningError, compensability
 from tiocross.learning.expected_loss import ExpectedLoss
@@ -115,3 +116,19 @@ def test_strengths_are_in_units_of_a_lab(network):
     assert all(some.device.tuning == TIO2.tuning and some.wire_resistance == 2.0 for some in stuck.conditions)
     disturb = strength_of(Conditions(TIO2), "disturb", network, layout)
     assert disturb.unit == "uS of error" and 5 < disturb.apart < 30  # of 7 to 20 uS, the measured spread
+
+
+def test_every_effect_is_let_into_training_and_grows(network, moons):
+    """Time, line failures, read noise, bent currents, all parts of a periphery: each adds to the loss what training sees."""
+    few, conditions = Dataset(moons.train.points[:20], moons.train.labels[:20]), everything()
+    layout = layout_for(network.shapes, conditions.device)
+    for effect in conditions.effects:
+        alone = conditions.only(effect)
+        expected = ExpectedLoss(network, few, techniques_against(alone), (alone.device, layout), n_groups=2, n_chips=3,
+                                rng=RNG(1))
+        software = ExpectedLoss(network, few, (), (None, None), n_groups=2, n_chips=1, rng=RNG(1))
+        assert np.isfinite(expected.gradients(expected.weights)).all()
+        assert effect in ("mirror", "saturation", "lines") or (
+            expected.losses(expected.weights) != software.losses(software.weights)).all(), effect
+        strength = strength_of(conditions, effect, network, layout)
+        assert strength is None if effect in ("mirror", "saturation", "activation") else strength.apart > 0

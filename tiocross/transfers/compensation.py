@@ -33,7 +33,8 @@ from tiocross.transfers.summary import Estimate
 _N_GROUPS = 25  # of chips; intervals leave out one after the other
 _MOST_WEIGHTS = 128  # up to here the expected loss is followed along every weight
 _N_DIRECTIONS = 64  # random ones, along which it is followed in larger networks
-_STEP = 0.02  # of a central difference, relative to the root mean square of the weights
+_STEP, _STEP_OF_LEVELS = 0.002, 0.02  # of a central difference, relative to the root mean square of the weights; the
+# second where converters round: over too short a step hardly any signal changes its level
 _ALL = "all together"
 _FOLLOWED = 0.9  # cosine from which on a gradient is as good as the true one
 _NO_NOISE = 1e-10  # squared, relative; rounding
@@ -215,8 +216,8 @@ class _View:
         self._weights = in_software.weights
         self.software_loss = float(in_software.losses(self._weights)[0])
         self._directions = _directions(len(self._weights), rng)
-        self._step = _STEP * float(np.sqrt((self._weights**2).mean()) or 1.0)
-        self._software_slopes = self._slopes(in_software)
+        self._size = float(np.sqrt((self._weights**2).mean()) or 1.0)
+        self._software_slopes = {step: self._slopes(in_software, step) for step in (_STEP, _STEP_OF_LEVELS)}
         self._software_gradient = in_software.gradients(self._weights) @ self._directions.T
 
     def _expected(self, conditions):
@@ -226,20 +227,21 @@ class _View:
 
     def look(self, conditions, n_chips):
         """Estimates of added loss, of the agreements, and of signal over noise of a step with ``n_chips``."""
-        expected = self._expected(conditions)
-        true, (taken, scaled) = self._slopes(expected), (
-            expected.gradients(self._weights, through_scale=through) @ self._directions.T for through in (False, True))
-        own = true - self._software_slopes
+        expected, step = self._expected(conditions), _STEP_OF_LEVELS if _rounds(conditions.periphery) else _STEP
+        taken, scaled = (expected.gradients(self._weights, through_scale=through) @ self._directions.T
+                         for through in (False, True))
+        true = self._slopes(expected, step)
+        own = true - self._software_slopes[step]
         return (_mean(expected.losses(self._weights) - self.software_loss), agreement_of(taken, true),
                 agreement_of(taken - self._software_gradient, own), agreement_of(scaled - self._software_gradient, own),
                 signal_to_noise_of(taken, self._n_in_group / n_chips))
 
-    def _slopes(self, expected):
-        """(n_groups, n_directions) central differences of the loss."""
-        moves = [self._step * direction[:, None] for direction in self._directions]
+    def _slopes(self, expected, step):
+        """(n_groups, n_directions) central differences of the loss over a step relative to the size of the weights."""
+        moves = [step * self._size * direction[:, None] for direction in self._directions]
         ahead, behind = (np.stack([expected.losses(self._weights + sign * move) for move in moves], axis=1)
                          for sign in (1, -1))
-        return (ahead - behind) / (2 * self._step)
+        return (ahead - behind) / (2 * step * self._size)
 
     def slopes(self, strength: Strength | None):
         """What loss and robust share gain per unit as an effect grows, and the unit; (None, None, "") where nobody can say
@@ -258,6 +260,11 @@ class _View:
     def _chips(self, some):
         return Chips(self._network, some.device, layout=self.layout, wire_resistance=some.wire_resistance,
                      operation=some.operation, rng=np.random.default_rng(self._seed))
+
+
+def _rounds(periphery):
+    """Whether converters round signals to levels."""
+    return periphery is not None and not (periphery.dac is None and periphery.adc is None)
 
 
 def _directions(n_weights, rng):
