@@ -107,7 +107,7 @@ class EffectCosts:
 
     def to_dict(self) -> dict:
         """Everything as plain numbers, for JSON."""
-        return asdict(self)
+        return {**asdict(self), "costs": [{**asdict(cost), "label": cost.label} for cost in self.costs]}
 
     def to_csv(self) -> str:
         """A row for each effect, all digits, for a spreadsheet."""
