@@ -5,8 +5,9 @@ from tiocross.shown import table
 
 _QUESTION = "What costs this network robust points?"
 _CAPTION = ("Blue: robust points that come back when one effect is switched off and all others stay. Orange: robust points "
-            "that one effect takes while all others are off. Lines at the ends are 95 % intervals over chips and points. The "
-            "upper bar says what to work on first; where the lower one is much longer, other effects spoil the same points.")
+            "that one effect takes while all others are off. Lines at the ends are 95 % intervals over chips and points. "
+            "The upper bar says what to work on first; where the lower one is much longer, other effects spoil the same "
+            "points.")
 _NOT = ["Effects do not add up. A point that each of two effects spoils comes back only without both.",
         "An effect that the card, the wires and the periphery do not name is not in the table. That does not mean that the "
         "chips do not have it.",
@@ -23,16 +24,16 @@ def make_page(found, folder):
 
 def _lead(found):
     return parts.paragraph(
-        f"The network {found['network']} was put on {found['n_transfers']} simulated chips of {found['device_name']} with all "
-        "effects, with each of them switched off, and with each alone, on the same chips throughout, and judged by "
-        f"{found['n_points']} points ({found['points']}). The robust share is the share of points that are right on at least "
-        "95 % of the chips.", class_="soft")
+        f"The network {found['network']} was put on {found['n_transfers']} simulated chips of {found['device_name']} with "
+        "all effects, with each of them switched off, and with each alone, on the same chips throughout, and judged by "
+        f"{found['n_points']} points ({found['points']}). The robust share is the share of points that are right on at "
+        "least 95 % of the chips.", class_="soft")
 
 
 def _answer(found):
     total, first = found["total"], found["costs"][0]
-    yield (f"Of the points {found['robust']:.3f} are robust with all effects, {found['robust_ideal']:.3f} with none: together "
-           f"they cost {_text(total)}.")
+    yield (f"Of the points {found['robust']:.3f} are robust with all effects, {found['robust_ideal']:.3f} with none: "
+           f"together they cost {_text(total)}.")
     if first["removed"]["low"] > 0:
         yield f"Most comes back without {first['label']}: {_text(first['removed'])}."
     else:
@@ -43,7 +44,8 @@ def _numbers(found):
     rows = [(cost["label"], *(parts.with_interval(cost[name]["value"], cost[name]["low"], cost[name]["high"], digits=3)
                               for name in ("removed", "alone", "removed_mean", "alone_mean"))) for cost in found["costs"]]
     numbers = table("Shares of one, with 95 % intervals in brackets. Mean: of the mean accuracy over chips.",
-                    ("effect", "robust, comes back without it", "robust, costs alone", "mean, comes back", "mean, costs alone"),
+                    ("effect", "robust, comes back without it", "robust, costs alone", "mean, comes back",
+                     "mean, costs alone"),
                     [("", rows)])
     return parts.section("The numbers", parts.scrolling(numbers, "what each effect costs"))
 
