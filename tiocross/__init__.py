@@ -158,6 +158,8 @@ _HOMES = {
     "tabulate_summaries": "transfers.summary",
     "effect_costs": "transfers.costs",
     "EffectCosts": "transfers.costs",
+    "energy_of": "transfers.energy",
+    "EnergyBudget": "transfers.energy",
     "compensability": "transfers.compensation",
     "Compensability": "transfers.compensation",
     "judge_plan": "transfers.planned",
@@ -328,6 +330,8 @@ if TYPE_CHECKING:
     from tiocross.transfers.summary import tabulate_summaries as tabulate_summaries
     from tiocross.transfers.costs import effect_costs as effect_costs
     from tiocross.transfers.costs import EffectCosts as EffectCosts
+    from tiocross.transfers.energy import energy_of as energy_of
+    from tiocross.transfers.energy import EnergyBudget as EnergyBudget
     from tiocross.transfers.compensation import compensability as compensability
     from tiocross.transfers.compensation import Compensability as Compensability
     from tiocross.transfers.planned import judge_plan as judge_plan

@@ -25,7 +25,7 @@ from tiocross.study.figures import draw_all
 from tiocross.study.recipes import RECIPES
 from tiocross.study.results import ResultsFolder
 
-COMMANDS = ("experiment", "compare", "train", "transfer", "effects", "tasks", "plan", "program", "judge", "calibrate", "describe", "report", "solve", "example",
+COMMANDS = ("experiment", "compare", "train", "transfer", "effects", "energy", "tasks", "plan", "program", "judge", "calibrate", "describe", "report", "solve", "example",
             "warmup")
 
 

@@ -2,7 +2,7 @@
 
 from tiocross.commands.netlist_arguments import add_netlist
 from tiocross.commands.network_arguments import (
-    add_effects, add_import, add_on_card, add_points, add_tasks, add_train, add_transfer,
+    add_effects, add_energy, add_import, add_on_card, add_points, add_tasks, add_train, add_transfer,
 )
 from tiocross.commands.options import (
     EPILOG, MOST_SEEDS, MOST_WORKERS, HelpText, add_command, array_shape, as_float, real, shortened, whole,
@@ -22,9 +22,9 @@ tiocross --help lists all commands."""
 
 def add_commands(commands):
     """Add a parser for each command; the module of the same name has its ``prepare``."""
-    for add_arguments in (_add_experiment, _add_compare, add_train, add_import, add_transfer, add_effects, add_tasks,
-                          _add_plan, _add_program, _add_judge, _add_calibrate, _add_report, _add_describe, _add_solve,
-                          add_netlist, _add_example, _add_warmup):
+    for add_arguments in (_add_experiment, _add_compare, add_train, add_import, add_transfer, add_effects, add_energy,
+                          add_tasks, _add_plan, _add_program, _add_judge, _add_calibrate, _add_report, _add_describe,
+                          _add_solve, add_netlist, _add_example, _add_warmup):
         add_arguments(commands)
 
 

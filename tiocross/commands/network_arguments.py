@@ -173,6 +173,35 @@ def add_effects(commands):
     add("--overwrite", action="store_true", help="replace those of an earlier run; without it they are kept")
 
 
+def add_energy(commands):
+    add = add_command(commands, "energy", "what a classification takes: energy, time and power",
+                      "Solve the circuits of a network's arrays for the inputs that it meets, and print the energy, time "
+                      "and power of a classification, layer by layer: devices, wires, and what the parts of the periphery "
+                      "state. With --pulse-by-pulse also what programming takes. Points are as for tiocross transfer.",
+                      "network.npz --read-time 300e-9 --wire-resistance 2",
+                      "network.npz --periphery follow-up --pulse-by-pulse")
+    add("network", metavar="NETWORK", help="the network, an npz file")
+    add_points(add, "as it was trained with")
+    add("--points", metavar="PART",
+        help="test points of the split, or all rows of a file (default: as of tiocross transfer)")
+    add_arrays(add)
+    add("--layout", metavar="PLAN", help="in place of shapes: the layout of the plan in this folder")
+    add("--wire-resistance", type=real, default=0.0, metavar="OHM",
+        help="of one wire segment in ohm (default: %(default)s)")
+    add("--periphery", metavar="NAME",
+        help="read voltage, pulses, resistances and stated power: ideal, 8bit, 6bit, follow-up or a JSON file "
+             "(default: ideal)")
+    add("--read-time", type=real, metavar="SECONDS",
+        help="how long inputs are driven, edges included, in seconds (default: the pulse length of the periphery)")
+    add("--inputs", type=whole(), default=200, metavar="N", help="points whose circuits are solved (default: %(default)s)")
+    add("--pulse-by-pulse", action="store_true", help="also program chips by simulated pulses, and say what that takes")
+    add("--passes", type=whole(), metavar="N", help="of programming, unitless (default: 3)")
+    add("--transfers", type=whole(), default=200, metavar="N", help="chips to be programmed (default: %(default)s)")
+    add("--seed", type=whole(), default=0, metavar="N", help="of points and chips, unitless (default: %(default)s)")
+    add("--out", metavar="DIR", help="folder for table and figure; without it they are not written")
+    add("--overwrite", action="store_true", help="replace those of an earlier run; without it they are kept")
+
+
 def add_tasks(commands):
     add = add_command(commands, "tasks", "tasks whose answer was published",
                "Train regular networks and ROBUST ones, with equal budgets, for tasks that were run on hardware or have an "

@@ -12,7 +12,7 @@ _FAB_PASSES = 3
 def operation_of(arguments, device):
     """Arguments of `transfer` that the command line sets; ValueError in the command line's words."""
     passes = None if arguments.passes is None else as_count("--passes", arguments.passes)
-    after = as_number("--after", arguments.after, low=0.0, unit="s")
+    after = as_number("--after", getattr(arguments, "after", 0.0), low=0.0, unit="s")
     if after > 0 and device.retention is None:
         raise ValueError(f"--after lets time pass, and {device.name} has no retention: name a card that has it, such as "
                          "--device TIO2_RETENTION, or leave --after out")

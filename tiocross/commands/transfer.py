@@ -43,7 +43,8 @@ def what_to_judge(arguments):
     as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=LARGEST_RESISTANCE, unit="ohm")
     for name, low in (("transfers", 1), ("seed", 0)):
         as_count(f"--{name}", getattr(arguments, name), low=low)
-    as_number("--memory", arguments.memory, low=_LEAST_MEMORY, unit="GB")
+    if hasattr(arguments, "memory"):
+        as_number("--memory", arguments.memory, low=_LEAST_MEMORY, unit="GB")
     operation = operation_of(arguments, device)
     make_chips(network, device, layout=layout, wire_resistance=arguments.wire_resistance, rng=np.random.default_rng(0),
                operation=as_operation(operation))  # what cannot be is refused before any work

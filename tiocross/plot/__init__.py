@@ -9,6 +9,7 @@ import tiocross.plot.start  # noqa: F401, before all others: it imports matplotl
 from tiocross.plot.circuits import approximation_errors, bit_line_losses, read_errors, read_powers, write_voltages
 from tiocross.plot.decisions import decision_colour_bars, decision_map
 from tiocross.plot.effects import effect_costs
+from tiocross.plot.energy import energy
 from tiocross.plot.lab import disturb_fit, output_comparison, output_deviations, retention_course, tuning_fit
 from tiocross.plot.maps import conductance_map, count_map, fault_map, voltage_colour_bar, voltage_map
 from tiocross.plot.study import (
@@ -17,7 +18,7 @@ from tiocross.plot.study import (
 from tiocross.plot.style import COLOURS, DASHES, house_style, new_figure
 
 __all__ = ["COLOURS", "DASHES", "Method", "accuracy_histogram", "approximation_errors", "bit_line_losses", "condition_curve",
-           "conductance_map", "count_map", "decision_colour_bars", "decision_map", "disturb_fit", "effect_costs",
+           "conductance_map", "count_map", "decision_colour_bars", "decision_map", "disturb_fit", "effect_costs", "energy",
            "fault_map", "house_style", "legend_of_kinds", "limits_of", "method_map", "new_figure", "output_comparison",
            "output_deviations", "rate_curves", "read_errors", "read_powers", "retention_course", "tuning_fit",
            "voltage_colour_bar", "voltage_map", "write_voltages"]
