@@ -50,7 +50,8 @@ def _compare(arguments, judged, source, n_all):
     folder.mkdir(parents=True, exist_ok=True)
     save_json(folder / _FILES[0], {
         "format": EFFECTS_RECORD, "command": command_of(sys.argv[1:]), "network": str(arguments.network),
-        "network_sha256": file_sha256(arguments.network), "points": source, "device": device.name, "wire_resistance [ohm]": arguments.wire_resistance,
+        "network_sha256": file_sha256(arguments.network), "points": source, "device": device.name,
+        "wire_resistance [ohm]": arguments.wire_resistance,
         "seed": arguments.seed, **operation_record(operation), **costs.to_dict()})
     save_text(folder / _FILES[1], costs.to_csv())
     _draw(costs, folder)
