@@ -83,6 +83,14 @@ def test_agreement_and_noise_of_known_vectors():
         found = agreement_of(one + shared, other + shared)
         inside += found.low <= cosine(one, other) <= found.high
     assert inside >= 50  # of 57 expected; leaving out one of 25 groups is approximate
+    inside = 0
+    for seed in range(60):  # along random directions, of vectors that are known
+        vectors = RNG(seed).normal(size=(2, 400)) + np.linspace(0, 1, 400)
+        directions = RNG(seed + 100).normal(size=(400, 64))
+        groups = [np.tile(vector @ directions, (25, 1)) for vector in vectors]
+        found = agreement_of(*groups, n_random=64)
+        inside += found.low <= cosine(*vectors) <= found.high
+    assert inside >= 50
     noisy = one + 3.0 * RNG(1).normal(size=(4_000, 3))
     ratio = signal_to_noise_of(noisy, 1)
     assert ratio.value == pytest.approx(np.sqrt(5 / 27), rel=0.1) and ratio.low < np.sqrt(5 / 27) < ratio.high

@@ -171,7 +171,7 @@ def compensability(network: MLP, dataset: Dataset, *, device: Device, layout: La
     the gradient in software, which may hide the effect: the agreement of its own part is that of g and d less those in
     software. They are compared along every weight of small networks and along 64 random directions of large ones. Products
     of different groups of chips alone are averaged, so that what two gradients share by chance does not count; intervals
-    come from leaving out one group after the other. Where a gradient vanishes within its error, its direction is not known,
+    come from leaving out one group after the other, and with random directions from their number. Where a gradient vanishes within its error, its direction is not known,
     and the interval is [-1, 1].
 
     Examples
@@ -231,9 +231,11 @@ class _View:
         taken, scaled = (expected.gradients(self._weights, through_scale=through) @ self._directions.T
                          for through in (False, True))
         true = self._slopes(expected, step)
-        own = true - self._software_slopes[step]
-        return (_mean(expected.losses(self._weights) - self.software_loss), agreement_of(taken, true),
-                agreement_of(taken - self._software_gradient, own), agreement_of(scaled - self._software_gradient, own),
+        own, software = true - self._software_slopes[step], self._software_gradient
+        n_random = len(self._directions) if len(self._directions) < len(self._weights) else None
+        agreements = (agreement_of(*pair, n_random=n_random)
+                      for pair in ((taken, true), (taken - software, own), (scaled - software, own)))
+        return (_mean(expected.losses(self._weights) - self.software_loss), *agreements,
                 signal_to_noise_of(taken, self._n_in_group / n_chips))
 
     def _slopes(self, expected, step):
@@ -280,13 +282,18 @@ def _mean(values):
     return Estimate(float(values.mean()), float(values.mean() - reach), float(values.mean() + reach))
 
 
-def agreement_of(one, other):
-    """`Estimate` of the cosine between the expectations of two vectors, from (n_groups, n_directions) means of groups."""
+def agreement_of(one, other, *, n_random=None):
+    """`Estimate` of the cosine between the expectations of two vectors, from (n_groups, n_directions) means of groups; of so
+    many random directions each tells a part only, and the interval is wider."""
     def cosine(products):
         squares = products[0] * products[2]
         return products[1] / np.sqrt(squares) if min(products[0], products[2]) > 0 else np.nan
 
-    return _left_out([_products(one, one), _products(one, other), _products(other, other)], cosine, -1.0, 1.0)
+    products = [_products(one, one), _products(one, other), _products(other, other)]
+    along_some = 0.0
+    if n_random is not None and np.isfinite(value := cosine([product[0] for product in products])):
+        along_some = (1.0 - min(value**2, 1.0)) / np.sqrt(n_random)
+    return _left_out(products, cosine, -1.0, 1.0, along_some)
 
 
 def signal_to_noise_of(vectors, n_steps):
@@ -310,8 +317,9 @@ def _products(one, other):
     return np.append(whole, left / ((n - 1) * (n - 2)))
 
 
-def _left_out(products, figure, low, high):
-    """`Estimate` of a figure of products within [low, high], its interval from leaving out one group after the other."""
+def _left_out(products, figure, low, high, also=0.0):
+    """`Estimate` of a figure of products within [low, high], its interval from leaving out one group after the other, and
+    from a standard deviation ``also``, of what has nothing to do with groups."""
     value, *others = (figure(column) for column in np.stack(products, axis=1))
     if value == np.inf:
         return Estimate(value, value, value)
@@ -319,7 +327,7 @@ def _left_out(products, figure, low, high):
     spread = np.sqrt((n - 1) / n * np.sum((np.array(others) - np.mean(others)) ** 2))
     if not np.isfinite([value, spread]).all():
         return Estimate(float(np.clip(np.nan_to_num(value), low, high)), low, high)
-    reach = t_quantile(0.975, n - 1) * spread
+    reach = t_quantile(0.975, n - 1) * np.hypot(spread, also)
     return Estimate(*(float(np.clip(end, low, high)) for end in (value, value - reach, value + reach)))
 
 
