@@ -7,9 +7,10 @@ import pytest
 
 from effect_cases import everything
 
-from tiocross import TIO2, TIO2_8X8, Dataset, Driver, LineFailures, Sensing, effect_costs, plot, transfer
+from tiocross import TIO2, TIO2_8X8, Dataset, Driver, LineFailures, Sensing, SimulatedFab, effect_costs, plot, transfer
 from tiocross.devices.device import EFFECTS
 from tiocross.transfers.conditions import PARTS, Conditions
+from tiocross.transfers.operation import Operation
 
 RNG = np.random.default_rng
 
@@ -101,6 +102,19 @@ def test_every_effect_can_be_switched_off_and_left_alone():
         assert conditions.only(effect).effects == (effect,)
     ideal = conditions.only()
     assert ideal.effects == () and ideal.periphery.is_ideal and ideal.operation.after == 0.0
+
+
+def test_programming_by_pulses_is_one_effect_beside_the_faults_of_the_fab(network, few):
+    fab = SimulatedFab(passes=1)
+    conditions = Conditions(TIO2_8X8, 0.0, Operation(fab=fab))
+    assert conditions.effects == ("pulses", "stuck")
+    assert conditions.without("stuck").operation.fab.model.stuck is None
+    assert conditions.only("stuck").operation.fab is None and conditions.only("stuck").device == TIO2_8X8.only("stuck")
+    points = Dataset(few.points[:60], few.labels[:60])
+    found = effect_costs(network, points, device=TIO2_8X8, chips=fab, n_transfers=10, rng=RNG(3))
+    rates = transfer(network, points, device=TIO2_8X8, chips=fab, n_transfers=10, rng=RNG(3)).rates
+    assert found.robust == (rates >= 0.95 - 1e-7).mean()
+    assert found["pulses"].removed.value + found["stuck"].alone.value == pytest.approx(found.total.value, abs=1e-12)
 
 
 def test_effects_at_read_and_time_are_switched_off_in_transfers(network, few):

@@ -163,6 +163,8 @@ def add_effects(commands):
     add("--wire-resistance", type=real, default=0.0, metavar="OHM",
         help="of one wire segment in ohm (default: %(default)s)")
     add_operation(add)
+    add("--pulse-by-pulse", action="store_true",
+        help="program every chip by simulated pulses, which are one effect then")
     add("--transfers", type=whole(), default=2_000, metavar="N",
         help="simulated chips under each condition (default: %(default)s)")
     add("--seed", type=whole(), default=0, metavar="N", help="of the chips, unitless (default: %(default)s)")

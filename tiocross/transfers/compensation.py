@@ -171,8 +171,8 @@ def compensability(network: MLP, dataset: Dataset, *, device: Device, layout: La
     the gradient in software, which may hide the effect: the agreement of its own part is that of g and d less those in
     software. They are compared along every weight of small networks and along 64 random directions of large ones. Products
     of different groups of chips alone are averaged, so that what two gradients share by chance does not count; intervals
-    come from leaving out one group after the other, and with random directions from their number. Where a gradient vanishes within its error, its direction is not known,
-    and the interval is [-1, 1].
+    come from leaving out one group after the other, and with random directions from their number. Where a gradient vanishes
+    within its error, its direction is not known, and the interval is [-1, 1].
 
     Examples
     --------
