@@ -312,7 +312,11 @@ def test_effects_of_a_network_are_told_drawn_and_kept(network, tmp_path, capsys)
     assert "stuck devices" in printed and "wire resistance" in printed
     record = json.loads((tmp_path / "out" / "effects.json").read_text())
     assert {cost["effect"] for cost in record["costs"]} == {"tuning", "disturb", "stuck", "wires"}
-    assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".csv", ".json", ".pdf", ".png"]
+    assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".csv", ".html", ".json", ".pdf", ".png"]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert all(cost["label"] in page for cost in record["costs"]) and "data:image/png" in page
+    assert main(["report", str(tmp_path / "out")]) == 0
+    capsys.readouterr()
     assert main(arguments) == 2 and "exists already" in capsys.readouterr().err
     assert main([*arguments, "--overwrite"]) == 0
 

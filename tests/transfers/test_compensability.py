@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from effect_cases import everything
 
 from tiocross import MLP, TIO2, TIO2_8X8, Dataset, Device, TuningError, compensability
 from tiocross.learning.expected_loss import ExpectedLoss
@@ -82,6 +83,14 @@ def test_agreement_and_noise_of_known_vectors():
         found = agreement_of(one + shared, other + shared)
         inside += found.low <= cosine(one, other) <= found.high
     assert inside >= 50  # of 57 expected; leaving out one of 25 groups is approximate
+    inside = 0
+    for seed in range(60):  # along random directions, of vectors that are known
+        vectors = RNG(seed).normal(size=(2, 400)) + np.linspace(0, 1, 400)
+        directions = RNG(seed + 100).normal(size=(400, 64))
+        groups = [np.tile(vector @ directions, (25, 1)) for vector in vectors]
+        found = agreement_of(*groups, n_random=64)
+        inside += found.low <= cosine(*vectors) <= found.high
+    assert inside >= 50
     noisy = one + 3.0 * RNG(1).normal(size=(4_000, 3))
     ratio = signal_to_noise_of(noisy, 1)
     assert ratio.value == pytest.approx(np.sqrt(5 / 27), rel=0.1) and ratio.low < np.sqrt(5 / 27) < ratio.high
@@ -115,3 +124,19 @@ def test_strengths_are_in_units_of_a_lab(network):
     assert all(some.device.tuning == TIO2.tuning and some.wire_resistance == 2.0 for some in stuck.conditions)
     disturb = strength_of(Conditions(TIO2), "disturb", network, layout)
     assert disturb.unit == "uS of error" and 5 < disturb.apart < 30  # of 7 to 20 uS, the measured spread
+
+
+def test_every_effect_is_let_into_training_and_grows(network, moons):
+    """Time, line failures, read noise, bent currents, all parts of a periphery: each adds to the loss what training sees."""
+    few, conditions = Dataset(moons.train.points[:20], moons.train.labels[:20]), everything()
+    layout = layout_for(network.shapes, conditions.device)
+    for effect in conditions.effects:
+        alone = conditions.only(effect)
+        expected = ExpectedLoss(network, few, techniques_against(alone), (alone.device, layout), n_groups=2, n_chips=3,
+                                rng=RNG(1))
+        software = ExpectedLoss(network, few, (), (None, None), n_groups=2, n_chips=1, rng=RNG(1))
+        assert np.isfinite(expected.gradients(expected.weights)).all()
+        assert effect in ("mirror", "saturation", "lines") or (
+            expected.losses(expected.weights) != software.losses(software.weights)).all(), effect
+        strength = strength_of(conditions, effect, network, layout)
+        assert strength is None if effect in ("mirror", "saturation", "activation") else strength.apart > 0

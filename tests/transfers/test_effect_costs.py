@@ -5,8 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tiocross import TIO2, TIO2_8X8, Dataset, LineFailures, effect_costs, plot, transfer
-from tiocross.transfers.conditions import Conditions
+from effect_cases import everything
+
+from tiocross import TIO2, TIO2_8X8, Dataset, Driver, LineFailures, Sensing, SimulatedFab, effect_costs, plot, transfer
+from tiocross.devices.device import EFFECTS
+from tiocross.transfers.conditions import PARTS, Conditions
+from tiocross.transfers.operation import Operation
 
 RNG = np.random.default_rng
 
@@ -88,3 +92,39 @@ def test_nothing_to_switch_off_is_refused(network, few):
     with pytest.raises(ValueError, match="nothing to switch off"):
         effect_costs(network, few, device=TIO2.ideal(), rng=RNG(0))
     assert Conditions(TIO2, 2.0).only("wires").effects == ("wires",)
+
+
+def test_every_effect_can_be_switched_off_and_left_alone():
+    conditions = everything()
+    assert set(conditions.effects) == {*EFFECTS, "wires", *PARTS}
+    for effect in conditions.effects:
+        assert set(conditions.without(effect).effects) == set(conditions.effects) - {effect}
+        assert conditions.only(effect).effects == (effect,)
+    ideal = conditions.only()
+    assert ideal.effects == () and ideal.periphery.is_ideal and ideal.operation.after == 0.0
+
+
+def test_programming_by_pulses_is_one_effect_beside_the_faults_of_the_fab(network, few):
+    fab = SimulatedFab(passes=1)
+    conditions = Conditions(TIO2_8X8, 0.0, Operation(fab=fab))
+    assert conditions.effects == ("pulses", "stuck")
+    assert conditions.without("stuck").operation.fab.model.stuck is None
+    assert conditions.only("stuck").operation.fab is None and conditions.only("stuck").device == TIO2_8X8.only("stuck")
+    points = Dataset(few.points[:60], few.labels[:60])
+    found = effect_costs(network, points, device=TIO2_8X8, chips=fab, n_transfers=10, rng=RNG(3))
+    rates = transfer(network, points, device=TIO2_8X8, chips=fab, n_transfers=10, rng=RNG(3)).rates
+    assert found.robust == (rates >= 0.95 - 1e-7).mean()
+    assert found["pulses"].removed.value + found["stuck"].alone.value == pytest.approx(found.total.value, abs=1e-12)
+
+
+def test_effects_at_read_and_time_are_switched_off_in_transfers(network, few):
+    conditions = everything()
+    periphery = replace(conditions.periphery, sensing=Sensing(offset=0.03), driver=Driver(), activation=None, dac=None)
+    device, fewer = conditions.device.only("retention", "read_noise"), Dataset(few.points[:60], few.labels[:60])
+    how = {"wire_resistance": 2.0, "after": 1e4, "n_transfers": 20}
+    found = effect_costs(network, fewer, device=device, periphery=periphery, rng=RNG(11), **how)
+    assert {cost.effect for cost in found.costs} == {"retention", "read_noise", "wires", "offset", "adc"}
+    for effect, device, other in (("read_noise", device.only("retention"), periphery),
+                                  ("offset", device, replace(periphery, sensing=Sensing()))):
+        rates = transfer(network, fewer, device=device, periphery=other, rng=RNG(11), **how).rates
+        assert found[effect].robust_without == (rates >= 0.95 - 1e-7).mean()

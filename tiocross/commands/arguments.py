@@ -183,7 +183,7 @@ def _add_report(commands):
                "Write report.html into a results folder: question, answer, tables, figures, what was assumed, how to do it "
                "again. The page needs no network and no script. experiment, compare, program and calibrate write it "
                "themselves; this command makes it anew.", "results/experiment")
-    add("folder", metavar="DIR", help="finished results of experiment, compare, tasks, program or calibrate")
+    add("folder", metavar="DIR", help="finished results of experiment, compare, tasks, effects, program or calibrate")
 
 
 def _add_describe(commands):

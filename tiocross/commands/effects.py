@@ -1,5 +1,6 @@
 """``tiocross effects``: what costs one trained network robust points, as a table and a figure."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ from tiocross.commands.operation import as_operation, describe_operation, operat
 from tiocross.commands.progress import ProgressLine
 from tiocross.commands.studies import count_workers
 from tiocross.commands.transfer import GB, what_to_judge
+from tiocross.report.write import write_report
 from tiocross.storage import replacing, require_folder, save_json, save_text
+from tiocross.study.results import command_of
 from tiocross.transfers.conditions import Conditions
 from tiocross.transfers.costs import effect_costs, settings_of
 
@@ -46,14 +49,16 @@ def _compare(arguments, judged, source, n_all):
     folder = Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
     save_json(folder / _FILES[0], {
-        "format": EFFECTS_RECORD, "network": str(arguments.network), "network_sha256": file_sha256(arguments.network),
-        "points": source, "device": device.name, "wire_resistance [ohm]": arguments.wire_resistance,
+        "format": EFFECTS_RECORD, "command": command_of(sys.argv[1:]), "network": str(arguments.network),
+        "network_sha256": file_sha256(arguments.network), "points": source, "device": device.name,
+        "wire_resistance [ohm]": arguments.wire_resistance,
         "seed": arguments.seed, **operation_record(operation), **costs.to_dict()})
     save_text(folder / _FILES[1], costs.to_csv())
     _draw(costs, folder)
+    page = write_report(folder)
     print(f"{network!r}, {arguments.wire_resistance:g} ohm per wire segment\n"
           + "".join(f"{line}\n" for line in (describe_operation(operation), source) if line) + f"{costs}\n"
-          f"table and figure are in {folder}: {', '.join(_FILES)}")
+          f"table and figure are in {folder}: {', '.join(_FILES)}; a page to read is {page}")
 
 
 @plot.house_style()

@@ -21,13 +21,14 @@ def add_on_card(add):
     """Arguments of ``describe`` that put a network on a card."""
     add("--device", metavar="CARD",
         help="of a network: also say what training can compensate of this card's effects, and what each costs as it grows; "
-             "a device as JSON, or TIO2")
+             "a device as JSON, or the name of a card, such as TIO2")
     add_points(add, "as it was trained with")
     add("--points", metavar="PART",
         help="test points of the split, or all rows of a file (default: as of tiocross transfer)")
     _add_shapes(add)
     add("--wire-resistance", type=real, default=0.0, metavar="OHM",
         help="of one wire segment in ohm, an effect, too (default: %(default)s)")
+    _add_use(add)
     add("--seed", type=whole(), default=0, metavar="N", help="of chips and points, unitless (default: %(default)s)")
 
 
@@ -50,6 +51,10 @@ def add_operation(add):
     add("--passes", type=whole(), metavar="N",
         help="times that programming goes over an array, unitless: from the second on it writes again what is farther than "
              "1 %% from its target (default: 1; pulse by pulse 3)")
+    _add_use(add)
+
+
+def _add_use(add):
     add("--after", type=real, default=0.0, metavar="SECONDS",
         help="time since the last write in seconds; the device must have a retention, as TIO2_RETENTION has "
              "(default: %(default)s)")
@@ -158,6 +163,8 @@ def add_effects(commands):
     add("--wire-resistance", type=real, default=0.0, metavar="OHM",
         help="of one wire segment in ohm (default: %(default)s)")
     add_operation(add)
+    add("--pulse-by-pulse", action="store_true",
+        help="program every chip by simulated pulses, which are one effect then")
     add("--transfers", type=whole(), default=2_000, metavar="N",
         help="simulated chips under each condition (default: %(default)s)")
     add("--seed", type=whole(), default=0, metavar="N", help="of the chips, unitless (default: %(default)s)")

@@ -8,15 +8,20 @@ from tiocross.checks import as_count, as_number
 from tiocross.circuit.crossbar import LARGEST_RESISTANCE
 from tiocross.commands.judged_points import fitting_points
 from tiocross.commands.networks import arrangement_of
+from tiocross.commands.operation import describe_operation, operation_of
 from tiocross.commands.progress import ProgressLine
 from tiocross.devices.published import find_device
 from tiocross.learning.network import Network
+from tiocross.periphery.electronics import Periphery
 from tiocross.study.recipes import Arrangement
 from tiocross.tasks import Dataset
 from tiocross.transfers.compensation import compensability
+from tiocross.transfers.signals import needs_path
 
-OF_A_CARD = ("task", "data", "label", "without", "points", "array_shape", "share_arrays", "wire_resistance", "seed")
+OF_A_CARD = ("task", "data", "label", "without", "points", "array_shape", "share_arrays", "wire_resistance", "after",
+             "periphery", "seed")
 _N_SIMULATED, _N_POINTS = 500, 250  # enough to tell an agreement of 0.9 from one of 0.5
+_N_FOLLOWED = 150  # chips where signals are followed line by line, which takes some ten times as long
 _MOST_DEVICES = 200_000  # of all chips of an expectation; fewer chips of large networks
 
 
@@ -32,7 +37,9 @@ def prepare_on_card(arguments, kind, text):
     resistance = as_number("--wire-resistance", arguments.wire_resistance, low=0.0, high=LARGEST_RESISTANCE, unit="ohm")
     rng = np.random.default_rng(as_count("--seed", arguments.seed, low=0))
     n_simulated = _MOST_DEVICES // sum(rows * columns for rows, columns in layout.layer_shapes)
-    how = {"layout": layout, "wire_resistance": resistance, "n_simulated": max(75, min(_N_SIMULATED, n_simulated))}
+    operation = operation_of(SimpleNamespace(**{**vars(arguments), "passes": None}), device)
+    most = _N_FOLLOWED if needs_path(device, operation.get("periphery", Periphery())) else _N_SIMULATED
+    how = {"layout": layout, "wire_resistance": resistance, "n_simulated": max(75, min(most, n_simulated)), **operation}
 
     def describe():
         progress = ProgressLine(effects=1)
@@ -41,7 +48,7 @@ def prepare_on_card(arguments, kind, text):
             found = compensability(network, _some(points, rng), device=device, rng=rng, **how)
         finally:
             progress.close()
-        print(f"{text}\n{source}\n{found}")
+        print("\n".join(line for line in (text, describe_operation(operation), source, str(found)) if line))
 
     return describe
 

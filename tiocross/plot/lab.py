@@ -108,7 +108,7 @@ def retention_course(axes: Axes, retention: "Retention", conductances: ArrayLike
             axes.plot(list(known), list(known.values()), marker, color=colour, markersize=5, label=f"{name}, source")
     axes.axvline(retention.until, color=BLACK, linewidth=0.8, linestyle=DASHES[2])
     axes.annotate("measured until here", (retention.until, 0.02), xycoords=("data", "axes fraction"), rotation=90,
-                  fontsize=7, ha="right", va="bottom")
+                  xytext=(3, 0), textcoords="offset points", fontsize=7, ha="left", va="bottom")
     axes.set(title=title, xscale="log", xlabel="time since the write (s)", ylabel=f"change of conductance ({unit})")
     axes.grid(alpha=0.25)
     axes.legend(fontsize=8)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tiocross.checks import as_path
-from tiocross.report import calibrations, programs, studies
+from tiocross.report import calibrations, effects, programs, studies
 from tiocross.storage import read_json, require_writable_file, save_text
 
 REPORT = "report.html"
@@ -15,7 +15,7 @@ def write_report(folder: str | Path) -> Path:
     Parameters
     ----------
     folder : str or Path
-        What ``tiocross experiment``, ``compare``, ``calibrate`` or ``program`` wrote.
+        What ``tiocross experiment``, ``compare``, ``calibrate``, ``effects`` or ``program`` wrote.
 
     Returns
     -------
@@ -59,6 +59,8 @@ def _make(folder):
         return programs.make_page(read_json(folder / "programming.json"), folder)
     if (folder / "calibration.json").exists():
         return calibrations.make_page(read_json(folder / "calibration.json"), folder)
+    if (folder / "effects.json").exists():
+        return effects.make_page(read_json(folder / "effects.json"), folder)
     if (folder / "run.json").exists():
         raise ValueError(f"the programming run in {folder} is not finished; go on with tiocross program and --resume")
     if not (folder / "summary.json").exists() or not (folder / "provenance.json").exists():

@@ -20,6 +20,7 @@ from tiocross.learning.network import MLP
 from tiocross.learning.training import require_matching
 from tiocross.mapping.layout import Layout
 from tiocross.mapping.targets import layout_for
+from tiocross.periphery.electronics import Periphery
 from tiocross.tasks import Dataset
 from tiocross.transfers.chips import Chips
 from tiocross.transfers.conditions import Conditions, label_of
@@ -32,7 +33,8 @@ from tiocross.transfers.summary import Estimate
 _N_GROUPS = 25  # of chips; intervals leave out one after the other
 _MOST_WEIGHTS = 128  # up to here the expected loss is followed along every weight
 _N_DIRECTIONS = 64  # random ones, along which it is followed in larger networks
-_STEP = 0.02  # of a central difference, relative to the root mean square of the weights
+_STEP, _STEP_OF_LEVELS = 0.002, 0.02  # of a central difference, relative to the root mean square of the weights; the
+# second where converters round: over too short a step hardly any signal changes its level
 _ALL = "all together"
 _FOLLOWED = 0.9  # cosine from which on a gradient is as good as the true one
 _NO_NOISE = 1e-10  # squared, relative; rounding
@@ -128,7 +130,7 @@ class Compensability:
 
 
 def compensability(network: MLP, dataset: Dataset, *, device: Device, layout: Layout | None = None,
-                   wire_resistance: float = 0.0, after: float = 0.0, periphery: object | None = None, n_chips: int = 8,
+                   wire_resistance: float = 0.0, after: float = 0.0, periphery: Periphery | None = None, n_chips: int = 8,
                    n_simulated: int = 1_000, loss: Loss = MeanLoss(), rng: np.random.Generator,
                    on_progress: Callable | None = None) -> Compensability:
     """What training can compensate of each effect of a device, wires, age and periphery, for a network as it is.
@@ -169,8 +171,8 @@ def compensability(network: MLP, dataset: Dataset, *, device: Device, layout: La
     the gradient in software, which may hide the effect: the agreement of its own part is that of g and d less those in
     software. They are compared along every weight of small networks and along 64 random directions of large ones. Products
     of different groups of chips alone are averaged, so that what two gradients share by chance does not count; intervals
-    come from leaving out one group after the other. Where a gradient vanishes within its error, its direction is not known,
-    and the interval is [-1, 1].
+    come from leaving out one group after the other, and with random directions from their number. Where a gradient vanishes
+    within its error, its direction is not known, and the interval is [-1, 1].
 
     Examples
     --------
@@ -214,8 +216,8 @@ class _View:
         self._weights = in_software.weights
         self.software_loss = float(in_software.losses(self._weights)[0])
         self._directions = _directions(len(self._weights), rng)
-        self._step = _STEP * float(np.sqrt((self._weights**2).mean()) or 1.0)
-        self._software_slopes = self._slopes(in_software)
+        self._size = float(np.sqrt((self._weights**2).mean()) or 1.0)
+        self._software_slopes = {step: self._slopes(in_software, step) for step in (_STEP, _STEP_OF_LEVELS)}
         self._software_gradient = in_software.gradients(self._weights) @ self._directions.T
 
     def _expected(self, conditions):
@@ -225,20 +227,23 @@ class _View:
 
     def look(self, conditions, n_chips):
         """Estimates of added loss, of the agreements, and of signal over noise of a step with ``n_chips``."""
-        expected = self._expected(conditions)
-        true, (taken, scaled) = self._slopes(expected), (
-            expected.gradients(self._weights, through_scale=through) @ self._directions.T for through in (False, True))
-        own = true - self._software_slopes
-        return (_mean(expected.losses(self._weights) - self.software_loss), agreement_of(taken, true),
-                agreement_of(taken - self._software_gradient, own), agreement_of(scaled - self._software_gradient, own),
+        expected, step = self._expected(conditions), _STEP_OF_LEVELS if _rounds(conditions.periphery) else _STEP
+        taken, scaled = (expected.gradients(self._weights, through_scale=through) @ self._directions.T
+                         for through in (False, True))
+        true = self._slopes(expected, step)
+        own, software = true - self._software_slopes[step], self._software_gradient
+        n_random = len(self._directions) if len(self._directions) < len(self._weights) else None
+        agreements = (agreement_of(*pair, n_random=n_random)
+                      for pair in ((taken, true), (taken - software, own), (scaled - software, own)))
+        return (_mean(expected.losses(self._weights) - self.software_loss), *agreements,
                 signal_to_noise_of(taken, self._n_in_group / n_chips))
 
-    def _slopes(self, expected):
-        """(n_groups, n_directions) central differences of the loss."""
-        moves = [self._step * direction[:, None] for direction in self._directions]
+    def _slopes(self, expected, step):
+        """(n_groups, n_directions) central differences of the loss over a step relative to the size of the weights."""
+        moves = [step * self._size * direction[:, None] for direction in self._directions]
         ahead, behind = (np.stack([expected.losses(self._weights + sign * move) for move in moves], axis=1)
                          for sign in (1, -1))
-        return (ahead - behind) / (2 * self._step)
+        return (ahead - behind) / (2 * step * self._size)
 
     def slopes(self, strength: Strength | None):
         """What loss and robust share gain per unit as an effect grows, and the unit; (None, None, "") where nobody can say
@@ -259,6 +264,11 @@ class _View:
                      operation=some.operation, rng=np.random.default_rng(self._seed))
 
 
+def _rounds(periphery):
+    """Whether converters round signals to levels."""
+    return periphery is not None and not (periphery.dac is None and periphery.adc is None)
+
+
 def _directions(n_weights, rng):
     """(n_directions, n_weights): every weight, or random directions."""
     if n_weights <= _MOST_WEIGHTS:
@@ -272,13 +282,18 @@ def _mean(values):
     return Estimate(float(values.mean()), float(values.mean() - reach), float(values.mean() + reach))
 
 
-def agreement_of(one, other):
-    """`Estimate` of the cosine between the expectations of two vectors, from (n_groups, n_directions) means of groups."""
+def agreement_of(one, other, *, n_random=None):
+    """`Estimate` of the cosine between the expectations of two vectors, from (n_groups, n_directions) means of groups; of so
+    many random directions each tells a part only, and the interval is wider."""
     def cosine(products):
         squares = products[0] * products[2]
         return products[1] / np.sqrt(squares) if min(products[0], products[2]) > 0 else np.nan
 
-    return _left_out([_products(one, one), _products(one, other), _products(other, other)], cosine, -1.0, 1.0)
+    products = [_products(one, one), _products(one, other), _products(other, other)]
+    along_some = 0.0
+    if n_random is not None and np.isfinite(value := cosine([product[0] for product in products])):
+        along_some = (1.0 - min(value**2, 1.0)) / np.sqrt(n_random)
+    return _left_out(products, cosine, -1.0, 1.0, along_some)
 
 
 def signal_to_noise_of(vectors, n_steps):
@@ -302,8 +317,9 @@ def _products(one, other):
     return np.append(whole, left / ((n - 1) * (n - 2)))
 
 
-def _left_out(products, figure, low, high):
-    """`Estimate` of a figure of products within [low, high], its interval from leaving out one group after the other."""
+def _left_out(products, figure, low, high, also=0.0):
+    """`Estimate` of a figure of products within [low, high], its interval from leaving out one group after the other, and
+    from a standard deviation ``also``, of what has nothing to do with groups."""
     value, *others = (figure(column) for column in np.stack(products, axis=1))
     if value == np.inf:
         return Estimate(value, value, value)
@@ -311,7 +327,7 @@ def _left_out(products, figure, low, high):
     spread = np.sqrt((n - 1) / n * np.sum((np.array(others) - np.mean(others)) ** 2))
     if not np.isfinite([value, spread]).all():
         return Estimate(float(np.clip(np.nan_to_num(value), low, high)), low, high)
-    reach = t_quantile(0.975, n - 1) * spread
+    reach = t_quantile(0.975, n - 1) * np.hypot(spread, also)
     return Estimate(*(float(np.clip(end, low, high)) for end in (value, value - reach, value + reach)))
 
 

@@ -2,7 +2,8 @@
 
 An effect of the device is one of `tiocross.devices.device.EFFECTS`; a new one joins here by standing there. The others are
 the wires, and each part of the periphery that is not ideal. Switching one off leaves what chance does of the others as it
-was.
+was. Where a fab programs by pulses these are one effect, in place of the card's tuning error and write disturb, and faults
+are the fab's.
 """
 
 from collections.abc import Callable
@@ -13,9 +14,11 @@ from tiocross.devices.device import EFFECTS, Device
 from tiocross.transfers.operation import Operation
 
 WIRES = "wires"
+PULSES = "pulses"
 _AGEING = ("retention",)  # of the device: what time alone does
+_OF_WRITES, _OF_FAULTS = ("tuning", "disturb"), ("stuck", "lines")  # which a fab has of its own
 _LABELS = {"tuning": "tuning error", "disturb": "write disturb", "stuck": "stuck devices", "lines": "failed lines",
-           "nonlinearity": "I-V nonlinearity", WIRES: "wire resistance"}
+           "nonlinearity": "I-V nonlinearity", WIRES: "wire resistance", PULSES: "programming by pulses"}
 
 
 class _Part(NamedTuple):
@@ -71,19 +74,33 @@ class Conditions(NamedTuple):
         on = [name for name in EFFECTS if getattr(self.device, name) is not None]
         if self.operation.after == 0:
             on = [name for name in on if name not in _AGEING]
+        if (fab := self.operation.fab) is not None:
+            own = [name for name in _OF_FAULTS if getattr(fab.model, name) is not None]
+            on = [PULSES, *own, *(name for name in on if name not in (*_OF_WRITES, *_OF_FAULTS))]
         parts = [name for name, part in PARTS.items() if self.periphery is not None and part.is_on(self.periphery)]
         return (*on, *(WIRES,) * (self.wire_resistance > 0), *parts)
 
     def without(self, *effects):
         """The same with some effects switched off."""
         device = self.device.without(*(name for name in effects if name in EFFECTS))
-        operation = self.operation
+        device, operation = self._without_pulses(device, effects)
         if any(name in _AGEING for name in effects):
             operation = replace(operation, after=0.0)
         for name in effects:
             if name in PARTS and operation.periphery is not None:
                 operation = replace(operation, periphery=PARTS[name].off(operation.periphery))
         return Conditions(device, 0.0 if WIRES in effects else self.wire_resistance, operation)
+
+    def _without_pulses(self, device, effects):
+        """Device and operation where a fab is without some effects; without its pulses the device has its faults."""
+        operation, fab = self.operation, self.operation.fab
+        if fab is None:
+            return device, operation
+        fab = replace(fab, model=replace(fab.model, **{name: None for name in _OF_FAULTS if name in effects}))
+        if PULSES not in effects:
+            return device, replace(operation, fab=fab)
+        faults = {name: getattr(fab.model, name) for name in _OF_FAULTS}
+        return replace(device.without(*_OF_WRITES), **faults), replace(operation, fab=None, passes=1)
 
     def only(self, *effects):
         """The same with all other effects switched off."""

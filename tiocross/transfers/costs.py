@@ -16,6 +16,7 @@ from tiocross.checks import require_generator
 from tiocross.devices.device import Device, require_device
 from tiocross.devices.rewriting import Passes
 from tiocross.intervals import ROUNDING, Groups
+from tiocross.lab.fab import SimulatedFab
 from tiocross.learning.network import MLP
 from tiocross.learning.training import require_matching
 from tiocross.mapping.layout import Layout
@@ -24,8 +25,8 @@ from tiocross.shown import table
 from tiocross.tasks import Dataset
 from tiocross.transfers.adaptation import Adaptation
 from tiocross.transfers.budget import MEMORY
-from tiocross.transfers.chips import Chips
 from tiocross.transfers.conditions import Conditions, label_of
+from tiocross.transfers.fabricated import make_chips
 from tiocross.transfers.judging import judge_chips, require_judging, who_judges
 from tiocross.transfers.operation import Operation
 from tiocross.transfers.summary import Estimate, estimate_from
@@ -107,7 +108,7 @@ class EffectCosts:
 
     def to_dict(self) -> dict:
         """Everything as plain numbers, for JSON."""
-        return asdict(self)
+        return {**asdict(self), "costs": [{**asdict(cost), "label": cost.label} for cost in self.costs]}
 
     def to_csv(self) -> str:
         """A row for each effect, all digits, for a spreadsheet."""
@@ -125,8 +126,8 @@ class EffectCosts:
 def effect_costs(network: MLP, dataset: Dataset, *, device: Device, layout: Layout | None = None,
                  wire_resistance: float = 0.0, adaptation: Adaptation = Adaptation(), n_transfers: int | range = 2_000,
                  rng: np.random.Generator, workers: int = 1, executor: Executor | None = None, memory: float = MEMORY,
-                 passes: int | Passes = 1, after: float = 0.0, periphery: Periphery | None = None,
-                 on_progress: Callable | None = None) -> EffectCosts:
+                 chips: SimulatedFab | None = None, passes: int | Passes = 1, after: float = 0.0,
+                 periphery: Periphery | None = None, on_progress: Callable | None = None) -> EffectCosts:
     """What each effect of the chips costs a network, one switched off and one left on at a time.
 
     Parameters
@@ -137,9 +138,9 @@ def effect_costs(network: MLP, dataset: Dataset, *, device: Device, layout: Layo
         Test points.
     device : Device
         Its effects are those of `Device.only`; an effect that is off is not looked at.
-    layout, wire_resistance, adaptation, n_transfers, rng, workers, executor, memory, passes, after, periphery
+    layout, wire_resistance, adaptation, n_transfers, rng, workers, executor, memory, chips, passes, after, periphery
         As for `transfer`, which gives the same chips with the same generator. Wires, age and each part of the periphery that
-        is not ideal are effects, too.
+        is not ideal are effects, too; so is programming by pulses, where ``chips`` is a fab.
     on_progress : callable, optional
         Called as ``on_progress(n_done, n_all)`` in chips of all transfers; raise from it to stop.
 
@@ -172,11 +173,11 @@ def effect_costs(network: MLP, dataset: Dataset, *, device: Device, layout: Layo
     require_matching(network, dataset)
     how = require_judging(dataset, n_transfers=n_transfers, by=who_judges(workers, executor), memory=memory,
                           keep_correct=False)
-    conditions = Conditions(device, wire_resistance, Operation(passes, after, periphery))
+    conditions = Conditions(device, wire_resistance, Operation(passes, after, periphery, chips))
 
     def make(some):
-        return Chips(network, some.device, layout=layout, wire_resistance=some.wire_resistance, adaptation=adaptation,
-                     operation=some.operation, rng=copy.deepcopy(rng))
+        return make_chips(network, some.device, layout=layout, wire_resistance=some.wire_resistance, adaptation=adaptation,
+                          operation=some.operation, rng=copy.deepcopy(rng))
 
     made = {name: make(some) for name, some in settings_of(conditions).items()}  # all that can be refused is refused here
     found = _judge_all(made, dataset, how, on_progress)

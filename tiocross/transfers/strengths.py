@@ -5,7 +5,9 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from tiocross.devices.device import EFFECTS
+from tiocross.devices.device import EFFECTS, DisturbQuantiles
+from tiocross.devices.state_disturb import StateDisturb
+from tiocross.learning.ageing import Ageing
 from tiocross.learning.techniques import Technique
 from tiocross.transfers.chips import Chips
 from tiocross.transfers.conditions import WIRES, Conditions
@@ -16,7 +18,8 @@ from tiocross.units import percent, uS
 _LESS, _MORE = 0.5, 1.5  # of an effect's strength, between which the loss is followed
 _N_CHIPS = 50  # that a root mean square is taken over
 _GROWING = {  # fields that grow with an effect
-    "tuning": ("offset_mean", "offset_std", "spread_slope", "spread_intercept"), "disturb": ("changes",),
+    "tuning": ("offset_mean", "offset_std", "spread_slope", "spread_intercept"),
+    "retention": ("means", "spreads", "fluctuations"),
     "stuck": ("probability_lrs", "probability_hrs"), "lines": ("probability_word_line", "probability_bit_line"),
     "read_noise": ("relative",),
 }
@@ -26,6 +29,7 @@ _IN_PERIPHERY = {  # part and field that grows with an effect, and the unit in w
     "noise": ("sensing", "noise", "1 % of full scale"),
 }
 _CONVERTERS = ("dac", "adc")
+_OF_DISTURB = {DisturbQuantiles: ("changes",), StateDisturb: ("strength",)}
 _COUNTED = {"stuck": "1 % of devices", "lines": "1 % of lines", "read_noise": "1 % of noise"}  # by the sum of these fields
 _AT_READ = ("read_noise", "nonlinearity")  # effects of the device that act on signals
 
@@ -52,7 +56,8 @@ class LetIn(Technique):
 def techniques_against(conditions):
     """Techniques that let all of the conditions' effects into training."""
     on, device = conditions.effects, conditions.device
-    techniques = [LetIn(tuple(name for name in on if name in EFFECTS and name not in _AT_READ))]
+    techniques = [LetIn(tuple(name for name in on if name in EFFECTS and name not in (*_AT_READ, "retention")))]
+    techniques += [Ageing(conditions.operation.after)] if "retention" in on else []
     is_ideal = conditions.periphery is None or conditions.periphery.is_ideal
     if not is_ideal or any(getattr(device, name, None) is not None for name in _AT_READ):
         return [*techniques, PeripheryInLoop(conditions.periphery, conditions.wire_resistance)]
@@ -94,10 +99,10 @@ def _scaled(conditions, effect, factor):
     record = getattr(conditions.device, effect, None)
     if effect == "nonlinearity":
         return _with_effect(conditions, effect, replace(record, v0=record.v0 / np.sqrt(factor)))
-    if effect not in _GROWING or not all(hasattr(record, name) for name in _GROWING[effect]):
+    growing = _OF_DISTURB.get(type(record)) if effect == "disturb" else _GROWING.get(effect)
+    if growing is None:
         return None
-    grown = {name: getattr(record, name) * factor for name in _GROWING[effect]}
-    return _with_effect(conditions, effect, replace(record, **grown))
+    return _with_effect(conditions, effect, replace(record, **{name: getattr(record, name) * factor for name in growing}))
 
 
 def _with_effect(conditions, effect, record):
@@ -118,6 +123,6 @@ def _amount(conditions, effect, network, layout):
         return sum(getattr(record, name) for name in _GROWING[effect]) / percent, _COUNTED[effect]
     some = conditions.only(effect)
     chips = Chips(network, some.device, layout=layout, operation=some.operation, rng=np.random.default_rng(0))
-    programmed = chips.programmed(range(_N_CHIPS)).conductances
-    squares = [((state - target) ** 2).ravel() for state, target in zip(programmed, chips.targets)]
+    states = chips.to_be_read(range(_N_CHIPS)).conductances
+    squares = [((state - target) ** 2).ravel() for state, target in zip(states, chips.targets)]
     return float(np.sqrt(np.concatenate(squares).mean())) / uS, "uS of error"
