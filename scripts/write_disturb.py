@@ -1,19 +1,27 @@
-"""What programming leaves behind on simulated chips, beside what was measured on real ones: a table and a figure.
+"""What programming leaves behind on simulated chips, beside what was measured on real ones: a table, counts and a figure.
 
 Every chip is an 8 x 8 array, programmed row by row to targets uniform in the window by write-verify; after each device all
 those programmed before are read. Changes are cut at +-40 uS, as the measured ones are. Where the 95 % intervals of a
 simulated and a measured figure do not meet, the simulation does not follow: these are marked and listed. Simulated
 intervals resample chips; measured ones are order statistics, as if all samples were independent.
 
-    python scripts/write_disturb.py [--out DIR] [--chips N] [--seed N]
+The table and the figure are those of the first seed. The counts are of all seeds, with targets uniform in the window and
+with those that networks have: of those measured neither the order nor the targets are known. The last count is that of
+the card TIO2_STATE under the assumption that arrays were written row by row to uniform targets.
+
+    python scripts/write_disturb.py [--out DIR] [--chips N] [--seed N] [--seeds N]
 """
 
 import argparse
+from types import SimpleNamespace
 
 import numpy as np
+from fit_state_disturb import targets_of
 from options import make_folder, whole
 
-from tiocross import TIO2, PulseScheme, SimulatedCrossbar, plot
+from tiocross import TIO2, TIO2_STATE, TIO2_SWITCHING, PulseScheme, SimulatedCrossbar, plot
+from tiocross.devices.calibration.state import simulate_changes
+from tiocross.intervals import t_quantile
 from tiocross.lab.characterisation import characterise
 from tiocross.storage import replacing
 from tiocross.units import percent, uS
@@ -24,20 +32,27 @@ MEASURED = {1: 1259, 2: 1163, 3: 1070, 4: 994, 6: 855, 8: 746, 12: 568, 16: 429,
 LEVELS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 CUT = 40 * uS
 N_RESAMPLED = 400
+KINDS = {"uniform": "uniform targets", "network": "network-like targets", "by state": "TIO2_STATE, uniform targets"}
 
 
 @plot.house_style()
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="results/write_disturb", metavar="DIR", help="where it goes (default: %(default)s)")
-    parser.add_argument("--chips", type=whole(2), default=100, metavar="N", help="simulated chips, two for intervals (default: %(default)s)")
+    parser.add_argument("--chips", type=whole(2), default=100, metavar="N",
+                        help="simulated chips, two for intervals (default: %(default)s)")
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the chips (default: %(default)s)")
+    parser.add_argument("--seeds", type=whole(2), default=8, metavar="N",
+                        help="seeds from that one on, for the counts (default: %(default)s)")
     arguments = parser.parse_args()
     folder = make_folder(parser, arguments.out)
-    chips = [program_chip(arguments.seed, number) for number in range(arguments.chips)]
-    rng = np.random.default_rng(arguments.seed)
-    comparison = {k: Row(k, chips, rng) for k in MEASURED}
-    report = "\n\n".join([format_tuning(chips), format_table(comparison), format_verdict(comparison)]) + "\n"
+    chips, comparison = compare("uniform", arguments.seed, arguments.chips)
+    seeds = range(arguments.seed, arguments.seed + arguments.seeds)
+    counts = {kind: np.array([followed(comparison if (kind, seed) == ("uniform", arguments.seed)
+                                       else compare(kind, seed, arguments.chips)[1]) for seed in seeds])
+              for kind in KINDS}
+    report = "\n\n".join([format_tuning(chips), format_table(comparison), format_verdict(comparison),
+                          format_counts(counts)]) + "\n"
     print(report, end="")
     with replacing(folder / "write_disturb.txt") as temporary:
         temporary.write_text(report, encoding="utf-8")
@@ -48,11 +63,36 @@ def main():
     print(f"results: {folder}")
 
 
-def program_chip(seed, number):
-    """One chip characterised, and the errors that its tuning left (true conductances, relative)."""
+def compare(kind, seed, n_chips):
+    """Chips of a seed with targets of a kind, and the `Row` of each number of later writes."""
+    if kind == "by state":
+        chips = by_the_card(seed, n_chips)
+    else:
+        chips = [program_chip(seed, number, kind) for number in range(n_chips)]
+    rng = np.random.default_rng(seed)
+    return chips, {k: Row(k, chips, rng) for k in MEASURED}
+
+
+def program_chip(seed, number, kind="uniform"):
+    """One chip characterised."""
     rng = np.random.default_rng([seed, number])
     chip = SimulatedCrossbar(SHAPE, rng=rng)
-    return characterise(chip, rng.uniform(TIO2.g_min, TIO2.g_max, SHAPE), PulseScheme())
+    return characterise(chip, targets_of(kind, rng), PulseScheme())
+
+
+def by_the_card(seed, n_chips):
+    """What the write disturb by state of the card does to as many chips, read as the simulated chips are."""
+    rng, model = np.random.default_rng([seed, 1]), TIO2_SWITCHING
+    targets = rng.uniform(TIO2.g_min, TIO2.g_max, (n_chips, *SHAPE))
+    later, changes = simulate_changes(TIO2_STATE.disturb, targets, rng, read_noise=model.read_noise,
+                                      read_step=model.read_step / model.read_voltage)
+    return [SimpleNamespace(n_later_writes=later, changes=each) for each in changes]
+
+
+def followed(comparison):
+    """At how many quantiles, and at how many medians, the simulation follows."""
+    apart = np.array([row.apart for row in comparison.values()])
+    return (~apart).sum(), (~apart[:, LEVELS.index(0.5)]).sum()
 
 
 class Row:
@@ -117,6 +157,18 @@ def format_verdict(comparison):
         found = [f"k = {k}: {(row.simulated[place] - row.measured[place]) / uS:+.1f}" for k, row in comparison.items()
                  if row.apart[place]]
         lines.append(f"  {100 * level:>3.0f} %: {', '.join(found) or 'nowhere'}")
+    return "\n".join(lines)
+
+
+def format_counts(counts):
+    n_seeds = len(counts["uniform"])
+    lines = [f"it follows, {n_seeds} seeds: mean with 95 % interval, least to most"]
+    for kind, found in counts.items():
+        means, halves = found.mean(axis=0), t_quantile(0.975, n_seeds - 1) * found.std(axis=0, ddof=1) / n_seeds**0.5
+        parts = [f"{mean:.1f} +- {half:.1f} of {total} {what} ({least} to {most})" for mean, half, total, what, least, most
+                 in zip(means, halves, (len(MEASURED) * len(LEVELS), len(MEASURED)), ("quantiles", "medians"),
+                        found.min(axis=0), found.max(axis=0))]
+        lines.append(f"  {KINDS[kind]:<28} {', '.join(parts)}; by seed {' '.join(map(str, found[:, 0]))}")
     return "\n".join(lines)
 
 

@@ -82,7 +82,7 @@ def test_first_order_of_the_figures_is_the_slope_of_exact_currents():
 
 @pytest.mark.slow
 def test_write_disturb_compares_every_quantile(tmp_path):
-    output = run("write_disturb.py", "--chips", "2", "--out", str(tmp_path / "new"))
+    output = run("write_disturb.py", "--chips", "2", "--seeds", "2", "--out", str(tmp_path / "new"))
     made = {path.name: path.read_bytes() for path in (tmp_path / "new").iterdir()}
     assert set(made) == {"write_disturb.txt", "write_disturb.png", "write_disturb.pdf"}
     assert made["write_disturb.png"].startswith(b"\x89PNG") and made["write_disturb.pdf"].startswith(b"%PDF")
@@ -94,6 +94,8 @@ def test_write_disturb_compares_every_quantile(tmp_path):
     assert [float(value) for value in first] == pytest.approx([-27.0, -9.0, -2.4, -0.1, 2.2, 7.7, 19.8], abs=0.06)
     n_apart = int(re.search(r"it does not follow at (\d+) of 105 places", output)[1])
     assert n_apart == sum(row.count("*") for row in rows)
+    counts = re.findall(r"^  (\w+)\S* .*targets .* of 105 quantiles .* of 15 medians .*by seed (\d+) \d+$", output, re.MULTILINE)
+    assert [kind for kind, _ in counts] == ["uniform", "network", "TIO2_STATE"] and int(counts[0][1]) == 105 - n_apart
 
 
 @pytest.mark.slow
@@ -130,7 +132,8 @@ def refused(name, options, monkeypatch, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "options", "message"), [
     ("write_disturb.py", ["--chips", "1"], "--chips: must be at least 2"),
-    ("write_disturb.py", ["--seed", "-1"], "--seed: must be at least 0"),
+    ("write_disturb.py", ["--seeds", "1"], "--seeds: must be at least 2"),
+    ("reconcile.py", ["--seeds", "1"], "--seeds: must be at least 2"),
     ("chip_on_the_table.py", ["--seed", "-1"], "--seed: must be at least 0"),
     ("chip_on_the_table.py", ["--wire-resistance", "nan"], "--wire-resistance must be finite"),
 ])

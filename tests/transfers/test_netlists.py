@@ -1,14 +1,17 @@
 """A network written as one netlist answers as `infer` says, in ngspice here or where it was solved before."""
 
 import json
+import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from ngspice_runs import SOLVED, needs_ngspice, network_case, run_ngspice
 
 from tiocross import (
-    MLP, TIO2, TIO2_8X8, AveragePool1d, Conv1d, Crossbar, Dense, Network, Sinh, arrange, infer, map_weights, plan,
-    predict_logits, read_netlist, write_netlist,
+    MLP, PERIPHERY_8_BIT, TIO2, TIO2_8X8, AveragePool1d, Conv1d, Converter, Crossbar, Dense, Driver, MeasuredCurve, Network,
+    Nonlinearity, Periphery, ReadNoise, Sensing, Sinh, arrange, infer, map_weights, plan, predict_logits, read_netlist,
+    write_netlist,
 )
 from tiocross.learning.activations import ACTIVATIONS
 from tiocross.learning.network import classify
@@ -99,4 +102,46 @@ def test_what_cannot_be_written_is_refused_before_any_file(tmp_path):
     for bad in (np.zeros((0, 2)), np.zeros((2, 3))):
         with pytest.raises(ValueError):
             write_netlist(arrays, bad, path, network=network)
+    assert not list(tmp_path.iterdir())
+
+
+SUMS = np.linspace(-4.0, 4.0, 9)
+PERIPHERIES = {
+    "8bit": PERIPHERY_8_BIT,
+    "analogue": Periphery(dac=Converter(5), adc=Converter(6), subtraction="analogue", driver=Driver(resistance=30.0)),
+    "chip": Periphery(sensing=Sensing(gain_spread=0.03, offset=0.02, saturation=0.4, gain_low=1e3, gain_high=1e4),
+                      adc=Converter(10)),
+    "measured": Periphery(activation=MeasuredCurve(SUMS, np.tanh(SUMS) * 0.9), sensing=Sensing(resistance=15.0)),
+    "mirror": Periphery(sensing=Sensing("mirror", saturation=0.5)),
+}
+
+
+@needs_ngspice
+@pytest.mark.parametrize("name", PERIPHERIES)
+def test_a_periphery_is_written_as_infer_sees_it(name, tmp_path):
+    rng, path = np.random.default_rng(6), tmp_path / "circuit.cir"
+    network = MLP(3, 5, 2, rng=rng, activation="tanh")
+    layout = arrange(network.shapes, (4, 6)) if name != "analogue" else None
+    targets = map_weights(network, TIO2, layout=layout)
+    crossbars = [Crossbar(0.97 * np.nan_to_num(each), 3.0) for each in targets.layout.place(list(targets))]
+    points = rng.uniform(-1.0, 1.0, (6, 3))
+    how = {"layout": targets, "periphery": PERIPHERIES[name],
+           "device": replace(TIO2, nonlinearity=Nonlinearity(0.3, 0.2, "-")) if name == "8bit" else TIO2}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is cut off here is meant to be
+        wanted = predict_logits(network, crossbars, points, rng=np.random.default_rng(3), **how)
+    write_netlist(crossbars, points, path, network=network, rng=np.random.default_rng(3), **how)
+    found = run_ngspice(path)
+    assert np.abs(np.stack([found[f"v(logit{j})"] for j in range(2)], axis=1) - wanted).max() <= 1e-6
+    assert np.abs(wanted - predict_logits(network, crossbars, points, layout=targets)).max() > 1e-4
+
+
+def test_noise_has_no_place_in_a_netlist(tmp_path):
+    network = MLP(2, 3, 1, rng=np.random.default_rng(1))
+    arrays, points, path = list(map_weights(network, TIO2)), np.zeros((2, 2)), tmp_path / "circuit.cir"
+    for message, how in (("whose sensing has noise=0", {"periphery": Periphery(sensing=Sensing(noise=0.1))}),
+                         ("device.without", {"device": replace(TIO2, read_noise=ReadNoise(0.01, "-"))}),
+                         ("give rng=", {"periphery": Periphery(sensing=Sensing(offset=0.1))})):
+        with pytest.raises(ValueError, match=message):
+            write_netlist(arrays, points, path, network=network, **how)
     assert not list(tmp_path.iterdir())

@@ -3,6 +3,8 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
+
 from tiocross.checks import as_count, as_number, plural
 from tiocross.circuit.crossbar import LARGEST_RESISTANCE, Crossbar
 from tiocross.circuit.netlists.dialects import as_dialect
@@ -20,6 +22,7 @@ from tiocross.lab.tables import read_conductance_csv, read_voltage_csv
 from tiocross.learning.network import Network
 from tiocross.learning.training import require_matching
 from tiocross.mapping.targets import map_weights
+from tiocross.periphery.presets import find_periphery
 from tiocross.storage import require_writable_file
 from tiocross.study.recipes import Arrangement
 from tiocross.transfers.netlists import netlist_lines
@@ -28,7 +31,7 @@ _N_POINTS, _WIRE_RESISTANCE = 20, 2.0  # [ohm]
 _OF_ARRAY = ("voltages", "source_resistance", "sense_resistance", "iv")
 _OF_CHIP = ("device", "array_shape", "share_arrays")
 _FOREIGN = {"plan": (*_OF_ARRAY, *_OF_CHIP), "network": (*_OF_ARRAY, "readback"),
-            "conductances": (*_OF_CHIP, "readback", "data")}
+            "conductances": (*_OF_CHIP, "readback", "data", "periphery")}
 _KINDS = {**{kind: kind for kind in _FOREIGN}, "lab map": "conductances"}
 _NAMES = {"plan": "a plan", "network": "a network", "conductances": "the conductances of one array"}
 
@@ -46,9 +49,11 @@ def prepare(arguments):
     if arguments.inputs is not None:
         as_count("--inputs", arguments.inputs)
     _require_free(arguments)
+    periphery = None if arguments.periphery is None else find_periphery(arguments.periphery)
+    rng = np.random.default_rng(as_count("--seed", arguments.seed, low=0))
     circuit, inputs, options = {"plan": _plan, "network": _network, "conductances": _array}[kind](arguments)
     count = min(len(inputs), arguments.inputs or (len(inputs) if kind == "conductances" else _N_POINTS))
-    lines = netlist_lines(circuit, inputs[:count], **options, dialect=dialect)
+    lines = netlist_lines(circuit, inputs[:count], **options, electronics=(periphery, rng), dialect=dialect)
     return lambda: _write(arguments.out, lines, count, dialect)
 
 
@@ -91,7 +96,7 @@ def _network(arguments):
     require_matching(network, data)
     targets = map_weights(network, device, layout=arrangement_of(arguments, Arrangement()).layout(network.shapes, device))
     return (targets.layout.place(list(targets)), data.points,
-            {"network": network, "layout": targets, "wire_resistance": _wires(arguments)})
+            {"network": network, "layout": targets, "device": device, "wire_resistance": _wires(arguments)})
 
 
 def _wires(arguments):

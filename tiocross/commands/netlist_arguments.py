@@ -29,6 +29,10 @@ def add_netlist(commands):
         help="of one array: one line for each input, one column for each word line; a comment states the unit")
     add("--wire-resistance", type=real, metavar="OHM",
         help="of one wire segment in ohm (default: 2 of a network's arrays, 0 of one array)")
+    add("--periphery", metavar="NAME",
+        help="of a network: converters, drivers and sensing, as for tiocross transfer (default: ideal)")
+    add("--seed", type=whole(), default=0, metavar="N",
+        help="of the gains and offsets of a chip's lines, where the periphery has such, unitless (default: %(default)s)")
     for name, what in (("source", "between each source and its word line"), ("sense", "between each bit line and ground")):
         add(f"--{name}-resistance", type=real, metavar="OHM", help=f"of one array: {what} in ohm (default: 0)")
     add("--iv", metavar="LAW:PARAMETER", help="of one array: law of its devices, as for tiocross solve, such as sinh:0.37 "

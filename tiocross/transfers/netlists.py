@@ -1,5 +1,6 @@
 """One crossbar, or a network on its chip, as a netlist for SPICE programs."""
 
+from dataclasses import replace
 from os import PathLike
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import ArrayLike
 from tiocross.checks import as_conductances, as_finite, as_number, as_reals, kind_of
 from tiocross.circuit.biasing import Biasing
 from tiocross.circuit.crossbar import LARGEST_RESISTANCE, Crossbar
+from tiocross.circuit.laws import Sinh
 from tiocross.circuit.netlists.dialects import as_dialect
 from tiocross.circuit.netlists.elements import require_expressions
 from tiocross.circuit.netlists.writing import circuit_lines, write_lines
@@ -17,13 +19,19 @@ from tiocross.lab.plans import Plan
 from tiocross.learning.network import MLP, Network
 from tiocross.mapping.layout import Layout
 from tiocross.mapping.targets import Targets, map_weights
+from tiocross.periphery.electronics import Periphery, require_periphery
+from tiocross.transfers.netlist_signals import Electronics
 from tiocross.transfers.network_netlist import Wired, network_deck
+from tiocross.transfers.on_table import goes_through, lines_of, seed_of
 from tiocross.transfers.prediction import predict_logits
+from tiocross.transfers.scales import scales_for
+from tiocross.transfers.signals import require_subtraction
 
 
 def write_netlist(circuit: Crossbar | Plan | list, inputs: ArrayLike | Biasing, path: str | PathLike, *,
                   network: MLP | None = None, layout: Layout | Targets | Plan | None = None, device: Device = TIO2,
-                  wire_resistance: float = 0.0, dialect: str = "ngspice") -> None:
+                  wire_resistance: float = 0.0, periphery: Periphery | None = None,
+                  rng: np.random.Generator | None = None, dialect: str = "ngspice") -> None:
     """Write one array, or a whole network on its chip, as a netlist: every wire segment, every device, every source.
 
     Parameters
@@ -45,6 +53,11 @@ def write_netlist(circuit: Crossbar | Plan | list, inputs: ArrayLike | Biasing, 
         Whose window the network was mapped on, where the layout does not say.
     wire_resistance : float, optional
         Of one wire segment of a plan's arrays, and of those given as conductances [ohm].
+    periphery : Periphery, optional
+        What stands between a network's arrays; ideal without it.
+    rng : numpy.random.Generator, optional
+        Makes the gains and offsets of a chip's lines, where those of the periphery differ: with the same generator those
+        of `predict_logits`.
     dialect : str, optional
         "ngspice", "xyce" or "ltspice". Only ngspice was run; for the others their manuals were followed.
 
@@ -52,7 +65,7 @@ def write_netlist(circuit: Crossbar | Plan | list, inputs: ArrayLike | Biasing, 
     ------
     ValueError, TypeError
         If the devices' law has no expression in SPICE, an end floats for some inputs only, the network has layers that are
-        not dense, or as for `solve` or `predict_logits`; nothing is written.
+        not dense, readings are noisy, or as for `solve` or `predict_logits`; nothing is written.
 
     Notes
     -----
@@ -61,9 +74,9 @@ def write_netlist(circuit: Crossbar | Plan | list, inputs: ArrayLike | Biasing, 
     end of word line 0. Devices beyond Ohm's law are B sources. Many inputs are one DC sweep of the source ``vindex`` over
     their numbers. The tolerances asked for are those of double precision.
 
-    A network is written as `predict_logits` computes it, without digital steps: ideal drivers and transimpedance amplifiers,
-    subtraction, activations as formulas; ``v(logit0)`` is its first answer, 1 V for 1. An array that carries several blocks
-    stands there once for each.
+    A network is written as `predict_logits` computes it: drivers, amplifiers, subtraction, activations as formulas or as
+    measured; converters round to their levels. Noise that is new at every reading has no place in a netlist. ``v(logit0)``
+    is the first answer, 1 V for 1. An array that carries several blocks stands there once for each.
 
     Examples
     --------
@@ -87,23 +100,27 @@ def write_netlist(circuit: Crossbar | Plan | list, inputs: ArrayLike | Biasing, 
     .end
     <BLANKLINE>
     """
-    write_lines(path, netlist_lines(circuit, inputs, network=network, layout=layout, device=device,
-                                    wire_resistance=wire_resistance, dialect=dialect))
+    write_lines(path, netlist_lines(circuit, inputs, network=network, layout=layout, device=device, dialect=dialect,
+                                    wire_resistance=wire_resistance, electronics=(periphery, rng)))
 
 
-def netlist_lines(circuit, inputs, *, network=None, layout=None, device=TIO2, wire_resistance=0.0, dialect="ngspice"):
-    """Pieces of a netlist, all that can be wrong being looked at before; arguments as of `write_netlist`."""
+def netlist_lines(circuit, inputs, *, network=None, layout=None, device=TIO2, wire_resistance=0.0, electronics=(None, None),
+                  dialect="ngspice"):
+    """Pieces of a netlist, all that can be wrong being looked at before; arguments as of `write_netlist`, ``electronics``
+    periphery and generator."""
     how = as_dialect(dialect)
     resistance = as_number("wire_resistance", wire_resistance, low=0.0, high=LARGEST_RESISTANCE, unit="ohm")
     if isinstance(circuit, Crossbar):
-        _require_array_alone(network, layout, resistance)
+        _require_array_alone(network, layout, resistance, electronics[0])
         return circuit_lines(circuit, inputs, how)
-    return network_deck(_wired(circuit, inputs, network, (device, layout), resistance, how))
+    wired, device = _wired(circuit, inputs, network, (device, layout), resistance, how)
+    return network_deck(_with_electronics(wired, inputs, device, *electronics))
 
 
-def _require_array_alone(network, layout, resistance):
+def _require_array_alone(network, layout, resistance, periphery):
     """Raise ValueError if one array is given with what belongs to a network."""
-    given = {"network": network is not None, "layout": layout is not None, "wire_resistance": resistance > 0.0}
+    given = {"network": network is not None, "layout": layout is not None, "wire_resistance": resistance > 0.0,
+             "periphery": periphery is not None}
     if named := [name for name, is_given in given.items() if is_given]:
         cure = ("a Crossbar has its own wires" if named == ["wire_resistance"] else "give a list of crossbars, one for each "
                 "array, to write the network")
@@ -112,7 +129,7 @@ def _require_array_alone(network, layout, resistance):
 
 
 def _wired(circuit, points, network, mapped, resistance, dialect):
-    """The `Wired` network of a plan or a list."""
+    """The `Wired` network of a plan or a list, and its device."""
     if not isinstance(circuit, (Plan, list, tuple)):
         raise TypeError("the circuit must be a Crossbar, a Plan, or a list with a Crossbar or conductances for each array "
                         f"of a network; got {kind_of(circuit)}")
@@ -121,6 +138,7 @@ def _wired(circuit, points, network, mapped, resistance, dialect):
                         f"{kind_of(network)}")
     _require_dense(network)
     device, layout = mapped
+    device = next((each.device for each in (circuit, layout) if isinstance(each, Plan)), device)
     if isinstance(circuit, Plan):
         if layout is not None:
             raise ValueError("a plan has its own layout: leave layout out")
@@ -131,7 +149,33 @@ def _wired(circuit, points, network, mapped, resistance, dialect):
     if not len(points):
         raise ValueError("a netlist needs one point or more; got none")
     predict_logits(network, crossbars, points[:1], layout=targets)  # its checks
-    return Wired(network, targets, crossbars, network.encode(points), dialect)
+    return Wired(network, targets, crossbars, network.encode(points), dialect), device
+
+
+def _with_electronics(wired, points, device, periphery, rng):
+    """The same with what stands between the arrays, and the law of the devices."""
+    require_periphery(periphery)
+    if not goes_through(periphery, device):
+        return wired
+    periphery = Periphery() if periphery is None else periphery
+    if device.read_noise is not None or periphery.sensing.noise > 0.0:
+        raise ValueError("noise is new at every reading, and a netlist holds one state of a chip: give "
+                         + ("device.without('read_noise')" if device.read_noise is not None else
+                            "a periphery whose sensing has noise=0"))
+    require_subtraction(periphery, wired.targets.layout)
+    lines = lines_of(wired.network, wired.targets, points, periphery, seed_of(device, periphery, rng))
+    scales = scales_for(wired.network, wired.targets, wired.encoded, periphery)
+    crossbars = [_behind(crossbar, device.nonlinearity, periphery.resistances) for crossbar in wired.crossbars]
+    return replace(wired, crossbars=crossbars, electronics=Electronics(periphery, scales, lines))
+
+
+def _behind(crossbar, law, ends):
+    """A crossbar behind drivers and before sensing of these resistances [ohm], of devices with this law."""
+    crossbar = replace(crossbar, source_resistance=crossbar.source_resistance + ends[0],
+                       sense_resistance=crossbar.sense_resistance + ends[1])
+    if crossbar.iv is not None or law is None:
+        return crossbar
+    return replace(crossbar, conductances=law.at_zero * crossbar.conductances, iv=Sinh(law.v0))
 
 
 def _require_dense(network):

@@ -15,6 +15,7 @@ from tiocross.circuit.matrices import transfer_matrix
 from tiocross.circuit.netlists.dialects import Dialect
 from tiocross.circuit.netlists.elements import array_lines, end_sources
 from tiocross.circuit.solver import solve
+from tiocross.transfers.netlist_signals import Electronics, curve_lines
 from tiocross.transfers.outcomes import READ_VOLTAGE
 
 ACTIVATIONS = {  # of a sum; tanh and exp cannot overflow in any of them
@@ -29,14 +30,15 @@ ACTIVATIONS = {  # of a sum; tanh and exp cannot overflow in any of them
 
 @dataclass(frozen=True)
 class Wired:
-    """A network on its chip: `Targets`, a crossbar for each of the layout's arrays, encoded points (n_points, n_inputs), and
-    the `Dialect` to write."""
+    """A network on its chip: `Targets`, a crossbar for each of the layout's arrays, encoded points (n_points, n_inputs), the
+    `Dialect` to write, and the `Electronics` between the arrays, None where they are ideal."""
 
     network: object
     targets: object
     crossbars: list
     encoded: np.ndarray
     dialect: Dialect
+    electronics: Electronics | None = None
 
 
 def network_deck(wired):
@@ -48,11 +50,14 @@ def network_deck(wired):
            f"v(logit{n_outputs - 1})\nVone one 0 1.0\n")
     for i, values in enumerate(wired.encoded.T):
         yield dialect.source(f"x0_{i}", f"x0_{i}", values.tolist())
-    for k, (step, volts_per_unit) in enumerate(zip(network.steps, read_scales(wired))):
+    scales = read_scales(wired) if wired.electronics is None else [s.volts_per_unit for s in wired.electronics.scales]
+    for k, volts_per_unit in enumerate(scales):
         sums = [[] for _ in range(network.arrays[k].shape[1])]
         for block, crossbar, prefix in _blocks(wired, k):
             yield from _block_lines(wired, block, crossbar, prefix, volts_per_unit)
-            for terms, more in zip(sums, _terms(wired, block, prefix, volts_per_unit)):
+            lines, found = _terms(wired, block, prefix, volts_per_unit)
+            yield from lines
+            for terms, more in zip(sums, found):
                 terms += more
         yield from _units(wired, k, sums, [f"logit{j}" if k == last else f"x{k + 1}_{j}" for j in range(len(sums))])
     yield dialect.ending(len(wired.encoded), [f"v(logit{j})" for j in range(n_outputs)])
@@ -75,11 +80,22 @@ def _block_lines(wired, block, crossbar, prefix, volts_per_unit):
     n_word_lines = crossbar.n_word_lines
     for number, (name, node, _, _) in enumerate(end_sources(crossbar, held, prefix)):
         if number < n_word_lines and number in signals:
-            yield f"E{name} {node} 0 {signals[number]} 0 {volts_per_unit!r}\n"
+            yield _driver(wired, block.layer, name, node, signals[number], volts_per_unit)
         else:
             yield f"V{name} {node} 0 0.0\n"
-    for j in block.bit_lines.tolist():
-        yield f"H{prefix}out{j} {prefix}out{j} 0 V{prefix}bottom{j} {_gain(wired, block, volts_per_unit)!r}\n"
+    gain = _gain(wired, block, volts_per_unit)
+    for place, j in enumerate(block.bit_lines.tolist()):
+        yield f"H{prefix}out{j} {prefix}out{j} 0 V{prefix}bottom{j} {gain!r}\n"
+        if wired.electronics is not None:
+            sensed = wired.electronics.sensed(block, place, f"v({prefix}out{j})", gain)
+            yield f"B{prefix}read{j} {prefix}read{j} 0 v={wired.dialect.of(sensed)}\n"
+
+
+def _driver(wired, k, name, node, signal, volts_per_unit):
+    """What holds one word line."""
+    if wired.electronics is None or wired.electronics.periphery.dac is None:
+        return f"E{name} {node} 0 {signal} 0 {volts_per_unit!r}\n"
+    return f"B{name} {node} 0 v={wired.dialect.of(wired.electronics.driven(k, f'{volts_per_unit!r}*v({signal})'))}\n"
 
 
 def _signals(wired, block):
@@ -95,17 +111,37 @@ def _scale_of(wired, block):
 
 
 def _gain(wired, block, volts_per_unit):
-    """Transimpedance with which a weight of 1 gives 1 V for an input of 1 [ohm]."""
+    """Transimpedance of the periphery, or else that with which a weight of 1 gives 1 V for an input of 1 [ohm]."""
+    own = None if wired.electronics is None else wired.electronics.scales[block.layer].gain
+    if own is not None:
+        return float(own)
     return float(1.0 / (volts_per_unit * _scale_of(wired, block).max()))
 
 
 def _terms(wired, block, prefix, volts_per_unit):
-    """What a block adds to the sum of each output: (factor, node) of its amplifiers."""
+    """Lines of what subtracts a block's bit lines, and what it adds to the sum of each output: (factor, node)."""
     mapping, n_bit_lines = wired.targets.layout.mapping, wired.targets.layers[block.layer].conductances.shape[1]
     worth = mapping.differences(np.eye(n_bit_lines))[block.layer_columns]
-    factors = worth / (volts_per_unit * _scale_of(wired, block) * _gain(wired, block, volts_per_unit))
-    nodes = [f"v({prefix}out{j})" for j in block.bit_lines.tolist()]
-    return [[(factor, node) for factor, node in zip(column, nodes) if factor] for column in factors.T.tolist()]
+    gain, electronics = _gain(wired, block, volts_per_unit), wired.electronics
+    per_volt = np.broadcast_to(1.0 / (volts_per_unit * _scale_of(wired, block) * gain), worth.shape[1])
+    nodes = [f"v({prefix}{'out' if electronics is None else 'read'}{j})" for j in block.bit_lines.tolist()]
+    if electronics is None or electronics.periphery.subtraction == "digital" or electronics.periphery.adc is None:
+        return [], [[(factor, node) for factor, node in zip(column, nodes) if factor]
+                    for column in (worth * per_volt).T.tolist()]
+    lines, found = [], []
+    for j, (column, factor) in enumerate(zip(worth.T.tolist(), per_volt.tolist())):
+        terms = [(part, node) for part, node in zip(column, nodes) if part]
+        if terms:
+            held = electronics.subtracted(block.layer, f"({_sum(terms)})", gain)
+            lines.append(f"B{prefix}pair{j} {prefix}pair{j} 0 v={wired.dialect.of(held)}\n")
+        found.append([(factor, f"v({prefix}pair{j})")] if terms else [])
+    return lines, found
+
+
+def _sum(terms):
+    """Terms, (factor, node), added up."""
+    return "".join(f"{'-' if factor < 0 else '+'}{'' if abs(factor) == 1.0 else f'{abs(factor)!r}*'}{node}"
+                   for factor, node in terms).removeprefix("+")
 
 
 def _units(wired, k, sums, names):
@@ -113,10 +149,14 @@ def _units(wired, k, sums, names):
     layer, step = wired.targets.layers[k], wired.network.steps[k]
     biases = np.zeros(len(sums)) if layer.digital_bias is None else layer.digital_bias
     for j, (terms, bias, name) in enumerate(zip(sums, biases.tolist(), names)):
-        text = "".join(f"{'-' if factor < 0 else '+'}{'' if abs(factor) == 1.0 else f'{abs(factor)!r}*'}{node}"
-                       for factor, node in terms).removeprefix("+")
+        text = _sum(terms)
         yield f"Bs{k}_{j} s{k}_{j} 0 v={wired.dialect.of(_wrapped(text + (f'+({bias!r})' if bias else '') or '0'))}\n"
-        yield f"B{name} {name} 0 v={wired.dialect.of(ACTIVATIONS[step.activation].format(f'v(s{k}_{j})'))}\n"
+        is_measured = wired.electronics is not None and k < len(wired.network.steps) - 1
+        curve = wired.electronics.periphery.activation if is_measured else None
+        if curve is not None and step.activation != "linear":
+            yield from curve_lines(curve, name, f"v(s{k}_{j})", wired.dialect)
+        else:
+            yield f"B{name} {name} 0 v={wired.dialect.of(ACTIVATIONS[step.activation].format(f'v(s{k}_{j})'))}\n"
 
 
 def _wrapped(text, width=100):

@@ -37,7 +37,7 @@ def predict_through(network, targets, crossbars, points, device, periphery=None,
     """(n_chips, n_points, n_outputs) outputs of chips of which ``crossbars``, with one leading axis, are the arrays."""
     periphery = periphery or Periphery()
     require_subtraction(periphery, targets.layout)
-    table = _Table(network, targets, targets.layout, device, periphery, 0.0, _seed(device, periphery, rng))
+    table = _Table(network, targets, targets.layout, device, periphery, 0.0, seed_of(device, periphery, rng))
     circuits = [_circuit(crossbar, device.nonlinearity, periphery.resistances) for crossbar in crossbars]
     logits, cut = SignalPath(table, points).logits(circuits, targets.layers, targets.layout,
                                                    range(len(crossbars[0].conductances)))
@@ -68,7 +68,7 @@ class _NoEffects(NamedTuple):
 _NO_EFFECTS = _NoEffects()
 
 
-def _seed(device, periphery, rng):
+def seed_of(device, periphery, rng):
     """Seed of the lines and of the noise; ValueError if chance has a part and there is no generator."""
     noisy = device.read_noise is not None
     if not (noisy or periphery.is_random):
@@ -129,6 +129,12 @@ class _Solved:
                 devices = crossbar.currents(found.device_voltages)[:, :, block.bit_lines]
                 add_up(np.moveaxis(devices, 0, -1) ** 2, squares[chip])
         return Currents(currents, squares)
+
+
+def lines_of(network, targets, points, periphery, seed):
+    """``lines(block)`` of the chip that `predict_through` gives for this seed: gains and offsets of its sensing, or None."""
+    table = _Table(network, targets, targets.layout, _NO_EFFECTS, periphery, 0.0, seed)
+    return SignalPath(table, points).lines(range(1))
 
 
 class _Instrument:

@@ -109,7 +109,7 @@ class SignalPath:
 
         ``circuits[array](block, volts, is_noisy)`` gives `Currents` of a block; ``targets`` are `LayerTargets`."""
         cut = np.zeros((len(self._network.steps), len(KINDS), 2), dtype=np.int64)
-        lines, noise, found = self._lines(numbers), self._noise(numbers), []
+        lines, noise, found = self.lines(numbers), self._noise(numbers), []
         for first in range(0, self.n_points, _POINTS_AT_ONCE):
             points = self._points[first : first + _POINTS_AT_ONCE]
             found.append(self._run(circuits, targets, layout, lines, noise, points, cut).swapaxes(-1, -2))
@@ -210,7 +210,7 @@ class SignalPath:
             matrices = conduct(states, [layout] * len(chips), self._wires, ends=ends)
         return [_Matrices(matrices, law)] * len(layout.blocks_of)
 
-    def _lines(self, numbers):
+    def lines(self, numbers):
         """``lines(block)``: gains, and offsets over full scale, of the sensing of a block's lines on these chips."""
         sensing = self._periphery.sensing
         if sensing.is_ideal:
