@@ -7,6 +7,7 @@ are. What makes the results of each:
     compare         tiocross compare (and choices: what it chose for each method)
     tasks           tiocross tasks
     write_disturb   python scripts/write_disturb.py
+    reconcile       python scripts/reconcile.py
 
     python scripts/readme_tables.py [--results DIR] [--readme FILE ...]
 """
@@ -17,6 +18,7 @@ import re
 import statistics
 import textwrap
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from tiocross.study.published import KNOWN
@@ -109,15 +111,15 @@ def tasks_table(results):
     return f"{heading}\n\n{format_tasks(KNOWN, run.rows).rstrip()}"
 
 
-def write_disturb_table(results):
-    """What `scripts/write_disturb.py` printed."""
-    path = results / "write_disturb" / "write_disturb.txt"
+def script_table(name, results):
+    """What a script printed into its folder."""
+    path = results / name / f"{name}.txt"
     made = date.fromtimestamp(path.stat().st_mtime)
-    return f"python scripts/write_disturb.py   ({made})\n\n{path.read_text(encoding='utf-8').rstrip()}"
+    return f"python scripts/{name}.py   ({made})\n\n{path.read_text(encoding='utf-8').rstrip()}"
 
 
 MAKERS = {"experiment": experiment_table, "compare": compare_table, "choices": choices_table, "tasks": tasks_table,
-          "write_disturb": write_disturb_table}
+          **{name: partial(script_table, name) for name in ("write_disturb", "reconcile")}}
 
 
 def renew(text, results):

@@ -1,4 +1,4 @@
-"""Write disturb by state: a slow oracle, the simulated arrays that it was fitted to, measured changes; passes over arrays."""
+"""Write disturb by state: a slow oracle, simulated arrays that it was fitted to, measured changes; passes over arrays."""
 
 from dataclasses import replace
 from math import exp, log

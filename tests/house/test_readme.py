@@ -129,6 +129,8 @@ def test_tables_are_made_from_results(tmp_path):
     make_results(tmp_path / "results" / "tasks", [f"iris: {name}" for name in ("regular", "ROBUST")], (0.0,))
     (tmp_path / "results" / "write_disturb").mkdir()
     (tmp_path / "results" / "write_disturb" / "write_disturb.txt").write_text("  k  1 %\n  1 -26.4\n")
+    (tmp_path / "results" / "reconcile").mkdir()
+    (tmp_path / "results" / "reconcile" / "reconcile.txt").write_text("card  -5.8\n")
     copies = [tmp_path / f"{path.parent.name}.md" for path in readme_tables.READMES]
     for path, copy in zip(readme_tables.READMES, copies, strict=True):
         copy.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
@@ -141,8 +143,9 @@ def test_tables_are_made_from_results(tmp_path):
     assert "2 seeds, 50 chips each)\n\niris   hidden 8; TiO2" in study and "published: 0.933 on a memristor crossbar" in study
     assert "  ROBUST   0.800 +- 0.000  0.700    0.600  0.500 +- 0.141       66" in study
     assert "python scripts/write_disturb.py   (" in lab and "  1 -26.4\n```\n<!-- end of table -->" in lab
+    assert "python scripts/reconcile.py   (" in lab and "card  -5.8\n```" in lab
     again = [readme_tables.renew(text, tmp_path / "results") for text in (study, lab)]
-    assert again == [(study, ["experiment", "compare", "choices", "tasks"]), (lab, ["write_disturb"])]
+    assert again == [(study, ["experiment", "compare", "choices", "tasks"]), (lab, ["write_disturb", "reconcile"])]
 
 
 def test_tables_without_results_stay_as_they_are(tmp_path):
