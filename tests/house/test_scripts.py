@@ -42,7 +42,7 @@ def test_effect_table_has_a_row_for_each_effect_before_and_after(tmp_path):
     done = subprocess.run([sys.executable, str(ROOT / "scripts" / "effect_table.py"), "--only", "ROBUST", "--seeds", "1", "--steps", "2",
                            "--transfers", "5", "--points", "20"], capture_output=True, text=True, cwd=ROOT, check=True)
     rows = [line.split(" | ") for line in done.stdout.splitlines()[2:]]
-    assert len(rows) == 14 and all(len(row) == 3 for row in rows) and "stuck devices" in done.stdout
+    assert len(rows) == 16 and all(len(row) == 3 for row in rows) and "stuck devices" in done.stdout
 
 
 @pytest.mark.slow
