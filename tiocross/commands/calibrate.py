@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from tiocross import plot
-from tiocross.storage import replacing, require_new_folder, require_writable_file, save_json
+from tiocross.storage import require_new_folder, require_writable_file, save_json
 from tiocross.commands.describe import columns_as_read
-from tiocross.commands.destinations import require_no_input
+from tiocross.commands.destinations import require_no_input, save_figure
 from tiocross.commands.recognition import recognise
 from tiocross.devices.calibration.card import calibrate, to_json
 from tiocross.devices.device import Device
@@ -203,8 +203,7 @@ def _finish(calibration, measured, out, figures, notes):
         figures.mkdir(exist_ok=True)
         drawn = {}
         for name, figure in _draw(calibration, measured):
-            with replacing(figures / f"{name}.png") as temporary:
-                figure.savefig(temporary, dpi=120)
+            save_figure(figure, figures / f"{name}.png")
             drawn[name] = f"{name}.png"
         save_json(figures / CONTENT, _content(calibration, measured, out, drawn))
         page = write_report(figures)

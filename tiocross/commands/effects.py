@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from tiocross import plot
+from tiocross.commands.destinations import require_free_folder, save_figure
 from tiocross.commands.networks import file_sha256
 from tiocross.commands.operation import as_operation, describe_operation, operation_record
 from tiocross.commands.progress import ProgressLine
 from tiocross.commands.studies import count_workers
 from tiocross.commands.transfer import GB, what_to_judge
 from tiocross.report.write import write_report
-from tiocross.storage import replacing, require_folder, save_json, save_text
+from tiocross.storage import save_json, save_text
 from tiocross.study.results import command_of
 from tiocross.transfers.conditions import Conditions
 from tiocross.transfers.costs import effect_costs, settings_of
@@ -28,10 +29,7 @@ def prepare(arguments):
     conditions = Conditions(device, arguments.wire_resistance, as_operation(how))
     n_all = len(settings_of(conditions))
     folder = Path(arguments.out)
-    require_folder(folder)
-    there = [folder / name for name in _FILES if (folder / name).exists()]
-    if there and not arguments.overwrite:
-        raise ValueError(f"{there[0]} exists already; choose another folder with --out, or replace it with --overwrite")
+    require_free_folder(folder, _FILES, arguments.overwrite)
     return lambda: _compare(arguments, (network, device, points, layout, how), source, n_all)
 
 
@@ -65,6 +63,4 @@ def _compare(arguments, judged, source, n_all):
 def _draw(costs, folder):
     figure, axes = plot.new_figure(width=_WIDTH, height=_HEIGHT + _PER_EFFECT * len(costs.costs))
     plot.effect_costs(axes[0, 0], costs)
-    for name in _FILES[2:]:
-        with replacing(folder / name) as temporary:
-            figure.savefig(temporary, dpi=120)
+    save_figure(figure, *(folder / name for name in _FILES[2:]))

@@ -6,9 +6,10 @@ import numpy as np
 
 from tiocross import plot
 from tiocross.checks import as_count, as_number
+from tiocross.commands.destinations import require_free_folder, save_figure
 from tiocross.commands.networks import file_sha256
 from tiocross.commands.transfer import what_to_judge
-from tiocross.storage import replacing, require_folder, save_json
+from tiocross.storage import save_json
 from tiocross.transfers.energy import energy_of
 from tiocross.transfers.judging import transfer
 
@@ -30,10 +31,7 @@ def prepare(arguments):
         raise ValueError("how long inputs are driven is not known: give --read-time, in seconds, or a --periphery that "
                          "states its pulse length, such as follow-up")
     if arguments.out is not None:
-        require_folder(folder := Path(arguments.out))
-        there = [folder / name for name in _FILES if (folder / name).exists()]
-        if there and not arguments.overwrite:
-            raise ValueError(f"{there[0]} exists already; choose another folder with --out, or replace it with --overwrite")
+        require_free_folder(Path(arguments.out), _FILES, arguments.overwrite)
     return lambda: _solve(arguments, judged)
 
 
@@ -63,6 +61,4 @@ def _solve(arguments, judged):
 def _draw(found, folder):
     figure, axes = plot.new_figure(width=_WIDTH, height=_HEIGHT + _PER_LAYER * len(found.layers))
     plot.energy(axes[0, 0], found)
-    for name in _FILES[1:]:
-        with replacing(folder / name) as temporary:
-            figure.savefig(temporary, dpi=120)
+    save_figure(figure, *(folder / name for name in _FILES[1:]))

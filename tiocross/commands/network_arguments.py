@@ -117,12 +117,8 @@ def add_import(commands):
     add("--overwrite", action="store_true", help="replace the file; without it a file that is there is kept")
 
 
-def add_transfer(commands):
-    add = add_command(commands, "transfer", "one network on simulated chips",
-               "Put a trained network on thousands of simulated chips, and print which share of the points each gets right. "
-               "Points are those that the network was trained with, in their test part, unless others are named.",
-               "network.npz",
-               "mine.npz --data my.csv --label species --array-shape 64x64 --wire-resistance 2 --out chips.npz")
+def _add_judged(add):
+    """A network, its points, and what it lies on."""
     add("network", metavar="NETWORK", help="the network, an npz file")
     add_points(add, "as it was trained with")
     add("--points", metavar="PART", help="test points of the split, or all rows of a file (default: test; all of a file "
@@ -131,6 +127,22 @@ def add_transfer(commands):
     add("--layout", metavar="PLAN", help="in place of shapes: the layout of the plan in this folder")
     add("--wire-resistance", type=real, default=0.0, metavar="OHM",
         help="of one wire segment in ohm (default: %(default)s)")
+
+
+def _add_work(add):
+    """Arguments that change no result."""
+    add("--workers", type=whole(MOST_WORKERS), metavar="N", help="threads (default: one for each CPU)")
+    add("--memory", type=real, default=1.0, metavar="GB",
+        help="how much the work may take, all threads together, in gigabytes; it changes no result (default: %(default)s)")
+
+
+def add_transfer(commands):
+    add = add_command(commands, "transfer", "one network on simulated chips",
+               "Put a trained network on thousands of simulated chips, and print which share of the points each gets right. "
+               "Points are those that the network was trained with, in their test part, unless others are named.",
+               "network.npz",
+               "mine.npz --data my.csv --label species --array-shape 64x64 --wire-resistance 2 --out chips.npz")
+    _add_judged(add)
     add_operation(add)
     add("--pulse-by-pulse", action="store_true",
         help="program every chip by simulated pulses, in place of the statistics of the card")
@@ -139,9 +151,7 @@ def add_transfer(commands):
         help="judge no more chips once the share of points right on 95 %% of the chips is known to +- SHARE, such as 0.002 "
              "(default: all chips)")
     add("--seed", type=whole(), default=0, metavar="N", help="of the chips, unitless (default: %(default)s)")
-    add("--workers", type=whole(MOST_WORKERS), metavar="N", help="threads (default: one for each CPU)")
-    add("--memory", type=real, default=1.0, metavar="GB",
-        help="how much the work may take, all threads together, in gigabytes; it changes no result (default: %(default)s)")
+    _add_work(add)
     add("--out", metavar="FILE", help="also write the outcome, such as transfer.npz, and its summary beside it as JSON")
     add("--overwrite", action="store_true", help="replace both files; without it files that are there are kept")
 
@@ -154,23 +164,14 @@ def add_effects(commands):
                       "transfer.",
                       "network.npz --wire-resistance 2",
                       "mine.npz --data my.csv --label species --device device.json --out results/mine_effects")
-    add("network", metavar="NETWORK", help="the network, an npz file")
-    add_points(add, "as it was trained with")
-    add("--points", metavar="PART",
-        help="test points of the split, or all rows of a file (default: as of tiocross transfer)")
-    add_arrays(add)
-    add("--layout", metavar="PLAN", help="in place of shapes: the layout of the plan in this folder")
-    add("--wire-resistance", type=real, default=0.0, metavar="OHM",
-        help="of one wire segment in ohm (default: %(default)s)")
+    _add_judged(add)
     add_operation(add)
     add("--pulse-by-pulse", action="store_true",
         help="program every chip by simulated pulses, which are one effect then")
     add("--transfers", type=whole(), default=2_000, metavar="N",
         help="simulated chips under each condition (default: %(default)s)")
     add("--seed", type=whole(), default=0, metavar="N", help="of the chips, unitless (default: %(default)s)")
-    add("--workers", type=whole(MOST_WORKERS), metavar="N", help="threads (default: one for each CPU)")
-    add("--memory", type=real, default=1.0, metavar="GB",
-        help="how much the work may take, all threads together, in gigabytes; it changes no result (default: %(default)s)")
+    _add_work(add)
     add("--out", default="results/effects", metavar="DIR", help="folder for table and figure (default: %(default)s)")
     add("--overwrite", action="store_true", help="replace those of an earlier run; without it they are kept")
 
@@ -182,14 +183,7 @@ def add_energy(commands):
                       "state. With --pulse-by-pulse also what programming takes. Points are as for tiocross transfer.",
                       "network.npz --read-time 300e-9 --wire-resistance 2",
                       "network.npz --periphery follow-up --pulse-by-pulse")
-    add("network", metavar="NETWORK", help="the network, an npz file")
-    add_points(add, "as it was trained with")
-    add("--points", metavar="PART",
-        help="test points of the split, or all rows of a file (default: as of tiocross transfer)")
-    add_arrays(add)
-    add("--layout", metavar="PLAN", help="in place of shapes: the layout of the plan in this folder")
-    add("--wire-resistance", type=real, default=0.0, metavar="OHM",
-        help="of one wire segment in ohm (default: %(default)s)")
+    _add_judged(add)
     add("--periphery", metavar="NAME",
         help="read voltage, pulses, resistances and stated power: ideal, 8bit, 6bit, follow-up or a JSON file "
              "(default: ideal)")

@@ -71,16 +71,16 @@ class FabChips(Chips):
 
     def with_wires(self, wire_resistance):
         """The same chips with other wires; they are programmed anew, for pulses go through the wires too."""
-        kept, self._kept = self._kept, {}
-        other = super().with_wires(wire_resistance)
-        other._kept = self._kept = kept
-        other._figures = {}
-        return other
+        return self._anew(super().with_wires, wire_resistance)
 
     def with_after(self, after):
         """The same chips a time ``after`` [s] their programming, which is done anew."""
+        return self._anew(super().with_after, after)
+
+    def _anew(self, change, value):
+        """What a change makes, with nothing kept and no figures told."""
         kept, self._kept = self._kept, {}
-        other = super().with_after(after)
+        other = change(value)
         other._kept = self._kept = kept
         other._figures = {}
         return other

@@ -12,8 +12,7 @@ from tiocross.circuit.solver import solve
 from tiocross.periphery.electronics import Periphery
 from tiocross.periphery.parts import Driver, Sensing
 from tiocross.transfers.curved import Currents, add_up
-from tiocross.transfers.signals import SignalPath, needs_path, require_subtraction, warn_of_cut
-from tiocross.transfers.signals_kernel import add_squares, multiply
+from tiocross.transfers.signals import SignalPath, currents_of, needs_path, require_subtraction, warn_of_cut
 
 
 class _Table(NamedTuple):
@@ -101,13 +100,7 @@ class _Matrix:
 
     def __call__(self, block, volts, is_noisy):
         """`Currents` of a block's lines at the voltages of its word lines, all others at 0 V."""
-        matrix = np.ascontiguousarray(self._matrix[(slice(None), *block.in_array)])
-        currents = np.empty((len(matrix), matrix.shape[2], volts.shape[2]))
-        multiply(volts, matrix, currents)
-        squares = np.empty_like(currents) if is_noisy else None
-        if is_noisy:
-            add_squares(volts, matrix, squares)
-        return Currents(currents, squares)
+        return currents_of(np.ascontiguousarray(self._matrix[(slice(None), *block.in_array)]), volts, is_noisy)
 
 
 class _Solved:

@@ -262,13 +262,18 @@ class _Matrices:
     def __call__(self, block, volts, is_noisy):
         """`Currents` of a block's lines at the voltages of its word lines."""
         matrix = np.ascontiguousarray(self._matrices[block.layer][(slice(None), *block.in_layer)])
-        volts = volts if self._law is None else bent(self._law, volts)
-        currents = np.empty((len(matrix), matrix.shape[2], volts.shape[2]))
-        multiply(volts, matrix, currents)
-        squares = np.empty_like(currents) if is_noisy else None
-        if is_noisy:
-            add_squares(volts, matrix, squares)
-        return Currents(currents, squares)
+        return currents_of(matrix, volts if self._law is None else bent(self._law, volts), is_noisy)
+
+
+def currents_of(matrix, volts, is_noisy):
+    """`Currents` of lines with a transfer matrix (n_chips, n_word_lines, n_bit_lines) [S] at voltages [V]; their squares, by
+    device, where readings are noisy."""
+    currents = np.empty((len(matrix), matrix.shape[2], volts.shape[2]))
+    multiply(volts, matrix, currents)
+    squares = np.empty_like(currents) if is_noisy else None
+    if is_noisy:
+        add_squares(volts, matrix, squares)
+    return Currents(currents, squares)
 
 
 def warn_of_cut(cut):
