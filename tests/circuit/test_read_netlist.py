@@ -146,6 +146,9 @@ def test_a_netlist_by_hand_is_understood(tmp_path):
     ("Rx4 c2 q2 4K7", "Rx4 c2 in2 4k", "line 13: rx4 joins a line with itself|a device joins"),
     ("Rw4 c1 c2 1e1", "Rw4 c1 c2 1e1\nRw5 c1 x 10", r"wires branch at 'c1': rw3 \(line 8\), rw4 \(line 9\), rw5"),
     ("Rx4 c2 q2 4K7", "Rx4 c2", "line 13: 'rx4 c2' lacks a node"),
+    ("Rx4 c2 q2 4K7", "Rx3 c2 q2 4k", "line 13: a second rx3, beside that of line 12; give every element a name of its own"),
+    (HAND[HAND.index("VIN1"):], "V1 a 0 1\n", "no grid that a crossbar could be: it has no resistors"),
+    (HAND[HAND.index("VIN1"):], "V1 a 0 1\nR1 a 0 5m\n", "line 4: r1 has less than 1 ohm, which no device has"),
     ("VIN1", "+ VIN1", "line 3 goes on with a statement, but none stands before it"),
 ])
 def test_what_is_no_grid_is_refused_with_its_line(old, new, message, tmp_path):

@@ -38,12 +38,13 @@ class Electronics(NamedTuple):
 
 
 def quantised(text, ends, converter):
-    """The nearest of a converter's levels between its ends; the text itself without a converter."""
+    """The nearest of a converter's levels between its ends; the text itself without a converter. Halfway, such as a sigmoid
+    of 0, is the level above, as of `Converter`, although ngspice reads numbers in formulas to twelve digits."""
     if converter is None:
         return text
     low, high = (float(end) for end in ends)
     step = (high - low) / converter.n_steps(low, high)
-    return f"({low!r}+{step!r}*floor(({clipped(text, low, high)}-({low!r}))/{step!r}+0.5))"
+    return f"({low!r}+{step!r}*floor(({clipped(text, low, high)}-({low!r}))/{step!r}+0.500000001))"
 
 
 def clipped(text, low, high):

@@ -51,13 +51,14 @@ class Line:
 def read_grid(path, circuit):
     """Crossbar and Biasing of a `Resistors`; ValueError with the reason if they form no grid."""
     reasons = []
+    if not circuit.resistors:
+        raise ValueError(f"{path} is no grid that a crossbar could be: it has no resistors")
     for what, devices in _sortings(circuit):
         try:
             return _crossbar(circuit, devices)
         except NotAGrid as error:
             reasons.append(f"{error}{what}")
-    reason = reasons[0] if reasons else "it has no resistors"
-    raise ValueError(f"{path} is no grid that a crossbar could be: {reason}. Word lines and bit lines are chains of "
+    raise ValueError(f"{path} is no grid that a crossbar could be: {reasons[0]}. Word lines and bit lines are chains of "
                      "resistors smaller than those of the devices, or single nodes; each device joins one word line and one "
                      "bit line; ends are held by voltage sources against ground")
 
@@ -151,6 +152,8 @@ def _follow(start, wires, circuit, place):
 
 
 def _add_device(each, lines, of_node):
+    if float(each.ohms) < 1.0:
+        raise NotAGrid(f"line {each.line}: {each.name} has less than 1 ohm, which no device has")
     first, second = (of_node[node] for node in each.nodes)
     if first == second:
         raise NotAGrid(f"line {each.line}: {each.name} joins a line with itself")

@@ -31,9 +31,12 @@ class Resistors:
 
 def circuit_of(path, statements):
     """`Resistors` of a netlist; ValueError at the first line that is neither a resistor nor a voltage source."""
-    resistors, sources, joined = [], [], {}
+    resistors, sources, joined, names = [], [], {}, {}
     for statement in statements:
         kind, words = statement.words[0][0], statement.words
+        if names.setdefault(words[0], statement) is not statement:
+            raise ValueError(f"{path}, line {statement.line}: a second {words[0]}, beside that of line "
+                             f"{names[words[0]].line}; give every element a name of its own")
         if kind not in "rv":
             what = _PARTS.get(kind, "an element of another kind")
             raise ValueError(f"{path}, line {statement.line}: {statement.text} is {what}; a crossbar is read from resistors "
