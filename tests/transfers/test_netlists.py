@@ -152,7 +152,7 @@ def test_halfway_between_two_levels_ngspice_takes_the_one_that_infer_takes(tmp_p
     """Units whose sum is 0 give 0.5, halfway between levels of a converter from 0; in ngspice it may be 0.49999999999999994."""
     network = MLP(2, 8, 1, rng=np.random.default_rng(9))
     network = network.with_arrays([0.0 * network.arrays[0], network.arrays[1]])
-    arrays, points, periphery = list(map_weights(network, TIO2)), np.zeros((3, 2)) + 0.3, Periphery(dac=Converter(3))
+    arrays, points, periphery = list(map_weights(network, TIO2)), np.zeros((3, 2)) + 0.3, Periphery(dac=Converter(2))
     crossbars = [Crossbar(each, 2.0 * k) for k, each in enumerate(arrays)]
     write_netlist(crossbars, points, tmp_path / "circuit.cir", network=network, periphery=periphery)
     wanted = predict_logits(network, crossbars, points, periphery=periphery)
