@@ -10,7 +10,7 @@ def add_netlist(commands):
                       "Write a netlist: every wire segment and device of one array, or a whole network with its "
                       "differential pairs, amplifiers and activations, for many inputs in one file. ngspice -b -r found.raw "
                       "circuit.cir solves it; i(vbottom0) is the current of bit line 0, v(logit0) the first answer of a "
-                      "network. Only ngspice was run; for Xyce and LTspice their manuals were followed.",
+                      "network. Only ngspice was run; for LTspice its help was followed, the text for Xyce is unchecked.",
                       "PLAN --out circuit.cir", "PLAN --readback PLAN_programmed --inputs 100 --out circuit.cir",
                       "conductances.csv --voltages voltages.csv --wire-resistance 2 --dialect ltspice --out circuit.cir")
     add("subject", metavar="PLAN|NETWORK|CONDUCTANCES.csv",

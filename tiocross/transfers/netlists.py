@@ -59,7 +59,7 @@ def write_netlist(circuit: Crossbar | Plan | list, inputs: ArrayLike | Biasing, 
         Makes the gains and offsets of a chip's lines, where those of the periphery differ: with the same generator those
         of `predict_logits`.
     dialect : str, optional
-        "ngspice", "xyce" or "ltspice". Only ngspice was run; for the others their manuals were followed.
+        "ngspice", "xyce" or "ltspice". Only ngspice was run; for LTspice its help was followed, Xyce is unchecked.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """What the SPICE programs write differently. A further program is one line in `DIALECTS`.
 
 Many inputs are a DC sweep of one source, ``Vindex``, over their numbers; each source that changes looks its voltage up in a
-table. Only ngspice was run; for Xyce and LTspice what their manuals say was followed.
+table. Only ngspice was run; for LTspice its help was followed, the text for Xyce is unchecked.
 """
 
 from dataclasses import dataclass
