@@ -18,6 +18,7 @@ from tiocross.learning.network import MLP
 from tiocross.mapping.layout import Layout
 from tiocross.mapping.targets import map_weights
 from tiocross.periphery.electronics import Periphery, require_periphery
+from tiocross.periphery.presets import IDEAL_PERIPHERY
 from tiocross.records import short_text
 from tiocross.shown import table
 from tiocross.transfers.programming_cost import Programming
@@ -221,7 +222,7 @@ def energy_of(network: MLP, points: ArrayLike, *, device: Device, layout: Layout
     """
     require_device(device)
     require_periphery(periphery)
-    periphery = Periphery() if periphery is None else periphery
+    periphery = IDEAL_PERIPHERY if periphery is None else periphery
     resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
     read_time = _read_time(read_time, periphery)
     targets = map_weights(network, device, layout=layout)
