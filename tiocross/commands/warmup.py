@@ -14,6 +14,8 @@ from tiocross.circuit.series import Selector
 from tiocross.circuit.solver import solve
 from tiocross.devices.reads import Nonlinearity, ReadNoise
 from tiocross.devices.tio2 import TIO2
+from tiocross.devices.tio2_state import TIO2_STATE
+from tiocross.lab.fab import SimulatedFab
 from tiocross.learning.layer_kinds import AveragePool1d, Conv1d, Dense
 from tiocross.learning.layered import Network
 from tiocross.learning.network import MLP
@@ -101,6 +103,15 @@ def _follow_signals():
                  rng=np.random.default_rng(0))
 
 
+def _program_by_pulses():
+    transfer(_network(), _points(), device=TIO2, wire_resistance=2.0, chips=SimulatedFab(passes=1), n_transfers=1,
+             rng=np.random.default_rng(0))
+
+
+def _disturb_by_state():
+    transfer(_network(), _points(), device=TIO2_STATE, n_transfers=2, rng=np.random.default_rng(0))
+
+
 def _network():
     return MLP(2, 3, 1, rng=np.random.default_rng(0))
 
@@ -120,4 +131,6 @@ _USES = {
     "large networks": _use_large,
     "classes of points on simulated chips": _transfer,
     "signals through converters and sensing": _follow_signals,
+    "chips programmed pulse by pulse": _program_by_pulses,
+    "write disturb by state": _disturb_by_state,
 }
