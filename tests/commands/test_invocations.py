@@ -124,6 +124,7 @@ effects network.npz                                                  -> has no r
 effects network.npz --task moons --transfers 0                       -> --transfers must be at least 1; got 0
 effects network.npz --task moons --out device.json                   -> device.json is not a folder; choose another with --out
 energy network.npz --task moons                                      -> give --read-time, in seconds, or a --periphery that
+energy network.npz --task moons --read-time 0                        -> read_time must be above zero and hold two edges
 energy network.npz --task moons --read-time 1e-6 --passes 2          -> --passes is of the programming of --pulse-by-pulse
 energy network.npz --task moons --read-time 1e-6 --out device.json   -> device.json is not a folder; choose another with --out
 tasks --only irs                                                     -> task 'irs' is unknown; did you mean 'iris'?

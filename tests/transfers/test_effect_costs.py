@@ -7,7 +7,10 @@ import pytest
 
 from effect_cases import everything
 
-from tiocross import TIO2, TIO2_8X8, Dataset, Driver, LineFailures, Sensing, SimulatedFab, effect_costs, plot, transfer
+from tiocross import (
+    Converter, Dataset, Driver, LineFailures, Periphery, Sensing, SimulatedFab, TIO2, TIO2_8X8, TIO2_RETENTION, effect_costs,
+    plot, transfer,
+)
 from tiocross.devices.device import EFFECTS
 from tiocross.transfers.conditions import PARTS, Conditions
 from tiocross.transfers.operation import Operation
@@ -128,3 +131,10 @@ def test_effects_at_read_and_time_are_switched_off_in_transfers(network, few):
                                   ("offset", device, replace(periphery, sensing=Sensing()))):
         rates = transfer(network, fewer, device=device, periphery=other, rng=RNG(11), **how).rates
         assert found[effect].robust_without == (rates >= 0.95 - 1e-7).mean()
+
+
+def test_what_is_extrapolated_or_cut_off_is_said(network, few):
+    found = effect_costs(network, few, device=TIO2_RETENTION, after=1e9, n_transfers=20, rng=RNG(1),
+                         periphery=Periphery(adc=Converter(8, 0.0, 0.05), sensing=Sensing(gain_low=1e4, gain_high=1e4)))
+    assert any("extrapolated" in note for note in found.notes) and any("cut off by the ADC" in note for note in found.notes)
+    assert all(note in str(found) for note in found.notes) and list(found.to_dict()["notes"]) == list(found.notes)

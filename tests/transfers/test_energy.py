@@ -87,6 +87,10 @@ def test_what_is_not_known_is_asked_for(small):
     network, points = small
     with pytest.raises(ValueError, match="give read_time=, in seconds, or a periphery that states"):
         energy_of(network, points, device=TIO2)
+    with pytest.raises(ValueError, match="needs one point or more"):
+        energy_of(network, points[:0], device=TIO2, read_time=READ)
+    with pytest.raises(TypeError, match="programming must be that of a transfer"):
+        energy_of(network, points, device=TIO2, read_time=READ, programming=3)
     with pytest.raises(ValueError, match="hold two edges"):
         energy_of(network, points, device=TIO2, periphery=Periphery(pulse_length=READ, edge=1e-9), read_time=1e-9)
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from tiocross import (
-    MLP, TIO2, TIO2_RETENTION, Adaptation, Ageing, ConductanceDropout, Dataset, NoiseInjection, Passes, Retention,
+    MLP, PERIPHERY_8_BIT, RRAM_C, TIO2, TIO2_RETENTION, Adaptation, Ageing, ConductanceDropout, Dataset, NoiseInjection, Passes, Retention,
     SimulatedFab, TrainingSettings, judge_plan, plan, refresh_schedule, train, transfer,
 )
+from tiocross.lab.switching import switching_of
 from tiocross.learning.on_devices import ChipSampler
 from tiocross.learning.techniques import Course
 from tiocross.learning.tensor import Tensor
@@ -115,3 +116,17 @@ def test_a_refresh_schedule_is_where_the_share_is_lost(network, moons):
     assert never.longest.value == 0.0 and "no refresh keeps" in str(never)
     kept = refresh_schedule(network, some, device=device, robust=0.01, latest=10.0, n_transfers=50, rng=RNG(5))
     assert kept.longest.value == np.inf and "the longest time looked at" in str(kept)
+
+
+def test_transfers_of_other_conditions_are_not_merged(network, moons, tmp_path):
+    some = Dataset(moons.test.points[::40], moons.test.labels[::40])
+    made = [transfer(network, some, device=TIO2_RETENTION, n_transfers=range(first, first + 5), rng=RNG(4), **how)
+            for first, how in ((0, {}), (5, {}), (5, {"after": 1e4}), (5, {"passes": 2}), (5, {"periphery": PERIPHERY_8_BIT}))]
+    assert made[0].merge(made[1]).n_transfers == 10
+    made[0].save(tmp_path / "saved.npz")
+    assert type(made[0]).load(tmp_path / "saved.npz").conditions == made[0].conditions
+    for other in made[2:]:
+        with pytest.raises(ValueError, match="of one device, programmed and used alike"):
+            made[0].merge(other)
+    with pytest.raises(ValueError, match="targets of 0 S"):
+        transfer(network, some, device=RRAM_C, chips=SimulatedFab(switching_of(RRAM_C)), n_transfers=2, rng=RNG(0))

@@ -9,8 +9,9 @@ from tiocross.checks import as_count, as_number
 from tiocross.commands.destinations import require_free_folder, save_figure
 from tiocross.commands.networks import file_sha256
 from tiocross.commands.transfer import what_to_judge
+from tiocross.periphery.presets import IDEAL_PERIPHERY
 from tiocross.storage import save_json
-from tiocross.transfers.energy import energy_of
+from tiocross.transfers.energy import as_read_time, energy_of
 from tiocross.transfers.judging import transfer
 
 ENERGY_RECORD = "tiocross energy 1"
@@ -26,7 +27,7 @@ def prepare(arguments):
     if arguments.passes is not None and not arguments.pulse_by_pulse:
         raise ValueError("--passes is of the programming of --pulse-by-pulse; add that, or leave --passes out")
     if arguments.read_time is not None:
-        as_number("--read-time", arguments.read_time, low=0.0, unit="s")
+        as_read_time(as_number("--read-time", arguments.read_time, low=0.0, unit="s"), periphery or IDEAL_PERIPHERY)
     elif periphery is None or periphery.pulse_length is None:
         raise ValueError("how long inputs are driven is not known: give --read-time, in seconds, or a --periphery that "
                          "states its pulse length, such as follow-up")

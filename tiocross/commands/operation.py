@@ -35,7 +35,7 @@ def describe_operation(operation):
     """What `operation_of` gave, in words; empty where nothing was set."""
     parts = []
     if (fab := operation.get("chips")) is not None:
-        parts.append(f"programmed pulse by pulse in at most {fab.passes} passes")
+        parts.append(f"programmed pulse by pulse in at most {fab.passes} passes; devices switch as the published TiO2 does")
     if operation.get("passes", 1) > 1:
         parts.append(f"programmed in {operation['passes']} passes")
     if operation["after"] > 0:

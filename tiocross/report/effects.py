@@ -19,7 +19,8 @@ def make_page(found, folder):
     figure = {"effects": ("What costs robust points", _CAPTION, "Ranked bars of what each effect costs")}
     return parts.page(
         "tiocross effects", _QUESTION, _lead(found), parts.answer(*_answer(found)), _numbers(found),
-        parts.pictures(folder, figure), parts.section("What it does not mean", parts.bullets(_NOT)), _again(found))
+        parts.pictures(folder, figure), parts.section("What it does not mean", parts.bullets([*_NOT, *found["notes"]])),
+        _again(found))
 
 
 def _lead(found):

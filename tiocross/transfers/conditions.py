@@ -3,7 +3,7 @@
 An effect of the device is one of `tiocross.devices.device.EFFECTS`; a new one joins here by standing there. The others are
 the wires, and each part of the periphery that is not ideal. Switching one off leaves what chance does of the others as it
 was. Where a fab programs by pulses these are one effect, in place of the card's tuning error and write disturb, and faults
-are the fab's.
+are the fab's; without the pulses faults are drawn anew, as often as the fab's: those chips are others of the same kind.
 """
 
 from collections.abc import Callable

@@ -2,6 +2,7 @@
 
 Chips of one seed meet the same chance whichever effects are on, so transfers under two conditions are compared chip by chip
 and point by point. The interval of a difference resamples chips and points of both alike: what they share drops out.
+Where a fab programs, chips without its pulses are others of the same kind: their differences are known less well.
 """
 
 import copy
@@ -73,6 +74,8 @@ class EffectCosts:
         The card.
     n_transfers, n_points : int
         Chips and points (unitless).
+    notes : tuple of str
+        What was extrapolated or cut off, with all effects.
     """
 
     costs: tuple[EffectCost, ...]
@@ -83,6 +86,7 @@ class EffectCosts:
     device_name: str
     n_transfers: int
     n_points: int
+    notes: tuple[str, ...] = ()
 
     def __getitem__(self, effect: str) -> EffectCost:
         """The cost of an effect, by its name."""
@@ -98,7 +102,7 @@ class EffectCosts:
                  f"{self.total}",
                  f"  {'effect':<24}{'comes back without it':<26}costs alone"]
         lines += [f"  {cost.label:<24}{str(cost.removed):<26}{cost.alone}" for cost in self.costs]
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
     def _repr_html_(self):
         """The ranking as a table, for notebooks."""
@@ -222,7 +226,7 @@ def _compare(found, conditions):
     costs.sort(key=lambda cost: (-cost.removed.value, -cost.alone.value))
     totals = [difference_of(ideal, whole, name) for name in ("robust", "mean")]
     return EffectCosts(tuple(costs), whole.robust, ideal.robust, *totals, conditions.device.name, found["all"].n_transfers,
-                       len(found["all"].rates))
+                       len(found["all"].rates), found["all"].notes)
 
 
 class _Figures:

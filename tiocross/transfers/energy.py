@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tiocross.checks import as_number
+from tiocross.checks import as_number, kind_of
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.laws import Sinh
 from tiocross.circuit.solver import solve
@@ -224,9 +224,14 @@ def energy_of(network: MLP, points: ArrayLike, *, device: Device, layout: Layout
     require_periphery(periphery)
     periphery = IDEAL_PERIPHERY if periphery is None else periphery
     resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
-    read_time = _read_time(read_time, periphery)
+    read_time = as_read_time(read_time, periphery)
+    if not isinstance(programming, (Programming, type(None))):
+        raise TypeError("programming must be that of a transfer, transfer(..., chips=SimulatedFab()).programming; got "
+                        f"{kind_of(programming)}")
     targets = map_weights(network, device, layout=layout)
     encoded = network.encode(points)
+    if not len(encoded):
+        raise ValueError("energy needs one point or more; got none")
     scales = scales_for(network, targets, encoded, periphery)
     layers, signal, last = [], encoded, len(network.steps) - 1
     for k, (step, array) in enumerate(zip(network.steps, network.arrays)):
@@ -249,7 +254,7 @@ def shown(value, unit):
     return f"0 {unit}" if value == 0 else f"{value / size:.3g} {prefix}{unit}"
 
 
-def _read_time(read_time, periphery):
+def as_read_time(read_time, periphery):
     """How long inputs are driven [s]; ValueError if nothing says so, or edges are longer."""
     if read_time is None and periphery.pulse_length is None:
         raise ValueError("how long inputs are driven is not known: give read_time=, in seconds, or a periphery that states "

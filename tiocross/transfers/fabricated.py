@@ -208,6 +208,9 @@ def _require_possible(operation, adaptation):
 def _require_window(model, device, targets):
     """Raise ValueError if some target lies outside of what the fab's devices can be switched to."""
     low, high = (float(part([part(layer) for layer in targets])) for part in (np.min, np.max))
+    if low <= 0.0:
+        raise ValueError(f"{device.name} maps weights to targets of 0 S, within whose tolerance, a share of the target, no "
+                         "pulse can bring a device: give chips= a device with g_min above zero")
     if low < model.g_off or high > model.g_on:
         raise ValueError(f"the fab's devices switch between {model.g_off / uS:g} and {model.g_on / uS:g} uS; targets for "
                          f"{device.name} lie at {low / uS:g} to {high / uS:g} uS. Give the fab a model of this device, "

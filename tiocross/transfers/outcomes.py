@@ -10,6 +10,7 @@ from tiocross.checks import as_path, kind_of
 from tiocross.intervals import MOST_GROUPS
 from tiocross.records import short_text
 from tiocross.storage import replacing
+from tiocross.transfers.operation import fingerprint_of
 from tiocross.transfers.programming_cost import Programming
 from tiocross.transfers.signals import describe_cut
 from tiocross.transfers.summary import GroupSums, Summary, sum_groups, summarise_sums
@@ -60,6 +61,8 @@ class Transfer:
         Whether each chip is right at each point, if that was kept (unitless); see `correct`.
     programming : Programming or None
         Yield, pulses, time and energy of each chip, where a SimulatedFab programmed them.
+    conditions : str
+        Fingerprint of the device and of how chips were programmed and used; empty in files of earlier releases.
     """
 
     accuracies: np.ndarray
@@ -74,6 +77,7 @@ class Transfer:
     sums: GroupSums | None = None
     verdicts: np.ndarray | None = None
     programming: Programming | None = None
+    conditions: str = ""
 
     def __repr__(self):
         return short_text(self)
@@ -142,7 +146,7 @@ class Transfer:
         return Transfer(np.concatenate([self.accuracies, other.accuracies]), sum(n_right) / sum(n_chips),
                         self.confusion + other.confusion, self.nominally_correct, self.n_devices, self.wire_resistance,
                         self.volts_per_input, chips, notes, _merged_sums(self, other, chips, verdicts), verdicts,
-                        programming)
+                        programming, self.conditions or other.conditions)
 
     def save(self, path: str | Path) -> None:
         """Write everything to an npz file, eight verdicts a byte; it appears whole or not at all."""
@@ -178,6 +182,7 @@ def _from_file(content):
         raise ValueError("it has another format")
     content["chips"] = tuple(ChipRange(*map(int, row)) for row in content["chips"])
     content["notes"] = tuple(map(str, content["notes"]))
+    content["conditions"] = str(content.get("conditions", ""))
     for name in ("n_devices", "wire_resistance", "volts_per_input"):
         content[name] = content[name].item()
     if (packed := content.pop("correct", None)) is not None:
@@ -204,7 +209,8 @@ def make_transfer(tally, chips, dataset):
                     volts_per_input=chips.periphery.read_voltage / largest,
                     chips=(ChipRange(tally.seed, tally.first, n_chips),), notes=notes,
                     sums=GroupSums(by_position, tally.by_points), verdicts=tally.correct,
-                    programming=None if tally.programming is None else Programming.from_table(tally.programming))
+                    programming=None if tally.programming is None else Programming.from_table(tally.programming),
+                    conditions=fingerprint_of(chips.device, chips.operation))
 
 
 def _seed_of(chips):
@@ -237,6 +243,9 @@ def _require_alike(one, other):
             raise ValueError(f"transfers to be merged must be of one network, on the same points and wires; {name} differs")
     if (one.programming is None) != (other.programming is None):
         raise ValueError("transfers to be merged must both be of chips programmed pulse by pulse, or both of a card's")
+    if one.conditions and other.conditions and one.conditions != other.conditions:
+        raise ValueError("transfers to be merged must be of one device, programmed and used alike; the device, "
+                         "passes, time, periphery or fab differ")
     for ours in one.chips:
         for theirs in other.chips:
             if ours.seed == theirs.seed and ours.first < theirs.first + theirs.n_chips and \

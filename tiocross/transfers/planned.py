@@ -113,7 +113,7 @@ class _PlannedChips:
     """One chip, programmed as planned again and again; what `judge_chips` needs of `Chips`."""
 
     def __init__(self, plan, network, device, wire_resistance, rng, operation):
-        self.network, self.layout, self.device = network, plan.layout, device
+        self.network, self.layout, self.device, self.operation = network, plan.layout, device, operation
         self.wire_resistance = as_number("wire_resistance", wire_resistance, low=0.0, unit="ohm")
         self.periphery, self.after = operation.periphery or Periphery(), operation.after
         require_path(device, self.periphery, self.layout)
