@@ -23,7 +23,9 @@ from tiocross.units import uS
 
 OURS = "a choice for this table"
 LOW = np.geomspace(20, 60, 200) * uS  # half of the TiO2 readings; the other half above 60 uS
+HIGH = np.linspace(60, 500, 200) * uS
 READINGS = {1e3: (-0.013, None), 1e4: (-0.032, 0.041)}
+READINGS_ABOVE = {1e4: (-0.009, 0.014)}  # of those above 60 uS
 TABLES = {"B": (RRAM_B, 128 * uS, {1e-2: 2.27, 1e-1: 3.49, 1.0: 4.54, 1e2: 5.21, 1e3: 5.83, 1e4: 7.79}),
           "C": (RRAM_C, 40 * uS, {1e-2: 0.93, 1e-1: 1.56, 1.0: 2.05, 4.0: 2.31, 1e5: 3.64})}
 LATER = 10.0  # s, of the laws of one decade below
@@ -94,11 +96,12 @@ def interval(values):
 @plot.house_style()
 def draw(folder):
     """The cards beside their sources."""
-    figure, axes = plot.new_figure(1, 3, width=13.5, height=4.2)
-    everything = np.concatenate([LOW, np.linspace(60, 500, len(LOW)) * uS])
-    plot.retention_course(axes[0, 0], TIO2_RETENTION.retention, everything, measured=READINGS, relative=True,
-                          title="TIO2_RETENTION: all readings")
-    for place, (name, (card, level, spreads)) in zip(axes[0, 1:], TABLES.items()):
+    figure, axes = plot.new_figure(2, 2, width=10.0, height=7.6)
+    readings = (("all readings", np.concatenate([LOW, HIGH]), READINGS), ("above 60 µS", HIGH, READINGS_ABOVE))
+    for place, (name, states, measured) in zip(axes[0], readings):
+        plot.retention_course(place, TIO2_RETENTION.retention, states, measured=measured, relative=True,
+                              title=f"TIO2_RETENTION: {name}")
+    for place, (name, (card, level, spreads)) in zip(axes[1], TABLES.items()):
         measured = {time: (None, spread * uS) for time, spread in spreads.items()}
         plot.retention_course(place, card.retention, [level], measured=measured,
                               title=f"RRAM_{name}: technology {name}, no means stated")

@@ -111,7 +111,8 @@ def retention_course(axes: Axes, retention: "Retention", conductances: ArrayLike
                   xytext=(3, 0), textcoords="offset points", fontsize=7, ha="left", va="bottom")
     axes.set(title=title, xscale="log", xlabel="time since the write (s)", ylabel=f"change of conductance ({unit})")
     axes.grid(alpha=0.25)
-    axes.legend(fontsize=8)
+    axes.margins(y=0.2)
+    axes.legend(fontsize=7, loc="upper left")
     return axes
 
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from tiocross.checks import as_number
-from tiocross.devices.device import Device
-from tiocross.devices.retention import require_retention, retention_notes
+from tiocross.devices.device import Device, require_device
+from tiocross.devices.retention import retention_notes
 from tiocross.intervals import ROUNDING, Groups
 from tiocross.learning.network import MLP
 from tiocross.learning.training import require_matching
@@ -166,7 +166,11 @@ def refresh_schedule(network: MLP, dataset: Dataset, *, device: Device, robust: 
 
 def _times(device, latest):
     """Times to look at first [s]."""
-    require_retention(device, math.inf)
+    require_device(device)
+    if device.retention is None:
+        raise ValueError(f"a refresh schedule needs a device with retention, which {device.name!r} lacks: give "
+                         "TIO2_RETENTION, RRAM_B or RRAM_C; or dataclasses.replace(device, retention=...), with a "
+                         "Retention or fit_retention(...).value")
     first, until = float(device.retention.times[0]), device.retention.until
     latest = _BEYOND * until if latest is None else as_number("latest", latest, low=0.0, unit="s")
     if latest <= first:
