@@ -191,6 +191,13 @@ def test_transfers_of_large_networks_are_timed_with_their_memory_and_their_floor
 
 
 @pytest.mark.slow
+def test_programming_pulse_by_pulse_is_timed_both_ways():
+    *_, row, transfer = run("benchmark_pulses.py", "--quick").splitlines()
+    kernel, one_at_a_time = (float(value) for value in re.findall(r"([\d.]+) ms", row))
+    assert kernel < one_at_a_time and "20 chips at 4000 points in" in transfer
+
+
+@pytest.mark.slow
 def test_costs_beyond_one_computer_are_measured():
     *_, plain, wired = run("cluster_costs.py", "--quick").splitlines()
     assert plain.startswith("| 64-32-10 | 4820 | 100 000 x 2 000 | 0 |") and plain.count("|") == wired.count("|") == 12
