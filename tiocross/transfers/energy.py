@@ -40,11 +40,13 @@ class LayerEnergy:
     n_arrays, n_word_lines, n_bit_lines : int
         Physical arrays, and the lines of all that are driven and sensed (unitless).
     n_reads : int
-        Readings one after another: positions of a convolution, else 1 (unitless).
+        Readings one after another: positions of a convolution, each as often as the layer has blocks on one array; else 1
+        (unitless).
     device_power, wire_power : float
-        While inputs are driven, of all arrays together: in the devices; in wires, drivers and sensing resistances [W].
+        While inputs are driven, of all arrays that are read at once: in the devices; in wires, drivers and sensing
+        resistances; means over the readings [W].
     largest_power : float
-        Of devices and wires together, of the input that takes most [W].
+        Of devices and wires together, of the reading and the input that take most [W].
     device_energy, wire_energy : float
         Of all readings of the layer [J].
     parts : dict of str to float or None
@@ -205,7 +207,9 @@ def energy_of(network: MLP, points: ArrayLike, *, device: Device, layout: Layout
     Notes
     -----
     Power is that of the solved circuits of the mapped targets, without write errors: in ohmic devices the sum of G V^2, and
-    what wires, drivers and sensing dissipate. Inputs are those of the network in software, the largest at the read voltage.
+    what wires, drivers and sensing dissipate. Inputs of a layer are what the arrays before it give, without what converters
+    and noise change; the largest in software is at the read voltage. Arrays of a layer are read at once, blocks of it on one
+    array one after another.
     Energy is power times the read time; each edge counts as a third of its length, as of ohmic devices under a voltage that
     rises evenly. A converter takes its energy for each conversion, or its power for its conversion time, or for the read
     time where that is not stated; drivers, sensing and activation circuits their power for the read time. Capacitances are
@@ -234,14 +238,12 @@ def energy_of(network: MLP, points: ArrayLike, *, device: Device, layout: Layout
         raise ValueError("energy needs one point or more; got none")
     scales = scales_for(network, targets, encoded, periphery)
     layers, signal, last = [], encoded, len(network.steps) - 1
-    for k, (step, array) in enumerate(zip(network.steps, network.arrays)):
+    for k, step in enumerate(network.steps):
         seen = step.gather(signal)
         driven = seen.reshape(-1, seen.shape[-1])
-        powers = _powers(k, targets, scales[k].volts_per_unit * driven, scales[k].volts_per_unit,
-                         (device, resistance, periphery))
+        powers, sums = _read(k, targets, driven, scales[k].volts_per_unit, (device, resistance, periphery))
         layers.append(_layer(k, targets, powers, len(encoded), (periphery, read_time, k == last)))
-        sums = (driven @ array[:-1] + array[-1]).reshape(len(signal), -1)
-        signal = step.average(activated(step, sums, None if k == last else periphery.activation))
+        signal = step.average(activated(step, sums.reshape(len(signal), -1), None if k == last else periphery.activation))
     return EnergyBudget(tuple(layers), read_time, periphery.edge or 0.0, len(encoded), device.name, periphery.name,
                         programming)
 
@@ -265,52 +267,67 @@ def as_read_time(read_time, periphery):
     return time
 
 
-def _powers(k, targets, volts, bias, conditions):
-    """(2, n_inputs) power [W] in the devices, and in wires and ends, of all arrays of one layer, for (n_inputs, n_features)
-    voltages; the bias is driven with ``bias`` [V]."""
+def _read(k, targets, signal, volts_per_unit, conditions):
+    """Power [W] in the devices, and in wires and ends, of each reading of a layer, (n_readings, 2, n_inputs); and the sums
+    (n_inputs, n_outputs) that it gives (unitless)."""
     layer, layout = targets.layers[k], targets.layout
-    inputs = bias * with_bias(volts / bias, layer.conductances.shape[0])
-    powers = np.zeros((2, len(inputs)))
-    for placed, blocks in zip(layout.place([layer.conductances for layer in targets.layers]), layout.blocks_of):
-        for block in blocks:
-            if block.layer == k:
-                driven = np.zeros((len(inputs), placed.shape[0]))
-                driven[:, block.word_lines] = inputs[:, block.layer_rows]
-                powers += _power_of_array(np.nan_to_num(placed), driven, *conditions)
-    return powers
+    inputs = volts_per_unit * with_bias(signal, layer.conductances.shape[0])
+    here = [[block for block in blocks if block.layer == k] for blocks in layout.blocks_of]
+    powers = np.zeros((max(map(len, here)), 2, len(inputs)))
+    sums = 0.0 if layer.digital_bias is None else layer.digital_bias
+    for placed, blocks in zip(layout.place([layer.conductances for layer in targets.layers]), here):
+        for reading, block in enumerate(blocks):
+            driven = np.zeros((len(inputs), placed.shape[0]))
+            driven[:, block.word_lines] = inputs[:, block.layer_rows]
+            found, currents = _solve_array(np.nan_to_num(placed), driven, *conditions)
+            powers[reading] += found
+            lines = np.zeros((len(inputs), layer.conductances.shape[1]))
+            lines[:, block.layer_columns] = currents[:, block.bit_lines]
+            sums = sums + layout.mapping.differences(lines) / (volts_per_unit * layer.scale[block.layer_rows[0]])
+    return powers, sums
 
 
-def _power_of_array(conductances, volts, device, resistance, periphery):
+def _solve_array(conductances, volts, device, resistance, periphery):
+    """(2, n_inputs) power [W] in the devices, and in wires and ends, and the (n_inputs, n_bit_lines) currents [A]."""
     law, (source, sensing) = device.nonlinearity, periphery.resistances
     slope, iv = (1.0, None) if law is None else (law.at_zero, Sinh(law.v0))
     crossbar = Crossbar(slope * conductances, resistance, source_resistance=source, sense_resistance=sensing, iv=iv)
     at_once = max(1, _DEVICES_AT_ONCE // conductances.size)
-    parts = []
+    powers, currents = [], []
     for first in range(0, len(volts), at_once):
         solution = solve(crossbar, volts[first : first + at_once])
-        parts.append([solution.device_power, solution.wire_power])
-    return np.concatenate(parts, axis=1)
+        powers.append([solution.device_power, solution.wire_power])
+        currents.append(solution.bit_line_currents)
+    return np.concatenate(powers, axis=1), np.concatenate(currents)
 
 
 def _layer(k, targets, powers, n_points, how):
     periphery, read_time, is_last = how
     blocks = [block for block in targets.layout.blocks if block.layer == k]
     n_word_lines, n_bit_lines = (sum(len(getattr(block, name)) for block in blocks) for name in ("word_lines", "bit_lines"))
-    n_reads, n_units = powers.shape[1] // n_points, targets.layout.mapping.differences(
-        np.zeros(targets.layers[k].conductances.shape[1])).size
-    device, wire = (float(power.mean()) for power in powers)
+    n_positions, n_columns = powers.shape[-1] // n_points, targets.layers[k].conductances.shape[1]
+    n_reads, n_units = n_positions * len(powers), targets.layout.mapping.differences(np.zeros(n_columns)).size
+    device, wire = (float(power.mean()) for power in powers.swapaxes(0, 1))
     driven = read_time - 2.0 * (periphery.edge or 0.0) * (1.0 - _EDGE)
-    n_pairs = n_units * len({block.layer_rows[0] for block in blocks})  # of all arrays
-    n_behind = n_bit_lines if periphery.subtraction == "digital" else n_pairs
+    n_behind = n_bit_lines if periphery.subtraction == "digital" else sum(
+        _count_outputs(block, targets.layout.mapping, n_columns) for block in blocks)
     parts = {"DAC": _conversions(periphery.dac, n_word_lines, read_time), "driver": _at_work(periphery.driver, n_word_lines),
              "sensing": _at_work(periphery.sensing, n_bit_lines), "ADC": _conversions(periphery.adc, n_behind, read_time),
              "activation": 0.0 if is_last else _at_work(periphery.activation, n_units)}
     for name in ("driver", "sensing", "activation"):
         parts[name] = None if parts[name] is None else parts[name] * read_time
-    parts = {name: None if value is None else n_reads * value for name, value in parts.items()}
+    parts = {name: None if value is None else n_positions * value for name, value in parts.items()}
     times = [converter.time for converter in (periphery.dac, periphery.adc) if converter and converter.time is not None]
-    return LayerEnergy(len(blocks), n_word_lines, n_bit_lines, n_reads, device, wire, float(powers.sum(axis=0).max()),
+    n_arrays, largest = len({block.array for block in blocks}), float(powers.sum(axis=1).max())
+    return LayerEnergy(n_arrays, n_word_lines, n_bit_lines, n_reads, device, wire, largest,
                        n_reads * driven * device, n_reads * driven * wire, parts, n_reads * (read_time + sum(times)))
+
+
+def _count_outputs(block, mapping, n_columns):
+    """Outputs of which a block has a line, each subtracted before a converter of its own."""
+    places = np.zeros(n_columns)
+    places[block.layer_columns] = 1.0 + np.arange(len(block.layer_columns))
+    return int((mapping.differences(places) != 0).sum())
 
 
 def _conversions(converter, n_lines, read_time):
