@@ -145,3 +145,6 @@ def test_the_figure_has_a_bar_for_each_layer(small):
     axes = plot.energy(plot.new_figure()[1][0, 0], found)
     assert [label.get_text() for label in axes.get_yticklabels()] == ["layer 0", "layer 1"]
     assert "not stated" in axes.get_legend().get_title().get_text() and len(axes.patches) == 4
+    slow = energy_of(network, points, device=TIO2, read_time=3e-6)
+    title = plot.energy(plot.new_figure()[1][0, 0], slow).get_title(loc="left")
+    assert " and 6 µs a classification" in title and "e+" not in title

@@ -43,7 +43,7 @@ def energy(axes: Axes, budget: Any, *, title: str | None = None) -> Axes:
     for part in budget.layers[0].parts:
         if part not in budget.not_stated:
             rows[part] = [layer.parts[part] for layer in budget.layers]
-    size, prefix = next(((size, prefix) for size, prefix in _PREFIXES if budget.energy >= 3 * size), _PREFIXES[-1])
+    size, prefix = _prefix_of(budget.energy)
     places, left = np.arange(len(budget.layers)), np.zeros(len(budget.layers))
     for (name, values), colour, hatch in zip(rows.items(), (*COLOURS[2:], *COLOURS), _HATCHES):
         width = np.array(values) / size
@@ -51,8 +51,7 @@ def energy(axes: Axes, budget: Any, *, title: str | None = None) -> Axes:
         left += width
     axes.set_yticks(places, [f"layer {k}" for k in places])
     axes.set(ylim=(len(places) - 0.5, -0.5), xlabel=f"energy of a classification ({prefix}J)")
-    said = (f"{budget.energy / size:.3g} {prefix}J and {budget.latency * 1e9:.3g} ns a classification, "
-            f"{budget.power * 1e3:.3g} mW")
+    said = f"{_shown(budget.energy, 'J')} and {_shown(budget.latency, 's')} a classification, {_shown(budget.power, 'W')}"
     axes.set_title(said if title is None else title, fontsize=10, loc="left")
     axes.grid(axis="x", alpha=0.25)
     axes.set_axisbelow(True)
@@ -60,3 +59,14 @@ def energy(axes: Axes, budget: Any, *, title: str | None = None) -> Axes:
     if budget.not_stated:
         legend.set_title(f"not stated, and not here: {', '.join(budget.not_stated)}", prop={"size": 8})
     return axes
+
+
+def _prefix_of(value):
+    """Size and prefix with which a value has one to four digits before its point."""
+    return next(((size, prefix) for size, prefix in _PREFIXES if value >= 3 * size), _PREFIXES[-1])
+
+
+def _shown(value, unit):
+    size, prefix = _prefix_of(value)
+    number = value / size
+    return f"{f'{number:.0f}' if number >= 100 else f'{number:.3g}'} {prefix}{unit}"
