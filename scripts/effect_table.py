@@ -22,7 +22,7 @@ from tiocross import (
     Periphery, PeripheryInLoop, PointErrorRate, ReadNoise, ROBUST, Sensing, TrainingSettings, effect_costs, tasks, train,
     transfer,
 )
-from tiocross.intervals import t_quantile
+from tiocross.intervals import half_width_of_mean
 from tiocross.study.recipes import RECIPES, ExperimentSettings, chip_generator, train_recipe
 from tiocross.transfers.conditions import label_of
 from tiocross.transfers.summary import robust_fraction
@@ -76,7 +76,7 @@ def student(values):
     values = 100 * np.asarray(values)
     if len(values) < 2:
         return f"{values.mean():.1f}"
-    reach = t_quantile(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    reach = half_width_of_mean(values)
     return f"{values.mean():.1f} +- {reach:.1f}"
 
 

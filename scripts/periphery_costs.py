@@ -11,11 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 from options import whole
+from robust_networks import change, points_of, train_seed
 
 from tiocross import (
-    PERIPHERY_6_BIT, PERIPHERY_8_BIT, TIO2, Converter, Dataset, LineFailures, Nonlinearity, Periphery, ReadNoise, Sensing,
-    tasks, train_robust, transfer)
-from tiocross.intervals import t_quantile
+    PERIPHERY_6_BIT, PERIPHERY_8_BIT, TIO2, Converter, LineFailures, Nonlinearity, Periphery, ReadNoise, Sensing, transfer)
 from tiocross.study.methods import ROBUST_TRAINING
 
 OURS = "a choice for this table"
@@ -63,11 +62,8 @@ def main():
                         help="of training (default: %(default)s)")
     parser.add_argument("--wires", type=float, default=0.0, metavar="OHM", help="of a wire segment (default: %(default)s)")
     arguments = parser.parse_args()
-    moons = tasks.load_moons()
-    points = Dataset(moons.test.points[: arguments.points], moons.test.labels[: arguments.points])
-    settings = replace(ROBUST_TRAINING, n_steps=arguments.steps)
-    networks = [train_robust(moons.train, TIO2, rng=np.random.default_rng([seed, 77]), settings=settings)
-                for seed in range(arguments.seeds)]
+    points = points_of(arguments)
+    networks = [train_seed(seed, TIO2, arguments.steps) for seed in range(arguments.seeds)]
 
     def judged(device, periphery):
         return np.array([judge(network, points, device, periphery, arguments) for network in networks])
@@ -78,7 +74,7 @@ def main():
     print(f"{'nothing at read':<58}{base[:, 0].mean():.3f}            5th percentile {base[:, 1].mean():.3f}")
     for name, row in ROWS.items():
         costs = judged(*row) - base
-        print(f"{name:<58}{interval(costs[:, 0])}   {interval(costs[:, 1])}", flush=True)
+        print(f"{name:<58}{change(costs[:, 0], 4)}   {change(costs[:, 1], 4)}", flush=True)
 
 
 def judge(network, points, device, periphery, arguments):
@@ -86,12 +82,6 @@ def judge(network, points, device, periphery, arguments):
     outcome = transfer(network, points, device=device, periphery=periphery, wire_resistance=arguments.wires,
                        n_transfers=arguments.chips, rng=np.random.default_rng(5))
     return (outcome.rates >= 0.95).mean(), np.quantile(outcome.accuracies, 0.05)
-
-
-def interval(costs):
-    """Mean of the costs of all seeds with half the width of its interval."""
-    half = t_quantile(0.975, len(costs) - 1) * costs.std(ddof=1) / len(costs) ** 0.5
-    return f"{costs.mean():+.4f} +- {half:.4f}"
 
 
 if __name__ == "__main__":

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 from options import make_folder, whole
+from robust_networks import points_of, train_seed
 
 from tiocross import (
-    MLP, TIO2_8X8, TIO2_STATE_8X8, TIO2_SWITCHING, Dataset, SimulatedFab, plan, plot, program, tasks, train_robust,
-    transfer)
-from tiocross.intervals import t_quantile
+    MLP, TIO2_8X8, TIO2_STATE_8X8, TIO2_SWITCHING, SimulatedFab, plan, plot, program, transfer)
+from tiocross.intervals import half_width_of_mean
 from tiocross.storage import replacing
 from tiocross.study.methods import ROBUST_TRAINING
 from tiocross.units import ohm, uS
@@ -66,9 +66,8 @@ def main():
                         help="of training (default: %(default)s)")
     arguments = parser.parse_args()
     folder = make_folder(parser, arguments.out)
-    moons = tasks.load_moons()
-    points = Dataset(moons.test.points[: arguments.points], moons.test.labels[: arguments.points])
-    networks = [robust_network(folder, moons.train, seed, arguments.steps) for seed in range(arguments.seeds)]
+    points = points_of(arguments)
+    networks = [robust_network(folder, seed, arguments.steps) for seed in range(arguments.seeds)]
     found = {name: np.array([judge(network, points, way, arguments.chips) for network in networks])
              for name, way in WAYS.items()}
     report = (f"ROBUST on half moons, arrays of 8 x 8: {arguments.seeds} networks, {arguments.chips} chips each, "
@@ -83,12 +82,11 @@ def main():
     print(f"results: {folder}")
 
 
-def robust_network(folder, training, seed, n_steps):
+def robust_network(folder, seed, n_steps):
     """The network of a seed; one that the folder has is not trained again."""
     path = folder / f"robust_{n_steps}_steps_{seed}.npz"
     if not path.exists():
-        settings = replace(ROBUST_TRAINING, n_steps=n_steps)
-        train_robust(training, TIO2_8X8, rng=np.random.default_rng([seed, 77]), settings=settings).save(path)
+        train_seed(seed, TIO2_8X8, n_steps).save(path)
     return MLP.load(path)
 
 
@@ -118,15 +116,10 @@ def device_errors(network, way, n_chips):
     return np.concatenate(errors)
 
 
-def half_width(values):
-    """Half the width of the 95 % interval of the mean over networks."""
-    return t_quantile(0.975, len(values) - 1) * values.std(axis=0, ddof=1) / len(values) ** 0.5
-
-
 def format_table(found):
     lines = [f"{'':<36}   error from 200 uS (uS)     robust share    mean accuracy   5th percentile  pulses  time (s)"]
     for name, values in found.items():
-        mean, half = values.mean(axis=0), half_width(values)
+        mean, half = values.mean(axis=0), half_width_of_mean(values)
         shares = "   ".join(f"{m:.3f} +- {h:.3f}" for m, h in zip(mean[2:5], half[2:5]))
         costs = "       -         -" if np.isnan(mean[5]) else f"{mean[5]:>8.0f}{mean[6]:>10.1f}"
         lines.append(f"{name:<36} {mean[0]:>6.1f} +- {half[0]:>4.1f}, sd {mean[1]:>5.1f}   {shares}{costs}")
@@ -138,7 +131,7 @@ def draw(found):
     figure, axes = plot.new_figure(1, 3, width=15, height=4.6)
     places = np.arange(len(found))[::-1]
     means = np.array([values.mean(axis=0) for values in found.values()])
-    halves = np.array([half_width(values) for values in found.values()])
+    halves = np.array([half_width_of_mean(values) for values in found.values()])
     colours = [plot.COLOURS[0 if name.startswith("card") else 2] for name in found]
     titles = ("devices from 200 µS: mean error, bar: sd", "robust share", "5th percentile of the accuracy")
     for axis, column, spread, title in zip(axes[0], (0, 2, 4), (means[:, 1], halves[:, 2], halves[:, 4]), titles):

@@ -12,11 +12,10 @@ from dataclasses import replace
 
 import numpy as np
 from options import make_folder, whole
+from robust_networks import change, points_of, train_seed
 
 from tiocross import (
-    RRAM_B, RRAM_C, TIO2, TIO2_RETENTION, Ageing, ConductanceDropout, Dataset, NoiseInjection, Retention, plot, tasks, train,
-    train_robust, transfer)
-from tiocross.intervals import t_quantile
+    RRAM_B, RRAM_C, TIO2, TIO2_RETENTION, Ageing, ConductanceDropout, NoiseInjection, Retention, plot, tasks, train, transfer)
 from tiocross.storage import replacing
 from tiocross.study.methods import ROBUST_TRAINING
 from tiocross.units import uS
@@ -61,19 +60,16 @@ def main():
 
 def tabulate(arguments):
     """Lines of the table."""
-    moons = tasks.load_moons()
-    points = Dataset(moons.test.points[: arguments.points], moons.test.labels[: arguments.points])
-    settings = replace(ROBUST_TRAINING, n_steps=arguments.steps)
-    networks = [train_robust(moons.train, TIO2, rng=np.random.default_rng([seed, 77]), settings=settings)
-                for seed in range(arguments.seeds)]
+    training, points = tasks.load_moons().train, points_of(arguments)
+    networks = [train_seed(seed, TIO2, arguments.steps) for seed in range(arguments.seeds)]
 
     def shares(networks, device, after):
         return np.array([(transfer(network, points, device=device, after=after, n_transfers=arguments.chips,
                                    rng=np.random.default_rng(5)).rates >= 0.95).mean() for network in networks])
 
     def go_on(device, *techniques):
-        later = replace(settings, learning_rate=0.1, loss_from=0.0, scale_gradient_from=0.0)
-        return [train(network, moons.train, [NoiseInjection(), ConductanceDropout(), *techniques], device=device,
+        later = replace(ROBUST_TRAINING, n_steps=arguments.steps, learning_rate=0.1, loss_from=0.0, scale_gradient_from=0.0)
+        return [train(network, training, [NoiseInjection(), ConductanceDropout(), *techniques], device=device,
                       rng=np.random.default_rng([seed, 78]), settings=later) for seed, network in enumerate(networks)]
 
     yield (f"ROBUST on half moons, {arguments.seeds} networks, {arguments.chips} chips each, {len(points)} test points, 0 ohm; "
@@ -84,13 +80,7 @@ def tabulate(arguments):
         found = shares(networks, device, after)
         without, against = (shares(some, device, after) - found for some in (same, go_on(device, Ageing(after))))
         cost = found - shares(networks, TIO2, 0.0)
-        yield f"{name:<26}{found.mean():>7.3f}{interval(cost):>20}{interval(without):>26}{interval(against):>24}"
-
-
-def interval(values):
-    """Mean over all seeds with half the width of its interval."""
-    half = t_quantile(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
-    return f"{values.mean():+.3f} +- {half:.3f}"
+        yield f"{name:<26}{found.mean():>7.3f}{change(cost, 3):>20}{change(without, 3):>26}{change(against, 3):>24}"
 
 
 @plot.house_style()

@@ -21,7 +21,7 @@ from options import make_folder, whole
 
 from tiocross import TIO2, TIO2_STATE, TIO2_SWITCHING, PulseScheme, SimulatedCrossbar, plot
 from tiocross.devices.calibration.state import simulate_changes
-from tiocross.intervals import t_quantile
+from tiocross.intervals import half_width_of_mean
 from tiocross.lab.characterisation import characterise
 from tiocross.storage import replacing
 from tiocross.units import percent, uS
@@ -164,7 +164,7 @@ def format_counts(counts):
     n_seeds = len(counts["uniform"])
     lines = [f"it follows, {n_seeds} seeds: mean with 95 % interval, least to most"]
     for kind, found in counts.items():
-        means, halves = found.mean(axis=0), t_quantile(0.975, n_seeds - 1) * found.std(axis=0, ddof=1) / n_seeds**0.5
+        means, halves = found.mean(axis=0), half_width_of_mean(found)
         parts = [f"{mean:.1f} +- {half:.1f} of {total} {what} ({least} to {most})" for mean, half, total, what, least, most
                  in zip(means, halves, (len(MEASURED) * len(LEVELS), len(MEASURED)), ("quantiles", "medians"),
                         found.min(axis=0), found.max(axis=0))]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tiocross import MLP, TIO2, NoiseInjection, TrainingSettings, tasks, train
+from tiocross import MLP, TIO2, NoiseInjection, TrainingSettings, plan, tasks, train
 
 ROOT = Path(__file__).resolve().parent.parent
 MEASURED = ROOT.parent / "shared" / "data" / "drolet2023"
@@ -31,6 +31,16 @@ def network(moons):
     start.centre_inputs(moons.train)
     settings = TrainingSettings(n_steps=600, n_chips=2)
     return train(start, moons.train, [NoiseInjection()], device=TIO2, rng=rng, settings=settings)
+
+
+@pytest.fixture(scope="module")
+def planned(network, tmp_path_factory):
+    """A plan of the network, and the folder that holds both."""
+    folder = tmp_path_factory.mktemp("planned") / "plan"
+    made = plan(network, TIO2)
+    made.save(folder)
+    network.save(folder / "network.npz")
+    return made, folder
 
 
 @pytest.fixture(scope="session")

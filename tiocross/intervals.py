@@ -39,9 +39,14 @@ def clopper_pearson_interval(n_hits, n_total):
 def normal_intervals(values):
     """Intervals (low, high) of the mean and of the standard deviation of a normal law, from two or more draws."""
     n_free, std = len(values) - 1, values.std(ddof=1)
-    reach = t_quantile(1 - _TAIL, n_free) * std / math.sqrt(len(values))
+    reach = half_width_of_mean(values)
     ends = [std * math.sqrt(n_free / chi_squared_quantile(level, n_free)) for level in (1 - _TAIL, _TAIL)]
     return (values.mean() - reach, values.mean() + reach), tuple(ends)
+
+
+def half_width_of_mean(values):
+    """Half the width of the interval of the mean of a normal law, along the first axis, from two or more draws."""
+    return t_quantile(1 - _TAIL, len(values) - 1) * values.std(axis=0, ddof=1) / math.sqrt(len(values))
 
 
 def uniform_intervals(values):

@@ -11,6 +11,7 @@ from dataclasses import MISSING, field, fields, is_dataclass
 import numpy as np
 
 from tiocross.checks import as_count, as_finite, as_number, nearest_name
+from tiocross.storage import read_json
 
 
 def number(unit, *, default=MISSING, low=-math.inf, high=math.inf, positive=False, optional=False, shown="", source=""):
@@ -106,6 +107,15 @@ def to_json(record):
     """Declared fields as plain numbers and lists, the unit in every key; then the source, if the record has one."""
     content = {f"{name} [{rules['unit']}]": _plain(getattr(record, name)) for name, rules in declared(record).items()}
     return {**content, "source": record.source} if hasattr(record, "source") else content
+
+
+def load(path, from_json):
+    """What ``from_json`` makes of the content of a JSON file; its errors name the file."""
+    content = read_json(path)
+    try:
+        return from_json(content)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"{path}: {error}") from None
 
 
 def values_from_json(where, content, kind, extra=()):

@@ -30,3 +30,10 @@ us = 1e-6
 ns = 1e-9
 
 percent = 1e-2
+
+_PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"), (1e-18, "a"))
+
+
+def prefix_of(value):
+    """Size and letter of the prefix with which people write a value of a unit: (1e-6, "u") for 5e-6; (1.0, "") from 1 on."""
+    return next(((size, letter) for size, letter in _PREFIXES if abs(value) >= size), _PREFIXES[-1])

@@ -5,17 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from tiocross import TIO2, judge_plan, judge_readback, plan, program, save_readback
+from tiocross import TIO2, judge_plan, judge_readback, program, save_readback
 from tiocross.commands.main import main
-
-
-@pytest.fixture(scope="module")
-def planned(network, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("judge") / "plan"
-    made = plan(network, TIO2)
-    made.save(folder)
-    network.save(folder / "network.npz")
-    return made, folder
 
 
 def test_a_plan_is_judged_as_from_python(planned, network, moons, tmp_path, capsys):

@@ -1,22 +1,12 @@
 """`tiocross netlist`: what Python writes, from the command line."""
 
 import numpy as np
-import pytest
 
 from tiocross import (
-    TIO2, Crossbar, Sinh, arrange, map_weights, plan, program, save_readback, write_conductance_csv, write_netlist,
+    TIO2, Crossbar, Sinh, arrange, map_weights, program, save_readback, write_conductance_csv, write_netlist,
 )
 from tiocross.commands.main import main
 from tiocross.units import mV
-
-
-@pytest.fixture(scope="module")
-def planned(network, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("netlist") / "plan"
-    made = plan(network, TIO2)
-    made.save(folder)
-    network.save(folder / "network.npz")
-    return made, folder
 
 
 def test_a_plan_is_written_with_its_targets_or_its_readbacks(planned, network, moons, tmp_path, capsys):

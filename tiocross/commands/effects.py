@@ -8,7 +8,7 @@ import numpy as np
 from tiocross import plot
 from tiocross.commands.destinations import require_free_folder, save_figure
 from tiocross.commands.networks import file_sha256
-from tiocross.commands.operation import as_operation, describe_operation, operation_record
+from tiocross.commands.operation import describe_operation, keywords_of, operation_record
 from tiocross.commands.progress import ProgressLine
 from tiocross.commands.studies import count_workers
 from tiocross.commands.transfer import GB, what_to_judge
@@ -25,12 +25,12 @@ _WIDTH, _HEIGHT, _PER_EFFECT = 6.4, 1.8, 0.5  # [inch]
 
 def prepare(arguments):
     """The comparison that the command line asks for, ready to be called."""
-    network, device, points, source, layout, how = what_to_judge(arguments)
-    conditions = Conditions(device, arguments.wire_resistance, as_operation(how))
+    network, device, points, source, layout, operation = what_to_judge(arguments)
+    conditions = Conditions(device, arguments.wire_resistance, operation)
     n_all = len(settings_of(conditions))
     folder = Path(arguments.out)
     require_free_folder(folder, _FILES, arguments.overwrite)
-    return lambda: _compare(arguments, (network, device, points, layout, how), source, n_all)
+    return lambda: _compare(arguments, (network, device, points, layout, operation), source, n_all)
 
 
 def _compare(arguments, judged, source, n_all):
@@ -41,7 +41,7 @@ def _compare(arguments, judged, source, n_all):
         costs = effect_costs(network, points, device=device, layout=layout, wire_resistance=arguments.wire_resistance,
                              n_transfers=arguments.transfers, rng=np.random.default_rng(arguments.seed),
                              workers=count_workers(arguments.workers), memory=arguments.memory * GB,
-                             **operation, on_progress=lambda done, total: progress.update("chips", done))
+                             **keywords_of(operation), on_progress=lambda done, total: progress.update("chips", done))
     finally:
         progress.close()
     folder = Path(arguments.out)

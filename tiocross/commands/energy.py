@@ -22,7 +22,7 @@ _WIDTH, _HEIGHT, _PER_LAYER = 6.4, 2.0, 0.6  # [inch]
 def prepare(arguments):
     """The budget that the command line asks for, ready to be solved."""
     judged = what_to_judge(arguments)
-    periphery = judged[-1].get("periphery")
+    periphery = judged[-1].periphery
     as_count("--inputs", arguments.inputs)
     if arguments.passes is not None and not arguments.pulse_by_pulse:
         raise ValueError("--passes is of the programming of --pulse-by-pulse; add that, or leave --passes out")
@@ -41,11 +41,11 @@ def _solve(arguments, judged):
     rng = np.random.default_rng(arguments.seed)
     some = points.points[np.sort(rng.permutation(len(points))[: arguments.inputs])]
     programming = None
-    if "chips" in operation:
+    if operation.fab is not None:
         programming = transfer(network, points, device=device, layout=layout, wire_resistance=arguments.wire_resistance,
-                               n_transfers=arguments.transfers, rng=rng, chips=operation["chips"]).programming
+                               n_transfers=arguments.transfers, rng=rng, chips=operation.fab).programming
     found = energy_of(network, some, device=device, layout=layout, wire_resistance=arguments.wire_resistance,
-                      periphery=operation.get("periphery"), read_time=arguments.read_time, programming=programming)
+                      periphery=operation.periphery, read_time=arguments.read_time, programming=programming)
     if arguments.out is not None:
         folder = Path(arguments.out)
         folder.mkdir(parents=True, exist_ok=True)

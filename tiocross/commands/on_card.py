@@ -38,8 +38,9 @@ def prepare_on_card(arguments, kind, text):
     rng = np.random.default_rng(as_count("--seed", arguments.seed, low=0))
     n_simulated = _MOST_DEVICES // sum(rows * columns for rows, columns in layout.layer_shapes)
     operation = operation_of(SimpleNamespace(**{**vars(arguments), "passes": None}), device)
-    most = _N_FOLLOWED if needs_path(device, operation.get("periphery", Periphery())) else _N_SIMULATED
-    how = {"layout": layout, "wire_resistance": resistance, "n_simulated": max(75, min(most, n_simulated)), **operation}
+    most = _N_FOLLOWED if needs_path(device, operation.periphery or Periphery()) else _N_SIMULATED
+    how = {"layout": layout, "wire_resistance": resistance, "n_simulated": max(75, min(most, n_simulated)),
+           "after": operation.after, "periphery": operation.periphery}
 
     def describe():
         progress = ProgressLine(effects=1)

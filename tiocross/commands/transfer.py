@@ -6,7 +6,7 @@ from tiocross.checks import as_count, as_number
 from tiocross.circuit.crossbar import LARGEST_RESISTANCE
 from tiocross.commands.judged_points import fitting_points
 from tiocross.commands.networks import arrangement_of, file_sha256, record_path, require_free
-from tiocross.commands.operation import as_operation, describe_operation, operation_of, operation_record
+from tiocross.commands.operation import describe_operation, keywords_of, operation_of, operation_record
 from tiocross.commands.plan import load_planned
 from tiocross.commands.progress import ProgressLine
 from tiocross.commands.studies import count_workers
@@ -47,7 +47,7 @@ def what_to_judge(arguments):
         as_number("--memory", arguments.memory, low=_LEAST_MEMORY, unit="GB")
     operation = operation_of(arguments, device)
     make_chips(network, device, layout=layout, wire_resistance=arguments.wire_resistance, rng=np.random.default_rng(0),
-               operation=as_operation(operation))  # what cannot be is refused before any work
+               operation=operation)  # what cannot be is refused before any work
     return network, device, points, source, layout, operation
 
 
@@ -71,7 +71,7 @@ def _transfer(arguments, judged, source):
         outcome = transfer(network, points, device=device, layout=layout, wire_resistance=arguments.wire_resistance,
                            n_transfers=arguments.transfers, rng=np.random.default_rng(arguments.seed),
                            workers=count_workers(arguments.workers), memory=arguments.memory * GB,
-                           until=arguments.until, **operation,
+                           until=arguments.until, **keywords_of(operation),
                            on_progress=lambda done, total: progress.update("chips", done))
         summary = outcome.summary()
     finally:

@@ -5,7 +5,7 @@ from os import PathLike
 from tiocross import records
 from tiocross.checks import require_name
 from tiocross.devices.device import EFFECTS, YOUNG, Device, effects_shown, kinds_of
-from tiocross.storage import read_json, save_json
+from tiocross.storage import save_json
 
 FORMAT = "tiocross device 1"
 _YOUNGER = ("lines", "array_shape [-]", *YOUNG)  # keys that files written before them lack
@@ -60,11 +60,7 @@ def load_device(path: str | PathLike) -> Device:
     ...     load_device(f"{folder}/device.json").array_shape
     (8, 8)
     """
-    content = read_json(path)
-    try:
-        return from_json(content)
-    except (ValueError, TypeError) as error:
-        raise type(error)(f"{path}: {error}") from None
+    return records.load(path, from_json)
 
 
 def to_json(device):

@@ -4,7 +4,7 @@ from os import PathLike
 
 from tiocross import records
 from tiocross.periphery.electronics import PARTS, Periphery
-from tiocross.storage import read_json, save_json
+from tiocross.storage import save_json
 
 FORMAT = "tiocross periphery 1"
 _TEXTS = {"sensing": ("kind",)}  # fields of parts that are texts, beside the source
@@ -59,11 +59,7 @@ def load_periphery(path: str | PathLike) -> Periphery:
     ...     load_periphery(f"{folder}/board.json").sensing.offset
     0.01
     """
-    content = read_json(path)
-    try:
-        return from_json(content)
-    except (ValueError, TypeError) as error:
-        raise type(error)(f"{path}: {error}") from None
+    return records.load(path, from_json)
 
 
 def to_json(periphery):

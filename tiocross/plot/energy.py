@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from tiocross.plot.style import COLOURS
+from tiocross.units import prefix_of
 
 _HATCHES = (None, "///", "...", "xx", "\\\\\\", "--", "++")
-_PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"))
 
 
 def energy(axes: Axes, budget: Any, *, title: str | None = None) -> Axes:
@@ -63,7 +63,8 @@ def energy(axes: Axes, budget: Any, *, title: str | None = None) -> Axes:
 
 def _prefix_of(value):
     """Size and prefix with which a value has one to four digits before its point."""
-    return next(((size, prefix) for size, prefix in _PREFIXES if value >= 3 * size), _PREFIXES[-1])
+    size, prefix = prefix_of(value / 3)
+    return size, prefix.replace("u", "µ")
 
 
 def _shown(value, unit):

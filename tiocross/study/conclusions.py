@@ -3,7 +3,7 @@ within the intervals."""
 
 import numpy as np
 
-from tiocross.intervals import t_quantile
+from tiocross.intervals import half_width_of_mean
 from tiocross.study.tables import half_width, mean_of, names_of, rows_of, wires_of
 
 REGULAR, LINE, OURS = "regular", "straight line, robustly trained", "ROBUST"
@@ -31,7 +31,7 @@ def difference(first, second, figure):
     pairs = {row["seed"]: row[figure] for row in second}
     apart = np.array([row[figure] - pairs[row["seed"]] for row in first if row["seed"] in pairs])
     n = len(apart)
-    over_seeds = t_quantile(0.975, n - 1) * apart.std(ddof=1) / np.sqrt(n) if n >= _FEWEST_SEEDS else 0.0
+    over_seeds = half_width_of_mean(apart) if n >= _FEWEST_SEEDS else 0.0
     halves = [np.mean([np.diff(row["intervals"][figure]).item() / 2 for row in group]) for group in (first, second)]
     return float(apart.mean()), float(np.sqrt(over_seeds**2 + halves[0] ** 2 + halves[1] ** 2))
 

@@ -16,7 +16,6 @@ import numpy as np
 from tiocross.checks import as_number, require_generator
 from tiocross.devices.device import require_device
 from tiocross.devices.retention import retention_notes
-from tiocross.devices.rewriting import Passes
 from tiocross.devices.writes import disturb_notes
 from tiocross.learning.training import require_matching, train_many
 from tiocross.mapping.faults import offset_known
@@ -86,17 +85,11 @@ class Chips:
         self._set_wires(wire_resistance)
         self.entropy = int(rng.integers(2**63))
         self._draws = draws_for(device, self.layout, self._n_later_writes, self.entropy)
-        self._passing = Passing(device, self.layout, self._n_later_writes, self._draws,
-                                Passes(operation.passes, operation.tolerance))
+        self._passing = Passing(device, self.layout, self._n_later_writes, self._draws, operation.passes)
 
     def __getstate__(self):
         """Kept chips do not travel: they are the same when made again."""
         return {**vars(self), "_kept": None}
-
-    @property
-    def is_small(self):
-        """Whether chips are drawn in blocks."""
-        return type(self._draws) is BlockDraws
 
     @property
     def bytes_per_device(self):
@@ -115,20 +108,23 @@ class Chips:
     def with_wires(self, wire_resistance):
         """The same chips with other wires; what is programmed is kept and shared, unless it depends on the wires."""
         depends = self.adaptation.compensated or self.adaptation.layer_by_layer
-        if self._kept is None and self.is_small and not depends:  # large ones are made anew: memory has its bounds
-            self._kept = {}
-        other = copy(self)
-        other._kept = self._kept  # which does not travel with copies
+        other = self._sibling(shares=not depends)
         other._set_wires(wire_resistance)
         return other
 
     def with_after(self, after):
         """The same chips a time ``after`` [s] their programming, which is kept and shared."""
-        if self._kept is None and self.is_small and not self.adaptation.layer_by_layer:
-            self._kept = {}
-        other = copy(self)
+        other = self._sibling(shares=not self.adaptation.layer_by_layer)
         other.operation = replace(self.operation, after=after)
         require_ageing(other.device, other.layout.mapping, other.operation.after)
+        return other
+
+    def _sibling(self, shares):
+        """A copy; where it ``shares`` what is programmed, that is kept from now on."""
+        if self._kept is None and shares and type(self._draws) is BlockDraws:  # large ones are made anew: memory has bounds
+            self._kept = {}
+        other = copy(self)
+        other._kept = self._kept  # which does not travel with copies
         return other
 
     @property

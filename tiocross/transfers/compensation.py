@@ -13,7 +13,7 @@ import numpy as np
 
 from tiocross.checks import as_count, require_generator
 from tiocross.devices.device import Device, require_device
-from tiocross.intervals import t_quantile
+from tiocross.intervals import half_width_of_mean, t_quantile
 from tiocross.learning.expected_loss import ExpectedLoss
 from tiocross.learning.losses import Loss, MeanLoss
 from tiocross.learning.network import MLP
@@ -278,7 +278,7 @@ def _directions(n_weights, rng):
 
 def _mean(values):
     """Mean of groups and its interval."""
-    reach = t_quantile(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    reach = half_width_of_mean(values)
     return Estimate(float(values.mean()), float(values.mean() - reach), float(values.mean() + reach))
 
 

@@ -52,12 +52,18 @@ def whole_arrays(programmed, layout, chips):
     return whole
 
 
-def _pieces_by_shape(layouts, only):
-    """The physical arrays to be solved, by the shape of their part that counts."""
-    groups, pieces = {}, {}
+def by_layout(layouts):
+    """Each layout with the numbers of its chips."""
+    groups = {}
     for chip, layout in enumerate(layouts):
         groups.setdefault(id(layout), (layout, []))[1].append(chip)
-    for layout, chips in groups.values():
+    return list(groups.values())
+
+
+def _pieces_by_shape(layouts, only):
+    """The physical arrays to be solved, by the shape of their part that counts."""
+    pieces = {}
+    for layout, chips in by_layout(layouts):
         for blocks, used in zip(layout.blocks_of, layout.used):
             if only is None or any(block.layer == only for block in blocks):
                 rows, columns = lines_that_count(used)

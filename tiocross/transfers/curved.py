@@ -1,6 +1,7 @@
 """Currents of arrays of devices that do not obey Ohm's law at the read voltage, for many chips and points: solved, not
 approximated. Behind ideal wires the law itself says them; behind wires all devices of an array are solved together."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -99,6 +100,16 @@ class CurvedArrays:
         found = solve(crossbar, np.ascontiguousarray(source.T))
         currents[:] = found.bit_line_currents[:, block.bit_lines].T
         return np.moveaxis(crossbar.currents(found.device_voltages), 0, -1)[:, block.bit_lines] if is_noisy else None
+
+
+def between_ends(crossbar, law, ends):
+    """A crossbar behind drivers and before sensing of these resistances [ohm]; its devices have this law, a `Nonlinearity`,
+    where they have none of their own."""
+    crossbar = replace(crossbar, source_resistance=crossbar.source_resistance + ends[0],
+                       sense_resistance=crossbar.sense_resistance + ends[1])
+    if crossbar.iv is not None or law is None:
+        return crossbar
+    return replace(crossbar, conductances=law.at_zero * crossbar.conductances, iv=Sinh(law.v0))
 
 
 def add_up(devices, total):

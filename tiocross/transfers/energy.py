@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike
 
 from tiocross.checks import as_number, kind_of
 from tiocross.circuit.crossbar import Crossbar
-from tiocross.circuit.laws import Sinh
 from tiocross.circuit.solver import solve
 from tiocross.devices.device import Device, require_device
 from tiocross.learning.network import MLP
@@ -21,14 +20,15 @@ from tiocross.periphery.electronics import Periphery, require_periphery
 from tiocross.periphery.presets import IDEAL_PERIPHERY
 from tiocross.records import short_text
 from tiocross.shown import table
+from tiocross.transfers.curved import between_ends
+from tiocross.transfers.driving import drive_layer
 from tiocross.transfers.programming_cost import Programming
 from tiocross.transfers.scales import activated, scales_for, with_bias
-from tiocross.units import ns
+from tiocross.units import ns, prefix_of
 
 PARTS = ("DAC", "driver", "sensing", "ADC", "activation")
 _EDGE = 1.0 / 3.0  # of a voltage that rises evenly the mean square is a third of that at its end
 _DEVICES_AT_ONCE = 2_000_000  # of all inputs solved together
-_PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"), (1e-18, "a"))
 
 
 @dataclass(frozen=True)
@@ -237,11 +237,13 @@ def energy_of(network: MLP, points: ArrayLike, *, device: Device, layout: Layout
     if not len(encoded):
         raise ValueError("energy needs one point or more; got none")
     scales = scales_for(network, targets, encoded, periphery)
+    crossbars = [between_ends(Crossbar(np.nan_to_num(placed), resistance), device.nonlinearity, periphery.resistances)
+                 for placed in targets.layout.place([layer.conductances for layer in targets.layers])]
     layers, signal, last = [], encoded, len(network.steps) - 1
     for k, step in enumerate(network.steps):
         seen = step.gather(signal)
-        driven = seen.reshape(-1, seen.shape[-1])
-        powers, sums = _read(k, targets, driven, scales[k].volts_per_unit, (device, resistance, periphery))
+        inputs = with_bias(seen.reshape(-1, seen.shape[-1]), len(targets.layers[k].conductances))
+        powers, sums = _read(k, targets, crossbars, inputs, scales[k].volts_per_unit)
         layers.append(_layer(k, targets, powers, len(encoded), (periphery, read_time, k == last)))
         signal = step.average(activated(step, sums.reshape(len(signal), -1), None if k == last else periphery.activation))
     return EnergyBudget(tuple(layers), read_time, periphery.edge or 0.0, len(encoded), device.name, periphery.name,
@@ -252,7 +254,7 @@ def shown(value, unit):
     """A value with a prefix of its unit, for people."""
     if value is None:
         return "-"
-    size, prefix = next(((size, prefix) for size, prefix in _PREFIXES if abs(value) >= size), _PREFIXES[-1])
+    size, prefix = prefix_of(value)
     return f"0 {unit}" if value == 0 else f"{value / size:.3g} {prefix}{unit}"
 
 
@@ -267,38 +269,33 @@ def as_read_time(read_time, periphery):
     return time
 
 
-def _read(k, targets, signal, volts_per_unit, conditions):
+class _Metered:
+    """An array that is driven, and the power that it takes: ``readings``, (2, n_inputs) [W] each, in the devices, and in
+    wires and ends."""
+
+    def __init__(self, crossbar):
+        self._crossbar, self.readings = crossbar, []
+
+    def __call__(self, voltages):
+        """(n_inputs, n_bit_lines) currents [A] for (n_inputs, n_word_lines) voltages [V]."""
+        at_once, powers, currents = max(1, _DEVICES_AT_ONCE // self._crossbar.conductances.size), [], []
+        for first in range(0, len(voltages), at_once):
+            solution = solve(self._crossbar, voltages[first : first + at_once])
+            powers.append([solution.device_power, solution.wire_power])
+            currents.append(solution.bit_line_currents)
+        self.readings.append(np.concatenate(powers, axis=1))
+        return np.concatenate(currents)
+
+
+def _read(k, targets, crossbars, inputs, volts_per_unit):
     """Power [W] in the devices, and in wires and ends, of each reading of a layer, (n_readings, 2, n_inputs); and the sums
     (n_inputs, n_outputs) that it gives (unitless)."""
-    layer, layout = targets.layers[k], targets.layout
-    inputs = volts_per_unit * with_bias(signal, layer.conductances.shape[0])
-    here = [[block for block in blocks if block.layer == k] for blocks in layout.blocks_of]
-    powers = np.zeros((max(map(len, here)), 2, len(inputs)))
-    sums = 0.0 if layer.digital_bias is None else layer.digital_bias
-    for placed, blocks in zip(layout.place([layer.conductances for layer in targets.layers]), here):
-        for reading, block in enumerate(blocks):
-            driven = np.zeros((len(inputs), placed.shape[0]))
-            driven[:, block.word_lines] = inputs[:, block.layer_rows]
-            found, currents = _solve_array(np.nan_to_num(placed), driven, *conditions)
-            powers[reading] += found
-            lines = np.zeros((len(inputs), layer.conductances.shape[1]))
-            lines[:, block.layer_columns] = currents[:, block.bit_lines]
-            sums = sums + layout.mapping.differences(lines) / (volts_per_unit * layer.scale[block.layer_rows[0]])
+    metered = [_Metered(crossbar) for crossbar in crossbars]
+    sums = drive_layer(k, metered, targets, inputs, volts_per_unit)
+    powers = np.zeros((max(len(array.readings) for array in metered), 2, len(inputs)))
+    for array in metered:  # at once; their own readings follow each other
+        powers[: len(array.readings)] += np.reshape(array.readings, (-1, 2, len(inputs)))
     return powers, sums
-
-
-def _solve_array(conductances, volts, device, resistance, periphery):
-    """(2, n_inputs) power [W] in the devices, and in wires and ends, and the (n_inputs, n_bit_lines) currents [A]."""
-    law, (source, sensing) = device.nonlinearity, periphery.resistances
-    slope, iv = (1.0, None) if law is None else (law.at_zero, Sinh(law.v0))
-    crossbar = Crossbar(slope * conductances, resistance, source_resistance=source, sense_resistance=sensing, iv=iv)
-    at_once = max(1, _DEVICES_AT_ONCE // conductances.size)
-    powers, currents = [], []
-    for first in range(0, len(volts), at_once):
-        solution = solve(crossbar, volts[first : first + at_once])
-        powers.append([solution.device_power, solution.wire_power])
-        currents.append(solution.bit_line_currents)
-    return np.concatenate(powers, axis=1), np.concatenate(currents)
 
 
 def _layer(k, targets, powers, n_points, how):

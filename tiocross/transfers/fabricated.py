@@ -17,7 +17,7 @@ from tiocross.lab.fab import SimulatedFab, array_stream, make_chip, program_chip
 from tiocross.lab.switching import require_switching
 from tiocross.mapping.faults import offset_known
 from tiocross.transfers.chips import Chips, Met
-from tiocross.transfers.conducting import whole_arrays
+from tiocross.transfers.conducting import by_layout, whole_arrays
 from tiocross.transfers.programming_cost import Programming
 from tiocross.units import uS
 
@@ -69,19 +69,9 @@ class FabChips(Chips):
                      f"{largest[0]} x {largest[1]} is an extrapolation"] if max(largest) > 16 else []
         return [*stretched, *retention_notes(self.device, self.operation.after)]
 
-    def with_wires(self, wire_resistance):
-        """The same chips with other wires; they are programmed anew, for pulses go through the wires too."""
-        return self._anew(super().with_wires, wire_resistance)
-
-    def with_after(self, after):
-        """The same chips a time ``after`` [s] their programming, which is done anew."""
-        return self._anew(super().with_after, after)
-
-    def _anew(self, change, value):
-        """What a change makes, with nothing kept and no figures told."""
-        kept, self._kept = self._kept, {}
-        other = change(value)
-        other._kept = self._kept = kept
+    def _sibling(self, shares):
+        """A copy, to be programmed anew: pulses go through the wires too."""
+        other = super()._sibling(shares=False)
         other._figures = {}
         return other
 
@@ -159,7 +149,7 @@ class FabChips(Chips):
 
     def _read(self, programmed):
         arrays = [None] * len(programmed.layouts)
-        for layout, chips in _by_layout(programmed.layouts):
+        for layout, chips in by_layout(programmed.layouts):
             whole = whole_arrays(programmed, layout, chips)
             source, sensing = self.periphery.resistances
             if self.wire_resistance > 0 or source > 0 or sensing > 0:
@@ -174,7 +164,7 @@ class FabChips(Chips):
 def _layers_of(arrays, layouts, shapes):
     """Layers (n_chips, n_word_lines, n_bit_lines) from the arrays of each chip, which lie as its layout says."""
     layers = [np.empty((len(layouts), *shape)) for shape in shapes]
-    for layout, chips in _by_layout(layouts):
+    for layout, chips in by_layout(layouts):
         whole = [np.stack([arrays[chip][k] for chip in chips]).astype(np.float64) for k in range(len(layout.arrays))]
         for layer, values in zip(layers, layout.collect(whole)):
             layer[chips] = values
@@ -186,20 +176,12 @@ def _of_chip(layer, chip):
     return layer if layer is None or layer.ndim == 2 else layer[chip]
 
 
-def _by_layout(layouts):
-    """Each layout with the numbers of its chips."""
-    groups = {}
-    for chip, layout in enumerate(layouts):
-        groups.setdefault(id(layout), (layout, []))[1].append(chip)
-    return list(groups.values())
-
-
 def _require_possible(operation, adaptation):
     if not isinstance(operation.fab, SimulatedFab):
         raise TypeError(f"chips must be a SimulatedFab, such as SimulatedFab(passes=3); got {kind_of(operation.fab)}")
-    if operation.passes != 1:
-        raise ValueError(f"passes={operation.passes} is of a card's programming; a fab has its own: "
-                         f"chips=SimulatedFab(..., passes={operation.passes}), and leave passes out")
+    if (n_passes := operation.passes.number) != 1:
+        raise ValueError(f"passes={n_passes} is of a card's programming; a fab has its own: "
+                         f"chips=SimulatedFab(..., passes={n_passes}), and leave passes out")
     if adaptation is not None and adaptation.layer_by_layer:
         raise ValueError("layer_by_layer programs a layer at a time by the card's statistics; with chips= whole chips are "
                          "programmed. Leave one of them out")

@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike
 from tiocross.checks import as_conductances, as_finite, as_number, as_reals, kind_of
 from tiocross.circuit.biasing import Biasing
 from tiocross.circuit.crossbar import LARGEST_RESISTANCE, Crossbar
-from tiocross.circuit.laws import Sinh
 from tiocross.circuit.netlists.dialects import as_dialect
 from tiocross.circuit.netlists.elements import require_expressions
 from tiocross.circuit.netlists.writing import circuit_lines, write_lines
@@ -20,6 +19,7 @@ from tiocross.learning.network import MLP, Network
 from tiocross.mapping.layout import Layout
 from tiocross.mapping.targets import Targets, map_weights
 from tiocross.periphery.electronics import Periphery, require_periphery
+from tiocross.transfers.curved import between_ends
 from tiocross.transfers.netlist_signals import Electronics
 from tiocross.transfers.network_netlist import Wired, network_deck
 from tiocross.transfers.on_table import goes_through, lines_of, seed_of
@@ -165,17 +165,8 @@ def _with_electronics(wired, points, device, periphery, rng):
     require_subtraction(periphery, wired.targets.layout)
     lines = lines_of(wired.network, wired.targets, points, periphery, seed_of(device, periphery, rng))
     scales = scales_for(wired.network, wired.targets, wired.encoded, periphery)
-    crossbars = [_behind(crossbar, device.nonlinearity, periphery.resistances) for crossbar in wired.crossbars]
+    crossbars = [between_ends(crossbar, device.nonlinearity, periphery.resistances) for crossbar in wired.crossbars]
     return replace(wired, crossbars=crossbars, electronics=Electronics(periphery, scales, lines))
-
-
-def _behind(crossbar, law, ends):
-    """A crossbar behind drivers and before sensing of these resistances [ohm], of devices with this law."""
-    crossbar = replace(crossbar, source_resistance=crossbar.source_resistance + ends[0],
-                       sense_resistance=crossbar.sense_resistance + ends[1])
-    if crossbar.iv is not None or law is None:
-        return crossbar
-    return replace(crossbar, conductances=law.at_zero * crossbar.conductances, iv=Sinh(law.v0))
 
 
 def _require_dense(network):

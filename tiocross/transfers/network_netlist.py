@@ -15,8 +15,8 @@ from tiocross.circuit.matrices import transfer_matrix
 from tiocross.circuit.netlists.dialects import Dialect
 from tiocross.circuit.netlists.elements import array_lines, end_sources
 from tiocross.circuit.solver import solve
+from tiocross.transfers.driving import drive_layers
 from tiocross.transfers.netlist_signals import Electronics, curve_lines
-from tiocross.transfers.outcomes import READ_VOLTAGE
 
 ACTIVATIONS = {  # of a sum; tanh and exp cannot overflow in any of them
     "sigmoid": "0.5+0.5*tanh(0.5*{0})",
@@ -171,19 +171,13 @@ def _wrapped(text, width=100):
 
 def read_scales(wired):
     """Voltage that stands for 1, of each layer: the largest input of a layer, bias included, is at the read voltage [V]."""
-    network, layout, signal, scales = wired.network, wired.targets.layout, wired.encoded, []
-    for k, step in enumerate(network.steps):
-        layer = wired.targets.layers[k]
-        inputs = np.concatenate([signal, np.ones((len(signal), 1))], axis=1)[:, : len(layer.conductances)]
-        scales.append(float(READ_VOLTAGE / np.abs(inputs).max(initial=1.0)))
-        sums = np.zeros((len(inputs), network.arrays[k].shape[1]))
-        for block, crossbar, _ in _blocks(wired, k):
-            voltages = np.zeros((len(inputs), crossbar.n_word_lines))
-            voltages[:, block.word_lines] = scales[-1] * inputs[:, block.layer_rows]
-            product = voltages @ transfer_matrix(crossbar) if crossbar.equivalent.iv is None else solve(
-                crossbar, voltages).bit_line_currents
-            currents = np.zeros((len(inputs), layer.conductances.shape[1]))
-            currents[:, block.layer_columns] = product[:, block.bit_lines]
-            sums += layout.mapping.differences(currents) / (scales[-1] * _scale_of(wired, block))
-        signal = step.activate(sums if layer.digital_bias is None else sums + layer.digital_bias)
-    return scales
+    multiply = [_product_of(crossbar) for crossbar in wired.crossbars]
+    return drive_layers(wired.network, multiply, wired.targets, wired.encoded)[1]
+
+
+def _product_of(crossbar):
+    """What gives the currents of an array for voltages."""
+    if crossbar.equivalent.iv is not None:
+        return lambda voltages: solve(crossbar, voltages).bit_line_currents
+    matrix = transfer_matrix(crossbar)
+    return lambda voltages: voltages @ matrix

@@ -6,12 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from tiocross.checks import require_generator
-from tiocross.circuit.laws import Sinh
 from tiocross.circuit.matrices import transfer_matrix
 from tiocross.circuit.solver import solve
 from tiocross.periphery.electronics import Periphery
 from tiocross.periphery.parts import Driver, Sensing
-from tiocross.transfers.curved import Currents, add_up
+from tiocross.transfers.curved import Currents, add_up, between_ends
 from tiocross.transfers.signals import SignalPath, currents_of, needs_path, require_subtraction, warn_of_cut
 
 
@@ -82,14 +81,10 @@ def seed_of(device, periphery, rng):
 
 def _circuit(crossbar, law, ends):
     """What gives the currents of one array of all chips."""
-    crossbar = replace(crossbar, source_resistance=crossbar.source_resistance + ends[0],
-                       sense_resistance=crossbar.sense_resistance + ends[1])
-    if crossbar.iv is None and law is None:
-        return _Matrix(transfer_matrix(crossbar))
-    chips = [replace(crossbar, conductances=conductances) for conductances in crossbar.conductances]
+    crossbar = between_ends(crossbar, law, ends)
     if crossbar.iv is None:
-        chips = [replace(chip, conductances=law.at_zero * chip.conductances, iv=Sinh(law.v0)) for chip in chips]
-    return _Solved(chips)
+        return _Matrix(transfer_matrix(crossbar))
+    return _Solved([replace(crossbar, conductances=conductances) for conductances in crossbar.conductances])
 
 
 class _Matrix:

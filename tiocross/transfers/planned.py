@@ -9,7 +9,7 @@ from tiocross.checks import as_number, kind_of, require_generator
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.matrices import transfer_matrix
 from tiocross.devices.retention import retention_notes
-from tiocross.devices.rewriting import Passes, as_passes
+from tiocross.devices.rewriting import Passes
 from tiocross.devices.writes import disturb_notes
 from tiocross.intervals import wilson_interval
 from tiocross.lab.plans import Plan
@@ -104,7 +104,7 @@ def judge_plan(plan: Plan, network: MLP, dataset: Dataset, *, map_known: bool = 
     if not isinstance(map_known, bool):
         raise TypeError(f"map_known must be True or False; got {map_known!r}")
     device = plan.device.without("stuck", "lines") if map_known else plan.device
-    operation = Operation(as_passes(passes), after, periphery=periphery)
+    operation = Operation(passes, after, periphery)
     chips = _PlannedChips(plan, network, device, wire_resistance, rng, operation)
     return judge_chips(dataset, chips, **how, on_progress=on_progress)
 
@@ -123,8 +123,7 @@ class _PlannedChips:
         self._later = plan.layout.later_writes(plan.orders)
         self.entropy = int(rng.integers(2**63))
         self._draws = draws_for(device, plan.layout, self._later, self.entropy)
-        self._passing = Passing(device, plan.layout, self._later, self._draws,
-                                Passes(operation.passes, operation.tolerance))
+        self._passing = Passing(device, plan.layout, self._later, self._draws, operation.passes)
 
     @property
     def notes(self):

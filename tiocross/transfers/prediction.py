@@ -21,7 +21,7 @@ from tiocross.lab.report import InstrumentError
 from tiocross.lab.safety import named, run_safely
 from tiocross.periphery.electronics import Periphery, require_periphery
 from tiocross.transfers.on_table import goes_through, measure_through, predict_through
-from tiocross.transfers.outcomes import READ_VOLTAGE
+from tiocross.transfers.driving import drive_layers
 from tiocross.learning.network import MLP, Network, classify
 from tiocross.learning.steps import run_steps
 from tiocross.mapping.targets import Targets, map_weights
@@ -151,7 +151,7 @@ def predict_logits(network: MLP, crossbars: list, points: ArrayLike, *, device: 
             raise ValueError(f"crossbars with a current-voltage law are answered for one chip at a time; got "
                              f"{shapes[0][:-2]} chips. Call once for each")
         multiply = [lambda volts, crossbar=crossbar: solve(crossbar, volts).bit_line_currents for crossbar in crossbars]
-        return _drive_layers(network, multiply, targets, encoded)
+        return drive_layers(network, multiply, targets, encoded)[0]
     matrices = targets.layout.collect([transfer_matrix(crossbar) for crossbar in crossbars])
     return run_steps(network.steps, targets.weights(matrices), encoded)
 
@@ -218,7 +218,7 @@ def measure_logits(network: MLP, instruments: list, points: ArrayLike, *, device
     encoded = network.encode(points)
     if periphery is not None:
         return run_safely(instruments, lambda: (measure_through(network, targets, multiply, points, periphery), False))
-    return run_safely(instruments, lambda: (_drive_layers(network, multiply, targets, encoded), False))
+    return run_safely(instruments, lambda: (drive_layers(network, multiply, targets, encoded)[0], False))
 
 
 def _predict_through(network, crossbars, points, targets, device, periphery, rng):
@@ -285,37 +285,3 @@ def _require_likeness(targets, conductances, network):
                              f"[{_GAINS[0]:g}, {_GAINS[1]:g}]. Check that device= has the window that the chips "
                              "were mapped on, the order of the crossbars, and whether lines are reversed or readings "
                              "transposed")
-
-
-def _drive_layers(network, multiply, targets, signal):
-    """Logits with every point driven at its true voltages, where a kernel is reused at every position, one after the other;
-    ``multiply`` gives the currents of each array."""
-    for k, step in enumerate(network.steps):
-        seen = step.gather(signal)
-        sums = _drive_layer(k, multiply, targets, seen.reshape(-1, seen.shape[-1]))
-        signal = step.average(step.activate(sums.reshape(len(signal), -1)))
-    return signal
-
-
-def _drive_layer(k, multiply, targets, driven):
-    """(n_points, n_outputs) sums of one layer for the (n_points, n_inputs) that it is driven with."""
-    layout, layer = targets.layout, targets.layers[k]
-    n_word_lines, n_bit_lines = layer.conductances.shape
-    inputs = np.concatenate([driven, np.ones((len(driven), 1))], axis=1)[:, :n_word_lines]
-    volts_per_unit = READ_VOLTAGE / np.abs(inputs).max(initial=1.0)
-    sums = np.zeros((len(inputs), layout.mapping.differences(np.zeros(n_bit_lines)).size))
-    for blocks, product in zip(layout.blocks_of, multiply):
-        for block in blocks:
-            if block.layer == k:
-                currents = np.zeros((len(inputs), n_bit_lines))
-                currents[:, block.layer_columns] = _drive_block(block, product, volts_per_unit * inputs)
-                scale = layer.scale[block.layer_rows[0]]  # one for the block: its array has one gain
-                sums += layout.mapping.differences(currents) / (volts_per_unit * scale)
-    return sums if layer.digital_bias is None else sums + layer.digital_bias
-
-
-def _drive_block(block, product, volts):
-    """Currents of a block's array while its word lines are driven, all others at 0 V."""
-    voltages = np.zeros((len(volts), block.shape[0]))
-    voltages[:, block.word_lines] = volts[:, block.layer_rows]
-    return product(voltages)[:, block.bit_lines]

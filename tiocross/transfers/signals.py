@@ -16,7 +16,7 @@ import numpy as np
 from tiocross.circuit.crossbar import Crossbar
 from tiocross.circuit.matrices import transfer_matrix
 from tiocross.learning.network import classify
-from tiocross.transfers.conducting import conduct, whole_arrays
+from tiocross.transfers.conducting import by_layout, conduct, whole_arrays
 from tiocross.transfers.curved import Currents, CurvedArrays, bent, scratch_of
 from tiocross.transfers.draws import sensing_of_lines, stream_of_noise
 from tiocross.transfers.scales import activated, scales_for
@@ -96,7 +96,7 @@ class SignalPath:
         signals were cut off, (n_layers, 4, 2): where, of how many."""
         classes = np.empty((len(numbers), self.n_points), dtype=np.uint8)
         cut = np.zeros((len(self._network.steps), len(KINDS), 2), dtype=np.int64)
-        for layout, chips in _by_layout(programmed.layouts, self._at_once):
+        for layout, chips in _some_by_layout(programmed.layouts, self._at_once):
             targets = [_of_chips(layer, chips) for layer in programmed.targets]
             logits, some = self.logits(self._circuits(programmed, layout, chips), targets, layout,
                                        [numbers[chip] for chip in chips])
@@ -300,12 +300,9 @@ def _width(step, layer):
     return n_positions * (layer.conductances.shape[0] + layer.conductances.shape[1])
 
 
-def _by_layout(layouts, most):
+def _some_by_layout(layouts, most):
     """Each layout with the numbers of its chips among all, at most so many at a time."""
-    groups = {}
-    for chip, layout in enumerate(layouts):
-        groups.setdefault(id(layout), (layout, []))[1].append(chip)
-    for layout, chips in groups.values():
+    for layout, chips in by_layout(layouts):
         for first in range(0, len(chips), most):
             yield layout, chips[first : first + most]
 
